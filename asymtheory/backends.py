@@ -1,0 +1,232 @@
+"""The number systems on which one definition of a loss runs.
+
+A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp`` and ``xp.split``. The same line then runs on
+
+* ``FLOAT``     Python floats in the extended reals (``0 ** -0.5 = inf``), for start-up without numpy;
+* ``INTERVAL``  float intervals with outward rounding, for certificates without numpy;
+* ``EXACT``     rationals times rational powers, ``e`` powers and logarithms, for equality at a threshold;
+* ``POLY``      polynomials in one unknown with rational coefficients, for thresholds that are roots;
+* ``numpy_()``, ``arb_()``, ``sympy_()``: arrays, rigorous balls (Arb), symbols. Each is imported when first asked for.
+
+Derivatives come from ``Jet``: truncated Taylor arithmetic (value, first, second derivative in u) over any of these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from .exact import Exact, Poly
+from .interval import Interval
+from .jet import Jet
+
+
+class Backend:
+    """A namespace a formula runs on. ``number`` brings an exact parameter over; the rest are elementwise functions."""
+
+    def __init__(
+        self,
+        name: str,
+        number: Callable[[Any], Any],
+        log: Callable[[Any], Any],
+        exp: Callable[[Any], Any],
+        power: Callable[[Any, Any], Any],
+        divide: Callable[[Any, Any], Any] | None = None,
+        split: Callable[[Any, Any, Any, Any], Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.number = number
+        self._log = log
+        self._exp = exp
+        self._power = power
+        self._divide = divide or (lambda x, y: x / y)
+        self._split = split or _split_by_comparison
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name}>"
+
+    def variable(self, u: Any, order: int = 1) -> Jet:
+        """u as the independent variable of a jet: value u, slope 1, curvature 0."""
+        one = self.number(1)
+        return Jet(self, u, one, self.number(0) if order > 1 else None)
+
+    def log(self, x: Any) -> Any:
+        """Natural logarithm; -inf at 0."""
+        return x.log() if isinstance(x, Jet) else _elementwise(self._log, x)
+
+    def exp(self, x: Any) -> Any:
+        """Exponential."""
+        return x.exp() if isinstance(x, Jet) else _elementwise(self._exp, x)
+
+    def split(self, x: Any, cut: Any, below: Any, above: Any) -> Any:
+        """``below`` where x <= cut, ``above`` elsewhere (both already evaluated)."""
+        if isinstance(x, Jet):
+            return Jet(
+                self,
+                *(
+                    None if b is None else self._split(x.value, cut, b, a)
+                    for b, a in zip(_parts(below, x), _parts(above, x), strict=True)
+                ),
+            )
+        if getattr(x, "dtype", None) == object:
+            import numpy as np
+
+            return np.frompyfunc(self._split, 4, 1)(x, cut, below, above)
+        return self._split(x, cut, below, above)
+
+
+def _elementwise(function: Callable[[Any], Any], x: Any) -> Any:
+    """Apply a scalar function to a scalar, or to each entry of an object array (symbols, balls, exact numbers)."""
+    if getattr(x, "dtype", None) == object:
+        import numpy as np
+
+        return np.frompyfunc(function, 1, 1)(x)
+    return function(x)
+
+
+def _parts(branch: Any, like: Jet) -> tuple[Any, Any, Any]:
+    """(value, slope, curvature) of a branch, which may be a constant."""
+    if isinstance(branch, Jet):
+        return branch.value, branch.slope, branch.curvature
+    zero = like.value * 0
+    return zero + branch, zero, None if like.curvature is None else zero
+
+
+def _split_by_comparison(x: Any, cut: Any, below: Any, above: Any) -> Any:
+    return below if x <= cut else above
+
+
+# ---------------------------------------------------------------------------------------------- floats
+
+
+def _float_log(x: float) -> float:
+    return math.log(x) if x > 0 else (-math.inf if x == 0 else math.nan)
+
+
+def _float_exp(x: float) -> float:
+    return math.exp(x) if x < 709.78 else math.inf
+
+
+def _float_power(x: float, e: float) -> float:
+    if x < 0 and e != int(e):
+        return math.nan
+    if x == 0 and e < 0:
+        return math.inf
+    try:
+        return float(x**e)
+    except OverflowError:
+        return math.inf
+
+
+def _float_divide(x: float, y: float) -> float:
+    if y == 0:
+        return math.nan if x == 0 or x != x else math.copysign(math.inf, x)
+    return x / y
+
+
+FLOAT = Backend("float", float, _float_log, _float_exp, _float_power, _float_divide)
+
+
+# ------------------------------------------------------------------------------------- exact and intervals
+
+
+def _interval_number(x: Any) -> Interval:
+    return x if isinstance(x, Interval) else Interval.of(x)
+
+
+def _interval_split(x: Interval, cut: Interval, below: Interval, above: Interval) -> Interval:
+    below, above = _interval_number(below), _interval_number(above)
+    if x.high <= _interval_number(cut).low:
+        return below
+    if x.low > _interval_number(cut).high:
+        return above
+    return below.union(above)
+
+
+INTERVAL = Backend(
+    "interval",
+    _interval_number,
+    Interval.log,
+    Interval.exp,
+    lambda x, e: _interval_number(x).power(e),
+    lambda x, y: _interval_number(x) / y,
+    _interval_split,
+)
+
+
+def _exact_split(kind: Any) -> Callable[[Any, Any, Any, Any], Any]:
+    def split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+        at, edge = kind.of(x).rational(), kind.of(cut).rational()
+        if at is None or edge is None:
+            return kind.unknown()
+        return kind.of(below if at <= edge else above)
+
+    return split
+
+
+EXACT = Backend(
+    "exact", Exact.of, Exact.log, Exact.exp, lambda x, e: Exact.of(x) ** e, lambda x, y: Exact.of(x) / y, _exact_split(Exact)
+)
+
+POLY = Backend(
+    "polynomial", Poly.of, Poly.log, Poly.exp, lambda x, e: Poly.of(x) ** e, lambda x, y: Poly.of(x) / y, _exact_split(Poly)
+)
+
+
+# ------------------------------------------------------------------------------- loaded when first asked for
+
+
+@cache
+def numpy_() -> Backend:
+    """float64 arrays; infinities and NaN are values here, so callers wrap evaluation in ``numpy.errstate``."""
+    import numpy as np
+
+    return Backend("numpy", float, np.log, np.exp, np.power, np.divide, lambda x, cut, b, a: np.where(x <= cut, b, a))
+
+
+@cache
+def sympy_() -> Backend:
+    """Symbols. Exact parameters become sympy rationals."""
+    import sympy as sp
+
+    def number(x: Any) -> Any:
+        return sp.Rational(x.numerator, x.denominator) if isinstance(x, Fraction) else sp.sympify(x)
+
+    return Backend(
+        "sympy", number, sp.log, sp.exp, sp.Pow, None, lambda x, cut, b, a: sp.Piecewise((b, x <= cut), (a, True))
+    )
+
+
+@cache
+def arb_() -> Backend:
+    """Arb balls (python-flint): every result encloses the true value."""
+    from flint import arb, fmpq
+
+    def number(x: Any) -> Any:
+        if isinstance(x, Fraction):
+            return arb(fmpq(x.numerator, x.denominator))
+        return x if isinstance(x, arb) else arb(x)
+
+    def power(x: Any, e: Any) -> Any:
+        exponent = number(e)
+        if exponent == 0:
+            return arb(1)
+        if x == 0 and exponent > 0:
+            return arb(0)
+        if exponent.is_exact() and exponent.is_integer():
+            return x ** int(float(exponent))
+        if x.lower() >= 0 and x.contains(0) and exponent > 0:  # monotone; Arb's pow is not defined across 0
+            return arb(0).union(x.upper() ** exponent)
+        return x**exponent
+
+    def split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+        if x <= cut:
+            return number(below)
+        if x > cut:
+            return number(above)
+        return number(below).union(number(above))
+
+    return Backend("arb", number, lambda x: arb(x).log(), lambda x: arb(x).exp(), power, None, split)

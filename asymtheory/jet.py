@@ -1,0 +1,117 @@
+"""Truncated Taylor arithmetic: value, slope and curvature in u, over any number system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+
+def yields_to_jets(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Let ``number <op> jet`` fall through to the jet's reflected operator."""
+
+    @wraps(operator)
+    def scalar_operator(self: Any, other: Any) -> Any:
+        return NotImplemented if isinstance(other, Jet) else operator(self, other)
+
+    return scalar_operator
+
+
+class Jet:
+    """Value, first and (if asked for) second derivative in u, propagated by the chain rule.
+
+    Constants stay plain numbers, so a structural zero never meets an infinity; what is left as NaN is a genuine
+    0 * inf at a corner, and the caller takes the limit.
+    """
+
+    __slots__ = ("curvature", "slope", "value", "xp")
+    __array_ufunc__ = None  # numpy must hand `array * jet` to __rmul__
+
+    def __init__(self, xp: Any, value: Any, slope: Any, curvature: Any = None) -> None:
+        self.xp = xp
+        self.value = value
+        self.slope = slope
+        self.curvature = curvature
+
+    def _new(self, value: Any, slope: Any, curvature: Any) -> Jet:
+        return Jet(self.xp, value, slope, None if self.curvature is None else curvature())
+
+    def __add__(self, other: Any) -> Jet:
+        if isinstance(other, Jet):
+            return self._new(
+                self.value + other.value, self.slope + other.slope, lambda: self.curvature + other.curvature
+            )
+        return self._new(self.value + other, self.slope, lambda: self.curvature)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Jet:
+        return self._new(-self.value, -self.slope, lambda: -self.curvature)
+
+    def __sub__(self, other: Any) -> Jet:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Jet:
+        return (-self) + other
+
+    def __mul__(self, other: Any) -> Jet:
+        if isinstance(other, Jet):
+            return self._new(
+                self.value * other.value,
+                self.slope * other.value + self.value * other.slope,
+                lambda: self.curvature * other.value + self.slope * other.slope * 2 + self.value * other.curvature,
+            )
+        return self._new(self.value * other, self.slope * other, lambda: self.curvature * other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Jet:
+        if isinstance(other, Jet):
+            return self * other._reciprocal()
+        divide = self.xp._divide
+        return self._new(
+            divide(self.value, other), divide(self.slope, other), lambda: divide(self.curvature, other)
+        )
+
+    def __rtruediv__(self, other: Any) -> Jet:
+        return self._reciprocal() * other
+
+    def _reciprocal(self) -> Jet:
+        inverse = self.xp._divide(self.xp.number(1), self.value)
+        square = inverse * inverse
+        return self._new(
+            inverse,
+            -(self.slope * square),
+            lambda: self.slope * self.slope * square * inverse * 2 - self.curvature * square,
+        )
+
+    def __pow__(self, exponent: Any) -> Jet:
+        if isinstance(exponent, Jet):
+            return (exponent * self.log()).exp()
+        power = self.xp._power
+        if isinstance(exponent, int) and exponent == 1:
+            return self
+        first = exponent * power(self.value, exponent - 1)
+        return self._new(
+            power(self.value, exponent),
+            first * self.slope,
+            lambda: exponent * (exponent - 1) * power(self.value, exponent - 2) * self.slope * self.slope
+            + first * self.curvature,
+        )
+
+    def __rpow__(self, base: Any) -> Jet:
+        return (self * self.xp._log(base)).exp()
+
+    def log(self) -> Jet:
+        inverse = self.xp._divide(self.xp.number(1), self.value)
+        return self._new(
+            self.xp._log(self.value),
+            self.slope * inverse,
+            lambda: self.curvature * inverse - self.slope * self.slope * inverse * inverse,
+        )
+
+    def exp(self) -> Jet:
+        value = self.xp._exp(self.value)
+        return self._new(
+            value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope)
+        )
