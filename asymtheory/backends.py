@@ -107,7 +107,7 @@ def _float_log(x: float) -> float:
 
 
 def _float_exp(x: float) -> float:
-    return math.exp(x) if x < 709.78 else math.inf
+    return math.inf if x >= 709.78 else math.exp(x)
 
 
 def _float_power(x: float, e: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
 from typing import Any
@@ -15,12 +16,14 @@ def exact(value: Any) -> Any:
     if isinstance(value, bool):
         raise InputError(f"a number is needed, got {value}")
     if isinstance(value, Rational):
-        return Fraction(value.numerator, value.denominator)
-    if isinstance(value, Real):
-        number = float(value)
+        return Fraction(int(value.numerator), int(value.denominator))
+    if isinstance(value, (Real, Decimal)):
+        number = value if isinstance(value, Decimal) else float(value)
         if number != number or number in (float("inf"), float("-inf")):
             raise InputError(f"a finite number is needed, got {number}")
-        return Fraction(repr(number))
+        return Fraction(str(number))
+    if value is None or isinstance(value, (str, bytes, complex)):
+        raise InputError(f"a number is needed, got {value!r}")
     return value
 
 
@@ -48,7 +51,10 @@ class Domain:
 
     def check(self, owner: str, name: str, value: Any) -> Any:
         """The exact value, or InputError naming the parameter, the value and the domain."""
-        number = exact(value)
+        try:
+            number = exact(value)
+        except InputError as error:
+            raise InputError(f"{owner}: {name}: {error}; its domain is {self}") from None
         if isinstance(number, Fraction) and number not in self:
             raise InputError(f"{owner}: {name} = {plain(number)} is outside its domain {self}")
         return number
@@ -76,5 +82,8 @@ def plain(number: Any) -> str:
         return f"{number:.10g}" if isinstance(number, float) else str(number)
     if number.denominator == 1 and abs(number) < 10**16:
         return str(number.numerator)
-    text = repr(float(number))
-    return text if Fraction(text) == number else f"{number.numerator}/{number.denominator}"
+    try:
+        text = repr(float(number))
+    except OverflowError:
+        return str(number)
+    return text if Fraction(text) == number else str(number)

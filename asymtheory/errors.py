@@ -13,5 +13,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A hint ``; did you mean 'x'?`` for a mistyped name, or ``''`` when nothing is near."""
     from difflib import get_close_matches
 
-    match = get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    as_written = {k.lower(): k for k in known}
+    match = get_close_matches(name.lower(), list(as_written), n=1, cutoff=0.5)
+    return f"; did you mean {as_written[match[0]]!r}?" if match else ""

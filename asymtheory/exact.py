@@ -14,26 +14,24 @@ from typing import Any
 
 from .jet import yields_to_jets
 
-LARGEST_FACTORED = 10**12  # trial division stays below a few milliseconds
+TRIAL_LIMIT = 2000  # larger prime factors stay together as one opaque base: equality may go unseen, never be invented
 
 Base = Any  # a prime, the string "e", or ("log", Fraction)
 
 
-def factorise(n: int) -> dict[int, int] | None:
-    """Prime factorisation of n >= 1 by trial division, or None when it would take long."""
-    if n > LARGEST_FACTORED**2:
-        return None
+def factorise(n: int) -> dict[int, int]:
+    """n >= 1 as a product of powers: primes up to the trial limit, and at most one cofactor free of them."""
     factors: dict[int, int] = {}
     p = 2
-    while p * p <= n:
-        if p > 10**6:
-            return None
+    while p * p <= n and p <= TRIAL_LIMIT:
         while n % p == 0:
             factors[p] = factors.get(p, 0) + 1
             n //= p
         p += 1 if p == 2 else 2
     if n > 1:
-        factors[n] = factors.get(n, 0) + 1
+        root = isqrt(n)
+        base, power = (root, 2) if root * root == n else (n, 1)
+        factors[base] = factors.get(base, 0) + power
     return factors
 
 
@@ -54,11 +52,8 @@ class Exact:
         value = Fraction(x)
         if value == 0:
             return ZERO
-        top, bottom = factorise(abs(value.numerator)), factorise(value.denominator)
-        if top is None or bottom is None:
-            return UNKNOWN
-        factors = {p: Fraction(n) for p, n in top.items()}
-        for p, n in bottom.items():
+        factors = {p: Fraction(n) for p, n in factorise(abs(value.numerator)).items()}
+        for p, n in factorise(value.denominator).items():
             factors[p] = factors.get(p, Fraction(0)) - n
         return cls(1 if value > 0 else -1, factors)
 
@@ -215,8 +210,10 @@ class Poly:
         return self.coefficients[0] if self.coefficients else Fraction(0)
 
     def __call__(self, t: Fraction) -> Fraction:
+        if self.coefficients is None:
+            raise ValueError("an unknown polynomial has no value")
         result = Fraction(0)
-        for c in reversed(self.coefficients or ()):
+        for c in reversed(self.coefficients):
             result = result * t + c
         return result
 
@@ -287,14 +284,11 @@ NOT_A_POLYNOMIAL = Poly(None)
 
 
 def square_root(x: Fraction) -> tuple[Fraction, int]:
-    """x >= 0 as ``(s, d)`` with sqrt(x) = s * sqrt(d), d square-free."""
-    n = x.numerator * x.denominator
-    factors = factorise(n) if n > 1 else {}
-    if factors is None:
-        root = isqrt(n)
-        return (Fraction(root, x.denominator), 1) if root * root == n else (Fraction(1, x.denominator), n)
+    """x >= 0 as ``(s, d)`` with sqrt(x) = s * sqrt(d), d free of small squares."""
+    if x == 0:
+        return x, 1
     outside, inside = 1, 1
-    for p, k in factors.items():
+    for p, k in factorise(x.numerator * x.denominator).items():
         outside *= p ** (k // 2)
         inside *= p ** (k % 2)
     return Fraction(outside, x.denominator), inside

@@ -2,13 +2,15 @@
 
 Every operation returns an interval that contains all results on all members. IEEE addition, multiplication and division
 err by at most half a unit in the last place and are widened by at least one; the C library's exp, log and pow, whose
-documented error in glibc is below one unit, by at least four.
+documented error in glibc is below one unit, by at least four. A result of finite numbers that overflows is some number
+beyond the largest float, one that underflows lies between 0 and the least: neither passes for an exact inf or 0.
 """
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+import sys
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -17,14 +19,18 @@ from .jet import yields_to_jets
 ARITHMETIC = 2.0**-52  # relative widening of + - * /
 LIBRARY = 2.0**-50  # relative widening of exp, log, pow
 TINY = 5e-324
+LARGEST = sys.float_info.max
 
 
-def _down(x: float, by: float) -> float:
-    return x if x in (inf, -inf) else x - abs(x) * by
-
-
-def _up(x: float, by: float) -> float:
-    return x if x in (inf, -inf) else x + abs(x) * by
+def _around(x: float, by: float, *operands: float) -> tuple[float, float]:
+    """Bounds of the true result that was rounded to x; 0 is exact, inf is exact when some operand is infinite."""
+    if x == 0:
+        return 0.0, 0.0
+    if x in (inf, -inf):
+        overflow = not any(map(math.isinf, operands))
+        return (min(x, LARGEST), max(x, -LARGEST)) if overflow else (x, x)
+    slack = abs(x) * by + 4 * TINY
+    return (max(0.0, x - slack), x + slack) if x > 0 else (x - slack, min(0.0, x + slack))
 
 
 class Interval:
@@ -41,10 +47,13 @@ class Interval:
         """The narrowest interval here around an exact number."""
         if isinstance(x, Interval):
             return x
-        value = float(x)
-        if isinstance(x, Fraction) and Fraction(value) != x:
-            return cls(_down(value, ARITHMETIC), _up(value, ARITHMETIC))
-        return cls(value, value)
+        try:
+            value = float(x)
+        except OverflowError:
+            value = inf if x > 0 else -inf
+        if value == x:
+            return cls(value, value)
+        return cls(*_around(value or math.copysign(TINY, x), ARITHMETIC)) if value == value else cls(-inf, inf)
 
     def __repr__(self) -> str:
         return f"[{self.low!r}, {self.high!r}]"
@@ -67,7 +76,10 @@ class Interval:
     @yields_to_jets
     def __add__(self, other: Any) -> Interval:
         o = Interval.of(other)
-        return Interval(_down(self.low + o.low, ARITHMETIC), _up(self.high + o.high, ARITHMETIC))
+        low, high = self.low + o.low, self.high + o.high
+        if low != low or high != high:
+            return Interval(-inf, inf)  # inf - inf has no value
+        return Interval(_around(low, ARITHMETIC, self.low, o.low)[0], _around(high, ARITHMETIC, self.high, o.high)[1])
 
     __radd__ = __add__
 
@@ -84,7 +96,7 @@ class Interval:
         for a, b in ((self, o), (o, self)):
             if a.low == a.high and a.low in (inf, -inf) and b.low <= 0 <= b.high:
                 return Interval(-inf, inf)  # 0 * inf has no value
-        return _hull([_product(x, y) for x in (self.low, self.high) for y in (o.low, o.high)], ARITHMETIC)
+        return _hull(_product, (self.low, self.high), (o.low, o.high), ARITHMETIC)
 
     __rmul__ = __mul__
 
@@ -92,9 +104,9 @@ class Interval:
     def __truediv__(self, other: Any) -> Interval:
         o = Interval.of(other)
         if o.low > 0 or o.high < 0:
-            return _hull([_quotient(x, y) for x in (self.low, self.high) for y in (o.low, o.high)], ARITHMETIC)
+            return _hull(_quotient, (self.low, self.high), (o.low, o.high), ARITHMETIC)
         if o.low == 0 < o.high and self.low > 0:
-            return Interval(_down(self.low / o.high, ARITHMETIC) if o.high < inf else 0.0, inf)
+            return Interval(_around(self.low / o.high, ARITHMETIC, self.low)[0] if o.high < inf else 0.0, inf)
         if o.low == 0 < o.high and self.high < 0:
             return -((-self) / o)
         return Interval(-inf, inf)
@@ -105,14 +117,14 @@ class Interval:
     def power(self, exponent: Any) -> Interval:
         """x ** e for x >= 0 (any e) or integer e; the exponent may be an interval."""
         e = Interval.of(exponent)
-        if e.low == e.high and e.low == int(e.low) and self.low < 0:
+        if e.low == e.high == 0:
+            return Interval(1.0, 1.0)
+        if e.low == e.high and e.low.is_integer() and self.low < 0:
             return self._integer_power(int(e.low))
         if self.low < 0:
             return Interval(-inf, inf)
-        ends = [_power(x, y) for x in (self.low, self.high) for y in (e.low, e.high)]
-        if e.low < 0 < e.high or (self.low < 1 < self.high):
-            ends.append(1.0)  # the saddle of x ** e
-        return _hull(ends, LIBRARY)
+        # e log x is bilinear in (e, log x), so the extremes lie at the corners
+        return _hull(_power, (self.low, self.high), (e.low, e.high), LIBRARY)
 
     @yields_to_jets
     def __pow__(self, exponent: Any) -> Interval:
@@ -127,14 +139,13 @@ class Interval:
         return Interval(max(0.0, result.low), result.high) if n % 2 == 0 else result
 
     def exp(self) -> Interval:
-        low, high = (math.exp(x) if x < 709.7 else inf for x in (self.low, self.high))
-        return Interval(min(_down(low, LIBRARY), 1e308), _up(high, LIBRARY))
+        return Interval(_exp(self.low)[0], _exp(self.high)[1])
 
     def log(self) -> Interval:
         if self.low < 0:
             return Interval(-inf, inf)
         low, high = (-inf if x == 0 else math.log(x) if x < inf else inf for x in (self.low, self.high))
-        return Interval(_down(low, LIBRARY), _up(high, LIBRARY))
+        return Interval(_around(low, LIBRARY, -inf)[0], _around(high, LIBRARY, inf)[1])
 
 
 def _product(x: float, y: float) -> float:
@@ -146,19 +157,32 @@ def _product(x: float, y: float) -> float:
 def _quotient(x: float, y: float) -> float:
     if x in (inf, -inf) and y in (inf, -inf):
         return math.nan
-    return x / y
+    if x == 0 or y in (inf, -inf):
+        return 0.0
+    return x / y or math.copysign(TINY, x) * math.copysign(1.0, y)
 
 
 def _power(x: float, e: float) -> float:
     if x == 0:
         return inf if e < 0 else (1.0 if e == 0 else 0.0)
     try:
-        return float(x**e)
+        return float(x**e) or (0.0 if inf in (x, abs(e)) else TINY)
     except OverflowError:
         return inf
 
 
-def _hull(ends: list[float], by: float) -> Interval:
-    if any(x != x for x in ends):
+def _exp(x: float) -> tuple[float, float]:
+    if x in (inf, -inf):
+        return (inf, inf) if x > 0 else (0.0, 0.0)
+    return _around(math.exp(x) or TINY, LIBRARY) if x < 709.7 else (1e308, inf)
+
+
+def _hull(
+    function: Callable[[float, float], float], left: tuple[float, float], right: tuple[float, float], by: float
+) -> Interval:
+    """The interval of ``function`` over the corners; the whole line when one of them has no value."""
+    ends = [(function(x, y), x, y) for x in left for y in right]
+    if any(value != value for value, _, _ in ends):
         return Interval(-inf, inf)
-    return Interval(_down(min(ends), by), _up(max(ends), by))
+    bounds = [_around(value, by, x or inf, y) for value, x, y in ends]  # 0 ** -1 is an exact inf
+    return Interval(min(low for low, _ in bounds), max(high for _, high in bounds))

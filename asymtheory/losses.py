@@ -72,7 +72,7 @@ class Loss:
         return self._with(**{p: xp.number(v) if isinstance(v, Fraction) else v for p, v in self.parameters.items()})
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.parameters == other.parameters  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.parameters == other.parameters
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.parameters.items()))))
@@ -91,7 +91,10 @@ class Loss:
         return ((Fraction(1), self),)
 
     def __mul__(self, coefficient: Any) -> Sum:
-        return Sum(tuple((coefficient * c, atom) for c, atom in self.terms()))
+        if isinstance(coefficient, Loss):
+            return NotImplemented
+        factor = exact(coefficient)  # before multiplying, so that 0.1 * (0.7 * CE()) is 7/100
+        return Sum(tuple((factor * c, atom) for c, atom in self.terms()))
 
     __rmul__ = __mul__
 
@@ -597,14 +600,13 @@ class Sum(Loss):
     source = "APL Eq. 6"
 
     def __init__(self, terms: tuple[tuple[Any, Loss], ...], name: str | None = None, title: str | None = None) -> None:
-        checked = []
-        for i, (coefficient, atom) in enumerate(terms):
-            value = exact(coefficient)
-            if isinstance(value, Fraction) and value <= 0:
-                raise InputError(f"{coefficient_name(i)} = {plain(value)} is outside its domain (0, inf)")
-            checked.append((value, atom))
+        label, positive = name or "+".join(atom.name for _, atom in terms), above(0)
+        checked = ((positive.check(label, coefficient_name(i), c), atom) for i, (c, atom) in enumerate(terms))
+        self._set_terms(tuple(checked), name, title)
+
+    def _set_terms(self, checked: tuple[tuple[Any, Loss], ...], name: str | None, title: str | None) -> None:
         set_ = object.__setattr__
-        set_(self, "_terms", tuple(checked))
+        set_(self, "_terms", checked)
         set_(self, "name", name or "+".join(atom.name for _, atom in checked))
         set_(self, "title", title or "+".join(atom.title for _, atom in checked))
         set_(self, "_named", (name, title))
@@ -669,8 +671,10 @@ class Sum(Loss):
         return self._rebuild(parameters, lambda atom, own: atom.replace(**own))
 
     def on(self, xp: Backend) -> Loss:
-        terms = tuple((xp.number(c) if isinstance(c, Fraction) else c, atom.on(xp)) for c, atom in self._terms)
-        return Sum(terms, *self._named)
+        copy = object.__new__(Sum)  # no validation: it would turn the numbers of xp back into fractions
+        terms = ((xp.number(c) if isinstance(c, Fraction) else c, atom.on(xp)) for c, atom in self._terms)
+        copy._set_terms(tuple(terms), *self._named)
+        return copy
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sum) and self._terms == other._terms
@@ -694,7 +698,7 @@ def coefficient_name(i: int) -> str:
 
 def _sign(x: Any) -> int | None:
     """Sign of a curvature factor; None for a symbol or an interval that straddles 0."""
-    sign = getattr(x, "sign", None)
+    sign = getattr(x, "sign", None) if getattr(x, "known", True) else None
     if sign is not None or not isinstance(x, (int, float, Fraction)):
         return sign if isinstance(sign, int) else None
     return (x > 0) - (x < 0)
@@ -738,9 +742,10 @@ _registered: dict[str, type[Loss]] = {}
 
 def register(loss: type[Loss]) -> type[Loss]:
     """Add a loss class to the registry under its ``name`` (usable as a decorator). A taken name is refused."""
-    if loss.name in ATOMS or loss.name in _SUMS or loss.name in _registered:
-        raise InputError(f"a loss named {loss.name!r} is already registered")
-    _registered[loss.name] = loss
+    key = _key(loss.name)
+    if key in ATOMS or key in _SUMS or key in _registered:
+        raise InputError(f"a loss named {key!r} is already registered")
+    _registered[key] = loss
     return loss
 
 
@@ -749,8 +754,8 @@ def _third_party() -> None:
     from importlib.metadata import entry_points
 
     for entry in entry_points(group="asymtheory.losses"):
-        if entry.name not in _registered:
-            _registered[entry.name] = entry.load()
+        if _key(entry.name) not in _registered:
+            _registered[_key(entry.name)] = entry.load()
 
 
 def names() -> Iterator[str]:
@@ -765,9 +770,12 @@ def build(name: str, **parameters: Any) -> Loss:
 
     Raises InputError for an unknown name (with the nearest one), an unknown parameter or a value outside its domain.
     """
-    key = name.strip().lower().replace("_", "-")
-    loss = _find(key)
+    loss = _find(_key(name))
     return loss.replace(**parameters) if parameters else loss
+
+
+def _key(name: str) -> str:
+    return "+".join(part.strip() for part in name.lower().replace("_", "-").split("+"))
 
 
 def _find(key: str) -> Loss:
