@@ -490,6 +490,30 @@ def test_jets_are_the_derivatives(name, parameters, which):
             assert not exacts[n].known or exact_value(exacts[n]) == pytest.approx(number, rel=1e-9, abs=1e-9), n
 
 
+@every_separable
+@pytest.mark.parametrize("which", SIDES)
+def test_enclosures_of_a_box_hold_every_point_of_it(name, parameters, which):
+    """Value, slope and curvature over a wide interval or ball contain those at points inside, corners included."""
+    loss = build(name, **parameters)
+    for low, high in ((F(0), F(1, 8)), (F(1, 8), F(1, 2)), (F(1, 3), F(3, 4)), (F(7, 8), F(1)), (F(0), F(1))):
+        box = jet(loss, which, Interval(float(low), float(high)), INTERVAL)
+        balls = jet(loss, which, ball(low).union(ball(high)), arb_())
+        for t in (F(1, 1000), F(1, 5), F(1, 2), F(4, 5), F(999, 1000)):
+            point = jet(loss, which, ball(low + (high - low) * t), arb_())
+            for wide, round_, true in zip(box, balls, point, strict=True):
+                value = float(true.mid())
+                assert wide.low <= value <= wide.high
+                assert round_.overlaps(true)
+
+
+def test_enclosures_of_a_split_hold_both_branches():
+    phuber = PHuberCE(tau=2)
+    box = jet(phuber, "active", Interval(0.4, 0.6), INTERVAL)[2]
+    assert box.low <= 0
+    assert box.high >= 1 / 0.36
+    assert jet(phuber, "active", ball(F(2, 5)).union(ball(F(3, 5))), arb_())[2].contains(0)
+
+
 def test_sympy_jets_are_sympy_derivatives():
     u, xp = sp.Symbol("u", positive=True), sympy_()
     for loss in (FL(gamma=2), AGCE(), AUL(), AEL(), AMSE(q=3), TaylorCE(t=3)):
@@ -630,7 +654,7 @@ def test_kinks_are_where_the_curvature_changes(name):
             assert len(signs) == len([v for v in around if v in domain])
     for parameter, domain in loss.domains.items():
         if parameter not in loss.kinks:
-            values = [v for v in (F(-5), F(-1), F(1, 7), F(1, 2), F(3, 2), F(7)) if v in domain]
+            values = [v for v in (F(-5), F(-1), F(0), F(1, 7), F(1, 2), F(1), F(3, 2), F(7)) if v in domain]
             assert len({loss.replace(**{parameter: v}).curvature() for v in values}) == 1
 
 
