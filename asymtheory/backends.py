@@ -4,6 +4,7 @@ A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp`` a
 
 * ``FLOAT``     Python floats in the extended reals (``0 ** -0.5 = inf``), for start-up without numpy;
 * ``INTERVAL``  float intervals with outward rounding, for certificates without numpy;
+* ``DUAL``      the same with a derivative in a parameter of the loss;
 * ``EXACT``     rationals times rational powers, ``e`` powers and logarithms, for equality at a threshold;
 * ``POLY``      polynomials in one unknown with rational coefficients, for thresholds that are roots;
 * ``numpy_()``, ``arb_()``, ``sympy_()``: arrays, rigorous balls (Arb), symbols. Each is imported when first asked for.
@@ -20,7 +21,7 @@ from functools import cache
 from typing import Any
 
 from .exact import Exact, Poly
-from .interval import Interval
+from .interval import TINY, Interval
 from .jet import Jet
 
 
@@ -36,8 +37,10 @@ class Backend:
         power: Callable[[Any, Any], Any],
         divide: Callable[[Any, Any], Any] | None = None,
         split: Callable[[Any, Any, Any, Any], Any] | None = None,
+        level: int = 0,
     ) -> None:
         self.name = name
+        self.level = level  # 1 where the numbers are themselves jets
         self.number = number
         self._log = log
         self._exp = exp
@@ -55,15 +58,15 @@ class Backend:
 
     def log(self, x: Any) -> Any:
         """Natural logarithm; -inf at 0."""
-        return x.log() if isinstance(x, Jet) else _elementwise(self._log, x)
+        return x.log() if isinstance(x, Jet) and x.xp is self else _elementwise(self._log, x)
 
     def exp(self, x: Any) -> Any:
         """Exponential."""
-        return x.exp() if isinstance(x, Jet) else _elementwise(self._exp, x)
+        return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
 
     def split(self, x: Any, cut: Any, below: Any, above: Any) -> Any:
         """``below`` where x <= cut, ``above`` elsewhere (both already evaluated)."""
-        if isinstance(x, Jet):
+        if isinstance(x, Jet) and x.xp is self:
             return Jet(
                 self,
                 *(
@@ -89,7 +92,7 @@ def _elementwise(function: Callable[[Any], Any], x: Any) -> Any:
 
 def _parts(branch: Any, like: Jet) -> tuple[Any, Any, Any]:
     """(value, slope, curvature) of a branch, which may be a constant."""
-    if isinstance(branch, Jet):
+    if isinstance(branch, Jet) and branch.xp is like.xp:
         return branch.value, branch.slope, branch.curvature
     zero = like.value * 0
     return zero + branch, zero, None if like.curvature is None else zero
@@ -137,6 +140,16 @@ def _interval_number(x: Any) -> Interval:
     return x if isinstance(x, Interval) else Interval.of(x)
 
 
+def _interval_divide(x: Any, y: Any) -> Interval:
+    """Quotient; at y = 0 the limit y -> 0+, for what vanishes in a profile (u, 1 - u, a - 1) vanishes from above."""
+    divisor = _interval_number(y)
+    if divisor.low == divisor.high == 0:
+        divisor = Interval(0.0, TINY)
+        quotient = _interval_number(x) / divisor
+        return Interval(quotient.low if quotient.low <= 0 else math.inf, quotient.high if quotient.high >= 0 else -math.inf)
+    return _interval_number(x) / divisor
+
+
 def _interval_split(x: Interval, cut: Interval, below: Interval, above: Interval) -> Interval:
     below, above = _interval_number(below), _interval_number(above)
     if x.high <= _interval_number(cut).low:
@@ -152,8 +165,39 @@ INTERVAL = Backend(
     Interval.log,
     Interval.exp,
     lambda x, e: _interval_number(x).power(e),
-    lambda x, y: _interval_number(x) / y,
+    _interval_divide,
     _interval_split,
+)
+
+
+def _dual_power(x: Any, e: Any) -> Any:
+    exponent = e.value if isinstance(e, Jet) else Interval.of(e)
+    if isinstance(x, Interval) and x.low == x.high == 0 and exponent.low > 0:
+        return x  # 0 ** e = 0 for every e > 0: the derivative in e is 0 too
+    return x**e if isinstance(x, Jet) or isinstance(e, Jet) else x.power(e)
+
+
+def _dual_split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+    """Branches by the values; where both are possible, the union of values and of slopes."""
+    parts = [b if isinstance(b, Jet) else Jet(INTERVAL, Interval.of(b), Interval(0.0, 0.0)) for b in (x, cut, below, above)]
+    at, edge, low, high = parts
+    value = _interval_split(at.value, edge.value, low.value, high.value)
+    if at.value.high > edge.value.low and at.value.low <= edge.value.high:
+        return Jet(INTERVAL, value, Interval(-math.inf, math.inf))  # a kink in the parameter may lie inside
+    return Jet(INTERVAL, value, _interval_split(at.value, edge.value, low.slope, high.slope))
+
+
+# Intervals with a derivative in a parameter: numbers are Intervals or jets over INTERVAL. It certifies that a condition is
+# monotone in the parameter, hence that its sign changes once.
+DUAL = Backend(
+    "interval with parameter slope",
+    lambda x: x if isinstance(x, Jet) else _interval_number(x),
+    lambda x: x.log(),
+    lambda x: x.exp(),
+    _dual_power,
+    lambda x, y: x / y if isinstance(x, Jet) or isinstance(y, Jet) else _interval_divide(x, y),
+    _dual_split,
+    level=1,
 )
 
 

@@ -21,6 +21,7 @@ def yields_to_jets(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], 
 class Jet:
     """Value, first and (if asked for) second derivative in u, propagated by the chain rule.
 
+    The number system may itself be jets in something else (a parameter of the loss): ``xp.level`` tells the two apart.
     Constants stay plain numbers, so a structural zero never meets an infinity; what is left as NaN is a genuine
     0 * inf at a corner, and the caller takes the limit.
     """
@@ -37,11 +38,20 @@ class Jet:
     def _new(self, value: Any, slope: Any, curvature: Any) -> Jet:
         return Jet(self.xp, value, slope, None if self.curvature is None else curvature())
 
+    def _outranked(self, other: Any) -> bool:
+        """Is ``other`` a jet over jets like this one (it then takes this one as a scalar)?"""
+        return isinstance(other, Jet) and other.xp.level > self.xp.level
+
+    def _peer(self, other: Any) -> bool:
+        return isinstance(other, Jet) and other.xp.level == self.xp.level
+
     def __add__(self, other: Any) -> Jet:
-        if isinstance(other, Jet):
+        if self._peer(other):
             return self._new(
                 self.value + other.value, self.slope + other.slope, lambda: self.curvature + other.curvature
             )
+        if self._outranked(other):
+            return other.__add__(self)
         return self._new(self.value + other, self.slope, lambda: self.curvature)
 
     __radd__ = __add__
@@ -56,23 +66,23 @@ class Jet:
         return (-self) + other
 
     def __mul__(self, other: Any) -> Jet:
-        if isinstance(other, Jet):
+        if self._peer(other):
             return self._new(
                 self.value * other.value,
                 self.slope * other.value + self.value * other.slope,
                 lambda: self.curvature * other.value + self.slope * other.slope * 2 + self.value * other.curvature,
             )
+        if self._outranked(other):
+            return other.__mul__(self)
         return self._new(self.value * other, self.slope * other, lambda: self.curvature * other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Jet:
-        if isinstance(other, Jet):
+        if self._peer(other) or self._outranked(other):
             return self * other._reciprocal()
         divide = self.xp._divide
-        return self._new(
-            divide(self.value, other), divide(self.slope, other), lambda: divide(self.curvature, other)
-        )
+        return self._new(divide(self.value, other), divide(self.slope, other), lambda: divide(self.curvature, other))
 
     def __rtruediv__(self, other: Any) -> Jet:
         return self._reciprocal() * other
@@ -87,13 +97,11 @@ class Jet:
         )
 
     def __pow__(self, exponent: Any) -> Jet:
-        if isinstance(exponent, Jet):
+        if self._peer(exponent) or self._outranked(exponent):
             return (exponent * self.log()).exp()
         power = self.xp._power
-        if isinstance(exponent, (int, float, Fraction)) and exponent in (0, 1):
-            # constants and u itself have no slope or curvature that could meet an infinity
-            one = power(self.value, 0)
-            return self if exponent == 1 else self._new(one, one - one, lambda: one - one)
+        if isinstance(exponent, int) and exponent == 1:
+            return self
         first = exponent * power(self.value, exponent - 1)
         return self._new(
             power(self.value, exponent),

@@ -1,0 +1,264 @@
+"""Is this loss asymmetric on these weights?
+
+``check`` answers with the exact minimiser of the weighted risk as witness and the slack of the condition. What decides
+depends on the form of the loss (``rule``); proofs are in docs/theory.md:
+
+* every phi_k convex: KKT at the vertex e_m, ``phi_m'(1) <= phi_n'(0)``;
+* every phi_k linear or concave: the minimum is at a vertex, so a unique largest weight suffices;
+* NCE or NFL added to a separable loss: their term has its least value in the limit at e_m, so they change nothing;
+  alone they have no unique minimiser;
+* normalised negative losses: the cut-off vertex, for any unique largest weight;
+* NGCE: only where all other weights are equal, or not at all;
+* cross entropy with clipped logits: only where all other weights are equal and the clip is tight enough;
+* anything else: a certified search (``search``), which may stay undecided but never guesses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .backends import EXACT, FLOAT, INTERVAL, Backend
+from .losses import CONVEX, LINEAR, MIXED, Loss
+from .noise import NoiseModel, Row, from_weights
+from .profile import Profile
+
+KKT, DOMINANCE, NEVER, CLIP, SEARCH = "kkt", "dominance", "never", "clip", "search"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What decides for one form of loss: the kind, whether equality still holds, and the reason in one sentence."""
+
+    kind: str
+    closed: bool
+    reason: str
+    sufficient_only: bool = False  # the margin settles "yes" but a negative one says nothing
+
+
+def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
+    """The rule for a loss on K classes; ``uniform_rest``: all weights but the largest are equal."""
+    profile = Profile.of(loss, K)
+    shape = profile.shape()
+    if profile.clipped:
+        if uniform_rest:
+            return Rule(CLIP, True, "on the clipped domain the gap of the logits is at most tau sqrt(K/(K-1))")
+        return Rule(NEVER, False, "the other weights differ, so the minimiser's other logits differ")
+    if profile.negative:
+        return _rule_negative(profile, shape, uniform_rest)
+    endless = [term for term in profile.normalised if _infinite_at_zero(term[1])]
+    if len(endless) < len(profile.normalised):
+        return _rule_finite_normalised(profile, shape, uniform_rest)
+    if profile.normalised and not profile.separable:
+        return Rule(
+            NEVER, False, "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser"
+        )
+    suffix = "; the normalised term is least in the limit at e_m and changes nothing" if profile.normalised else ""
+    return _rule_separable(shape, suffix)
+
+
+def _rule_separable(shape: int | None, suffix: str = "") -> Rule:
+    if shape == CONVEX:
+        return Rule(KKT, True, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
+    if shape == MIXED:
+        return Rule(SEARCH, False, "phi_k is neither convex nor concave" + suffix)
+    word = "linear" if shape == LINEAR else "concave"
+    return Rule(DOMINANCE, False, f"every phi_k is {word}: a unique largest weight suffices" + suffix)
+
+
+def _rule_negative(profile: Profile, shape: int | None, uniform_rest: bool) -> Rule:
+    domain = "on its domain u_k >= p_min "
+    if profile.normalised and not uniform_rest:
+        return Rule(SEARCH, False, domain + "the normalised term prefers other points where the other weights differ")
+    if not profile.separable or shape in (LINEAR, -1):
+        return Rule(DOMINANCE, False, domain + "every term has its unique minimum at the cut-off vertex of the largest weight")
+    if shape == CONVEX:
+        return Rule(KKT, True, domain + "every term has its minimum at the cut-off vertex", sufficient_only=True)
+    return Rule(SEARCH, False, domain + "phi_k is neither convex nor concave")
+
+
+def _rule_finite_normalised(profile: Profile, shape: int | None, uniform_rest: bool) -> Rule:
+    if not uniform_rest:
+        slopes = profile.slopes(FLOAT)
+        if profile.separable and math.inf in (abs(slopes.active0), abs(slopes.passive0)):
+            return Rule(SEARCH, False, "infinite slopes compete at u_n = 0")
+        return Rule(
+            NEVER, False, "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
+        )
+    if not profile.separable or shape in (LINEAR, -1):
+        return Rule(DOMINANCE, False, "the other weights are equal: the risk increases with the loss on the largest")
+    if shape == CONVEX:
+        return Rule(KKT, True, "every term has its minimum at e_m", sufficient_only=True)
+    return Rule(SEARCH, False, "phi_k is neither convex nor concave")
+
+
+def _infinite_at_zero(atom: Any) -> bool:
+    zero = FLOAT.variable(0.0)
+    return bool(atom.base.on(FLOAT).active(zero, FLOAT.log(zero), FLOAT).value == math.inf)
+
+
+# --------------------------------------------------------------------------------------------- deciding
+
+
+def gap(loss: Loss, kind: str, K: int, top: Any, second: Any, total: Any, xp: Backend) -> Any:
+    """The quantity whose sign decides under a rule; weights and result in the number system of ``xp``."""
+    if kind == KKT:
+        return Profile.of(loss, K).slopes(xp).slack(top, second, total)
+    if kind == CLIP:
+        ((_, atom),) = loss.terms()
+        return top - second * xp.exp(atom.on(xp).tau * xp.number(Fraction(K, K - 1)) ** Fraction(1, 2))  # type: ignore[attr-defined]
+    return top - second
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Verdict on one row of weights: ``holds`` is None where a search would be needed."""
+
+    holds: bool | None
+    gap: float | None  # divided by the total weight
+    rule: Rule
+
+
+def decide(loss: Loss, row: Row) -> Decision:
+    """Settle one row without a search, exactly at the boundary where exact arithmetic reaches it."""
+    if not row.dominant:
+        return Decision(False, float((row.top - row.second) / row.total), _NOT_DOMINANT)
+    if row.second == 0 and _pointed(loss):
+        return Decision(True, None, _CLEAN)
+    what = rule(loss, len(row.weights), row.uniform_rest)
+    if what.kind in (NEVER, SEARCH):
+        return Decision(False if what.kind == NEVER else None, None, what)
+    sign, value = _sign(loss, what.kind, row)
+    holds = None if sign is None else sign > 0 or (sign == 0 and what.closed)
+    if what.sufficient_only and not holds:
+        holds = None
+    return Decision(holds, value, what)
+
+
+_NOT_DOMINANT = Rule(NEVER, False, "the clean label has not the unique largest weight")
+_CLEAN = Rule(DOMINANCE, False, "all other weights are 0: the risk is a multiple of the loss itself")
+
+
+def _pointed(loss: Loss) -> bool:
+    """Does L(., y) have a single minimiser? NCE and NFL alone do not: they vanish wherever another u_k -> 0."""
+    profile = Profile.of(loss, 3)
+    return bool(profile.separable or profile.negative or profile.clipped) or not all(
+        _infinite_at_zero(atom) for _, atom in profile.normalised
+    )
+
+
+def _sign(loss: Loss, kind: str, row: Row) -> tuple[int | None, float]:
+    K, weights = len(row.weights), (row.top, row.second, row.total)
+    ball = gap(loss, kind, K, *weights, INTERVAL)
+    low, high = (ball.low, ball.high) if hasattr(ball, "low") else (float(ball), float(ball))
+    value = (low + high) / 2 if math.inf not in (abs(low), abs(high)) else (low if abs(low) == math.inf else high)
+    sign = 1 if low > 0 else -1 if high < 0 else 0 if low == high == 0 else None
+    if sign is None:
+        exact = EXACT.number(gap(loss, kind, K, *(Fraction(w) for w in weights), EXACT))
+        if exact.factors is not None:
+            sign = exact.sign
+    return sign, value / float(row.total)
+
+
+# --------------------------------------------------------------------------------------------- checking
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Is ``loss`` asymmetric on ``noise``? Printed as a small table; ``to_dict`` for JSON."""
+
+    loss: str
+    asymmetric: bool | None  # None: undecided by the search
+    minimiser: tuple[float, ...] | None  # of the weighted risk on the deciding row
+    slack: float | None  # of the deciding inequality, per unit of total weight; >= 0 where it holds
+    method: str
+    reason: str
+    row: int  # the deciding row (true class)
+    rival: int  # the class of the second largest weight there
+    classes: int
+    names: tuple[str, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "loss": self.loss,
+            "asymmetric": self.asymmetric,
+            "minimiser": None if self.minimiser is None else list(self.minimiser),
+            "slack": self.slack,
+            "method": self.method,
+            "reason": self.reason,
+            "row": self.row,
+            "rival": self.rival,
+            "classes": self.classes,
+        }
+
+    def __str__(self) -> str:
+        answer = {True: "asymmetric", False: "not asymmetric", None: "undecided"}[self.asymmetric]
+        lines = [f"{self.loss}: {answer}"]
+        if self.minimiser is not None:
+            shown = ", ".join(f"{x:.6g}" for x in self.minimiser[:10]) + (", ..." if len(self.minimiser) > 10 else "")
+            lines.append(f"  minimiser  ({shown})")
+        if self.slack is not None:
+            lines.append(f"  slack      {self.slack:.6g}")
+        lines += [f"  method     {self.method}", f"  why        {self.reason}"]
+        return "\n".join(lines)
+
+
+def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
+    """Decide whether ``loss`` is asymmetric on every row of a noise model (or on one vector of weights).
+
+    The row reported is the first that fails, else the first undecided one, else the one with least slack. Raises
+    InputError for weights without a unique largest one.
+    """
+    from .risk import minimise, search
+
+    model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
+    decisions = []
+    for index, row in distinct_rows(model):
+        decision, point, method = decide(loss, row), None, ""
+        if decision.holds is None:
+            decision, point, method = search(loss, row, decision)
+        decisions.append((index, row, decision, point, method))
+        if decision.holds is False:
+            break
+    index, row, decision, point, method = min(decisions, key=lambda d: _order(d[2]))
+    if point is None:
+        solution = minimise(loss, [float(w) for w in row.weights])
+        point, method = solution.point, solution.method
+    return Condition(
+        str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
+        decision.rule.reason, index, row.runner_up, len(row.weights), model.names,
+    )  # fmt: skip
+
+
+def _order(decision: Decision) -> tuple[int, float]:
+    return {False: 0, None: 1, True: 2}[decision.holds], math.inf if decision.gap is None else decision.gap
+
+
+def distinct_rows(model: NoiseModel) -> list[tuple[int, Row]]:
+    """The rows of a model that differ in what decides: (w_m, w_n, W up to scale, whether the rest is uniform)."""
+    seen: dict[tuple[Any, ...], tuple[int, Row]] = {}
+    for index, row in enumerate(model.rows):
+        key = (row.top / row.total, row.second / row.total, row.uniform_rest, row.dominant)
+        seen.setdefault(key, (index, row))
+    return list(seen.values())
+
+
+def binding_rows(model: NoiseModel) -> list[tuple[int, Row]]:
+    """The rows that can bind: a row with a larger w_m/W and a smaller w_n/W than another is implied by it.
+
+    Every rule here is monotone in both (docs/theory.md); rows whose rest is uniform are kept apart.
+    """
+    kept = []
+    rows = distinct_rows(model)
+    shares = [(row.top / row.total, row.second / row.total) for _, row in rows]
+    for i, (index, row) in enumerate(rows):
+        implied = any(
+            shares[j][0] <= shares[i][0] and shares[j][1] >= shares[i][1] and shares[j] != shares[i]
+            and (rows[j][1].uniform_rest == row.uniform_rest)
+            for j in range(len(rows))
+        )  # fmt: skip
+        if not implied:
+            kept.append((index, row))
+    return kept

@@ -1,0 +1,656 @@
+"""Which parameter values (or noise rates) make a loss asymmetric on a noise model.
+
+``solve`` never uses a paper's closed form. For each row of weights it splits the parameter's domain where the curvature of the
+loss changes, applies the rule of ``condition`` to each piece, and isolates the sign changes of the deciding inequality by
+interval arithmetic over the whole piece (between 2^-30 and 2^30). Each end is then named exactly, if it can be: the
+inequality is re-run on polynomials, or on exact monomials at the simplest number inside the enclosure, and the name is given
+only when equality holds exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from .backends import DUAL, EXACT, INTERVAL, POLY
+from .condition import CLIP, DOMINANCE, KKT, SEARCH, Rule, binding_rows, decide, gap, rule
+from .domain import Domain, plain
+from .errors import InputError
+from .exact import Exact, Poly, square_root
+from .interval import Interval
+from .jet import Jet
+from .losses import Loss, unknown_parameter
+from .noise import FAMILIES, NoiseModel, Row, family, show, worst_weights
+
+SMALLEST, LARGEST = 2.0**-30, 2.0**30
+WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
+OVERFLOW = 1e300
+LARGEST_COUNT = 4096  # whole-number parameters are tried up to here
+RATE = "eta"
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an interval: a float, the enclosure around the true value, and its exact name where it has one."""
+
+    value: float
+    low: float
+    high: float
+    closed: bool
+    exact: str | None = None
+    number: Fraction | None = None
+    of_domain: bool = False  # the parameter's own limit, not a threshold
+
+    @classmethod
+    def at(cls, number: Fraction, closed: bool, of_domain: bool = False) -> End:
+        value = float(number)
+        return cls(value, value, value, closed, plain(number), number, of_domain)
+
+    def __str__(self) -> str:
+        return self.exact if self.exact is not None and len(self.exact) <= 24 else f"{self.value:.10g}"
+
+    def key(self) -> Any:
+        return self.value if self.number is None else self.number
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An interval of feasible values; None is no end."""
+
+    low: End | None
+    high: End | None
+
+    def __contains__(self, value: Any) -> bool:
+        if self.low is not None and (value < self.low.key() or (value == self.low.key() and not self.low.closed)):
+            return False
+        return not (
+            self.high is not None and (value > self.high.key() or (value == self.high.key() and not self.high.closed))
+        )
+
+    def describe(self, name: str) -> str:
+        """``a >= 9``, ``1 < p <= 3``, ``q = 1``; the domain's own ends are left out."""
+        low = self.low if self.low is not None and not (self.low.of_domain and self.high is not None) else None
+        if self.low is not None and self.high is not None and self.low.key() == self.high.key():
+            return f"{name} = {self.low}"
+        high = self.high if self.high is not None and not (self.high.of_domain and low is not None) else None
+        if low is not None and high is not None:
+            return f"{low} {'<=' if low.closed else '<'} {name} {'<=' if high.closed else '<'} {high}"
+        if low is not None:
+            return f"{name} {'>=' if low.closed else '>'} {low}"
+        if high is not None:
+            return f"{name} {'<=' if high.closed else '<'} {high}"
+        return f"any {name}"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where a loss is asymmetric: feasible values of one parameter on one noise model."""
+
+    loss: Loss
+    parameter: str | None
+    status: str  # "threshold", "always", "never", "undecided"
+    pieces: tuple[Piece, ...]
+    noise: NoiseModel
+    binding_row: int
+    condition: str
+    method: str
+
+    @property
+    def feasible(self) -> Piece | None:
+        """The piece with the threshold: the widest one, counting no end as infinite."""
+        if not self.pieces:
+            return None
+        return max(self.pieces, key=_width)
+
+    @property
+    def end(self) -> End | None:
+        """The end that is the threshold: of the feasible piece, the one that is not the domain's own."""
+        piece = self.feasible
+        if piece is None:
+            return None
+        ends = [e for e in (piece.low, piece.high) if e is not None and not e.of_domain]
+        return ends[0] if ends else None
+
+    def fixed(self) -> dict[str, Any]:
+        """The other parameters, exact."""
+        return {p: v for p, v in self.loss.parameters.items() if p != self.parameter}
+
+    @property
+    def answer(self) -> str:
+        """The result in one line: ``a >= 9``."""
+        name = self.parameter or "parameters"
+        if self.status == "never":
+            return f"never: no {name} works" if self.parameter else "never"
+        if self.status == "undecided":
+            return "undecided: not settled by any proof here"
+        if self.status == "always":
+            return f"always: any {name}" if self.parameter else "always"
+        return " or ".join(piece.describe(name) for piece in self.pieces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contract of ``bound --json``; ``pieces`` lists every feasible interval, ``feasible`` the one with the threshold."""
+        end, row = self.end, self.noise.rows[self.binding_row]
+        return {
+            "loss": self.loss.name,
+            "parameter": self.parameter,
+            "status": self.status,
+            "feasible": _piece_dict(self.feasible),
+            "pieces": [_piece_dict(piece) for piece in self.pieces],
+            "exact": None if end is None else end.exact,
+            "enclosure": None if end is None else [end.low, end.high],
+            "fixed": {p: number(v) for p, v in self.fixed().items()},
+            "noise": {
+                "kind": self.noise.kind,
+                "classes": self.noise.classes,
+                "rate": None if self.noise.rate is None else float(self.noise.rate),
+            },
+            "clean_level": _finite(row.clean_level),
+            "margin": float(row.margin),
+            "binding_class": self.binding_row,
+            "rival_class": row.runner_up,
+            "condition": self.condition,
+            "method": self.method,
+        }
+
+    def __str__(self) -> str:
+        row = self.noise.rows[self.binding_row]
+        others = ", ".join(f"{p} = {plain(v)}" for p, v in self.fixed().items())
+        kind = f"{self.noise.kind}, K = {self.noise.classes}"
+        if self.noise.rate is not None and self.parameter != RATE:
+            kind += f", noise rate {show(self.noise.rate)}"
+        lines = [f"{self.loss.title}{f' ({others})' if others else ''} on {kind}", f"  {self.answer}"]
+        end = self.end
+        if end is not None and end.exact is not None and end.number is None:
+            lines.append(f"  exactly   {end.exact}")
+        if end is not None and end.low != end.high:
+            lines.append(f"  within    [{end.low:.15g}, {end.high:.15g}]")
+        if self.parameter != RATE:
+            lines.append(
+                f"  binding   {self.noise.row_name(self.binding_row)}: w_m = {show(row.top)}, w_n = {show(row.second)}"
+                f"{f' ({self.noise.class_name(row.runner_up)})' if not self.noise.representative else ''}, "
+                f"clean level c = {show(row.clean_level)}, margin {show(row.margin)}"
+            )
+        lines.append(f"  because   {self.condition}")
+        return "\n".join(lines)
+
+
+def number(value: Any) -> Any:
+    """A parameter for JSON: whole numbers as int, else float."""
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else float(value)
+    return value
+
+
+def _finite(value: Any) -> float | None:
+    return None if value == math.inf else float(value)
+
+
+def _piece_dict(piece: Piece | None) -> dict[str, Any] | None:
+    if piece is None:
+        return None
+    low, high = piece.low, piece.high
+    return {
+        "low": None if low is None else low.value,
+        "high": None if high is None else high.value,
+        "low_closed": low is not None and low.closed,
+        "high_closed": high is not None and high.closed,
+    }
+
+
+def _width(piece: Piece) -> float:
+    if piece.high is None or piece.low is None:
+        return math.inf
+    return piece.high.value - piece.low.value
+
+
+# ------------------------------------------------------------------------------------------------ solve
+
+
+def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Threshold:
+    """All values of ``parameter`` (default: the loss's main one) that make the loss asymmetric on every row of ``noise``.
+
+    A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an unknown
+    parameter, and for ``eta``: use ``solve_rate``.
+    """
+    if parameter is None:
+        parameter = loss.main
+    if parameter == RATE:
+        raise InputError("--solve eta needs a noise kind with a rate: solve_rate(loss, kind, K)")
+    if parameter is not None and parameter not in loss.domains:
+        raise InputError("--solve: " + unknown_parameter(loss.name, parameter, loss.domains))
+    if not noise.dominant:
+        return _not_dominant(loss, noise, parameter)
+    if parameter is None:
+        return _without_parameter(loss, noise)
+    domain = loss.domains[parameter]
+    pieces: tuple[Piece, ...] = (_whole(domain),)
+    binding, settled, used = noise.worst, True, None
+    for index, row in binding_rows(noise):
+        own, what, certain = _feasible(loss, parameter, domain, row)
+        settled = settled and certain
+        merged = _intersect(pieces, own)
+        if merged != pieces or used is None:
+            binding, used = index, what
+        pieces = merged
+    status = _status(pieces, domain, settled)
+    assert used is not None
+    return Threshold(loss, parameter, status, pieces, noise, binding, used.reason, _METHODS[used.kind])
+
+
+_METHODS = {
+    KKT: "sign of the KKT inequality isolated by interval arithmetic over the domain",
+    CLIP: "sign of the KKT inequality on the clipped domain isolated by interval arithmetic",
+    DOMINANCE: "proof for the form of the loss",
+    "never": "proof for the form of the loss",
+    SEARCH: "no proof; search only",
+}
+
+
+def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
+    """The noise rates of a family ("symmetric", "pair", "cifar10", ...) that the loss with its parameters stands."""
+    if kind not in FAMILIES:
+        raise InputError(f"--solve eta: noise {kind!r} has no rate to solve for (it may be: {', '.join(FAMILIES)})")
+    build = family(kind, K)
+    model = build(Fraction(1, 4))
+    worst = model.worst_row()
+    classes = model.classes
+    what = rule(loss, classes, worst.uniform_rest)
+    domain = Domain(Fraction(0), Fraction(1))
+
+    def weights(eta: Any) -> tuple[Any, Any, Any]:
+        return worst_weights(kind, classes, eta)
+
+    def margin(eta: Any, xp: Any) -> Any:
+        top, second, _ = weights(eta)
+        return top - second
+
+    dominant = _isolate(margin, domain, closed=False)
+    if what.kind in (KKT, CLIP):
+        pieces = _intersect(dominant, _isolate(lambda eta, xp: gap(loss, what.kind, classes, *weights(eta), xp), domain, True))
+    else:
+        pieces = dominant if what.kind == DOMINANCE else ()
+    settled = what.kind != SEARCH and not what.sufficient_only
+    zero = decide(loss, build(Fraction(0)).worst_row()).holds
+    pieces = _with_point(pieces, Fraction(0), bool(zero), domain)
+    status = _status(pieces, domain, settled)
+    end = max((p.high.value for p in pieces if p.high is not None), default=0.0)
+    shown = build(Fraction(end) if 0 <= end <= 1 else Fraction(0))
+    return Threshold(loss, RATE, status, pieces, shown, shown.worst, what.reason, _METHODS[what.kind])
+
+
+def _status(pieces: tuple[Piece, ...], domain: Domain, settled: bool) -> str:
+    if pieces == (_whole(domain),):
+        return "always"
+    if not settled:
+        return "undecided"
+    return "threshold" if pieces else "never"
+
+
+def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Threshold:
+    row, other = noise.failures[0]
+    why = (
+        f"{noise.row_name(row)}: w = {show(noise.rows[row].top)} for the clean label, {show(noise.rows[row].second)} for "
+        f"{noise.class_name(other)}: no unique largest weight on the clean label, so no loss is tolerant there"
+    )
+    return Threshold(loss, parameter, "never", (), noise, row, why, "clean labels do not dominate")
+
+
+def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
+    found = [(index, decide(loss, row)) for index, row in binding_rows(noise)]
+    index, worst = min(found, key=lambda f: {False: 0, None: 1, True: 2}[f[1].holds])
+    status = {True: "always", False: "never", None: "undecided"}[worst.holds]
+    return Threshold(loss, None, status, (), noise, index, worst.rule.reason, _METHODS[worst.rule.kind])
+
+
+def _whole(domain: Domain) -> Piece:
+    low = None if domain.low is None else End.at(domain.low, domain.low_closed, of_domain=True)
+    high = None if domain.high is None else End.at(domain.high, domain.high_closed, of_domain=True)
+    return Piece(low, high)
+
+
+def _feasible(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tuple[Piece, ...], Rule, bool]:
+    """Feasible values on one row, the rule that applied (the last one with a threshold), and whether all is settled."""
+    if domain.integer:
+        return _feasible_whole_numbers(loss, parameter, domain, row)
+    K = len(row.weights)
+    if row.second == 0:
+        holds = decide(loss, row)
+        return ((_whole(domain),) if holds.holds else ()), holds.rule, holds.holds is not None
+    cuts = sorted({Fraction(k) for k in getattr(loss, "kinks", {}).get(parameter, ())})
+    inner = [k for k in cuts if (domain.low is None or k > domain.low) and (domain.high is None or k < domain.high)]
+    edges: list[Fraction | None] = [domain.low, *inner, domain.high]
+    pieces: tuple[Piece, ...] = ()
+    settled, used = True, None
+    for left, right in zip(edges, edges[1:], strict=False):
+        open_piece = Domain(left, right, low_closed=False, high_closed=False)
+        what = rule(loss._with(**{parameter: _inside(left, right)}), K, row.uniform_rest)
+        if used is None or what.kind in (KKT, CLIP):
+            used = what
+        if what.kind == DOMINANCE:
+            pieces += (_whole(open_piece),)
+        elif what.kind in (KKT, CLIP):
+
+            def inequality(value: Any, xp: Any, kind: str = what.kind) -> Any:
+                weights = [xp.number(Fraction(w)) for w in (row.top, row.second, row.total)]
+                return gap(loss._with(**{parameter: value}), kind, K, *weights, xp)
+
+            pieces += _isolate(inequality, open_piece, what.closed)
+        settled = settled and what.kind != SEARCH and not (what.sufficient_only and pieces[-1:] != (_whole(open_piece),))
+    for point in [p for p in {*inner, domain.low, domain.high} if p is not None and p in domain]:
+        holds_at = decide(loss._with(**{parameter: point}), row).holds
+        pieces = _with_point(pieces, point, bool(holds_at), domain)
+    assert used is not None
+    return tuple(sorted((_name_domain(p, domain) for p in pieces), key=_start)), used, settled
+
+
+def _start(piece: Piece) -> float:
+    return -math.inf if piece.low is None else piece.low.value
+
+
+def _inside(left: Fraction | None, right: Fraction | None) -> Fraction:
+    """A value strictly between two ends."""
+    if left is None:
+        return Fraction(-1) if right is None else right - 1
+    return left + 1 if right is None else (left + right) / 2
+
+
+def _name_domain(piece: Piece, domain: Domain) -> Piece:
+    """Mark ends that are the domain's own (kinks inside it are not)."""
+    low, high = piece.low, piece.high
+    if low is not None:
+        low = replace(low, of_domain=low.number is not None and low.number == domain.low)
+    if high is not None:
+        high = replace(high, of_domain=high.number is not None and high.number == domain.high)
+    return Piece(low, high)
+
+
+def _with_point(pieces: tuple[Piece, ...], point: Fraction, feasible: bool, domain: Domain) -> tuple[Piece, ...]:
+    """Add one point (closing ends and joining neighbours that meet there), or remove it."""
+    touching_left = [p for p in pieces if p.high is not None and p.high.number == point]
+    touching_right = [p for p in pieces if p.low is not None and p.low.number == point]
+    apart = tuple(p for p in pieces if p not in touching_left and p not in touching_right)
+    here = End.at(point, feasible, of_domain=point in (domain.low, domain.high))
+    if not feasible:
+        left = tuple(Piece(p.low, here) for p in touching_left if p.low is None or p.low.number != point)
+        right = tuple(Piece(here, p.high) for p in touching_right if p.high is None or p.high.number != point)
+        return tuple(sorted((*apart, *left, *right), key=_start))
+    if any(point in p for p in apart):
+        return pieces
+    low = touching_left[0].low if touching_left else here
+    high = touching_right[0].high if touching_right else here
+    return tuple(sorted((*apart, Piece(low, high)), key=_start))
+
+
+def _intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    found = []
+    for p in a:
+        for q in b:
+            low = _tighter(p.low, q.low, larger=True)
+            high = _tighter(p.high, q.high, larger=False)
+            if low is not None and high is not None:
+                if low.key() > high.key() or (low.key() == high.key() and not (low.closed and high.closed)):
+                    continue
+            found.append(Piece(low, high))
+    return tuple(sorted(found, key=_start))
+
+
+def _tighter(p: End | None, q: End | None, *, larger: bool) -> End | None:
+    if p is None or q is None:
+        return q if p is None else p
+    if p.key() == q.key():
+        return p if not p.closed else q
+    return p if (p.key() > q.key()) == larger else q
+
+
+def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tuple[Piece, ...], Rule, bool]:
+    """Runs of feasible whole numbers up to LARGEST_COUNT, assuming at most one change between tried powers of two."""
+    assert domain.low is not None
+    verdicts: dict[int, Any] = {}
+
+    def holds(n: int) -> bool:
+        if n not in verdicts:
+            verdicts[n] = decide(loss._with(**{parameter: Fraction(n)}), row)
+        return bool(verdicts[n].holds)
+
+    first = int(domain.low)
+    tried = sorted({*range(first, first + 16), *(2**k for k in range(4, 13) if 2**k >= first)})
+    runs: list[list[int]] = []
+    previous = None
+    for n in tried:
+        if previous is not None and holds(previous) != holds(n):
+            low, high = previous, n
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if holds(middle) == holds(low) else (low, middle)
+            if holds(previous):
+                runs[-1][1] = low
+            else:
+                runs.append([high, n])
+        elif holds(n):
+            if runs and runs[-1][1] == previous:
+                runs[-1][1] = n
+            else:
+                runs.append([n, n])
+        if holds(n) and runs:
+            runs[-1][1] = max(runs[-1][1], n)
+        previous = n
+    pieces = tuple(
+        Piece(
+            End.at(Fraction(a), True, of_domain=a == first),
+            None if b >= LARGEST_COUNT else End.at(Fraction(b), True),
+        )
+        for a, b in runs
+    )
+    return pieces, verdicts[first].rule if len(verdicts) == 1 else verdicts[first + 1].rule, None not in (
+        v.holds for v in verdicts.values()
+    )
+
+
+# --------------------------------------------------------------------------------- isolating sign changes
+
+Inequality = Callable[[Any, Any], Any]
+Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), low, high
+
+
+def _isolate(inequality: Inequality, domain: Domain, closed: bool) -> tuple[Piece, ...]:
+    """Where ``inequality(value, xp) >= 0`` (> 0 unless closed) on an open domain, by certified signs.
+
+    Beyond LARGEST, below SMALLEST for a domain that starts at 0, and where floats overflow, the last sign continues.
+    """
+    start = -LARGEST if domain.low is None else float(domain.low) or SMALLEST
+    stop = LARGEST if domain.high is None else float(domain.high)
+    segments = _segments(inequality, start, stop)
+    pieces = []
+    for i, (sign, _, _) in enumerate(segments):
+        if sign != 1:
+            continue
+        low = _outer(domain.low) if i == 0 else _root(inequality, segments[i - 1], closed)
+        high = _outer(domain.high) if i == len(segments) - 1 else _root(inequality, segments[i + 1], closed)
+        pieces.append(Piece(low, high))
+    return tuple(pieces)
+
+
+def _outer(limit: Fraction | None) -> End | None:
+    return None if limit is None else End.at(limit, False)
+
+
+def _segments(inequality: Inequality, start: float, stop: float) -> list[Segment]:
+    """[start, stop] in order: segments of certified sign, between them narrow ones that hold the sign changes."""
+    found = _merged(_signs(inequality, start, stop))
+    # at an open end the sign may be lost in the last ulps (a limit 0 * inf): the neighbour's sign stands
+    for at, neighbour, edge in ((0, 1, start), (-1, -2, stop)):
+        if len(found) > 1 and found[at][0] is None and found[at][2] - found[at][1] <= 1e-9 * max(abs(edge), SMALLEST):
+            found[at] = (found[neighbour][0], found[at][1], found[at][2])
+    return _merged(found)
+
+
+def _merged(segments: Iterable[Segment]) -> list[Segment]:
+    result: list[Segment] = []
+    for sign, low, high in segments:
+        if result and result[-1][0] == sign:
+            result[-1] = (sign, result[-1][1], high)
+        else:
+            result.append((sign, low, high))
+    return result
+
+
+def _signs(inequality: Inequality, start: float, stop: float) -> Iterator[Segment]:
+    """Boxes in order with their certified sign; None where a box is no wider than WIDTH (relative) and undecided.
+
+    A box is settled by an enclosure of the inequality over it, or by a derivative of one sign and the signs at its ends
+    (then it holds at most one change, which bisection isolates); else it is split.
+    """
+    point = cache(lambda x: Interval.of(inequality(Interval(x, x), INTERVAL)))
+    stack, last = [(start, stop)], None
+    while stack:
+        low, high = stack.pop()
+        result = inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL)
+        value, slope = (result.value, result.slope) if isinstance(result, Jet) else (Interval.of(result), None)
+        ends = (point(low).sign, point(high).sign) if slope is not None and slope.sign and not value.sign else None
+        middle = math.sqrt(low * high) if 0 < low and high > 4 * low else (low + high) / 2
+        if value.sign:
+            last = value.sign
+            yield last, low, high
+        elif ends is not None and None not in ends:
+            last = ends[1]
+            if ends[0] == ends[1]:
+                yield last, low, high
+            else:
+                yield from _bisected(point, low, high, ends)
+        elif high - low <= WIDTH * max(abs(low), abs(high)) or not low < middle < high:
+            yield None, low, high
+        elif last and _overflows(value) and _overflows(point(low)):
+            yield last, low, high
+        else:
+            stack += [(middle, high), (low, middle)]
+
+
+def _overflows(result: Interval) -> bool:
+    return result.low <= -OVERFLOW or result.high >= OVERFLOW
+
+
+def _bisected(point: Callable[[float], Interval], low: float, high: float, ends: Any) -> Iterator[Segment]:
+    """A monotone inequality on [low, high], split at its one sign change."""
+    left, right = low, high
+    while right - left > WIDTH * max(abs(left), abs(right)):
+        middle = math.sqrt(left * right) if 0 < left and right > 4 * left else (left + right) / 2
+        here = point(middle).sign
+        if here is None or not left < middle < right:
+            break
+        left, right = (middle, right) if here == ends[0] else (left, middle)
+    yield ends[0], low, left
+    yield None, left, right
+    yield ends[1], right, high
+
+
+def _root(inequality: Inequality, segment: Segment, closed: bool) -> End:
+    """The end inside an unresolved segment (or at the seam with a negative one), named exactly if it can be."""
+    low, high = (segment[1], segment[2]) if segment[0] is None else (segment[1], segment[1])
+    named = _exact_root(inequality, low, high)
+    text, rational = named if named is not None else (None, None)
+    if rational is None:
+        return End((low + high) / 2, low, high, closed, text)
+    value = float(rational)
+    if Fraction(value) == rational:
+        return End.at(rational, closed)
+    return End(value, math.nextafter(value, -math.inf), math.nextafter(value, math.inf), closed, text, rational)
+
+
+def _exact_root(inequality: Inequality, low: float, high: float) -> tuple[str, Fraction | None] | None:
+    polynomial = _run(inequality, Poly.variable(), POLY)
+    if isinstance(polynomial, Poly) and polynomial.coefficients:
+        return _root_of_polynomial(polynomial, low, high)
+    for text, candidate, rational in _candidates(low, high):
+        value = _run(inequality, candidate, EXACT)
+        if isinstance(value, Exact) and value.known and value.sign == 0:
+            return text, rational
+    return None
+
+
+def _run(inequality: Inequality, value: Any, xp: Any) -> Any:
+    try:
+        return xp.number(inequality(value, xp))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _candidates(low: float, high: float) -> Iterator[tuple[str, Any, Fraction | None]]:
+    """The simplest numbers of each form inside the enclosure; the caller verifies them."""
+    rational = simplest(Fraction(low), Fraction(high))
+    yield plain(rational), EXACT.number(rational), rational
+    if low > 0 and 1 / low < 700:
+        base = simplest(*sorted((Fraction(math.exp(1 / high)), Fraction(math.exp(1 / low)))), slack=Fraction(1, 2**48))
+        if base > 1:
+            yield f"1/log({base})", 1 / Exact.log_of(base), None
+    if 0 < low and high < 700:
+        base = simplest(Fraction(math.exp(low)), Fraction(math.exp(high)), slack=Fraction(1, 2**48))
+        if base > 1:
+            yield f"log({base})", Exact.log_of(base), None
+
+
+def simplest(low: Fraction, high: Fraction, slack: Fraction = Fraction(0)) -> Fraction:
+    """The fraction of least denominator in [low, high], widened by the relative slack (Stern-Brocot)."""
+    low, high = low - abs(low) * slack, high + abs(high) * slack
+    if low <= 0 <= high:
+        return Fraction(0)
+    if high < 0:
+        return -simplest(-high, -low)
+    terms = []
+    while True:
+        whole = low.numerator // low.denominator
+        if Fraction(whole) == low or whole + 1 <= high:
+            terms.append(whole if Fraction(whole) == low else whole + 1)
+            break
+        terms.append(whole)
+        low, high = 1 / (high - whole), 1 / (low - whole)
+    value = Fraction(terms[-1])
+    for term in reversed(terms[:-1]):
+        value = term + 1 / value
+    return value
+
+
+def _root_of_polynomial(polynomial: Poly, low: float, high: float) -> tuple[str, Fraction | None] | None:
+    coefficients = polynomial.coefficients or ()
+    if polynomial.degree == 1:
+        root = -coefficients[0] / coefficients[1]
+        return plain(root), root
+    rational = simplest(Fraction(low), Fraction(high))
+    if polynomial(rational) == 0:
+        return plain(rational), rational
+    scale = math.lcm(*(c.denominator for c in coefficients))
+    whole = [int(c * scale) for c in coefficients]
+    whole = [c // math.gcd(*whole) * (1 if whole[-1] > 0 else -1) for c in whole]
+    if polynomial.degree == 2:
+        c, b, a = (Fraction(x) for x in whole)
+        outside, inside = square_root(b * b - 4 * a * c)
+        centre, spread = -b / (2 * a), outside / (2 * a)
+        for sign in (1, -1):
+            if low * (1 - 1e-9) <= float(centre) + sign * float(spread) * math.sqrt(inside) <= high * (1 + 1e-9):
+                return _surd(centre, sign * spread, inside), None
+    return "root of " + _written(whole) + " = 0", None
+
+
+def _surd(centre: Fraction, spread: Fraction, inside: int) -> str:
+    """``centre + spread sqrt(inside)`` over one denominator."""
+    bottom = math.lcm(centre.denominator, spread.denominator)
+    p, s = int(centre * bottom), int(spread * bottom)
+    root = f"sqrt({inside})" if abs(s) == 1 else f"{abs(s)}*sqrt({inside})"
+    top = (f"{p} {'+' if s > 0 else '-'} {root}") if p else ("" if s > 0 else "-") + root
+    return top if bottom == 1 else f"({top})/{bottom}"
+
+
+def _written(whole: list[int]) -> str:
+    parts = []
+    for power in range(len(whole) - 1, -1, -1):
+        c = whole[power]
+        if not c:
+            continue
+        factor = "" if power == 0 else "t" if power == 1 else f"t^{power}"
+        size = str(abs(c)) if abs(c) != 1 or not factor else ""
+        sign = "-" if c < 0 else "+"
+        parts.append((f"{sign} " if parts else "-" if c < 0 else "") + "*".join(x for x in (size, factor) if x))
+    return " ".join(parts)
