@@ -1,0 +1,480 @@
+"""The weighted risk ``F_w(u) = sum_k w_k L(u, k)`` on the simplex and its exact minimiser, one problem or many at once.
+
+* every phi_k convex: vertices that satisfy KKT are recognised at once; elsewhere projected Newton (each step solves its
+  separable quadratic model exactly by water filling), and bisection of the multiplier where a phi_k has flat pieces.
+  The returned ``gap`` bounds F(u) - min F (duality, up to rounding);
+* every phi_k linear or concave: the vertex of the largest weight;
+* normalised negative losses, clipped logits: their own arguments (docs/theory.md);
+* anything else: a search over transfers between two classes, then local descent; the method says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from .backends import arb_, numpy_
+from .errors import InputError
+from .losses import CONVEX, MIXED, Loss
+from .profile import Profile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+TOLERANCE = 1e-13  # of the duality gap, relative to the spread of the slopes
+NEWTON_STEPS = 60
+KEPT = 0.05  # share of an entry that one Newton step keeps at least, where the curvature is infinite at 0
+EXACT_CONVEX = "KKT: projected Newton with exact water filling"
+EXACT_VERTEX = "vertex of the largest weight"
+
+
+@dataclass(frozen=True)
+class Minimiser:
+    """Minimiser(s) of the weighted risk: ``point`` (K,) or (B, K), ``value`` and ``gap`` scalar or (B,).
+
+    ``gap`` is a bound on F(point) - min F, or None where the method gives none.
+    """
+
+    point: Array
+    value: Any
+    gap: Any
+    method: str
+    exact: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "point": self.point.tolist(),
+            "value": getattr(self.value, "tolist", lambda: self.value)(),
+            "gap": getattr(self.gap, "tolist", lambda: self.gap)(),
+            "method": self.method,
+            "exact": self.exact,
+        }
+
+
+def risk(loss: Loss, weights: Any, u: Any) -> Any:
+    """``F_w(u)`` in float64; weights and u are array-likes (..., K) that broadcast. 0 * inf counts as 0."""
+    import numpy as np
+
+    w, values = np.asarray(weights, dtype=float), loss(u)
+    with np.errstate(invalid="ignore"):
+        return np.where(w == 0, 0.0, w * values).sum(-1)
+
+
+def minimise(loss: Loss, weights: Any) -> Minimiser:
+    """Minimise the weighted risk over the simplex for weights (K,) or (B, K), nonnegative, not all zero in a row.
+
+    Raises InputError for weights that are negative, not finite, all zero, or of another shape.
+    """
+    import numpy as np
+
+    w = np.asarray(weights, dtype=float)
+    if w.ndim not in (1, 2) or w.shape[-1] < 2:
+        raise InputError(f"weights of shape {w.shape}: (K,) or (B, K) with K >= 2 is needed")
+    if not np.isfinite(w).all() or (w < 0).any() or (w.sum(-1) <= 0).any():
+        raise InputError("weights must be finite, >= 0 and not all 0 in a row")
+    rows = np.atleast_2d(w)
+    points, gap, method, exact = _solve(loss, rows / rows.sum(-1, keepdims=True))
+    values = risk(loss, rows, points)
+    if w.ndim == 1:
+        return Minimiser(points[0], float(values[0]), None if gap is None else float(gap[0]), method, exact)
+    return Minimiser(points, values, gap, method, exact)
+
+
+def _solve(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
+    import numpy as np
+
+    profile = Profile.of(loss, w.shape[-1])
+    shape = profile.shape()
+    if profile.clipped:
+        return np.array([_clipped(float(profile.clipped[0][1].tau), row) for row in w]), None, "Newton on clipped logits", True
+    if profile.negative or profile.normalised:
+        return _normalised(loss, profile, w)
+    if shape == CONVEX:
+        points, gap = _convex(profile, w)
+        return points, gap, EXACT_CONVEX, True
+    if shape is not MIXED:
+        return _vertex(w), np.zeros(len(w)), EXACT_VERTEX, True
+    return _searched(loss, w)
+
+
+def _vertex(w: Array) -> Array:
+    import numpy as np
+
+    return np.eye(w.shape[-1])[w.argmax(-1)] if w.shape[-1] <= 2000 else _one_hot(w)
+
+
+def _one_hot(w: Array) -> Array:
+    import numpy as np
+
+    points = np.zeros_like(w)
+    points[np.arange(len(w)), w.argmax(-1)] = 1.0
+    return points
+
+
+# ----------------------------------------------------------------------------------------------- convex
+
+
+def _phi(profile: Profile, w: Array, u: Array) -> tuple[Array, Array, Array]:
+    """(value, slope, curvature) of ``phi_k(u_k)`` for weights of total 1; a weight 0 removes an infinite term."""
+    import numpy as np
+
+    xp = numpy_()
+    with np.errstate(all="ignore"):
+        active = profile.jet("active", u, xp, order=2)
+        if all(atom.curvature()[1] == 0 for _, atom in profile.separable) and not np.any(active[0] != active[0]):
+            passive_slope = profile.jet("passive", np.zeros(1), xp)[1]
+            value = np.where(w > 0, w * active[0], 0.0) + (1 - w) * passive_slope * u
+            slope = np.where(w > 0, w * active[1], 0.0) + (1 - w) * passive_slope
+            return value, slope, np.where(w > 0, w * active[2], 0.0)
+        passive = profile.jet("passive", u, xp, order=2)
+        return tuple(np.where(w > 0, w * a, 0.0) + np.where(w < 1, (1 - w) * p, 0.0) for a, p in zip(active, passive, strict=True))  # type: ignore[return-value]
+
+
+def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
+    """Points (B, K) and gaps (B,) for convex phi_k; weights of total 1."""
+    import numpy as np
+
+    count = len(w)
+    order = np.argpartition(w, -2, axis=-1)[:, -2:]
+    two = np.take_along_axis(w, order, -1)
+    top, second = two.max(-1), two.min(-1)
+    slopes = profile.slopes(numpy_slopes())
+    with np.errstate(invalid="ignore"):
+        at_zero = np.where(second > 0, second * slopes.active0, 0.0) + (1 - second) * slopes.passive0
+        at_one = top * slopes.active1 + np.where(top < 1, (1 - top) * slopes.passive1, 0.0)
+    vertex = (at_zero >= at_one) | (second == 0)
+    points, gap = _one_hot(w), np.zeros(count)
+    todo = np.flatnonzero(~vertex)
+    if len(todo):
+        points[todo], gap[todo] = _newton(profile, w[todo])
+        stuck = todo[~(gap[todo] <= 1e-9)]
+        if len(stuck):
+            points[stuck], gap[stuck] = _bisected(profile, w[stuck])
+    return points, gap
+
+
+def numpy_slopes() -> Any:
+    """End slopes need the scalar limits of FLOAT, not arrays."""
+    from .backends import FLOAT
+
+    return FLOAT
+
+
+def _newton(profile: Profile, w: Array) -> tuple[Array, Array]:
+    """Projected Newton on (B, K) problems; rows leave the batch as they converge.
+
+    Where the curvature is infinite at 0 (GCE, CE, AMSE with q < 2) an entry keeps a twentieth of itself per step, so that
+    it can come back; flat pieces (PHuber-CE) get a floor on the curvature that falls tenfold per step.
+    """
+    import numpy as np
+
+    points, gaps = np.empty_like(w), np.full(len(w), np.inf)
+    rows, u = np.arange(len(w)), 0.5 * w + 0.5 / w.shape[-1]  # inside, on the side of the larger weights
+    keeps = KEPT if not np.isfinite(_phi(profile, np.full((1, 2), 0.5), np.zeros((1, 2)))[2]).all() else 0.0
+    value, slope, curve = _phi(profile, w, u)
+    objective = value.sum(-1)
+    best = np.full(len(w), np.inf)
+    scale = np.abs(slope * u).sum(-1) + 1e-300
+    for iteration in range(NEWTON_STEPS):
+        gap = _duality_gap(u, slope)
+        better = gap < best
+        best = np.where(better, gap, best)
+        points[rows[better]], gaps[rows[better]] = u[better], gap[better]
+        keep = gap > TOLERANCE * scale
+        if not keep.any():
+            break
+        rows, w, u, best, scale = rows[keep], w[keep], u[keep], best[keep], scale[keep]
+        slope, curve, objective = slope[keep], curve[keep], objective[keep]
+        stiff = np.maximum(curve, scale[:, None] * 10.0 ** -min(2 + iteration, 10))
+        target = np.maximum(_water_filling(u, slope, stiff), keeps * u)
+        target /= target.sum(-1, keepdims=True)
+        length, decrease = np.ones((len(rows), 1)), np.where(u != target, slope * (target - u), 0.0).sum(-1)
+        for _ in range(30):
+            trial = u + length * (target - u)
+            value, new_slope, new_curve = _phi(profile, w, trial)
+            new_objective = value.sum(-1)
+            bad = ~(new_objective <= objective + 0.1 * length[:, 0] * decrease + 1e-14 * (1 + np.abs(objective)))
+            if not bad.any():
+                break
+            length[bad] *= 0.5
+        u, slope, curve, objective = trial, new_slope, new_curve, new_objective
+    return points, gaps
+
+
+def _duality_gap(u: Array, slope: Array) -> Array:
+    """``sum u_k phi_k' - min_k phi_k'`` >= F(u) - min F for convex F and u of sum 1."""
+    import numpy as np
+
+    with np.errstate(invalid="ignore"):
+        return np.where(u > 0, u * slope, 0.0).sum(-1) - slope.min(-1)
+
+
+def _water_filling(u: Array, slope: Array, stiff: Array) -> Array:
+    """Minimise the separable quadratic model over the simplex: ``max(0, centre + multiplier * rate)``, summing to 1."""
+    import numpy as np
+
+    rate = 1.0 / stiff
+    with np.errstate(invalid="ignore"):
+        centre = np.where(rate > 0, u - slope * rate, u)
+    active = np.ones_like(u, dtype=bool)
+    for _ in range(u.shape[-1]):
+        total = np.where(active, centre, 0.0).sum(-1, keepdims=True)
+        multiplier = (1 - total) / np.where(active, rate, 0.0).sum(-1, keepdims=True)
+        inside = active & (centre + multiplier * rate > 0)
+        if (inside == active).all() or not inside.any(-1).all():
+            break
+        active = inside
+    return np.where(active, np.maximum(centre + multiplier * rate, 0.0), 0.0)
+
+
+def _bisected(profile: Profile, w: Array) -> tuple[Array, Array]:
+    """Bisection of the multiplier with phi_k' inverted by bisection; flat pieces are filled in proportion."""
+    import numpy as np
+
+    def filled(multiplier: Array, strict: bool) -> Array:
+        low, high = np.zeros_like(w), np.ones_like(w)
+        for _ in range(70):
+            middle = 0.5 * (low + high)
+            slope = _phi(profile, w, middle)[1]
+            below = slope < multiplier if strict else slope <= multiplier
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        edge = _phi(profile, w, np.full_like(w, 1e-300))[1]
+        return np.where(edge < multiplier if strict else edge <= multiplier, low, 0.0)
+
+    low = np.nanmin(np.where(np.isfinite(ends := _phi(profile, w, np.full_like(w, 1e-12))[1]), ends, -1e12), -1, keepdims=True)
+    high = _phi(profile, w, np.ones_like(w))[1].max(-1, keepdims=True)
+    for _ in range(70):
+        middle = 0.5 * (low + high)
+        over = filled(middle, strict=True).sum(-1, keepdims=True) > 1
+        low, high = np.where(over, low, middle), np.where(over, middle, high)
+    less, more = filled(low, strict=True), filled(high, strict=False)
+    room, extra = 1 - less.sum(-1, keepdims=True), (more - less).sum(-1, keepdims=True)
+    u = less + np.where(extra > 0, np.clip(room / np.where(extra > 0, extra, 1.0), 0, 1), 0.0) * (more - less)
+    u /= u.sum(-1, keepdims=True)
+    return u, np.maximum(_duality_gap(u, _phi(profile, w, u)[1]), 0.0)
+
+
+# --------------------------------------------------------------------------------- other forms of a loss
+
+
+def _clipped(tau: float, w: Array) -> Array:
+    """Minimise ``-sum w_k log u_k`` over u = softmax(z), ||z||_2 <= tau, for weights of total 1."""
+    import numpy as np
+
+    def softmax(z: Array) -> Array:
+        e = np.exp(z - z.max())
+        return e / e.sum()
+
+    if (w > 0).all():
+        free = np.log(w) - np.log(w).mean()
+        if np.linalg.norm(free) <= tau:
+            return w
+    low, high = 0.0, 2.0 * float(np.abs(w).max()) / tau + 1.0
+    z = np.zeros_like(w)
+    for _ in range(100):  # the multiplier mu of ||z|| <= tau: z(mu) solves softmax(z) - w + mu z = 0, ||z|| falls with mu
+        mu = 0.5 * (low + high)
+        for _ in range(100):
+            p = softmax(z)
+            gradient = p - w + mu * z
+            diagonal = p + mu
+            q = p / diagonal
+            step = gradient / diagonal + q * (p @ (gradient / diagonal)) / (1 - p @ q)
+            z = z - step * min(1.0, 2.0 / (np.abs(step).max() + 1e-300))
+            if np.abs(step).max() <= 1e-15 * (1 + np.abs(z).max()):
+                break
+        low, high = (mu, high) if np.linalg.norm(z) > tau else (low, mu)
+        if high - low <= 1e-16 * high:
+            break
+    return softmax(z * (tau / np.linalg.norm(z)))
+
+
+def _normalised(loss: Loss, profile: Profile, w: Array) -> tuple[Array, Array | None, str, bool]:
+    """Losses with normalised terms. NCE and NFL add a term that is least, in the limit, at every vertex but one."""
+    import numpy as np
+
+    from .condition import NEVER, SEARCH, rule
+
+    uniform = all(np.ptp(np.delete(row, row.argmax())) == 0 for row in w)
+    kind = rule(loss, w.shape[-1], uniform).kind
+    if kind == NEVER and not profile.separable:
+        return _limit_point(w), None, "infimum, approached here and at other points: not attained", True
+    if profile.negative and kind != SEARCH and not profile.separable:
+        floor = float(profile.negative[0][1].p_min)
+        cut = np.full_like(w, floor)
+        cut[np.arange(len(w)), w.argmax(-1)] = 1 - (w.shape[-1] - 1) * floor
+        return cut, None, "cut-off vertex of the largest weight", True
+    if profile.negative or kind == SEARCH or any(atom.name == "ngce" for _, atom in profile.normalised):
+        return _searched(loss, w)
+    alone = Profile(profile.K, profile.separable, (), (), ())
+    shape = alone.shape()
+    if shape == CONVEX:
+        points, gap = _convex(alone, w)
+        if all((row == 0).any() for row in points) or (points.max(-1) == 1).all():
+            return points, gap, EXACT_CONVEX + "; the normalised term is least there in the limit", True
+        return _searched(loss, w)
+    if shape is MIXED:
+        return _searched(loss, w)
+    return _vertex(w), None, EXACT_VERTEX + "; the normalised term is least there in the limit", True
+
+
+def _limit_point(w: Array) -> Array:
+    """Where the risk of NCE tends to min w: the class of least weight at 0, the others equal."""
+    import numpy as np
+
+    points = np.full_like(w, 1.0 / (w.shape[-1] - 1))
+    points[np.arange(len(w)), w.argmin(-1)] = 0.0
+    return points
+
+
+def _searched(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
+    import numpy as np
+
+    return np.array([_search_one(loss, row) for row in w]), None, "search: transfers between two classes, local descent", False
+
+
+def _floor(loss: Loss) -> float:
+    """The smallest u_k of the loss's domain: p_min of a normalised negative term, else a tiny number."""
+    return max((float(atom.p_min) for _, atom in loss.terms() if hasattr(atom, "p_min")), default=1e-30)
+
+
+def _search_one(loss: Loss, w: Array) -> Array:
+    """Best of: vertices, transfers from the largest weight to each other class, and local descent from the best."""
+    import numpy as np
+    from scipy.optimize import minimize
+
+    K, floor = len(w), _floor(loss)
+
+    def inside(u: Array) -> Array:
+        u = np.maximum(u, floor)
+        return u / u.sum(-1, keepdims=True)
+
+    share = np.concatenate([[0.0], np.geomspace(1e-9, 1e-3, 40), np.linspace(1e-3, 1, 400)[1:]])
+    top, others = int(w.argmax()), np.argsort(-w)[1 : min(K, 12)]
+    candidates = [np.eye(K)[top][None]]
+    for other in others:
+        moved = np.zeros((len(share), K))
+        moved[:, top], moved[:, other] = 1 - share, share
+        candidates.append(moved)
+    candidates.append(np.stack([(1 - s) * np.eye(K)[top] + s / K for s in share]))
+    points = inside(np.concatenate(candidates))
+    values = risk(loss, w, points)
+    values = np.where(np.isfinite(values), values, np.inf)
+    best = points[int(values.argmin())]
+
+    def objective(z: Array) -> float:
+        e = np.exp(z - z.max())
+        value = float(risk(loss, w, inside(e / e.sum())))
+        return value if np.isfinite(value) else 1e300
+
+    for start in (best, inside(w), inside(0.5 * w + 0.5 / K)):
+        found = minimize(objective, np.log(start), method="L-BFGS-B") if K <= 50 else None
+        if found is not None and found.fun < float(risk(loss, w, best)):
+            e = np.exp(found.x - found.x.max())
+            best = inside(e / e.sum())
+    return best
+
+
+def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Array | None, str]:
+    """Settle a row that no rule settles: a proof by chords, or a point certified to have less risk, or undecided."""
+    import numpy as np
+
+    from .condition import Decision
+
+    w = np.array([float(x) for x in row.weights]) / float(row.total)
+    profile = Profile.of(loss, len(w))
+    if not profile.negative and profile.separable and _chords_prove(profile, float(row.top / row.total), float(row.second / row.total)):
+        return Decision(True, decision.gap, decision.rule), None, "certified: a common chord slope separates the two classes (Arb)"
+    point = _search_one(loss, w)
+    vertex = np.full(len(w), _floor(loss)) if profile.negative else np.zeros(len(w))
+    vertex[row.target] = 1 - (len(w) - 1) * vertex[row.target] if profile.negative else 1.0
+    if _certified_less(loss, row, point, vertex):
+        return Decision(False, decision.gap, decision.rule), point, "certified: a point of less risk than the vertex (Arb)"
+    return Decision(None, decision.gap, decision.rule), point, "undecided: no proof, and the search found no point of less risk"
+
+
+def _chords_prove(profile: Profile, top: float, second: float) -> bool:
+    """Is there a slope s with phi_n(x) - phi_n(0) > s x and phi_m(1 - x) - phi_m(1) > -s x for all x in (0, 1]?
+
+    It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)] > s (sum_{k != m} u_k - (1 - u_m)) = 0,
+    for the chords of phi_k from 0 are least for the largest weight. Checked by Arb on boxes; next to x = 0 by the slope.
+    """
+    import numpy as np
+    from flint import arb
+
+    xp = arb_()
+
+    def phi(weight: float, x: Any, slope: bool) -> Any:
+        index = 1 if slope else 0
+        return profile.jet("active", x, xp)[index] * weight + profile.jet("passive", x, xp)[index] * (1 - arb(weight))
+
+    grid = np.linspace(0, 1, 2001)[1:]
+    u = np.stack([grid, 1 - grid])
+    with np.errstate(all="ignore"):
+        a, p = (profile.jet(side, u, numpy_())[0] for side in ("active", "passive"))
+        ends = [[profile.jet(side, np.array([x]), numpy_())[0][0] for side in ("active", "passive")] for x in (0.0, 1.0)]
+        rise = (second * a[0] + (1 - second) * p[0] - second * ends[0][0] - (1 - second) * ends[0][1]) / grid
+        fall = (top * ends[1][0] + (1 - top) * ends[1][1] - top * a[1] - (1 - top) * p[1]) / grid
+    low, high = np.max(fall), np.min(rise)
+    if not low < high:
+        return False
+    s = arb(float((low + high) / 2))
+    zero, one = phi(second, arb(0), False), phi(top, arb(1), False)
+    stack = [(0.0, 1.0)]
+    for _ in range(4000):
+        if not stack:
+            return True
+        left, right = stack.pop()
+        box = arb(left).union(arb(right))
+        if left == 0.0:  # mean value: the chord slope lies among the slopes on [0, right]
+            settled = phi(second, box, True) > s and phi(top, 1 - box, True) < s
+        else:
+            settled = phi(second, box, False) - zero > s * box and phi(top, 1 - box, False) - one > -s * box
+        if not settled:
+            middle = (left + right) / 2 if left else right / 4
+            if right - left < 1e-9:
+                return False
+            stack += [(middle, right), (left, middle)]
+    return False
+
+
+def _certified_less(loss: Loss, row: Any, point: Array, vertex: Array) -> bool:
+    """F(point) < F(vertex), proved in Arb; a normalised term counts at the vertex with its least limit."""
+    import numpy as np
+
+    xp = arb_()
+    weights = np.array([xp.number(Fraction(w)) for w in row.weights], dtype=object)
+    profile = Profile.of(loss, len(point))
+    floor = _floor(loss) if profile.negative else 0.0
+
+    def total(part: Loss, u: Array) -> Any:
+        p = np.array([xp.number(Fraction(float(x))) for x in u], dtype=object)
+        values = part.on(xp).labels(p, xp.log(p), xp)
+        return (weights * values).sum()
+
+    inside = np.maximum(point, floor)
+    if profile.negative:
+        return bool(total(loss, inside / inside.sum()) < total(loss, vertex))
+    p = np.where(point < 1e-12, 0.0, point)
+    p[int(np.argmax(p))] += 1 - p.sum()
+
+    def separable(u: Array) -> Any:
+        active, passive = [], []
+        for x in u:
+            ball = xp.number(Fraction(float(x)))
+            active.append(profile.jet("active", ball, xp)[0])
+            passive.append(profile.jet("passive", ball, xp)[0])
+        rest = sum(passive, start=xp.number(0))
+        return sum((w * (a + rest - b) for w, a, b in zip(weights, active, passive, strict=True)), start=xp.number(0))
+
+    if profile.normalised and not (p[weights_least(row)] == 0).any():
+        return False  # the normalised term is not known to be least at this point
+    return bool(profile.separable) and bool(separable(p) < separable(vertex))
+
+
+def weights_least(row: Any) -> list[int]:
+    """Indices of the classes of least weight."""
+    least = min(row.weights)
+    return [k for k, weight in enumerate(row.weights) if weight == least]
