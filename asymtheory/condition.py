@@ -108,7 +108,7 @@ def gap(loss: Loss, kind: str, K: int, top: Any, second: Any, total: Any, xp: Ba
         return Profile.of(loss, K).slopes(xp).slack(top, second, total)
     if kind == CLIP:
         ((_, atom),) = loss.terms()
-        return top - second * xp.exp(atom.on(xp).tau * xp.number(Fraction(K, K - 1)) ** Fraction(1, 2))  # type: ignore[attr-defined]
+        return top - second * xp.exp(atom.on(xp).tau * xp.number(1 + Fraction(1) / (K - 1)) ** Fraction(1, 2))  # type: ignore[attr-defined]
     return top - second
 
 
@@ -223,7 +223,9 @@ def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
         if decision.holds is False:
             break
     index, row, decision, point, method = min(decisions, key=lambda d: _order(d[2]))
-    if point is None:
+    if point is None and method:  # proved by the search: the vertex itself
+        point = [float(k == row.target) for k in range(len(row.weights))]
+    elif point is None:
         solution = minimise(loss, [float(w) for w in row.weights])
         point, method = solution.point, solution.method
     return Condition(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .backends import arb_, numpy_
 from .errors import InputError
-from .losses import CONVEX, MIXED, Loss
+from .losses import CONVEX, MIXED, Loss, NormalisedNegative
 from .profile import Profile
 
 if TYPE_CHECKING:
@@ -336,8 +336,8 @@ def _searched(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
 
 
 def _floor(loss: Loss) -> float:
-    """The smallest u_k of the loss's domain: p_min of a normalised negative term, else a tiny number."""
-    return max((float(atom.p_min) for _, atom in loss.terms() if hasattr(atom, "p_min")), default=1e-30)
+    """The smallest u_k of the loss's domain: p_min of a normalised negative term, else a number that stands for 0."""
+    return max((float(atom.p_min) for _, atom in loss.terms() if isinstance(atom, NormalisedNegative)), default=1e-30)
 
 
 def _search_one(loss: Loss, w: Array) -> Array:
@@ -348,8 +348,7 @@ def _search_one(loss: Loss, w: Array) -> Array:
     K, floor = len(w), _floor(loss)
 
     def inside(u: Array) -> Array:
-        u = np.maximum(u, floor)
-        return u / u.sum(-1, keepdims=True)
+        return floor + (1 - K * floor) * u
 
     share = np.concatenate([[0.0], np.geomspace(1e-9, 1e-3, 40), np.linspace(1e-3, 1, 400)[1:]])
     top, others = int(w.argmax()), np.argsort(-w)[1 : min(K, 12)]
@@ -369,9 +368,9 @@ def _search_one(loss: Loss, w: Array) -> Array:
         value = float(risk(loss, w, inside(e / e.sum())))
         return value if np.isfinite(value) else 1e300
 
-    for start in (best, inside(w), inside(0.5 * w + 0.5 / K)):
-        found = minimize(objective, np.log(start), method="L-BFGS-B") if K <= 50 else None
-        if found is not None and found.fun < float(risk(loss, w, best)):
+    for start in (best, inside(w), inside(0.5 * w + 0.5 / K)) if K <= 50 else ():
+        found = minimize(objective, np.log(start), method="L-BFGS-B")
+        if found.fun < float(risk(loss, w, best)):
             e = np.exp(found.x - found.x.max())
             best = inside(e / e.sum())
     return best
@@ -454,9 +453,8 @@ def _certified_less(loss: Loss, row: Any, point: Array, vertex: Array) -> bool:
         values = part.on(xp).labels(p, xp.log(p), xp)
         return (weights * values).sum()
 
-    inside = np.maximum(point, floor)
     if profile.negative:
-        return bool(total(loss, inside / inside.sum()) < total(loss, vertex))
+        return bool((point >= floor).all() and total(loss, point) < total(loss, vertex))
     p = np.where(point < 1e-12, 0.0, point)
     p[int(np.argmax(p))] += 1 - p.sum()
 

@@ -51,7 +51,10 @@ class End:
         return cls(value, value, value, closed, plain(number), number, of_domain)
 
     def __str__(self) -> str:
-        return self.exact if self.exact is not None and len(self.exact) <= 24 else f"{self.value:.10g}"
+        decimal = f"{self.value:.10g}"
+        if self.exact is None or self.exact == decimal:
+            return decimal
+        return f"{self.exact} ({self.value:.6g})" if len(self.exact) <= 40 else decimal
 
     def key(self) -> Any:
         return self.value if self.number is None else self.number
@@ -164,14 +167,14 @@ class Threshold:
             kind += f", noise rate {show(self.noise.rate)}"
         lines = [f"{self.loss.title}{f' ({others})' if others else ''} on {kind}", f"  {self.answer}"]
         end = self.end
-        if end is not None and end.exact is not None and end.number is None:
+        if end is not None and end.exact is not None and len(end.exact) > 40:
             lines.append(f"  exactly   {end.exact}")
-        if end is not None and end.low != end.high:
+        if end is not None and end.exact is None:
             lines.append(f"  within    [{end.low:.15g}, {end.high:.15g}]")
         if self.parameter != RATE:
             lines.append(
                 f"  binding   {self.noise.row_name(self.binding_row)}: w_m = {show(row.top)}, w_n = {show(row.second)}"
-                f"{f' ({self.noise.class_name(row.runner_up)})' if not self.noise.representative else ''}, "
+                f"{f' for class {self.noise.class_name(row.runner_up)}' if not self.noise.representative else ''}, "
                 f"clean level c = {show(row.clean_level)}, margin {show(row.margin)}"
             )
         lines.append(f"  because   {self.condition}")

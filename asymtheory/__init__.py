@@ -1,0 +1,48 @@
+"""Asymmetric loss functions for learning with noisy labels: which hyper-parameters are noise-tolerant, and why.
+
+    >>> from fractions import Fraction
+    >>> from asymtheory import build, solve, symmetric
+    >>> solve(build("amse"), symmetric(10, Fraction("0.8"))).answer
+    'a >= 9'
+
+Names load on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "errors": ("InputError",),
+    "losses": (
+        "AEL", "AGCE", "AMSE", "AUL", "CE", "FL", "GCE", "LogitClipCE", "Loss", "MAE", "MSE", "NCE", "NFL", "NGCE", "NMAE",
+        "NNCE", "NNFL", "NRCE", "PHuberCE", "RCE", "Separable", "Sum", "TaylorCE", "Unhinged", "build", "register",
+    ),
+    "noise": (
+        "NoiseModel", "Row", "class_map", "from_counts", "from_labels", "from_matrix", "from_posteriors", "from_weights",
+        "load", "named", "pair", "resolve", "symmetric", "uniform",
+    ),
+    "settings": ("Setting", "settings"),
+    "ratio": ("Ratio", "ratio"),
+    "risk": ("Minimiser", "minimise", "risk"),
+    "condition": ("Condition", "check"),
+    "threshold": ("Threshold", "solve", "solve_rate"),
+    "thresholds": ("thresholds",),
+    "symbolic": ("Symbolic", "derive"),
+    "calibration": ("Calibration", "calibration", "excess_risk_bound"),
+}  # fmt: skip
+_WHERE = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_WHERE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'asymtheory' has no attribute {name!r}")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

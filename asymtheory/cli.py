@@ -1,0 +1,327 @@
+"""The command line: ``asymtheory bound | ratio | check | noise | losses``.
+
+Exit status: 0 answered, 1 no parameter works (or a check failed), 2 bad input, which gets one line on standard error.
+Other packages add commands through the entry-point group ``asymtheory.commands``; they are looked up only when named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from .errors import InputError, nearest
+
+ANSWERED, NO, BAD_INPUT = 0, 1, 2
+NOISE_HELP = "symmetric (default), uniform, pair, mnist, cifar10, cifar100, cifar100-blocks, cifar10n-worse, ..., or a file"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    try:
+        if command is not None and command not in COMMANDS:
+            return _plugin(command, arguments[1:])
+        parser = _parser(command)
+        options = parser.parse_args(arguments)
+        if command is None:
+            parser.print_help()
+            return ANSWERED if not arguments else BAD_INPUT
+        return int(options.run(options))
+    except InputError as error:
+        print(f"asymtheory{f' {command}' if command else ''}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ANSWERED
+    except KeyboardInterrupt:
+        print("asymtheory: stopped", file=sys.stderr)
+        return 130
+
+
+def _plugin(command: str, arguments: list[str]) -> int:
+    from importlib.metadata import entry_points
+
+    found = {entry.name: entry for entry in entry_points(group="asymtheory.commands")}
+    if command not in found:
+        raise InputError(f"{command!r} is not a command{nearest(command, [*COMMANDS, *found])} (asymtheory --help lists them)")
+    try:
+        run = found[command].load()
+    except ImportError as error:
+        extra = found[command].value.split(":")[0].split(".")[0].removeprefix("asymtheory_")
+        raise InputError(f"{command} needs an extra: pip install 'asymtheory[{extra}]' ({error})") from error
+    return int(run(arguments) or ANSWERED)
+
+
+# ---------------------------------------------------------------------------------------------- parsers
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser; only the named command's options are built, for start-up time."""
+    parser = _Parser(
+        prog="asymtheory",
+        description="Which hyper-parameters make a noise-robust loss asymmetric (hence noise-tolerant), exactly.",
+    )
+    from . import __version__
+
+    parser.add_argument("--version", action="version", version=f"asymtheory {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    for name, (summary, build, run) in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if name == command:
+            build(sub)
+            sub.add_argument("--json", action="store_true", help="the same facts as JSON")
+            sub.set_defaults(run=run)
+    return parser
+
+
+def _loss_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--loss", required=True, metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters; decimals are exact"
+    )
+
+
+def _noise_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--noise", default="symmetric", metavar="KIND", help=NOISE_HELP)
+    parser.add_argument("--K", metavar="N", help="number of classes")
+    parser.add_argument("--eta", metavar="X[,Y...]", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
+
+
+def _bound_options(parser: argparse.ArgumentParser) -> None:
+    _loss_options(parser)
+    _noise_options(parser)
+    parser.add_argument("--solve", metavar="NAME", help="the parameter to solve for, or eta; default: the loss's main one")
+    parser.add_argument("--exact", action="store_true", help="look harder for an exact form (loads sympy)")
+    parser.add_argument("--symbolic", action="store_true", help="leave K and eta (or c) open: answer with a formula")
+    parser.add_argument(
+        "--open", nargs="+", metavar="NAME", help="what --symbolic leaves open: K, eta, c, or parameters of the loss"
+    )
+    parser.add_argument("--latex", action="store_true", help="with --symbolic: LaTeX")
+
+
+def _ratio_options(parser: argparse.ArgumentParser) -> None:
+    _loss_options(parser)
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    _loss_options(parser)
+    _noise_options(parser)
+    parser.add_argument("--weights", metavar="W1,W2,...", help="class weights, instead of a noise model")
+
+
+def _noise_command_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME|FILE", help=NOISE_HELP + "; without it: the list")
+    parser.add_argument("--K", metavar="N", help="number of classes")
+    parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]")
+
+
+def _losses_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one loss with its settings in the papers; without it: all")
+    parser.add_argument("--K", metavar="N", default="10", help="number of classes for the K-dependent columns (default 10)")
+
+
+# --------------------------------------------------------------------------------------------- commands
+
+
+def _loss(options: argparse.Namespace) -> Any:
+    from .losses import build
+    from .noise import parse_number
+
+    parameters = {}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set {setting!r}: NAME=VALUE is needed")
+        if name in parameters:
+            raise InputError(f"--set {name} is given twice")
+        parameters[name] = parse_number(value, f"--set {name}")
+    try:
+        return build(options.loss, **parameters), set(parameters)
+    except InputError as error:
+        prefix = "" if str(error).startswith("--loss") else "--set: "
+        raise InputError(prefix + str(error)) from None
+
+
+def _classes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from .noise import check_classes, parse_number
+
+    value = parse_number(text, "--K")
+    if value.denominator != 1:
+        raise InputError(f"--K {text}: the number of classes must be a whole number >= 2")
+    return check_classes(int(value), "--K")
+
+
+def _rates(text: str | None) -> list[Any]:
+    """The rates of a comma list; one None when the option is absent."""
+    if text is None:
+        return [None]
+    from .noise import check_rate, parse_number
+
+    return [check_rate(parse_number(part, "--eta"), "--eta") for part in text.split(",")]
+
+
+def _one_rate(text: str | None) -> Any:
+    rates = _rates(text)
+    if len(rates) > 1:
+        raise InputError(f"--eta {text}: one noise rate is needed here")
+    return rates[0]
+
+
+def _print_json(facts: Any) -> None:
+    print(json.dumps(facts, indent=2))
+
+
+def _bound(options: argparse.Namespace) -> int:
+    loss, given = _loss(options)
+    K = _classes(options.K)
+    if options.symbolic:
+        return _bound_symbolic(options, loss, given, K)
+    for flag in ("open", "latex"):
+        if getattr(options, flag):
+            raise InputError(f"--{flag} goes with --symbolic")
+    from .noise import resolve
+    from .threshold import RATE, solve, solve_rate
+
+    if options.solve == RATE:
+        if options.eta is not None:
+            raise InputError(f"--eta {options.eta}: leave it out when --solve eta asks for it")
+        results = [solve_rate(loss, options.noise.strip().lower(), K)]
+    else:
+        parameter = options.solve or _free_parameter(loss, given)
+        results = [solve(loss, resolve(options.noise, K, rate), parameter) for rate in _rates(options.eta)]
+    if options.exact:
+        from .symbolic import name_ends
+
+        results = [name_ends(result) for result in results]
+    if options.json:
+        facts = [result.to_dict() for result in results]
+        _print_json(facts if options.eta is not None and "," in options.eta else facts[0])
+    elif len(results) == 1:
+        print(results[0])
+    else:
+        print(_rate_table(results))
+    return ANSWERED if any(result.status in ("threshold", "always") for result in results) else NO
+
+
+def _free_parameter(loss: Any, given: set[str]) -> str | None:
+    """The main parameter, unless --set fixed it and exactly one other could be solved for."""
+    if loss.main is None or loss.main not in given:
+        return loss.main
+    free = [name for name in loss.domains if name not in given and name not in ("alpha", "beta") and "." not in name]
+    if len(free) == 1:
+        return free[0]
+    raise InputError(f"--set {loss.main}: the parameter to solve for is fixed; name another with --solve ({', '.join(free) or 'eta'})")
+
+
+def _rate_table(results: Sequence[Any]) -> str:
+    from .domain import plain
+    from .noise import show
+
+    first = results[0]
+    others = ", ".join(f"{p} = {plain(v)}" for p, v in first.fixed().items())
+    lines = [f"{first.loss.title}{f' ({others})' if others else ''} on {first.noise.kind}, K = {first.noise.classes}"]
+    cells = [("eta", "clean level", "margin", "asymmetric")]
+    for result in results:
+        row = result.noise.rows[result.binding_row]
+        cells.append((show(result.noise.rate), show(row.clean_level), show(row.margin), result.answer))
+    widths = [max(len(row[i]) for row in cells) for i in range(3)]
+    lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=False)) + f"  {row[3]}" for row in cells]
+    return "\n".join([*lines, f"  because {first.condition}"])
+
+
+def _bound_symbolic(options: argparse.Namespace, loss: Any, given: set[str], K: int | None) -> int:
+    from .symbolic import derive_for
+
+    answer = derive_for(
+        loss, options.solve or _free_parameter(loss, given), options.noise.strip().lower(),
+        K=K, eta=_one_rate(options.eta), leave_open=options.open,
+    )  # fmt: skip
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        print(answer.latex if options.latex else answer)
+    return ANSWERED
+
+
+def _ratio(options: argparse.Namespace) -> int:
+    from .ratio import ratio
+
+    answer = ratio(_loss(options)[0])
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        print(answer)
+    return ANSWERED
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .condition import check
+    from .noise import from_weights, parse_number, resolve
+
+    loss, _ = _loss(options)
+    if options.weights is not None:
+        for flag in ("K", "eta"):
+            if getattr(options, flag) is not None:
+                raise InputError(f"--{flag} {getattr(options, flag)}: leave it out when --weights is given")
+        model = from_weights([parse_number(part, "--weights") for part in options.weights.split(",")])
+    else:
+        model = resolve(options.noise, _classes(options.K), _one_rate(options.eta))
+    answer = check(loss, model)
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        print(answer)
+    return ANSWERED if answer.asymmetric else NO
+
+
+def _noise(options: argparse.Namespace) -> int:
+    from .noise import KINDS, resolve
+
+    if options.name is None:
+        if options.json:
+            _print_json(KINDS)
+        else:
+            width = max(map(len, KINDS))
+            print("\n".join(f"{kind:<{width}}  {text}" for kind, text in KINDS.items()))
+        return ANSWERED
+    model = resolve(options.name, _classes(options.K), _one_rate(options.eta))
+    if options.json:
+        _print_json(model.to_dict())
+    else:
+        print(model)
+    return ANSWERED
+
+
+def _losses(options: argparse.Namespace) -> int:
+    from .atlas import atlas, page
+
+    K = _classes(options.K)
+    assert K is not None
+    answer = atlas(K) if options.name is None else page(options.name, K)
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        print(answer)
+    return ANSWERED
+
+
+COMMANDS = {
+    "bound": ("the parameter values (or noise rates) that make a loss asymmetric on a noise model", _bound_options, _bound),
+    "ratio": ("the asymmetry ratio r and its upper bound r_u, as enclosures", _ratio_options, _ratio),
+    "check": ("is this loss asymmetric on these weights: verdict, minimiser, slack", _check_options, _check),
+    "noise": ("a noise model: rate, clean level, margin, dominance", _noise_command_options, _noise),
+    "losses": ("the atlas of losses", _losses_options, _losses),
+}
