@@ -10,11 +10,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from .backends import arb_, numpy_
+from .backends import FLOAT, arb_, numpy_
 from .errors import InputError
 from .losses import CONVEX, MIXED, Loss, NormalisedNegative
 from .profile import Profile
@@ -141,7 +142,7 @@ def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
     order = np.argpartition(w, -2, axis=-1)[:, -2:]
     two = np.take_along_axis(w, order, -1)
     top, second = two.max(-1), two.min(-1)
-    slopes = profile.slopes(numpy_slopes())
+    slopes = profile.slopes(FLOAT)
     with np.errstate(invalid="ignore"):
         at_zero = np.where(second > 0, second * slopes.active0, 0.0) + (1 - second) * slopes.passive0
         at_one = top * slopes.active1 + np.where(top < 1, (1 - top) * slopes.passive1, 0.0)
@@ -154,13 +155,6 @@ def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
         if len(stuck):
             points[stuck], gap[stuck] = _bisected(profile, w[stuck])
     return points, gap
-
-
-def numpy_slopes() -> Any:
-    """End slopes need the scalar limits of FLOAT, not arrays."""
-    from .backends import FLOAT
-
-    return FLOAT
 
 
 def _newton(profile: Profile, w: Array) -> tuple[Array, Array]:
@@ -299,14 +293,15 @@ def _normalised(loss: Loss, profile: Profile, w: Array) -> tuple[Array, Array | 
 
     uniform = all(np.ptp(np.delete(row, row.argmax())) == 0 for row in w)
     kind = rule(loss, w.shape[-1], uniform).kind
-    if kind == NEVER and not profile.separable:
+    finite = any(math.isfinite(atom.base.on(FLOAT).active(0.0, -math.inf, FLOAT)) for _, atom in profile.normalised)
+    if kind == NEVER and not profile.separable and not finite:
         return _limit_point(w), None, "infimum, approached here and at other points: not attained", True
     if profile.negative and kind != SEARCH and not profile.separable:
         floor = float(profile.negative[0][1].p_min)
         cut = np.full_like(w, floor)
         cut[np.arange(len(w)), w.argmax(-1)] = 1 - (w.shape[-1] - 1) * floor
         return cut, None, "cut-off vertex of the largest weight", True
-    if profile.negative or kind == SEARCH or any(atom.name == "ngce" for _, atom in profile.normalised):
+    if profile.negative or kind == SEARCH or finite:
         return _searched(loss, w)
     alone = Profile(profile.K, profile.separable, (), (), ())
     shape = alone.shape()
