@@ -1,0 +1,1 @@
+"""Every checkable statement of the four papers, judged by computation: ``asymtheory verify``."""

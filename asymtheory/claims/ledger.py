@@ -1,0 +1,235 @@
+"""The ledger: claims of the papers, each judged by one function, each with a control that must be refuted.
+
+A claim is registered with the statement as printed and a falsified twin. Its judge takes either (as ``claimed``) and decides
+by computation; what the paper prints is an input, never the source of a verdict.
+
+    @claim("alf-cor1", "Cor. 1", "AGCE is asymmetric iff ...", printed=..., falsified=..., falsification="threshold times 1.05")
+    def agce_threshold(claimed, effort):
+        ...
+        return Finding(CERTIFIED, "how it was decided", "one line of evidence")
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PAPERS = ("alf", "apl", "anl", "jal")
+TITLES = {
+    "alf": "ALF: Asymmetric Loss Functions (ICML 2021)",
+    "apl": "APL: Normalized Loss Functions (ICML 2020)",
+    "anl": "ANL: Active Negative Loss (NeurIPS 2023)",
+    "jal": "JAL: Joint Asymmetric Loss (ICCV 2025)",
+}
+RECORD = Path(__file__).with_name("recorded.json")
+
+
+class Verdict(StrEnum):
+    """How much is known. ``proved`` and ``certified`` are never given for sampling."""
+
+    PROVED = "proved"  # symbolic
+    CERTIFIED = "certified"  # rigorous enclosure over the whole domain
+    SUPPORTED = "supported"  # searched, nothing found
+    REFUTED = "refuted"  # a counterexample that anyone can re-evaluate
+    UNDECIDED = "undecided"
+
+
+PROVED, CERTIFIED, SUPPORTED, REFUTED, UNDECIDED = Verdict
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard a judge looks: the seed of its searches, and ``quick`` for a tenth of the draws."""
+
+    quick: bool = False
+    seed: int = 0
+
+    def draws(self, full: int) -> int:
+        """Number of random draws: ``full``, or a tenth of it (at least 10) when quick."""
+        return max(10, full // 10) if self.quick else full
+
+    def rng(self) -> np.random.Generator:
+        import numpy as np
+
+        return np.random.default_rng(self.seed)
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The nearest statement that holds, with its own verdict and evidence."""
+
+    statement: str
+    verdict: Verdict
+    evidence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"statement": self.statement, "verdict": str(self.verdict), "evidence": self.evidence}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a judge found: verdict, method, one line of evidence, and all that a reader needs to check it."""
+
+    verdict: Verdict
+    method: str
+    evidence: str
+    details: tuple[str, ...] = ()
+    counterexample: dict[str, Any] | None = None  # numbers to re-evaluate by hand
+    corrected: Corrected | None = None
+    standing: str = ""  # what of the paper still stands without a refuted statement
+
+    def __post_init__(self) -> None:
+        if self.verdict is REFUTED and self.counterexample is None:
+            raise ValueError("a refutation needs a counterexample")
+
+
+Judge = Callable[[Any, Effort], Finding]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One catalogued statement with its judge and its control."""
+
+    id: str
+    where: str
+    statement: str
+    judge: Judge
+    printed: Any
+    falsified: Any
+    falsification: str  # what was changed in the control
+
+    @property
+    def paper(self) -> str:
+        return self.id.split("-")[0]
+
+
+_claims: dict[str, Claim] = {}
+
+
+def claim(
+    id: str, where: str, statement: str, *, printed: Any = None, falsified: Any, falsification: str
+) -> Callable[[Judge], Judge]:
+    """Register the decorated judge; ``judge(falsified, effort)`` must come out refuted."""
+
+    def register(judge: Judge) -> Judge:
+        if id in _claims:
+            raise ValueError(f"claim {id} is registered twice")
+        _claims[id] = Claim(id, where, statement, judge, printed, falsified, falsification)
+        return judge
+
+    return register
+
+
+@cache
+def catalogue() -> dict[str, Claim]:
+    """All claims by id, paper by paper."""
+    for paper in PAPERS:
+        import_module(f".{paper}", __package__)
+    order = {paper: i for i, paper in enumerate(PAPERS)}
+    return dict(sorted(_claims.items(), key=lambda item: order[item[1].paper]))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One judged claim."""
+
+    claim: Claim
+    finding: Finding
+    control: Verdict
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row of ``asymtheory verify --json``."""
+        return {
+            "id": self.claim.id,
+            "paper": self.claim.paper,
+            "where": self.claim.where,
+            "statement": self.claim.statement,
+            "verdict": str(self.finding.verdict),
+            "method": self.finding.method,
+            "evidence": self.finding.evidence,
+            "details": list(self.finding.details),
+            "counterexample": self.finding.counterexample,
+            "corrected": None if self.finding.corrected is None else self.finding.corrected.to_dict(),
+            "standing": self.finding.standing,
+            "control": str(self.control),
+            "falsification": self.claim.falsification,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def judge(identifier: str, effort: Effort) -> Row:
+    """Judge one claim and its control."""
+    entry = catalogue()[identifier]
+    start = time.perf_counter()
+    finding = entry.judge(entry.printed, effort)
+    control = entry.judge(entry.falsified, effort).verdict
+    return Row(entry, finding, control, time.perf_counter() - start)
+
+
+def select(papers: Iterable[str] = (), ids: Iterable[str] = ()) -> list[str]:
+    """Claim ids of some papers and some single ids (all when both are empty). InputError names the nearest known one."""
+    known = catalogue()
+    for paper in papers:
+        if paper not in PAPERS:
+            raise InputError(f"--paper {paper!r}: not a paper here ({', '.join(PAPERS)}){nearest(paper, PAPERS)}")
+    for identifier in ids:
+        if identifier not in known:
+            raise InputError(f"--claim {identifier!r}: no such claim{nearest(identifier, known)}")
+    wanted = {*ids, *(name for name, entry in known.items() if entry.paper in set(papers))}
+    return [name for name in known if not wanted or name in wanted]
+
+
+def verify(ids: list[str], effort: Effort, workers: int = 1) -> Iterator[Row]:
+    """Judge claims, in processes when ``workers`` > 1; rows come in catalogue order and do not depend on the workers."""
+    if workers <= 1 or len(ids) <= 1:
+        for identifier in ids:
+            yield judge(identifier, effort)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(min(workers, len(ids)), mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_judge_plain, identifier, effort) for identifier in ids]
+        try:
+            for identifier, future in zip(ids, futures, strict=True):
+                finding, control, seconds = future.result()
+                yield Row(catalogue()[identifier], finding, control, seconds)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _judge_plain(identifier: str, effort: Effort) -> tuple[Finding, Verdict, float]:
+    row = judge(identifier, effort)  # a Claim holds functions that do not pickle
+    return row.finding, row.control, row.seconds
+
+
+def recorded() -> dict[str, str]:
+    """The verdicts on record, by id."""
+    return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+
+
+def changed(rows: Iterable[Row]) -> list[str]:
+    """Lines for verdicts that differ from the record, or controls that were not refuted."""
+    before = recorded()
+    lines = []
+    for row in rows:
+        old = before.get(row.claim.id)
+        if old != row.finding.verdict:
+            lines.append(f"{row.claim.id}: {row.finding.verdict}, on record {old or 'nothing'}")
+        if row.control is not REFUTED:
+            lines.append(f"{row.claim.id}: its control ({row.claim.falsification}) came out {row.control}, not refuted")
+    return lines

@@ -1,0 +1,142 @@
+"""The ledger in print: table, markdown, LaTeX, JSON, and the full evidence of one claim."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from .ledger import TITLES, Row
+
+FORMATS = ("table", "json", "markdown", "latex")
+
+
+def render(rows: Sequence[Row], form: str, full: bool = False) -> str:
+    """All rows in one of FORMATS; ``full`` prints the whole evidence of each instead of a line."""
+    if form == "json":
+        return json.dumps([row.to_dict() for row in rows], indent=2)
+    if form == "markdown":
+        return markdown(rows)
+    if form == "latex":
+        return latex(rows)
+    return "\n\n".join(map(evidence, rows)) if full else table(rows)
+
+
+def _papers(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    return [(paper, list(group)) for paper, group in groupby(rows, key=lambda row: row.claim.paper)]
+
+
+def tally(rows: Sequence[Row]) -> str:
+    """``61 claims: 20 proved, 18 certified, ...``."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[str(row.finding.verdict)] = counts.get(str(row.finding.verdict), 0) + 1
+    return f"{len(rows)} claim{'s' * (len(rows) != 1)}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+
+
+def table(rows: Sequence[Row], width: int | None = None) -> str:
+    """A table a paper: id, where, verdict, one line of evidence, time."""
+    width = width or max(100, shutil.get_terminal_size((140, 24)).columns)
+    blocks = []
+    for paper, group in _papers(rows):
+        head = [("claim", "where", "verdict", "seconds")]
+        cells = head + [
+            (row.claim.id, row.claim.where, str(row.finding.verdict), f"{row.seconds:.2f}") for row in group
+        ]
+        widths = [max(len(line[i]) for line in cells) for i in range(4)]
+        room = max(30, width - sum(widths) - 10)
+        lines = [TITLES[paper]]
+        for line, text in zip(cells, ["evidence", *(row.finding.evidence for row in group)], strict=True):
+            left = "  ".join(cell.ljust(w) for cell, w in zip(line[:3], widths, strict=False))
+            wrapped = textwrap.wrap(text, room) or [""]
+            lines.append(f"  {left}  {line[3].rjust(widths[3])}  {wrapped[0]}")
+            lines += [" " * (len(left) + widths[3] + 6) + more for more in wrapped[1:]]
+        blocks.append("\n".join(lines))
+    return "\n\n".join([*blocks, tally(rows)])
+
+
+def evidence(row: Row) -> str:
+    """Everything about one claim."""
+    finding = row.finding
+    parts: list[tuple[str, str]] = [
+        ("says", row.claim.statement),
+        ("verdict", str(finding.verdict)),
+        ("method", finding.method),
+        ("evidence", finding.evidence),
+        *(("", detail) for detail in finding.details),
+    ]
+    if finding.counterexample is not None:
+        parts.append(("against", "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items())))
+    if finding.corrected is not None:
+        parts.append(("instead", f"{finding.corrected.statement} [{finding.corrected.verdict}: {finding.corrected.evidence}]"))
+    if finding.standing:
+        parts.append(("stands", finding.standing))
+    parts.append(("control", f"{row.claim.falsification}: {row.control}"))
+    lines = [f"{row.claim.id} ({TITLES[row.claim.paper]}, {row.claim.where})"]
+    for label, text in parts:
+        lines += textwrap.wrap(text, 118, initial_indent=f"  {label:<9} ", subsequent_indent=" " * 12)
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return "(" + ", ".join(map(_plain, value)) + ")"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A section a paper, a row a claim, and below it what is refuted with its numbers and correction."""
+    lines = []
+    for paper, group in _papers(rows):
+        lines += [f"## {TITLES[paper]}", "", "| claim | where | says | verdict | evidence |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {row.claim.id} | {_cell(row.claim.where)} | {_cell(row.claim.statement)} | **{row.finding.verdict}** | "
+            f"{_cell(row.finding.evidence)} |"
+            for row in group
+        ]
+        lines.append("")
+        for row in group:
+            finding = row.finding
+            if finding.counterexample is None and finding.corrected is None and not finding.standing:
+                continue
+            lines.append(f"**{row.claim.id}**")
+            lines.append("")
+            if finding.counterexample is not None:
+                values = "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items())
+                lines.append(f"- counterexample: {values}")
+            if finding.corrected is not None:
+                lines.append(f"- corrected ({finding.corrected.verdict}): {finding.corrected.statement}. {finding.corrected.evidence}")
+            if finding.standing:
+                lines.append(f"- still stands: {finding.standing}")
+            lines.append("")
+    return "\n".join([*lines, tally(rows) + "."])
+
+
+_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "^": r"\^{}", "~": r"\~{}",
+        "\\": r"\textbackslash{}", "<": r"$<$", ">": r"$>$", "|": r"$|$"}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+def latex(rows: Sequence[Row]) -> str:
+    """A booktabs table a paper."""
+    blocks = []
+    for paper, group in _papers(rows):
+        body = [
+            f"{_tex(row.claim.id)} & {_tex(row.claim.where)} & {row.finding.verdict} & {_tex(row.finding.evidence)} \\\\"
+            for row in group
+        ]
+        blocks.append("\n".join([
+            r"\begin{tabular}{lllp{0.5\linewidth}}", r"\toprule", r"claim & where & verdict & evidence \\", r"\midrule",
+            *body, r"\bottomrule", r"\end{tabular}", f"% {TITLES[paper]}",
+        ]))  # fmt: skip
+    return "\n\n".join(blocks)
