@@ -1,4 +1,4 @@
-"""The command line: ``asymtheory bound | ratio | check | noise | losses``.
+"""The command line: ``asymtheory bound | ratio | check | noise | losses | verify``.
 
 Exit status: 0 answered, 1 no parameter works (or a check failed), 2 bad input, which gets one line on standard error.
 Other packages add commands through the entry-point group ``asymtheory.commands``; they are looked up only when named.
@@ -318,10 +318,48 @@ def _losses(options: argparse.Namespace) -> int:
     return ANSWERED
 
 
+def _verify_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--paper", nargs="+", default=[], metavar="P", help="alf, apl, anl or jal")
+    parser.add_argument("--claim", nargs="+", default=[], metavar="ID", help="single claims, with their full evidence")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the searches")
+    parser.add_argument("--format", default=None, metavar="F", help="table (default), json, markdown, latex")
+    parser.add_argument("--seed", default="0", metavar="N", help="of the searches; verdicts do not depend on it")
+    parser.add_argument("--workers", default=None, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--record", action="store_true", help="put these verdicts on record")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from .claims.ledger import Effort, changed, record, select, verify
+    from .claims.report import FORMATS, render, with_progress
+
+    form = options.format or ("json" if options.json else "table")
+    if form not in FORMATS:
+        raise InputError(f"--format {form!r}: not a format ({', '.join(FORMATS)}){nearest(form, FORMATS)}")
+    workers = _count(options.workers, "--workers", least=1) if options.workers is not None else None
+    ids = select(options.paper, options.claim)
+    effort = Effort(quick=options.quick, seed=_count(options.seed, "--seed", least=0))
+    rows = list(with_progress(verify(ids, effort, workers), len(ids)))
+    print(render(rows, form, full=bool(options.claim)))
+    if options.record:
+        record(rows)
+        return ANSWERED
+    lines = changed(rows)
+    for line in lines:
+        print(f"asymtheory verify: changed: {line}", file=sys.stderr)
+    return NO if lines else ANSWERED
+
+
+def _count(text: str, option: str, least: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise InputError(f"{option} {text}: a whole number >= {least} is needed")
+    return int(text)
+
+
 COMMANDS = {
     "bound": ("the parameter values (or noise rates) that make a loss asymmetric on a noise model", _bound_options, _bound),
     "ratio": ("the asymmetry ratio r and its upper bound r_u, as enclosures", _ratio_options, _ratio),
     "check": ("is this loss asymmetric on these weights: verdict, minimiser, slack", _check_options, _check),
     "noise": ("a noise model: rate, clean level, margin, dominance", _noise_command_options, _noise),
     "losses": ("the atlas of losses", _losses_options, _losses),
+    "verify": ("the ledger: every claim of the four papers, judged by computation", _verify_options, _verify),
 }

@@ -12,6 +12,7 @@ by computation; what the paper prints is an input, never the source of a verdict
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -192,8 +193,10 @@ def select(papers: Iterable[str] = (), ids: Iterable[str] = ()) -> list[str]:
     return [name for name in known if not wanted or name in wanted]
 
 
-def verify(ids: list[str], effort: Effort, workers: int = 1) -> Iterator[Row]:
-    """Judge claims, in processes when ``workers`` > 1; rows come in catalogue order and do not depend on the workers."""
+def verify(ids: list[str], effort: Effort, workers: int | None = None) -> Iterator[Row]:
+    """Judge claims in ``workers`` processes (default: one a core); rows come in catalogue order whatever the number."""
+    if workers is None:
+        workers = os.cpu_count() or 1
     if workers <= 1 or len(ids) <= 1:
         for identifier in ids:
             yield judge(identifier, effort)
@@ -220,6 +223,15 @@ def _judge_plain(identifier: str, effort: Effort) -> tuple[Finding, Verdict, flo
 def recorded() -> dict[str, str]:
     """The verdicts on record, by id."""
     return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+
+
+def record(rows: Iterable[Row]) -> None:
+    """Put the verdicts of these rows on record; other claims keep theirs."""
+    verdicts = {**recorded(), **{row.claim.id: str(row.finding.verdict) for row in rows}}
+    text = json.dumps({name: verdicts[name] for name in catalogue() if name in verdicts}, indent=2) + "\n"
+    partial = RECORD.with_suffix(".part")
+    partial.write_text(text)
+    partial.replace(RECORD)
 
 
 def changed(rows: Iterable[Row]) -> list[str]:

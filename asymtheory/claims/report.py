@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from .ledger import TITLES, Row
 
 FORMATS = ("table", "json", "markdown", "latex")
+
+
+def with_progress(rows: Iterable[Row], total: int) -> Iterator[Row]:
+    """Pass rows through, with a progress bar on standard error when a person watches."""
+    if not sys.stderr.isatty():
+        yield from rows
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="claim", leave=False) as bar:
+        for row in rows:
+            bar.set_postfix_str(row.claim.id)
+            bar.update()
+            yield row
 
 
 def render(rows: Sequence[Row], form: str, full: bool = False) -> str:
