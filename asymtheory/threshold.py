@@ -2,7 +2,7 @@
 
 ``solve`` never uses a paper's closed form. For each row of weights it splits the parameter's domain where the curvature of the
 loss changes, applies the rule of ``condition`` to each piece, and isolates the sign changes of the deciding inequality by
-interval arithmetic over the whole piece (between 2^-30 and 2^30). Each end is then named exactly, if it can be: the
+interval arithmetic over the whole piece (between 2^-60 and 2^60). Each end is then named exactly, if it can be: the
 inequality is re-run on polynomials, or on exact monomials at the simplest number inside the enclosure, and the name is given
 only when equality holds exactly.
 """
@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from .backends import DUAL, EXACT, INTERVAL, POLY
@@ -26,7 +28,9 @@ from .jet import Jet
 from .losses import Loss, unknown_parameter
 from .noise import FAMILIES, NoiseModel, Row, family, show, worst_weights
 
-SMALLEST, LARGEST = 2.0**-30, 2.0**30
+SMALLEST, LARGEST = 2.0**-60, 2.0**60
+BUDGET = 1500  # boxes
+SLIVER = 1e-12
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
 OVERFLOW = 1e300
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here
@@ -456,6 +460,7 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
 # --------------------------------------------------------------------------------- isolating sign changes
 
 Inequality = Callable[[Any, Any], Any]
+Point = Callable[[float], int | None]
 Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), low, high
 
 
@@ -482,12 +487,16 @@ def _outer(limit: Fraction | None) -> End | None:
 
 
 def _segments(inequality: Inequality, start: float, stop: float) -> list[Segment]:
-    """[start, stop] in order: segments of certified sign, between them narrow ones that hold the sign changes."""
+    """[start, stop] in order: segments of certified sign, between them narrow ones that hold the sign changes.
+
+    Where a sign is lost to rounding in a sliver (next to an open end, where the inequality tends to 0, or between two
+    segments of the same sign) the neighbours' sign stands.
+    """
     found = _merged(_signs(inequality, start, stop))
-    # at an open end the sign may be lost in the last ulps (a limit 0 * inf): the neighbour's sign stands
-    for at, neighbour, edge in ((0, 1, start), (-1, -2, stop)):
-        if len(found) > 1 and found[at][0] is None and found[at][2] - found[at][1] <= 1e-9 * max(abs(edge), SMALLEST):
-            found[at] = (found[neighbour][0], found[at][1], found[at][2])
+    for i, (sign, low, high) in enumerate(found):
+        around = {found[k][0] for k in (i - 1, i + 1) if 0 <= k < len(found)}
+        if sign is None and len(around) == 1 and None not in around and high - low <= SLIVER * (1 + abs(low)):
+            found[i] = (around.pop(), low, high)
     return _merged(found)
 
 
@@ -501,53 +510,62 @@ def _merged(segments: Iterable[Segment]) -> list[Segment]:
     return result
 
 
-def _signs(inequality: Inequality, start: float, stop: float) -> Iterator[Segment]:
+def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     """Boxes in order with their certified sign; None where a box is no wider than WIDTH (relative) and undecided.
 
     A box is settled by an enclosure of the inequality over it, or by a derivative of one sign and the signs at its ends
-    (then it holds at most one change, which bisection isolates); else it is split.
+    (then it holds at most one change, which bisection isolates); else it is split, the widest first. What the budget
+    leaves unsettled (a threshold that falls on an open end of the domain) gets the certified signs at sampled points.
     """
-    point = cache(lambda x: Interval.of(inequality(Interval(x, x), INTERVAL)))
-    stack, last = [(start, stop)], None
-    while stack:
-        low, high = stack.pop()
+    point = cache(lambda x: Interval.of(inequality(Interval(x, x), INTERVAL)).sign)
+    settled: list[Segment] = []
+    queue = [(-1.0, start, stop)]
+    for spent in count():
+        if not queue:
+            break
+        _, low, high = heappop(queue)
         result = inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL)
         value, slope = (result.value, result.slope) if isinstance(result, Jet) else (Interval.of(result), None)
-        ends = (point(low).sign, point(high).sign) if slope is not None and slope.sign and not value.sign else None
-        middle = math.sqrt(low * high) if 0 < low and high > 4 * low else (low + high) / 2
+        ends = (point(low), point(high)) if slope is not None and slope.sign and not value.sign else (None, None)
+        middle = _between(low, high)
         if value.sign:
-            last = value.sign
-            yield last, low, high
-        elif ends is not None and None not in ends:
-            last = ends[1]
-            if ends[0] == ends[1]:
-                yield last, low, high
-            else:
-                yield from _bisected(point, low, high, ends)
+            settled.append((value.sign, low, high))
+        elif None not in ends:
+            settled += [(ends[0], low, high)] if ends[0] == ends[1] else _bisected(point, low, high)
         elif high - low <= WIDTH * max(abs(low), abs(high)) or not low < middle < high:
-            yield None, low, high
-        elif last and _overflows(value) and _overflows(point(low)):
-            yield last, low, high
+            settled.append((None, low, high))
+        elif spent >= BUDGET or (_overflows(value) and point(low) is None):
+            settled += _sampled(point, low, high)
         else:
-            stack += [(middle, high), (low, middle)]
+            for part in ((low, middle), (middle, high)):
+                heappush(queue, (-(part[1] - part[0]) / max(abs(part[0]), abs(part[1])), *part))
+    return sorted(settled, key=lambda segment: segment[1])
+
+
+def _between(low: float, high: float) -> float:
+    return math.sqrt(low * high) if 0 < low and high > 4 * low else (low + high) / 2
+
+
+def _sampled(point: Point, low: float, high: float) -> list[Segment]:
+    """The box as one segment where its sampled signs agree (lost ones aside), else undecided."""
+    signs = {point(low + (high - low) * k / 8) for k in range(1, 8)} - {None}
+    return [(signs.pop() if len(signs) == 1 else None, low, high)]
 
 
 def _overflows(result: Interval) -> bool:
     return result.low <= -OVERFLOW or result.high >= OVERFLOW
 
 
-def _bisected(point: Callable[[float], Interval], low: float, high: float, ends: Any) -> Iterator[Segment]:
-    """A monotone inequality on [low, high], split at its one sign change."""
+def _bisected(point: Point, low: float, high: float) -> list[Segment]:
+    """A monotone inequality on [low, high] with different signs at its ends, split at its one sign change."""
     left, right = low, high
     while right - left > WIDTH * max(abs(left), abs(right)):
-        middle = math.sqrt(left * right) if 0 < left and right > 4 * left else (left + right) / 2
-        here = point(middle).sign
+        middle = _between(left, right)
+        here = point(middle)
         if here is None or not left < middle < right:
             break
-        left, right = (middle, right) if here == ends[0] else (left, middle)
-    yield ends[0], low, left
-    yield None, left, right
-    yield ends[1], right, high
+        left, right = (middle, right) if here == point(low) else (left, middle)
+    return [(point(low), low, left), (None, left, right), (point(high), right, high)]
 
 
 def _root(inequality: Inequality, segment: Segment, closed: bool) -> End:

@@ -1,0 +1,202 @@
+"""The atlas: what each registered loss is, computed from its definition.
+
+For every loss at its default parameters: formula, domains, active or passive (APL Definitions 1-2), the constant of the
+symmetric condition, the three asymmetry ratios, the clean level from which on it is asymmetric, and the symmetric noise it
+stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .backends import FLOAT
+from .condition import rule
+from .domain import plain
+from .errors import InputError
+from .losses import CONCAVE, LINEAR, Loss, Normalised, NormalisedNegative, Separable, build, names
+from .profile import Profile
+from .ratio import Ratio, ratio
+from .settings import Setting, settings
+from .threshold import solve_rate
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the atlas."""
+
+    loss: Loss
+    K: int
+    kind: str  # "active" or "passive"
+    symmetric: Fraction | None  # sum_k L(u, k) where it is constant
+    ratio: Ratio | None
+    asymmetric: str  # "always", "c >= ...", "never", ...
+    stands: str  # the symmetric noise rates on which it is asymmetric
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.loss.name,
+            "title": self.loss.title,
+            "formula": self.loss.formula,
+            "source": self.loss.source,
+            "domains": {p: str(d) for p, d in self.loss.domains.items() if "." not in p},
+            "parameters": {p: float(v) for p, v in self.loss.parameters.items()},
+            "kind": self.kind,
+            "symmetric": self.symmetric is not None,
+            "constant": None if self.symmetric is None else float(self.symmetric),
+            "ratio": None if self.ratio is None else self.ratio.to_dict(),
+            "asymmetric": self.asymmetric,
+            "classes": self.K,
+            "symmetric_noise": self.stands,
+        }
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """All registered losses at their default parameters, for K classes."""
+
+    K: int
+    entries: tuple[Entry, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"classes": self.K, "losses": [entry.to_dict() for entry in self.entries]}
+
+    def __str__(self) -> str:
+        cells = [("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")]
+        for entry in self.entries:
+            given = ", ".join(f"{p}={plain(v)}" for p, v in entry.loss.parameters.items())
+            constant = "no" if entry.symmetric is None else plain(entry.symmetric)
+            r = entry.ratio
+            three = ("-", "-", "-") if r is None else tuple(f"{x.high:.4g}" for x in (r.r, r.r_pointwise, r.r_upper))
+            cells.append((entry.loss.name, given, entry.kind, constant, *three, entry.asymmetric, entry.stands))
+        return _columns(cells) + (
+            "\nsum: sum_k L(u, k) where it is constant (symmetric losses). r: whole transfer; Def. 3 of ALF as printed; r_u: Eq. 8."
+            "\nasymmetric: on which weights, c = w_m / w_n. `asymtheory losses NAME` shows formula, domain, source and settings."
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """One loss: its entry, formula, domains, source and the papers' settings."""
+
+    entry: Entry
+    settings: tuple[Setting, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        used = [
+            {"dataset": s.dataset, "parameters": {p: float(v) for p, v in s.parameters.items()}, "source": s.source}
+            for s in self.settings
+        ]
+        return {**self.entry.to_dict(), "settings": used}
+
+    def __str__(self) -> str:
+        entry, loss = self.entry, self.entry.loss
+        lines = [f"{loss.title} ({loss.name}): {loss.formula}", f"  source     {loss.source}"]
+        for parameter, domain in loss.domains.items():
+            if "." not in parameter:
+                lines.append(f"  {parameter:<9}  in {domain}, default {plain(loss.parameters[parameter])}")
+        lines.append(f"  type       {entry.kind}")
+        constant = "no" if entry.symmetric is None else f"yes, the labels sum to {plain(entry.symmetric)} for K = {entry.K}"
+        lines += [f"  symmetric  {constant}", f"  asymmetric {entry.asymmetric}", f"  stands     {entry.stands} (symmetric noise, K = {entry.K})"]
+        if entry.ratio is not None:
+            three = (("r", entry.ratio.r), ("r Def. 3", entry.ratio.r_pointwise), ("r_u", entry.ratio.r_upper))
+            lines += [f"  {label:<9}  {x.low:.12g} .. {x.high:.12g}" for label, x in three]
+        for used in self.settings:
+            values = ", ".join(f"{p} = {plain(v)}" for p, v in used.parameters.items()) or "no parameters"
+            lines.append(f"  {used.dataset:<12} {values}  [{used.source}]")
+        return "\n".join(lines)
+
+
+def atlas(K: int = 10) -> Atlas:
+    """Every registered loss at its defaults."""
+    return Atlas(K, tuple(describe(build(name), K) for name in names()))
+
+
+def page(name: str, K: int = 10) -> Page:
+    """One loss with the papers' settings for it."""
+    loss = build(name)
+    return Page(describe(loss, K), settings(loss.name))
+
+
+def describe(loss: Loss, K: int) -> Entry:
+    """Compute the entry of a loss."""
+    try:
+        ratios = ratio(loss)
+    except InputError:
+        ratios = None
+    stands = solve_rate(loss, "symmetric", K)
+    shown = {"never": "none", "undecided": "undecided"}.get(stands.status) or _rates(stands.answer, stands.status)
+    return Entry(loss, K, kind(loss), symmetric_constant(loss, K), ratios, asymmetric_on(loss, ratios), shown)
+
+
+def _rates(answer: str, status: str) -> str:
+    return "any rate" if status == "always" else "none" if answer == "eta = 0" else answer
+
+
+def kind(loss: Loss) -> str:
+    """Passive if some term of a class other than the label is not 0 (APL Def. 1-2); a normaliser counts for no class."""
+    return "passive" if any(_passive(atom) for _, atom in loss.terms()) else "active"
+
+
+def _passive(atom: Loss) -> bool:
+    if isinstance(atom, NormalisedNegative):
+        return True
+    base = atom.base if isinstance(atom, Normalised) else atom
+    return isinstance(base, Separable) and not isinstance(base.on(FLOAT).passive(0.5, -0.693, FLOAT), int)  # type: ignore[attr-defined]
+
+
+def symmetric_constant(loss: Loss, K: int) -> Fraction | None:
+    """``sum_k L(u, k)`` where it does not depend on u, else None.
+
+    A separable loss sums to ``sum_k [active(u_k) + (K-1) passive(u_k)]``, constant on the simplex iff the bracket is affine:
+    its shape says so, and its values at 0 and 1 give the constant. Normalised losses sum to 1, normalised negative ones to K-1.
+    """
+    total = Fraction(0)
+    for coefficient, atom in loss.terms():
+        if isinstance(atom, Normalised):
+            total += coefficient
+        elif isinstance(atom, NormalisedNegative):
+            total += coefficient * (K - 1)
+        elif isinstance(atom, Separable) and atom.curvature() == (LINEAR, LINEAR):
+            ends = [_affine(atom, u, K) for u in (Fraction(0), Fraction(1))]
+            total += coefficient * atom.scale(K) * ((K - 1) * ends[0] + ends[1])
+        else:
+            return None
+    return total
+
+
+def _affine(atom: Separable, u: Fraction, K: int) -> Fraction:
+    """``active(u) + (K-1) passive(u)`` of an affine profile, exactly."""
+    from .backends import EXACT
+
+    on = atom.on(EXACT)
+    x = EXACT.number(u)
+    value = EXACT.number(on.active(x, EXACT.number(0), EXACT)) + (K - 1) * EXACT.number(on.passive(x, EXACT.number(0), EXACT))
+    exact = value.rational()
+    assert exact is not None
+    return exact
+
+
+def asymmetric_on(loss: Loss, ratios: Ratio | None) -> str:
+    """On which weights: all with a unique maximum, from which clean level on, only where the rest is uniform, or none."""
+    uniform, general = rule(loss, 5, True), rule(loss, 5, False)
+    if general.kind == "dominance":
+        return "completely"
+    if general.kind in ("never", "search") and uniform.kind == "dominance":
+        return "rest uniform" if general.kind == "never" else "rest uniform; else searched"
+    if general.kind == "never":
+        return "rest uniform, tight clip" if uniform.kind == "clip" else "never (no unique minimiser)"
+    profile = Profile.of(loss, 5)
+    alone = Profile(5, profile.separable, (), (), ())
+    slopes = alone.slopes(FLOAT)
+    if slopes.active0 == -float("inf"):
+        return "never"
+    if slopes.passive0 == slopes.passive1 and alone.shape() != CONCAVE:
+        needed = (slopes.active0 - slopes.passive0) / (slopes.active1 - slopes.passive1) if slopes.active1 != slopes.passive1 else None
+        return f"c >= {needed:.4g}" if needed is not None else "never"
+    return "see bound"
+
+
+__all__: Sequence[str] = ("Atlas", "Entry", "Page", "asymmetric_on", "atlas", "describe", "kind", "page", "symmetric_constant")
