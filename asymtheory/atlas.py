@@ -16,7 +16,7 @@ from .backends import FLOAT
 from .condition import rule
 from .domain import plain
 from .errors import InputError
-from .losses import CONCAVE, LINEAR, Loss, Normalised, NormalisedNegative, Separable, build, names
+from .losses import LINEAR, Loss, Normalised, NormalisedNegative, Separable, build, names
 from .profile import Profile
 from .ratio import Ratio, ratio
 from .settings import Setting, settings
@@ -64,7 +64,7 @@ class Atlas:
         return {"classes": self.K, "losses": [entry.to_dict() for entry in self.entries]}
 
     def __str__(self) -> str:
-        cells = [("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")]
+        cells: list[tuple[str, ...]] = [("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")]
         for entry in self.entries:
             given = ", ".join(f"{p}={plain(v)}" for p, v in entry.loss.parameters.items())
             constant = "no" if entry.symmetric is None else plain(entry.symmetric)
@@ -73,7 +73,7 @@ class Atlas:
             cells.append((entry.loss.name, given, entry.kind, constant, *three, entry.asymmetric, entry.stands))
         return _columns(cells) + (
             "\nsum: sum_k L(u, k) where it is constant (symmetric losses). r: whole transfer; Def. 3 of ALF as printed; r_u: Eq. 8."
-            "\nasymmetric: on which weights, c = w_m / w_n. `asymtheory losses NAME` shows formula, domain, source and settings."
+            "\nasymmetric: on which weights, c = w_m / w_n, margin = (w_m - w_n) / W. `asymtheory losses NAME` shows formula, domain, source and settings."
         )
 
 
@@ -107,6 +107,11 @@ class Page:
             values = ", ".join(f"{p} = {plain(v)}" for p, v in used.parameters.items()) or "no parameters"
             lines.append(f"  {used.dataset:<12} {values}  [{used.source}]")
         return "\n".join(lines)
+
+
+def _columns(cells: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
 def atlas(K: int = 10) -> Atlas:
@@ -188,15 +193,13 @@ def asymmetric_on(loss: Loss, ratios: Ratio | None) -> str:
         return "rest uniform" if general.kind == "never" else "rest uniform; else searched"
     if general.kind == "never":
         return "rest uniform, tight clip" if uniform.kind == "clip" else "never (no unique minimiser)"
-    profile = Profile.of(loss, 5)
-    alone = Profile(5, profile.separable, (), (), ())
-    slopes = alone.slopes(FLOAT)
+    slopes = Profile.of(loss, 5).slopes(FLOAT)
     if slopes.active0 == -float("inf"):
         return "never"
-    if slopes.passive0 == slopes.passive1 and alone.shape() != CONCAVE:
-        needed = (slopes.active0 - slopes.passive0) / (slopes.active1 - slopes.passive1) if slopes.active1 != slopes.passive1 else None
-        return f"c >= {needed:.4g}" if needed is not None else "never"
-    return "see bound"
-
-
-__all__: Sequence[str] = ("Atlas", "Entry", "Page", "asymmetric_on", "atlas", "describe", "kind", "page", "symmetric_constant")
+    # KKT: top * w_m >= second * w_n + rest * W
+    top, second, rest = slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0
+    if rest == 0:
+        return f"c >= {second / top:.4g}" if top else "never"
+    if top == second:
+        return f"margin >= {rest / second:.4g}"
+    return f"{top / second:.4g} w_m - w_n >= {rest / second:.4g} W"

@@ -177,7 +177,7 @@ def test_files_that_lie(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     (tmp_path / "sum.csv").write_text("0.9,0.1\n0.3,0.8\n")
     (tmp_path / "negative.json").write_text("[[1.1, -0.1], [0.2, 0.8]]")
     for name, message in {
-        "bomb.npy": "", "raw.npy": "", "empty.csv": "empty", "ragged.csv": "row 1", "sum.csv": "1.1", "negative.json": "-0.1",
+        "bomb.npy": "", "raw.npy": "", "empty.csv": "empty", "ragged.csv": "line 2", "sum.csv": "1.1", "negative.json": "-0.1",
         ".": "",
     }.items():  # fmt: skip
         status, out, err = run(capsys, f"bound --loss amse --noise {tmp_path / name}")
