@@ -64,6 +64,16 @@ class Backend:
         """Exponential."""
         return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
 
+    def series(self, term: Callable[[Any], Any], last: Any) -> Any:
+        """``term(1) + ... + term(last)`` with ``last`` a symbol: an unevaluated sum (symbols only)."""
+        import sympy as sp
+
+        index = sp.Symbol("j", integer=True, positive=True)
+        each = term(index)
+        if not isinstance(each, Jet):
+            return sp.Sum(each, (index, 1, last))
+        return Jet(self, *(None if part is None else sp.Sum(part, (index, 1, last)) for part in _parts(each, each)))
+
     def split(self, x: Any, cut: Any, below: Any, above: Any) -> Any:
         """``below`` where x <= cut, ``above`` elsewhere (both already evaluated)."""
         if isinstance(x, Jet) and x.xp is self:

@@ -137,7 +137,7 @@ class Separable(Loss):
         return 0
 
     def scale(self, K: int) -> Fraction:
-        """Factor of the whole loss that depends on the class count."""
+        """Factor of the whole loss that depends on the class count; K may be a symbol."""
         return Fraction(1)
 
     def curvature(self) -> Curvature:
@@ -301,6 +301,8 @@ class TaylorCE(Separable):
 
     def active(self, p: Any, logp: Any, xp: Backend) -> Any:
         x = 1 - p
+        if not isinstance(self.t, (int, Fraction)):
+            return xp.series(lambda j: x**j / j, self.t)  # t left open: the sum stays a sum
         term, result = x, x
         for j in range(2, int(self.t) + 1):
             term = term * x
@@ -361,7 +363,7 @@ class NMAE(MAE):
     source = "APL Eq. 3"
 
     def scale(self, K: int) -> Fraction:
-        return Fraction(1, 2 * (K - 1))
+        return Fraction(1) / (2 * (K - 1))
 
 
 class RCE(Separable):
@@ -401,7 +403,7 @@ class NRCE(Separable):
         return p
 
     def scale(self, K: int) -> Fraction:
-        return Fraction(1, K - 1)
+        return Fraction(1) / (K - 1)
 
     def curvature(self) -> Curvature:
         return LINEAR, LINEAR
@@ -427,7 +429,7 @@ class AMSE(Separable):
         return p**self.q
 
     def scale(self, K: int) -> Fraction:
-        return Fraction(1, K)
+        return Fraction(1) / K
 
     def curvature(self) -> Curvature:
         sign = _sign(self.q - 1)
@@ -448,7 +450,7 @@ class MSE(Separable):
         return p**2
 
     def scale(self, K: int) -> Fraction:
-        return Fraction(1, K)
+        return Fraction(1) / K
 
     def curvature(self) -> Curvature:
         return CONVEX, CONVEX

@@ -43,7 +43,7 @@ class Profile:
                 separable.append((coefficient * atom.scale(K), atom))
             elif isinstance(atom, Normalised):
                 if atom.base.curvature()[0] == LINEAR:
-                    separable.append((coefficient * Fraction(1, K - 1), atom.base))
+                    separable.append((coefficient * (Fraction(1) / (K - 1)), atom.base))
                 else:
                     normalised.append((coefficient, atom))
             elif isinstance(atom, NormalisedNegative):

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ratio", "risk"),
     ("condition",),
     ("threshold",),
-    ("calibration", "selection"),
+    ("calibration", "selection", "symbolic"),
     ("experiments",),
     ("claims",),
     ("__init__",),
