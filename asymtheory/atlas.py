@@ -200,6 +200,6 @@ def asymmetric_on(loss: Loss, ratios: Ratio | None) -> str:
     top, second, rest = slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0
     if rest == 0:
         return f"c >= {second / top:.4g}" if top else "never"
-    if top == second:
+    if abs(top - second) <= 1e-12 * second:
         return f"margin >= {rest / second:.4g}"
     return f"{top / second:.4g} w_m - w_n >= {rest / second:.4g} W"
