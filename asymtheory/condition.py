@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .backends import EXACT, FLOAT, INTERVAL, Backend
+from .backends import EXACT, FLOAT, INTERVAL, POLY, Backend
+from .domain import plain
+from .errors import InputError
 from .losses import CONVEX, LINEAR, MIXED, Loss
 from .noise import NoiseModel, Row, from_weights
 from .profile import Profile
@@ -47,13 +49,16 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
             return Rule(CLIP, True, "on the clipped domain the gap of the logits is at most tau sqrt(K/(K-1))")
         return Rule(NEVER, False, "the other weights differ, so the minimiser's other logits differ")
     if profile.negative:
+        _check_room(profile)
         return _rule_negative(profile, shape, uniform_rest)
     endless = [term for term in profile.normalised if _infinite_at_zero(term[1])]
     if len(endless) < len(profile.normalised):
         return _rule_finite_normalised(profile, shape, uniform_rest)
     if profile.normalised and not profile.separable:
         return Rule(
-            NEVER, False, "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser"
+            NEVER,
+            False,
+            "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser",
         )
     suffix = "; the normalised term is least in the limit at e_m and changes nothing" if profile.normalised else ""
     return _rule_separable(shape, suffix)
@@ -73,7 +78,9 @@ def _rule_negative(profile: Profile, shape: int | None, uniform_rest: bool) -> R
     if profile.normalised and not uniform_rest:
         return Rule(SEARCH, False, domain + "the normalised term prefers other points where the other weights differ")
     if not profile.separable or shape in (LINEAR, -1):
-        return Rule(DOMINANCE, False, domain + "every term has its unique minimum at the cut-off vertex of the largest weight")
+        return Rule(
+            DOMINANCE, False, domain + "every term has its unique minimum at the cut-off vertex of the largest weight"
+        )
     if shape == CONVEX:
         return Rule(KKT, True, domain + "every term has its minimum at the cut-off vertex", sufficient_only=True)
     return Rule(SEARCH, False, domain + "phi_k is neither convex nor concave")
@@ -85,13 +92,24 @@ def _rule_finite_normalised(profile: Profile, shape: int | None, uniform_rest: b
         if profile.separable and math.inf in (abs(slopes.active0), abs(slopes.passive0)):
             return Rule(SEARCH, False, "infinite slopes compete at u_n = 0")
         return Rule(
-            NEVER, False, "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
+            NEVER,
+            False,
+            "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf",
         )
     if not profile.separable or shape in (LINEAR, -1):
         return Rule(DOMINANCE, False, "the other weights are equal: the risk increases with the loss on the largest")
     if shape == CONVEX:
         return Rule(KKT, True, "every term has its minimum at e_m", sufficient_only=True)
     return Rule(SEARCH, False, "phi_k is neither convex nor concave")
+
+
+def _check_room(profile: Profile) -> None:
+    ((_, atom), *_) = profile.negative
+    if isinstance(atom.p_min, Fraction) and atom.p_min * profile.K >= 1:
+        raise InputError(
+            f"{atom.name}: p_min = {plain(atom.p_min)} is outside (0, 1/{profile.K}): "
+            f"there must be room for {profile.K} classes with u_k >= p_min"
+        )
 
 
 def _infinite_at_zero(atom: Any) -> bool:
@@ -125,7 +143,7 @@ def decide(loss: Loss, row: Row) -> Decision:
     """Settle one row without a search, exactly at the boundary where exact arithmetic reaches it."""
     if not row.dominant:
         return Decision(False, float((row.top - row.second) / row.total), _NOT_DOMINANT)
-    if row.second == 0 and _pointed(loss):
+    if row.second == 0 and is_pointed(loss):
         return Decision(True, None, _CLEAN)
     what = rule(loss, len(row.weights), row.uniform_rest)
     if what.kind in (NEVER, SEARCH):
@@ -141,7 +159,7 @@ _NOT_DOMINANT = Rule(NEVER, False, "the clean label has not the unique largest w
 _CLEAN = Rule(DOMINANCE, False, "all other weights are 0: the risk is a multiple of the loss itself")
 
 
-def _pointed(loss: Loss) -> bool:
+def is_pointed(loss: Loss) -> bool:
     """Does L(., y) have a single minimiser? NCE and NFL alone do not: they vanish wherever another u_k -> 0."""
     profile = Profile.of(loss, 3)
     return bool(profile.separable or profile.negative or profile.clipped) or not all(
@@ -156,8 +174,10 @@ def _sign(loss: Loss, kind: str, row: Row) -> tuple[int | None, float]:
     value = (low + high) / 2 if math.inf not in (abs(low), abs(high)) else (low if abs(low) == math.inf else high)
     sign = 1 if low > 0 else -1 if high < 0 else 0 if low == high == 0 else None
     if sign is None:
-        exact = EXACT.number(gap(loss, kind, K, *(Fraction(w) for w in weights), EXACT))
-        if exact.factors is not None:
+        exact_weights = [Fraction(w) for w in weights]
+        rational = POLY.number(gap(loss, kind, K, *exact_weights, POLY)).rational()  # constants: plain fractions, fast
+        exact = EXACT.number(gap(loss, kind, K, *exact_weights, EXACT) if rational is None else rational)
+        if exact.known:
             sign = exact.sign
     return sign, value / float(row.total)
 
@@ -185,7 +205,7 @@ class Condition:
             "loss": self.loss,
             "asymmetric": self.asymmetric,
             "minimiser": None if self.minimiser is None else list(self.minimiser),
-            "slack": self.slack,
+            "slack": None if self.slack is None or math.isinf(self.slack) else self.slack,  # JSON has no infinity
             "method": self.method,
             "reason": self.reason,
             "row": self.row,
@@ -208,30 +228,44 @@ class Condition:
 def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
     """Decide whether ``loss`` is asymmetric on every row of a noise model (or on one vector of weights).
 
-    The row reported is the first that fails, else the first undecided one, else the one with least slack. Raises
-    InputError for weights without a unique largest one.
+    The row reported is one that fails (of those the rules settle, the one with least slack), else an undecided one,
+    else the one with least slack. Raises InputError for weights without a unique largest one.
     """
-    from .risk import minimise, search
+    from .risk import search
 
     model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
-    decisions = []
-    for index, row in distinct_rows(model):
-        decision, point, method = decide(loss, row), None, ""
-        if decision.holds is None:
-            decision, point, method = search(loss, row, decision)
-        decisions.append((index, row, decision, point, method))
-        if decision.holds is False:
-            break
-    index, row, decision, point, method = min(decisions, key=lambda d: _order(d[2]))
-    if point is None and method:  # proved by the search: the vertex itself
-        point = [float(k == row.target) for k in range(len(row.weights))]
-    elif point is None:
-        solution = minimise(loss, [float(w) for w in row.weights])
-        point, method = solution.point, solution.method
+    found = [(index, row, decide(loss, row)) for index, row in binding_rows(model)]
+    index, row, decision = min(found, key=lambda f: _order(f[2]))
+    point, method = None, ""
+    if decision.holds is None:  # a search depends on all weights, not on the largest two only
+        searched = []
+        for index, row in distinct_rows(model):
+            decision = decide(loss, row)
+            searched.append(
+                (index, row, *(search(loss, row, decision) if decision.holds is None else (decision, None, "")))
+            )
+            if searched[-1][2].holds is False:
+                break
+        index, row, decision, point, method = min(searched, key=lambda f: _order(f[2]))
+    if point is None:
+        point, found_by = _witness(loss, row, decision)
+        method = method or found_by
     return Condition(
         str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
         decision.rule.reason, index, row.runner_up, len(row.weights), model.names,
     )  # fmt: skip
+
+
+def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
+    """The minimiser of the weighted risk on a settled row: the vertex itself where the verdict is yes."""
+    from .risk import EXACT_VERTEX, minimise
+
+    profile = Profile.of(loss, len(row.weights))
+    if decision.holds and not profile.negative and not profile.clipped:
+        kkt = decision.rule.kind == KKT
+        return [float(k == row.target) for k in range(len(row.weights))], "KKT at the vertex" if kkt else EXACT_VERTEX
+    solution = minimise(loss, [float(w) for w in row.weights])
+    return solution.point, solution.method
 
 
 def _order(decision: Decision) -> tuple[int, float]:
@@ -239,28 +273,26 @@ def _order(decision: Decision) -> tuple[int, float]:
 
 
 def distinct_rows(model: NoiseModel) -> list[tuple[int, Row]]:
-    """The rows of a model that differ in what decides: (w_m, w_n, W up to scale, whether the rest is uniform)."""
+    """The rows of a model that differ by more than the order and the scale of their weights."""
     seen: dict[tuple[Any, ...], tuple[int, Row]] = {}
     for index, row in enumerate(model.rows):
-        key = (row.top / row.total, row.second / row.total, row.uniform_rest, row.dominant)
-        seen.setdefault(key, (index, row))
+        others = sorted(w for k, w in enumerate(row.weights) if k != row.target)
+        seen.setdefault((row.top / row.total, *(w / row.total for w in others)), (index, row))
     return list(seen.values())
 
 
 def binding_rows(model: NoiseModel) -> list[tuple[int, Row]]:
-    """The rows that can bind: a row with a larger w_m/W and a smaller w_n/W than another is implied by it.
+    """The rows that can bind: one with a larger w_m/W and a smaller w_n/W than another is implied by it.
 
-    Every rule here is monotone in both (docs/theory.md); rows whose rest is uniform are kept apart.
+    Every rule here depends on these two shares only and is monotone in both (docs/theory.md); rows whose rest is
+    uniform are kept apart.
     """
-    kept = []
-    rows = distinct_rows(model)
-    shares = [(row.top / row.total, row.second / row.total) for _, row in rows]
-    for i, (index, row) in enumerate(rows):
-        implied = any(
-            shares[j][0] <= shares[i][0] and shares[j][1] >= shares[i][1] and shares[j] != shares[i]
-            and (rows[j][1].uniform_rest == row.uniform_rest)
-            for j in range(len(rows))
-        )  # fmt: skip
-        if not implied:
+    rows = [(row.top / row.total, row.second / row.total, index, row) for index, row in enumerate(model.rows)]
+    rows.sort(key=lambda r: (r[0], -r[1], r[2]))
+    kept: list[tuple[int, Row]] = []
+    largest: dict[bool, Any] = {True: -1, False: -1}
+    for _, second, index, row in rows:
+        if second > largest[row.uniform_rest]:
+            largest[row.uniform_rest] = second
             kept.append((index, row))
-    return kept
+    return sorted(kept, key=lambda r: r[0])

@@ -16,6 +16,8 @@ from .jet import yields_to_jets
 
 TRIAL_LIMIT = 2000  # larger prime factors stay together as one opaque base: equality may go unseen, never be invented
 
+MOST_BITS = 10**6  # rationals with larger powers are not written out
+
 Base = Any  # a prime, the string "e", or ("log", Fraction)
 
 
@@ -74,14 +76,14 @@ class Exact:
         return self.factors is not None
 
     def rational(self) -> Fraction | None:
-        """The value when it is rational and known, else None."""
+        """The value when it is rational, known and not too large to write out, else None."""
         if self.factors is None:
             return None
         value = Fraction(self.sign)
         for base, exponent in self.factors.items():
             if exponent == 0:
                 continue
-            if not isinstance(base, int) or exponent.denominator != 1:
+            if not isinstance(base, int) or exponent.denominator != 1 or abs(exponent) * base.bit_length() > MOST_BITS:
                 return None
             value *= Fraction(base) ** int(exponent)
         return value

@@ -90,7 +90,12 @@ def _solve(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
     profile = Profile.of(loss, w.shape[-1])
     shape = profile.shape()
     if profile.clipped:
-        return np.array([_clipped(float(profile.clipped[0][1].tau), row) for row in w]), None, "Newton on clipped logits", True
+        return (
+            np.array([_clipped(float(profile.clipped[0][1].tau), row) for row in w]),
+            None,
+            "Newton on clipped logits",
+            True,
+        )
     if profile.negative or profile.normalised:
         return _normalised(loss, profile, w)
     if shape == CONVEX:
@@ -131,7 +136,10 @@ def _phi(profile: Profile, w: Array, u: Array) -> tuple[Array, Array, Array]:
             slope = np.where(w > 0, w * active[1], 0.0) + (1 - w) * passive_slope
             return value, slope, np.where(w > 0, w * active[2], 0.0)
         passive = profile.jet("passive", u, xp, order=2)
-        return tuple(np.where(w > 0, w * a, 0.0) + np.where(w < 1, (1 - w) * p, 0.0) for a, p in zip(active, passive, strict=True))  # type: ignore[return-value]
+        return tuple(
+            np.where(w > 0, w * a, 0.0) + np.where(w < 1, (1 - w) * p, 0.0)
+            for a, p in zip(active, passive, strict=True)
+        )  # type: ignore[return-value]
 
 
 def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
@@ -160,8 +168,8 @@ def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
 def _newton(profile: Profile, w: Array) -> tuple[Array, Array]:
     """Projected Newton on (B, K) problems; rows leave the batch as they converge.
 
-    Where the curvature is infinite at 0 (GCE, CE, AMSE with q < 2) an entry keeps a twentieth of itself per step, so that
-    it can come back; flat pieces (PHuber-CE) get a floor on the curvature that falls tenfold per step.
+    Where the curvature is infinite at 0 (GCE, CE, AMSE with q < 2) an entry keeps a twentieth of itself per step, so
+    that it can come back; flat pieces (PHuber-CE) get a floor on the curvature that falls tenfold per step.
     """
     import numpy as np
 
@@ -238,7 +246,9 @@ def _bisected(profile: Profile, w: Array) -> tuple[Array, Array]:
         edge = _phi(profile, w, np.full_like(w, 1e-300))[1]
         return np.where(edge < multiplier if strict else edge <= multiplier, low, 0.0)
 
-    low = np.nanmin(np.where(np.isfinite(ends := _phi(profile, w, np.full_like(w, 1e-12))[1]), ends, -1e12), -1, keepdims=True)
+    low = np.nanmin(
+        np.where(np.isfinite(ends := _phi(profile, w, np.full_like(w, 1e-12))[1]), ends, -1e12), -1, keepdims=True
+    )
     high = _phi(profile, w, np.ones_like(w))[1].max(-1, keepdims=True)
     for _ in range(70):
         middle = 0.5 * (low + high)
@@ -266,9 +276,11 @@ def _clipped(tau: float, w: Array) -> Array:
         free = np.log(w) - np.log(w).mean()
         if np.linalg.norm(free) <= tau:
             return w
-    low, high = 0.0, 2.0 * float(np.abs(w).max()) / tau + 1.0
+    low, high = 0.0, 2.0 / tau  # z = (w - p) / mu and ||w - p|| <= sqrt(2)
     z = np.zeros_like(w)
-    for _ in range(100):  # the multiplier mu of ||z|| <= tau: z(mu) solves softmax(z) - w + mu z = 0, ||z|| falls with mu
+    for _ in range(
+        100
+    ):  # the multiplier mu of ||z|| <= tau: z(mu) solves softmax(z) - w + mu z = 0, ||z|| falls with mu
         mu = 0.5 * (low + high)
         for _ in range(100):
             p = softmax(z)
@@ -289,18 +301,18 @@ def _normalised(loss: Loss, profile: Profile, w: Array) -> tuple[Array, Array | 
     """Losses with normalised terms. NCE and NFL add a term that is least, in the limit, at every vertex but one."""
     import numpy as np
 
-    from .condition import NEVER, SEARCH, rule
+    from .condition import DOMINANCE, NEVER, SEARCH, rule
 
     uniform = all(np.ptp(np.delete(row, row.argmax())) == 0 for row in w)
     kind = rule(loss, w.shape[-1], uniform).kind
-    finite = any(math.isfinite(atom.base.on(FLOAT).active(0.0, -math.inf, FLOAT)) for _, atom in profile.normalised)
+    finite = not all(_endless(atom) for _, atom in profile.normalised)
     if kind == NEVER and not profile.separable and not finite:
         return _limit_point(w), None, "infimum, approached here and at other points: not attained", True
-    if profile.negative and kind != SEARCH and not profile.separable:
-        floor = float(profile.negative[0][1].p_min)
+    if kind == DOMINANCE and (profile.negative or finite):
+        floor = _floor(loss) if profile.negative else 0.0
         cut = np.full_like(w, floor)
         cut[np.arange(len(w)), w.argmax(-1)] = 1 - (w.shape[-1] - 1) * floor
-        return cut, None, "cut-off vertex of the largest weight", True
+        return cut, None, "cut-off vertex of the largest weight" if profile.negative else EXACT_VERTEX, True
     if profile.negative or kind == SEARCH or finite:
         return _searched(loss, w)
     alone = Profile(profile.K, profile.separable, (), (), ())
@@ -327,7 +339,12 @@ def _limit_point(w: Array) -> Array:
 def _searched(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
     import numpy as np
 
-    return np.array([_search_one(loss, row) for row in w]), None, "search: transfers between two classes, local descent", False
+    return (
+        np.array([_search_one(loss, row) for row in w]),
+        None,
+        "search: transfers between two classes, local descent",
+        False,
+    )
 
 
 def _floor(loss: Loss) -> float:
@@ -377,45 +394,67 @@ def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Array | None, str]
 
     from .condition import Decision
 
-    w = np.array([float(x) for x in row.weights]) / float(row.total)
-    profile = Profile.of(loss, len(w))
-    if not profile.negative and profile.separable and _chords_prove(profile, float(row.top / row.total), float(row.second / row.total)):
-        return Decision(True, decision.gap, decision.rule), None, "certified: a common chord slope separates the two classes (Arb)"
-    point = _search_one(loss, w)
-    vertex = np.full(len(w), _floor(loss)) if profile.negative else np.zeros(len(w))
-    vertex[row.target] = 1 - (len(w) - 1) * vertex[row.target] if profile.negative else 1.0
-    if _certified_less(loss, row, point, vertex):
-        return Decision(False, decision.gap, decision.rule), point, "certified: a point of less risk than the vertex (Arb)"
-    return Decision(None, decision.gap, decision.rule), point, "undecided: no proof, and the search found no point of less risk"
+    profile = Profile.of(loss, len(row.weights))
+    # a chord proof is about the separable part: what is added must be least at e_m, too
+    least = all(_endless(atom) for _, atom in profile.normalised) or row.uniform_rest
+    if profile.separable and least and not profile.negative and _chords_prove(profile, row):
+        return (
+            Decision(True, decision.gap, decision.rule),
+            None,
+            "certified: a common chord slope separates the two classes (Arb)",
+        )
+    point = _search_one(loss, np.array([float(x) for x in row.weights]) / float(row.total))
+    if _certified_less(loss, row, point):
+        return (
+            Decision(False, decision.gap, decision.rule),
+            point,
+            "certified: a point of less risk than the vertex (Arb)",
+        )
+    return (
+        Decision(None, decision.gap, decision.rule),
+        point,
+        "undecided: no proof, and the search found no point of less risk",
+    )
 
 
-def _chords_prove(profile: Profile, top: float, second: float) -> bool:
+def _endless(atom: Any) -> bool:
+    """Is the base of a normalised term infinite at 0 (NCE, NFL)? Its limit at the boundary then depends on the path."""
+    return not math.isfinite(atom.base.on(FLOAT).active(0.0, -math.inf, FLOAT))
+
+
+def _chords_prove(profile: Profile, row: Any) -> bool:
     """Is there a slope s with phi_n(x) - phi_n(0) > s x and phi_m(1 - x) - phi_m(1) > -s x for all x in (0, 1]?
 
-    It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)] > s (sum_{k != m} u_k - (1 - u_m)) = 0,
-    for the chords of phi_k from 0 are least for the largest weight. Checked by Arb on boxes; next to x = 0 by the slope.
+    It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)]
+    > s (sum_{k != m} u_k - (1 - u_m)) = 0, for the chords of phi_k from 0 are least for the largest weight.
+    Checked by Arb on boxes; next to x = 0 by the slope.
     """
     import numpy as np
     from flint import arb
 
     xp = arb_()
+    exact_top, exact_second = (Fraction(w) / Fraction(row.total) for w in (row.top, row.second))
+    top, second = float(exact_top), float(exact_second)
 
-    def phi(weight: float, x: Any, slope: bool) -> Any:
+    def phi(weight: Fraction, x: Any, slope: bool) -> Any:
         index = 1 if slope else 0
-        return profile.jet("active", x, xp)[index] * weight + profile.jet("passive", x, xp)[index] * (1 - arb(weight))
+        own, other = (profile.jet(side, x, xp)[index] for side in ("active", "passive"))
+        return own * xp.number(weight) + other * xp.number(1 - weight)
 
     grid = np.linspace(0, 1, 2001)[1:]
     u = np.stack([grid, 1 - grid])
     with np.errstate(all="ignore"):
         a, p = (profile.jet(side, u, numpy_())[0] for side in ("active", "passive"))
-        ends = [[profile.jet(side, np.array([x]), numpy_())[0][0] for side in ("active", "passive")] for x in (0.0, 1.0)]
+        ends = [
+            [profile.jet(side, np.array([x]), numpy_())[0][0] for side in ("active", "passive")] for x in (0.0, 1.0)
+        ]
         rise = (second * a[0] + (1 - second) * p[0] - second * ends[0][0] - (1 - second) * ends[0][1]) / grid
         fall = (top * ends[1][0] + (1 - top) * ends[1][1] - top * a[1] - (1 - top) * p[1]) / grid
     low, high = np.max(fall), np.min(rise)
     if not low < high:
         return False
     s = arb(float((low + high) / 2))
-    zero, one = phi(second, arb(0), False), phi(top, arb(1), False)
+    zero, one = phi(exact_second, arb(0), False), phi(exact_top, arb(1), False)
     stack = [(0.0, 1.0)]
     for _ in range(4000):
         if not stack:
@@ -423,9 +462,9 @@ def _chords_prove(profile: Profile, top: float, second: float) -> bool:
         left, right = stack.pop()
         box = arb(left).union(arb(right))
         if left == 0.0:  # mean value: the chord slope lies among the slopes on [0, right]
-            settled = phi(second, box, True) > s and phi(top, 1 - box, True) < s
+            settled = phi(exact_second, box, True) > s and phi(exact_top, 1 - box, True) < s
         else:
-            settled = phi(second, box, False) - zero > s * box and phi(top, 1 - box, False) - one > -s * box
+            settled = phi(exact_second, box, False) - zero > s * box and phi(exact_top, 1 - box, False) - one > -s * box
         if not settled:
             middle = (left + right) / 2 if left else right / 4
             if right - left < 1e-9:
@@ -434,40 +473,48 @@ def _chords_prove(profile: Profile, top: float, second: float) -> bool:
     return False
 
 
-def _certified_less(loss: Loss, row: Any, point: Array, vertex: Array) -> bool:
-    """F(point) < F(vertex), proved in Arb; a normalised term counts at the vertex with its least limit."""
-    import numpy as np
+def _certified_less(loss: Loss, row: Any, point: Array) -> bool:
+    """Is the risk at ``point``, or in the limit there, less than at the vertex? Proved in Arb, on exact points."""
+    K, weights = len(row.weights), [Fraction(w) for w in row.weights]
+    profile = Profile.of(loss, K)
+    floor = max((atom.p_min for _, atom in profile.negative), default=Fraction(0))
+    vertex = [floor] * K
+    vertex[row.target] = 1 - (K - 1) * floor
+    at_vertex = _infimum(profile, weights, vertex)
+    for least in (0.0, 1e-12):  # what is nearly 0 may have to be 0, and may not
+        u = [max(Fraction(x) if x > least else Fraction(0), floor) for x in point.tolist()]
+        largest = u.index(max(u))
+        u[largest] += 1 - sum(u)
+        if u[largest] >= floor and _infimum(profile, weights, u) < at_vertex:
+            return True
+    return False
 
+
+def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Any:
+    """F(u) in Arb. NCE and NFL at the boundary count with their least limit: the least weight of the classes at 0."""
     xp = arb_()
-    weights = np.array([xp.number(Fraction(w)) for w in row.weights], dtype=object)
-    profile = Profile.of(loss, len(point))
-    floor = _floor(loss) if profile.negative else 0.0
+    nothing = xp.number(Fraction(0))
+    balls, p = [xp.number(w) for w in weights], [xp.number(x) for x in u]
+    result = nothing
 
-    def total(part: Loss, u: Array) -> Any:
-        p = np.array([xp.number(Fraction(float(x))) for x in u], dtype=object)
-        values = part.on(xp).labels(p, xp.log(p), xp)
-        return (weights * values).sum()
+    def average(values: list[Any]) -> Any:
+        return sum((w * v for w, v in zip(balls, values, strict=True)), start=nothing) / sum(values, start=nothing)
 
-    if profile.negative:
-        return bool((point >= floor).all() and total(loss, point) < total(loss, vertex))
-    p = np.where(point < 1e-12, 0.0, point)
-    p[int(np.argmax(p))] += 1 - p.sum()
-
-    def separable(u: Array) -> Any:
-        active, passive = [], []
-        for x in u:
-            ball = xp.number(Fraction(float(x)))
-            active.append(profile.jet("active", ball, xp)[0])
-            passive.append(profile.jet("passive", ball, xp)[0])
-        rest = sum(passive, start=xp.number(0))
-        return sum((w * (a + rest - b) for w, a, b in zip(weights, active, passive, strict=True)), start=xp.number(0))
-
-    if profile.normalised and not (p[weights_least(row)] == 0).any():
-        return False  # the normalised term is not known to be least at this point
-    return bool(profile.separable) and bool(separable(p) < separable(vertex))
-
-
-def weights_least(row: Any) -> list[int]:
-    """Indices of the classes of least weight."""
-    least = min(row.weights)
-    return [k for k, weight in enumerate(row.weights) if weight == least]
+    if profile.separable:
+        active, passive = ([profile.jet(side, x, xp)[0] for x in p] for side in ("active", "passive"))
+        rest = sum(passive, start=nothing)
+        for w, own, other in zip(balls, active, passive, strict=True):
+            result += w * (own + rest - other) if w != 0 else nothing
+    for coefficient, atom in profile.normalised:
+        at_zero = [w for w, x in zip(weights, u, strict=True) if x == 0]
+        if at_zero and _endless(atom):
+            term = xp.number(min(at_zero))
+        else:
+            base: Any = atom.base.on(xp)
+            term = average([base.active(x, xp.log(x), xp) for x in p])
+        result += term * xp.number(coefficient)
+    for coefficient, negative in profile.negative:
+        bound: Any = negative.on(xp)
+        flipped = [bound.flipped(x, xp.log(x), xp) for x in p]
+        result += (sum(balls, start=nothing) - average(flipped)) * xp.number(coefficient)
+    return result

@@ -1,10 +1,11 @@
 """Which parameter values (or noise rates) make a loss asymmetric on a noise model.
 
-``solve`` never uses a paper's closed form. For each row of weights it splits the parameter's domain where the curvature of the
-loss changes, applies the rule of ``condition`` to each piece, and isolates the sign changes of the deciding inequality by
-interval arithmetic over the whole piece (between 2^-60 and 2^60). Each end is then named exactly, if it can be: the
-inequality is re-run on polynomials, or on exact monomials at the simplest number inside the enclosure, and the name is given
-only when equality holds exactly.
+``solve`` never uses a paper's closed form. For each row of weights it splits the parameter's domain where the curvature
+of the loss changes, applies the rule of ``condition`` to each piece, and isolates the sign changes of the deciding
+inequality by interval arithmetic over the whole piece (between 2^-60 and 2^60, and farther if the sign changes there).
+Each end is then named exactly, if it can be: the inequality is re-run on polynomials, or on exact monomials at the
+simplest number inside the enclosure, and the name is given only when equality holds exactly. Rows of floats get no
+exact names.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
-from .backends import DUAL, EXACT, INTERVAL, POLY
-from .condition import CLIP, DOMINANCE, KKT, SEARCH, Rule, binding_rows, decide, gap, rule
+from .backends import DUAL, EXACT, FLOAT, INTERVAL, POLY
+from .condition import CLIP, DOMINANCE, KKT, SEARCH, Decision, Rule, binding_rows, decide, gap, rule
 from .domain import Domain, plain
 from .errors import InputError
 from .exact import Exact, Poly, square_root
@@ -27,13 +28,16 @@ from .interval import Interval
 from .jet import Jet
 from .losses import Loss, unknown_parameter
 from .noise import FAMILIES, NoiseModel, Row, family, show, worst_weights
+from .profile import Profile
 
 SMALLEST, LARGEST = 2.0**-60, 2.0**60
+FARTHER = (4.0, 8.0, 14.0)  # powers of these two at which a change of sign beyond them is looked for
 BUDGET = 1500  # boxes
 SLIVER = 1e-12
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
 OVERFLOW = 1e300
-LARGEST_COUNT = 4096  # whole-number parameters are tried up to here
+LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
+MOST_COUNT = 65536  # and further while they are feasible
 RATE = "eta"
 
 
@@ -139,7 +143,7 @@ class Threshold:
         return " or ".join(piece.describe(name) for piece in self.pieces)
 
     def to_dict(self) -> dict[str, Any]:
-        """The contract of ``bound --json``; ``pieces`` lists every feasible interval, ``feasible`` the one with the threshold."""
+        """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the one with the threshold."""
         end, row = self.end, self.noise.rows[self.binding_row]
         return {
             "loss": self.loss.name,
@@ -218,7 +222,7 @@ def _width(piece: Piece) -> float:
 
 
 def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Threshold:
-    """All values of ``parameter`` (default: the loss's main one) that make the loss asymmetric on every row of ``noise``.
+    """All values of ``parameter`` (default: the loss's main one) that make the loss asymmetric on all rows of ``noise``.
 
     A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an unknown
     parameter, and for ``eta``: use ``solve_rate``.
@@ -233,7 +237,7 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
         return _not_dominant(loss, noise, parameter)
     if parameter is None:
         return _without_parameter(loss, noise)
-    domain = loss.domains[parameter]
+    domain = _domain(loss, parameter, noise.classes)
     pieces: tuple[Piece, ...] = (_whole(domain),)
     binding, settled, used = noise.worst, True, None
     for index, row in binding_rows(noise):
@@ -275,12 +279,12 @@ def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
         top, second, _ = weights(eta)
         return top - second
 
-    dominant = _isolate(margin, domain, closed=False)
+    dominant, certain = _isolate(margin, domain, closed=False)
+    settled = certain and what.kind != SEARCH and not what.sufficient_only
+    pieces = dominant if what.kind in (KKT, CLIP, DOMINANCE) else ()
     if what.kind in (KKT, CLIP):
-        pieces = _intersect(dominant, _isolate(lambda eta, xp: gap(loss, what.kind, classes, *weights(eta), xp), domain, True))
-    else:
-        pieces = dominant if what.kind == DOMINANCE else ()
-    settled = what.kind != SEARCH and not what.sufficient_only
+        stands, certain = _isolate(lambda eta, xp: gap(loss, what.kind, classes, *weights(eta), xp), domain, True)
+        pieces, settled = _intersect(dominant, stands), settled and certain
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
     pieces = _with_point(pieces, Fraction(0), bool(zero), domain)
     status = _status(pieces, domain, settled)
@@ -300,8 +304,8 @@ def _status(pieces: tuple[Piece, ...], domain: Domain, settled: bool) -> str:
 def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Threshold:
     row, other = noise.failures[0]
     why = (
-        f"{noise.row_name(row)}: w = {show(noise.rows[row].top)} for the clean label, {show(noise.rows[row].second)} for "
-        f"{noise.class_name(other)}: no unique largest weight on the clean label, so no loss is tolerant there"
+        f"{noise.row_name(row)}: w = {show(noise.rows[row].top)} for the clean label, "
+        f"{show(noise.rows[row].second)} for {noise.class_name(other)}: no unique largest weight on the clean label, so no loss is tolerant there"
     )
     return Threshold(loss, parameter, "never", (), noise, row, why, "clean labels do not dominate")
 
@@ -313,6 +317,24 @@ def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
     return Threshold(loss, None, status, (), noise, index, worst.rule.reason, _METHODS[worst.rule.kind])
 
 
+def _domain(loss: Loss, parameter: str, K: int) -> Domain:
+    """The values that every term allows which has the parameter; p_min leaves room for K classes."""
+    owner, _, own = parameter.rpartition(".")
+    limits = [_whole(loss.domains[parameter])]
+    for _, atom in loss.terms():
+        if owner in ("", atom.name) and own in atom.domains:
+            limits = list(_intersect(tuple(limits), (_whole(atom.domains[own]),)))
+    if own == "p_min":
+        limits = list(_intersect(tuple(limits), (Piece(None, End.at(Fraction(1, K), False)),)))
+    if not limits:
+        raise InputError(f"--solve {parameter}: no value lies in the domains of all terms")
+    low, high = limits[0].low, limits[0].high
+    return Domain(
+        None if low is None else low.number, None if high is None else high.number,
+        low is None or low.closed, high is None or high.closed, loss.domains[parameter].integer,
+    )  # fmt: skip
+
+
 def _whole(domain: Domain) -> Piece:
     low = None if domain.low is None else End.at(domain.low, domain.low_closed, of_domain=True)
     high = None if domain.high is None else End.at(domain.high, domain.high_closed, of_domain=True)
@@ -321,37 +343,55 @@ def _whole(domain: Domain) -> Piece:
 
 def _feasible(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tuple[Piece, ...], Rule, bool]:
     """Feasible values on one row, the rule that applied (the last one with a threshold), and whether all is settled."""
-    if domain.integer:
-        return _feasible_whole_numbers(loss, parameter, domain, row)
-    K = len(row.weights)
     if row.second == 0:
         holds = decide(loss, row)
         return ((_whole(domain),) if holds.holds else ()), holds.rule, holds.holds is not None
-    cuts = sorted({Fraction(k) for k in getattr(loss, "kinks", {}).get(parameter, ())})
+    if domain.integer:
+        return _feasible_whole_numbers(loss, parameter, domain, row)
+    K = len(row.weights)
+    named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))  # rounded weights: no exact name
+    cuts = sorted({Fraction(k) for k in getattr(loss, "kinks", {}).get(parameter.rpartition(".")[2], ())})
     inner = [k for k in cuts if (domain.low is None or k > domain.low) and (domain.high is None or k < domain.high)]
     edges: list[Fraction | None] = [domain.low, *inner, domain.high]
     pieces: tuple[Piece, ...] = ()
     settled, used = True, None
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         open_piece = Domain(left, right, low_closed=False, high_closed=False)
-        what = rule(loss._with(**{parameter: _inside(left, right)}), K, row.uniform_rest)
+        inside = loss._with(**{parameter: _inside(left, right)})
+        what = rule(inside, K, row.uniform_rest)
+        own: tuple[Piece, ...] = ()
         if used is None or what.kind in (KKT, CLIP):
             used = what
-        if what.kind == DOMINANCE:
-            pieces += (_whole(open_piece),)
+        if what.kind == KKT and _unmoved(inside, loss._with(**{parameter: _inside(left, _inside(left, right))}), K):
+            verdict = decide(inside, row).holds
+            own, settled = (_whole(open_piece),) if verdict else (), settled and verdict is not None
+        elif what.kind == DOMINANCE:
+            own = (_whole(open_piece),)
         elif what.kind in (KKT, CLIP):
 
             def inequality(value: Any, xp: Any, kind: str = what.kind) -> Any:
                 weights = [xp.number(Fraction(w)) for w in (row.top, row.second, row.total)]
                 return gap(loss._with(**{parameter: value}), kind, K, *weights, xp)
 
-            pieces += _isolate(inequality, open_piece, what.closed)
-        settled = settled and what.kind != SEARCH and not (what.sufficient_only and pieces[-1:] != (_whole(open_piece),))
+            own, certain = _isolate(inequality, open_piece, what.closed, named)
+            settled = settled and certain
+        settled = settled and what.kind != SEARCH and not (what.sufficient_only and own != (_whole(open_piece),))
+        pieces += own
     for point in [p for p in {*inner, domain.low, domain.high} if p is not None and p in domain]:
         holds_at = decide(loss._with(**{parameter: point}), row).holds
+        settled = settled and holds_at is not None
         pieces = _with_point(pieces, point, bool(holds_at), domain)
     assert used is not None
     return tuple(sorted((_name_domain(p, domain) for p in pieces), key=_start)), used, settled
+
+
+def _unmoved(loss: Loss, other: Loss, K: int) -> bool:
+    """Do two values of a parameter give the same separable part, up to a factor? Then none moves the KKT inequality.
+
+    So it is for the weight and the parameters of a normalised term, and for the weight of the only separable one.
+    """
+    one, two = (Profile.of(each, K).separable for each in (loss, other))
+    return one == two or (len(one) == len(two) == 1 and one[0][1] == two[0][1])
 
 
 def _start(piece: Piece) -> float:
@@ -413,21 +453,29 @@ def _tighter(p: End | None, q: End | None, *, larger: bool) -> End | None:
     return p if (p.key() > q.key()) == larger else q
 
 
-def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tuple[Piece, ...], Rule, bool]:
-    """Runs of feasible whole numbers up to LARGEST_COUNT, assuming at most one change between tried powers of two."""
+def _feasible_whole_numbers(
+    loss: Loss, parameter: str, domain: Domain, row: Row
+) -> tuple[tuple[Piece, ...], Rule, bool]:
+    """Runs of feasible whole numbers, assuming at most one change between tried powers of two.
+
+    Tried up to LARGEST_COUNT, and further while feasible; what is still feasible at MOST_COUNT stays unsettled.
+    """
     assert domain.low is not None
     verdicts: dict[int, Any] = {}
 
     def holds(n: int) -> bool:
         if n not in verdicts:
-            verdicts[n] = decide(loss._with(**{parameter: Fraction(n)}), row)
+            verdicts[n] = _at_count(loss._with(**{parameter: Fraction(n)}), row)
         return bool(verdicts[n].holds)
 
     first = int(domain.low)
-    tried = sorted({*range(first, first + 16), *(2**k for k in range(4, 13) if 2**k >= first)})
+    limit = MOST_COUNT if domain.high is None else int(domain.high)
+    tried = [n for n in (*range(first, first + 16), *(first + 2**k for k in range(4, 17))) if n <= limit]
     runs: list[list[int]] = []
     previous = None
     for n in tried:
+        if n > LARGEST_COUNT + first and previous is not None and not holds(previous):
+            break
         if previous is not None and holds(previous) != holds(n):
             low, high = previous, n
             while high - low > 1:
@@ -446,40 +494,78 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
             runs[-1][1] = max(runs[-1][1], n)
         previous = n
     pieces = tuple(
-        Piece(
-            End.at(Fraction(a), True, of_domain=a == first),
-            None if b >= LARGEST_COUNT else End.at(Fraction(b), True),
-        )
+        Piece(End.at(Fraction(a), True, of_domain=a == first), End.at(Fraction(b), True, of_domain=b == domain.high))
         for a, b in runs
     )
-    return pieces, verdicts[first].rule if len(verdicts) == 1 else verdicts[first + 1].rule, None not in (
-        v.holds for v in verdicts.values()
-    )
+    ended = domain.high is not None or not (runs and runs[-1][1] == tried[-1])
+    known = all(v.holds is not None for v in verdicts.values())
+    return pieces, verdicts[min(first + 1, tried[-1])].rule, known and ended
+
+
+def _at_count(loss: Loss, row: Row) -> Decision:
+    """``decide``, with floats where both sides of the inequality differ by far more than rounding can: sums are long."""
+    what = rule(loss, len(row.weights), row.uniform_rest)
+    if what.kind == KKT and not what.sufficient_only:
+        slopes = Profile.of(loss, len(row.weights)).slopes(FLOAT)
+        top, second, total = (float(w) for w in (row.top, row.second, row.total))
+        slack = slopes.slack(top, second, total)
+        size = second * abs(slopes.active0) + top * abs(slopes.active1) + total * (slopes.passive0 + slopes.passive1)
+        if 1e-9 * size < abs(slack) < math.inf:
+            return Decision(slack > 0, slack / total, what)
+    return decide(loss, row)
 
 
 # --------------------------------------------------------------------------------- isolating sign changes
+
 
 Inequality = Callable[[Any, Any], Any]
 Point = Callable[[float], int | None]
 Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), low, high
 
 
-def _isolate(inequality: Inequality, domain: Domain, closed: bool) -> tuple[Piece, ...]:
+def _isolate(
+    inequality: Inequality, domain: Domain, closed: bool, named: bool = True
+) -> tuple[tuple[Piece, ...], bool]:
     """Where ``inequality(value, xp) >= 0`` (> 0 unless closed) on an open domain, by certified signs.
 
-    Beyond LARGEST, below SMALLEST for a domain that starts at 0, and where floats overflow, the last sign continues.
+    Beyond LARGEST and below SMALLEST (for a domain that starts at 0) a change of sign is looked for at a few points
+    farther out; else, and where floats overflow, the last sign continues.
+    The second result says whether every value got a sign. Ends get exact names if ``named``.
     """
+    polynomial = _run(inequality, Poly.variable(), POLY)
+    if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
+        return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
     start = -LARGEST if domain.low is None else float(domain.low) or SMALLEST
     stop = LARGEST if domain.high is None else float(domain.high)
+    if start == SMALLEST:
+        start = _farthest(inequality, start)
+    if stop == LARGEST:
+        stop = _farthest(inequality, stop)
     segments = _segments(inequality, start, stop)
     pieces = []
-    for i, (sign, _, _) in enumerate(segments):
+    for i, (sign, left, right) in enumerate(segments):
         if sign != 1:
             continue
-        low = _outer(domain.low) if i == 0 else _root(inequality, segments[i - 1], closed)
-        high = _outer(domain.high) if i == len(segments) - 1 else _root(inequality, segments[i + 1], closed)
+        low, high = _outer(domain.low), _outer(domain.high)
+        if i > 0:
+            before = segments[i - 1]
+            low = _root(inequality, before[1] if before[0] is None else left, left, closed, named)
+        if i < len(segments) - 1:
+            after = segments[i + 1]
+            high = _root(inequality, right, after[2] if after[0] is None else right, closed, named)
         pieces.append(Piece(low, high))
-    return tuple(pieces)
+    around = [None, *(sign for sign, _, _ in segments), None]
+    lost = (
+        here is None and high - low > (1e-3 if before and before == -(after or 0) else 1e-9) * max(abs(low), abs(high))
+        for before, after, (here, low, high) in zip(around, around[2:], segments, strict=False)
+    )
+    return tuple(pieces), not any(lost)
+
+
+def _farthest(inequality: Inequality, limit: float) -> float:
+    """The limit, or a power of it at which the sign is another one."""
+    signs = {x: Interval.of(inequality(Interval(x, x), INTERVAL)).sign for x in (limit, *(limit**k for k in FARTHER))}
+    return next((x for x, sign in signs.items() if sign and sign == -(signs[limit] or 0)), limit)
 
 
 def _outer(limit: Fraction | None) -> End | None:
@@ -497,6 +583,9 @@ def _segments(inequality: Inequality, start: float, stop: float) -> list[Segment
         around = {found[k][0] for k in (i - 1, i + 1) if 0 <= k < len(found)}
         if sign is None and len(around) == 1 and None not in around and high - low <= SLIVER * (1 + abs(low)):
             found[i] = (around.pop(), low, high)
+    for end, neighbour, x in ((0, 1, start), (-1, -2, stop)):
+        if len(found) > 1 and found[end][0] is None and _overflows(Interval.of(inequality(Interval(x, x), INTERVAL))):
+            found[end] = (found[neighbour][0], *found[end][1:])
     return _merged(found)
 
 
@@ -560,19 +649,19 @@ def _bisected(point: Point, low: float, high: float) -> list[Segment]:
     """A monotone inequality on [low, high] with different signs at its ends, split at its one sign change."""
     left, right = low, high
     while right - left > WIDTH * max(abs(left), abs(right)):
-        middle = _between(left, right)
-        here = point(middle)
-        if here is None or not left < middle < right:
+        # a sign is lost only next to the root: then points aside of it still narrow the box
+        tries = (_between(left, right), left + 0.25 * (right - left), left + 0.75 * (right - left))
+        middle = next((x for x in tries if left < x < right and point(x) is not None), None)
+        if middle is None:
             break
-        left, right = (middle, right) if here == point(low) else (left, middle)
+        left, right = (middle, right) if point(middle) == point(low) else (left, middle)
     return [(point(low), low, left), (None, left, right), (point(high), right, high)]
 
 
-def _root(inequality: Inequality, segment: Segment, closed: bool) -> End:
-    """The end inside an unresolved segment (or at the seam with a negative one), named exactly if it can be."""
-    low, high = (segment[1], segment[2]) if segment[0] is None else (segment[1], segment[1])
-    named = _exact_root(inequality, low, high)
-    text, rational = named if named is not None else (None, None)
+def _root(inequality: Inequality, low: float, high: float, closed: bool, named: bool) -> End:
+    """The end inside [low, high], named exactly if it can be."""
+    name = _exact_root(inequality, low, high) if named else None
+    text, rational = name if name is not None else (None, None)
     if rational is None:
         return End((low + high) / 2, low, high, closed, text)
     value = float(rational)
