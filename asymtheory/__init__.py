@@ -25,6 +25,7 @@ _HOMES = {
         "NoiseModel", "Row", "class_map", "from_counts", "from_labels", "from_matrix", "from_posteriors", "from_weights",
         "load", "named", "pair", "resolve", "symmetric", "uniform",
     ),
+    "formula": ("Formula", "from_formula"),
     "settings": ("Setting", "settings"),
     "ratio": ("Ratio", "ratio"),
     "risk": ("Minimiser", "minimise", "risk"),

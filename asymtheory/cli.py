@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command is not None and command not in COMMANDS:
             return _plugin(command, arguments[1:])
         parser = _parser(command)
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(_with_formulas(arguments))
         if command is None:
             parser.print_help()
             return ANSWERED if not arguments else BAD_INPUT
@@ -47,6 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("asymtheory: stopped", file=sys.stderr)
         return 130
+
+
+def _with_formulas(arguments: list[str]) -> list[str]:
+    """``--formula -log(u)`` as ``--formula=-log(u)``: argparse takes what starts with a minus sign for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        negative = argument.startswith("-") and not argument.startswith("--")
+        if negative and joined and joined[-1] in ("--formula", "--passive"):
+            joined[-1] += "=" + argument
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _plugin(command: str, arguments: list[str]) -> int:
@@ -86,10 +98,19 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
 
 def _loss_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--loss", required=True, metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--loss", metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
+    which.add_argument(
+        "--formula", metavar="TEXT", help="your own loss in u and named parameters: + - * / ** exp log sqrt abs min max"
+    )
+    parser.add_argument("--passive", metavar="TEXT", help="with --formula: the term of each other class, such as u**2")
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters; decimals are exact"
     )
+    parser.add_argument(
+        "--domain", nargs="+", action="extend", default=[], metavar="NAME=LOW:HIGH",
+        help="with --formula: the values of a parameter, such as a=1:inf; default (0, inf)",
+    )  # fmt: skip
 
 
 def _noise_options(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +159,9 @@ def _loss(options: argparse.Namespace) -> Any:
     from .losses import build
     from .noise import parse_number
 
+    for flag in ("passive", "domain"):
+        if options.formula is None and getattr(options, flag):
+            raise InputError(f"--{flag} goes with --formula")
     parameters = {}
     for setting in options.set:
         name, equals, value = setting.partition("=")
@@ -147,10 +171,35 @@ def _loss(options: argparse.Namespace) -> Any:
             raise InputError(f"--set {name} is given twice")
         parameters[name] = parse_number(value, f"--set {name}")
     try:
+        if options.formula is not None:
+            return _formula(options, parameters), set(parameters)
         return build(options.loss, **parameters), set(parameters)
     except InputError as error:
-        prefix = "" if str(error).startswith("--loss") else "--set: "
+        prefix = "" if str(error).startswith("--") else "--set: "
         raise InputError(prefix + str(error)) from None
+
+
+def _formula(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:
+    """The loss of --formula; what could not be proved of it is said on standard error."""
+    from .formula import formula_parameters, from_formula, parse_domain
+
+    domains = dict(parse_domain(setting) for setting in options.domain)
+    known = formula_parameters(options.formula, options.passive)
+    for flag, names in (("set", parameters), ("domain", domains)):
+        for name in names:
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise InputError(f"--{flag} {name}: the formula has no parameter {name!r} (it has: {has})")
+    solve = getattr(options, "solve", None)
+    missing = [name for name in known if name not in parameters]
+    if hasattr(options, "solve") and solve is None and len(missing) == 1:
+        (solve,) = missing
+    loss = from_formula(
+        options.formula, options.passive, solve=None if solve == "eta" else solve, domains=domains, **parameters
+    )
+    if loss.note:
+        print(f"asymtheory: note: {loss.note}", file=sys.stderr)
+    return loss
 
 
 def _classes(text: str | None) -> int | None:

@@ -133,6 +133,10 @@ class Interval:
     def _integer_power(self, n: int) -> Interval:
         if n < 0:
             return Interval(1.0, 1.0) / self._integer_power(-n)
+        if n > 64:  # by the library: a loop of a billion products would not end
+            ends = [Interval(abs(x), abs(x)).power(n) for x in (self.low, self.high)]
+            low, high = (-end if x < 0 and n % 2 else end for x, end in zip((self.low, self.high), ends, strict=True))
+            return low.union(high) if n % 2 or self.high <= 0 else low.union(high).union(Interval(0.0, 0.0))
         result = Interval(1.0, 1.0)
         for _ in range(n):
             result = result * self

@@ -39,6 +39,7 @@ class Loss:
     domains: ClassVar[Mapping[str, Domain]] = {}
     defaults: ClassVar[Mapping[str, Any]] = {}
     main: ClassVar[str | None] = None  # the parameter that `bound` solves for unless told otherwise
+    searched: ClassVar[str] = ""  # what `prepared` found by a search and not by a proof
 
     def __init__(self, **parameters: Any) -> None:
         unknown = [p for p in parameters if p not in self.domains]
@@ -66,6 +67,10 @@ class Loss:
     def replace(self, **parameters: Any) -> Loss:
         """A copy with some parameters changed (validated)."""
         return type(self)(**{**self.parameters, **parameters})
+
+    def prepared(self, parameter: str) -> Loss:
+        """The loss as a threshold in ``parameter`` needs it; a formula searches for its domain and kinks here."""
+        return self
 
     def on(self, xp: Backend) -> Loss:
         """The same loss with its parameters in the number system of ``xp``."""
@@ -671,6 +676,15 @@ class Sum(Loss):
             if parameter not in known:
                 raise InputError(unknown_parameter(self.name, parameter, known))
         return self._rebuild(parameters, lambda atom, own: atom.replace(**own))
+
+    @property
+    def searched(self) -> str:  # type: ignore[override]
+        return "; ".join(atom.searched for _, atom in self._terms if atom.searched)
+
+    def prepared(self, parameter: str) -> Loss:
+        owner, _, own = parameter.rpartition(".")
+        terms = ((c, atom.prepared(own) if owner in ("", atom.name) else atom) for c, atom in self._terms)
+        return Sum(tuple(terms), *self._named)
 
     def on(self, xp: Backend) -> Loss:
         copy = object.__new__(Sum)  # no validation: it would turn the numbers of xp back into fractions

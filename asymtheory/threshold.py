@@ -237,6 +237,7 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
         return _not_dominant(loss, noise, parameter)
     if parameter is None:
         return _without_parameter(loss, noise)
+    loss = loss.prepared(parameter)
     domain = _domain(loss, parameter, noise.classes)
     pieces: tuple[Piece, ...] = (_whole(domain),)
     binding, settled, used = noise.worst, True, None
@@ -249,7 +250,11 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
         pieces = merged
     status = _status(pieces, domain, settled)
     assert used is not None
-    return Threshold(loss, parameter, status, pieces, noise, binding, used.reason, _METHODS[used.kind])
+    hint = "; --domain leaves out values that no proof settles" if loss.searched and status == "undecided" else ""
+    why, method = (
+        f"{text}; {loss.searched}{hint}" if loss.searched else text for text in (used.reason, _METHODS[used.kind])
+    )
+    return Threshold(loss, parameter, status, pieces, noise, binding, why, method)
 
 
 _METHODS = {

@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("condition",),
     ("threshold",),
     ("calibration", "selection", "symbolic"),
+    ("formula",),
     ("experiments",),
     ("claims",),
     ("__init__",),
