@@ -266,7 +266,7 @@ def _clip(steepness: Interval) -> Interval:
     return Interval(max(steepness.low, 0.0), max(steepness.high, 0.0))
 
 
-class _Transfer:
+class Transfer:
     """A ratio over the rectangle (t, h) in [0, 1]^2, where h = u2 and u1 = t (1 - h)."""
 
     def __init__(self, curve: Curve) -> None:
@@ -278,7 +278,7 @@ class _Transfer:
         return _clip(-slope), -curvature
 
 
-class _Pointwise(_Transfer):
+class Part(Transfer):
     """``g(u1) / g(u2)``: Definition 3 after Cauchy's mean value theorem."""
 
     def point(self, at: Sequence[float]) -> Interval:
@@ -295,7 +295,7 @@ class _Pointwise(_Transfer):
         return _ratio(g1, g2), (by_t, by_h)
 
 
-class _Whole(_Transfer):
+class Whole(Transfer):
     """``A(u1, h) / A(0, h)`` with A(a, h) the mean of g over [a, a + h], which has no 0/0 at h = 0."""
 
     def mean(self, t: float, h: float) -> Interval:
@@ -385,9 +385,9 @@ def _searched(pointwise: Pointwise) -> Infima:
         raise InputError(f"{pointwise.name} has no asymmetry ratio: it does not decrease in u_y on all of [0, 1]")
     zero = _zero(curve)
     unit, one = Interval(0.0, 1.0), Interval(1.0, 1.0)
-    r_pointwise = zero[1] or _enclosure(infimum(_Pointwise(curve), [unit, unit], WIDTH / 2, MOST_BOXES[2]), _at_part)
-    r = zero[0] or _enclosure(infimum(_Whole(curve), [unit, unit], WIDTH / 2, MOST_BOXES[2]), _at_whole)
-    r_upper = zero[2] or _enclosure(infimum(_Whole(curve), [one, unit], WIDTH / 2, MOST_BOXES[1]), _at_whole)
+    r_pointwise = zero[1] or _enclosure(infimum(Part(curve), [unit, unit], WIDTH / 2, MOST_BOXES[2]), _at_part)
+    r = zero[0] or _enclosure(infimum(Whole(curve), [unit, unit], WIDTH / 2, MOST_BOXES[2]), _at_whole)
+    r_upper = zero[2] or _enclosure(infimum(Whole(curve), [one, unit], WIDTH / 2, MOST_BOXES[1]), _at_whole)
     return r, r_pointwise, r_upper
 
 

@@ -39,7 +39,7 @@ from asymtheory.losses import (
     Unhinged,
     build,
 )
-from asymtheory.ratio import CLOSED, SEARCHED, Ratio, certify_curvature, pointwise_profile, ratio
+from asymtheory.ratio import CLOSED, SEARCHED, Part, Ratio, Whole, certify_curvature, pointwise_profile, ratio
 
 F = Fraction
 WIDTH = 1e-10
@@ -335,6 +335,40 @@ def test_branch_and_bound_on_a_known_function():
     rough = infimum(Bowl(), [Interval(0.0, 1.0)] * 2, 1e-12, 3)
     assert rough.low <= 1.1 <= rough.high
     assert rough.high - rough.low > 1e-6
+
+
+def differences(f, t, h, step=1e-5):
+    """Central differences of f in t and in h."""
+    return [(f(t + dt, h + dh) - f(t - dt, h - dh)) / (2 * step) for dt, dh in ((step, 0.0), (0.0, step))]
+
+
+@pytest.mark.parametrize("kind", [Part, Whole])
+@pytest.mark.parametrize(
+    "loss", [AGCE(a=F(1, 10), q=3) + AEL(a=F(1, 2)), AUL(a=1, p=3), AGCE(a=0, q=2), MIXED[2]], ids=repr
+)
+def test_boxes_hold_the_objective_and_its_derivatives(kind, loss):
+    rng, objective = np.random.default_rng(7), kind(pointwise_profile(loss).curve)
+
+    def steep(u):  # -l' by central differences would lose digits: from the interval at a point, which is narrow
+        return objective.g(u, u)[0].low
+
+    def f(t, h):
+        if kind is Part:
+            return steep(t * (1 - h)) / steep(h)
+        l = values(loss, np.array([t * (1 - h), t * (1 - h) + h, 0.0, h]))  # noqa: E741
+        return (l[0] - l[1]) / (l[2] - l[3])
+
+    for width in np.repeat([0.9, 0.3, 0.05, 0.01, 0.001], 12):
+        low = rng.random(2) * (1 - width) * rng.choice([0, 1], size=2, p=[0.25, 0.75])
+        box = [Interval(float(x), float(x + width)) for x in low]
+        value, partials = objective.box(box)
+        for t, h in low + width * rng.uniform(0.02, 0.98, size=(8, 2)):
+            if min(t, 1 - t, h, 1 - h) < 0.01:  # floats cancel there
+                continue
+            for found in (value, objective.point([t, h])):
+                assert found.low - 1e-8 <= f(t, h) <= found.high + 1e-8
+            for partial, slope in zip(partials, differences(f, t, h), strict=True):
+                assert partial.low - 1e-4 * (1 + abs(slope)) <= slope <= partial.high + 1e-4 * (1 + abs(slope))
 
 
 # ---------------------------------------------------------------------------------------------- curvature
