@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .backends import FLOAT, INTERVAL, Backend
+from .backends import FLOAT, Backend
 from .errors import InputError
 from .interval import Interval
 from .losses import CONCAVE, CONVEX, LINEAR, MIXED, LogitClipCE, Loss, Normalised, NormalisedNegative, Separable
@@ -51,7 +51,9 @@ class Profile:
             elif isinstance(atom, LogitClipCE):
                 clipped.append((coefficient, atom))
             else:
-                raise InputError(f"{atom.name}: a loss must be Separable, Normalised, NormalisedNegative or LogitClipCE")
+                raise InputError(
+                    f"{atom.name}: a loss must be Separable, Normalised, NormalisedNegative or LogitClipCE"
+                )
         if clipped and (separable or normalised or negative or len(clipped) > 1):
             raise InputError("logitclip-ce lives on its own domain and cannot be summed with another loss")
         if negative and len({(type(atom), *atom.parameters.values()) for _, atom in negative}) > 1:
@@ -97,7 +99,8 @@ class Profile:
             # A decreasing convex function: its slope at 1 lies between the slope next to 1 and 0. Only the focal loss
             # with 0 < gamma < 1 comes here, and its slope at 0 is -inf, so the lower bound settles the condition.
             active1 = self.jet("active", xp.number(NEXT_TO_ONE), xp)[1]
-        if xp is INTERVAL and active1.low == -float("inf") and active1.high == float("inf") and self.shape() == CONVEX:
+        unknown = isinstance(active1, Interval) and active1.low == -float("inf") and active1.high == float("inf")
+        if unknown and self.shape() == CONVEX:
             active1 = Interval(self.jet("active", xp.number(NEXT_TO_ONE), xp)[1].low, 0.0)
         return Slopes(
             self.jet("active", zero, xp)[1], active1, self.jet("passive", zero, xp)[1], self.jet("passive", one, xp)[1]

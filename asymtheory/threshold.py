@@ -32,8 +32,9 @@ from .profile import Profile
 
 SMALLEST, LARGEST = 2.0**-60, 2.0**60
 FARTHER = (4.0, 8.0, 14.0)  # powers of these two at which a change of sign beyond them is looked for
-BUDGET = 1500  # boxes
+BUDGET = 2500  # boxes
 SLIVER = 1e-12
+LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
 OVERFLOW = 1e300
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
@@ -143,7 +144,7 @@ class Threshold:
         return " or ".join(piece.describe(name) for piece in self.pieces)
 
     def to_dict(self) -> dict[str, Any]:
-        """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the one with the threshold."""
+        """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the main one."""
         end, row = self.end, self.noise.rows[self.binding_row]
         return {
             "loss": self.loss.name,
@@ -222,7 +223,7 @@ def _width(piece: Piece) -> float:
 
 
 def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Threshold:
-    """All values of ``parameter`` (default: the loss's main one) that make the loss asymmetric on all rows of ``noise``.
+    """All values of ``parameter`` (default: the loss's main one) that make it asymmetric on every row of ``noise``.
 
     A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an unknown
     parameter, and for ``eta``: use ``solve_rate``.
@@ -284,11 +285,15 @@ def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
         top, second, _ = weights(eta)
         return top - second
 
-    dominant, certain = _isolate(margin, domain, closed=False)
+    dominant, certain = _isolate(margin, domain, closed=False, smallest=LEAST_RATE)
     settled = certain and what.kind != SEARCH and not what.sufficient_only
     pieces = dominant if what.kind in (KKT, CLIP, DOMINANCE) else ()
     if what.kind in (KKT, CLIP):
-        stands, certain = _isolate(lambda eta, xp: gap(loss, what.kind, classes, *weights(eta), xp), domain, True)
+
+        def inequality(eta: Any, xp: Any) -> Any:
+            return gap(loss, what.kind, classes, *weights(eta), xp)
+
+        stands, certain = _isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
         pieces, settled = _intersect(dominant, stands), settled and certain
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
     pieces = _with_point(pieces, Fraction(0), bool(zero), domain)
@@ -310,7 +315,8 @@ def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Thres
     row, other = noise.failures[0]
     why = (
         f"{noise.row_name(row)}: w = {show(noise.rows[row].top)} for the clean label, "
-        f"{show(noise.rows[row].second)} for {noise.class_name(other)}: no unique largest weight on the clean label, so no loss is tolerant there"
+        f"{show(noise.rows[row].second)} for {noise.class_name(other)}: "
+        "no unique largest weight on the clean label, so no loss is tolerant there"
     )
     return Threshold(loss, parameter, "never", (), noise, row, why, "clean labels do not dominate")
 
@@ -508,7 +514,7 @@ def _feasible_whole_numbers(
 
 
 def _at_count(loss: Loss, row: Row) -> Decision:
-    """``decide``, with floats where both sides of the inequality differ by far more than rounding can: sums are long."""
+    """``decide``, with floats where the sides of the inequality differ by far more than rounding can (long sums)."""
     what = rule(loss, len(row.weights), row.uniform_rest)
     if what.kind == KKT and not what.sufficient_only:
         slopes = Profile.of(loss, len(row.weights)).slopes(FLOAT)
@@ -529,7 +535,7 @@ Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), lo
 
 
 def _isolate(
-    inequality: Inequality, domain: Domain, closed: bool, named: bool = True
+    inequality: Inequality, domain: Domain, closed: bool, named: bool = True, smallest: float = SMALLEST
 ) -> tuple[tuple[Piece, ...], bool]:
     """Where ``inequality(value, xp) >= 0`` (> 0 unless closed) on an open domain, by certified signs.
 
@@ -540,7 +546,7 @@ def _isolate(
     polynomial = _run(inequality, Poly.variable(), POLY)
     if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
         return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
-    start = -LARGEST if domain.low is None else float(domain.low) or SMALLEST
+    start = -LARGEST if domain.low is None else float(domain.low) or smallest
     stop = LARGEST if domain.high is None else float(domain.high)
     if start == SMALLEST:
         start = _farthest(inequality, start)
@@ -641,9 +647,11 @@ def _between(low: float, high: float) -> float:
 
 
 def _sampled(point: Point, low: float, high: float) -> list[Segment]:
-    """The box as one segment where its sampled signs agree (lost ones aside), else undecided."""
-    signs = {point(low + (high - low) * k / 8) for k in range(1, 8)} - {None}
-    return [(signs.pop() if len(signs) == 1 else None, low, high)]
+    """The box by its sampled signs (lost ones aside): one segment where they agree, two around one change."""
+    signs = [sign for sign in (point(low + (high - low) * k / 8) for k in range(9)) if sign is not None]
+    if point(low) and point(high) and sum(a != b for a, b in pairwise(signs)) == 1:
+        return _bisected(point, low, high)
+    return [(signs[0] if len(set(signs)) == 1 else None, low, high)]
 
 
 def _overflows(result: Interval) -> bool:
