@@ -20,7 +20,7 @@ from itertools import count, pairwise
 from typing import Any
 
 from .backends import DUAL, EXACT, FLOAT, INTERVAL, POLY
-from .condition import CLIP, DOMINANCE, KKT, SEARCH, Decision, Rule, binding_rows, decide, gap, rule
+from .condition import CLIP, DOMINANCE, KKT, SEARCH, Decision, Rule, binding_rows, check, decide, gap, rule
 from .domain import Domain, plain
 from .errors import InputError
 from .exact import Exact, Poly, square_root
@@ -324,8 +324,12 @@ def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Thres
 def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
     found = [(index, decide(loss, row)) for index, row in binding_rows(noise)]
     index, worst = min(found, key=lambda f: {False: 0, None: 1, True: 2}[f[1].holds])
-    status = {True: "always", False: "never", None: "undecided"}[worst.holds]
-    return Threshold(loss, None, status, (), noise, index, worst.rule.reason, _METHODS[worst.rule.kind])
+    holds, method = worst.holds, _METHODS[worst.rule.kind]
+    if holds is None:  # nothing to solve for: the verdict of a certified search is the answer
+        searched = check(loss, noise)
+        index, holds, method = searched.row, searched.asymmetric, searched.method
+    status = {True: "always", False: "never", None: "undecided"}[holds]
+    return Threshold(loss, None, status, (), noise, index, worst.rule.reason, method)
 
 
 def _domain(loss: Loss, parameter: str, K: int) -> Domain:
