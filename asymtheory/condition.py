@@ -76,7 +76,7 @@ def _rule_separable(shape: int | None, suffix: str = "") -> Rule:
 def _rule_negative(profile: Profile, shape: int | None, uniform_rest: bool) -> Rule:
     domain = "on its domain u_k >= p_min "
     if profile.normalised and not uniform_rest:
-        return Rule(SEARCH, False, domain + "the normalised term prefers other points where the other weights differ")
+        return Rule(SEARCH, False, domain + "the two normalised terms pull apart where the other weights differ: no closed rule")
     if not profile.separable or shape in (LINEAR, -1):
         return Rule(
             DOMINANCE, False, domain + "every term has its unique minimum at the cut-off vertex of the largest weight"
@@ -257,13 +257,16 @@ def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
 
 
 def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
-    """The minimiser of the weighted risk on a settled row: the vertex itself where the verdict is yes."""
+    """The minimiser of the weighted risk on a settled row: the (cut-off) vertex itself where the verdict is yes."""
     from .risk import EXACT_VERTEX, minimise
 
-    profile = Profile.of(loss, len(row.weights))
-    if decision.holds and not profile.negative and not profile.clipped:
-        kkt = decision.rule.kind == KKT
-        return [float(k == row.target) for k in range(len(row.weights))], "KKT at the vertex" if kkt else EXACT_VERTEX
+    profile, K = Profile.of(loss, len(row.weights)), len(row.weights)
+    if decision.holds and not profile.clipped:
+        floor = max((float(atom.p_min) for _, atom in profile.negative), default=0.0)
+        point = [1 - (K - 1) * floor if k == row.target else floor for k in range(K)]
+        if floor:
+            return point, "cut-off vertex of the largest weight"
+        return point, "KKT at the vertex" if decision.rule.kind == KKT else EXACT_VERTEX
     solution = minimise(loss, [float(w) for w in row.weights])
     return solution.point, solution.method
 

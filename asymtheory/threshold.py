@@ -324,12 +324,13 @@ def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Thres
 def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
     found = [(index, decide(loss, row)) for index, row in binding_rows(noise)]
     index, worst = min(found, key=lambda f: {False: 0, None: 1, True: 2}[f[1].holds])
-    holds, method = worst.holds, _METHODS[worst.rule.kind]
+    holds, why, method = worst.holds, worst.rule.reason, _METHODS[worst.rule.kind]
     if holds is None:  # nothing to solve for: the verdict of a certified search is the answer
         searched = check(loss, noise)
         index, holds, method = searched.row, searched.asymmetric, searched.method
+        why = f"{why}; {method}"
     status = {True: "always", False: "never", None: "undecided"}[holds]
-    return Threshold(loss, None, status, (), noise, index, worst.rule.reason, method)
+    return Threshold(loss, None, status, (), noise, index, why, method)
 
 
 def _domain(loss: Loss, parameter: str, K: int) -> Domain:
