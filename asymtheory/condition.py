@@ -76,7 +76,9 @@ def _rule_separable(shape: int | None, suffix: str = "") -> Rule:
 def _rule_negative(profile: Profile, shape: int | None, uniform_rest: bool) -> Rule:
     domain = "on its domain u_k >= p_min "
     if profile.normalised and not uniform_rest:
-        return Rule(SEARCH, False, domain + "the two normalised terms pull apart where the other weights differ: no closed rule")
+        return Rule(
+            SEARCH, False, domain + "the two normalised terms pull apart where the other weights differ: no closed rule"
+        )
     if not profile.separable or shape in (LINEAR, -1):
         return Rule(
             DOMINANCE, False, domain + "every term has its unique minimum at the cut-off vertex of the largest weight"
@@ -168,17 +170,18 @@ def is_pointed(loss: Loss) -> bool:
 
 
 def _sign(loss: Loss, kind: str, row: Row) -> tuple[int | None, float]:
-    K, weights = len(row.weights), (row.top, row.second, row.total)
-    ball = gap(loss, kind, K, *weights, INTERVAL)
+    K, top, second, total = len(row.weights), row.top, row.second, row.total
+    ball = gap(loss, kind, K, top, second, total, INTERVAL)
     low, high = (ball.low, ball.high) if hasattr(ball, "low") else (float(ball), float(ball))
     value = (low + high) / 2 if math.inf not in (abs(low), abs(high)) else (low if abs(low) == math.inf else high)
     sign = 1 if low > 0 else -1 if high < 0 else 0 if low == high == 0 else None
     if sign is None:
-        exact_weights = [Fraction(w) for w in weights]
-        rational = POLY.number(gap(loss, kind, K, *exact_weights, POLY)).rational()  # constants: plain fractions, fast
-        exact = EXACT.number(gap(loss, kind, K, *exact_weights, EXACT) if rational is None else rational)
+        top, second, total = Fraction(top), Fraction(second), Fraction(total)
+        rational = POLY.number(gap(loss, kind, K, top, second, total, POLY)).rational()  # plain fractions, fast
+        exact = EXACT.number(gap(loss, kind, K, top, second, total, EXACT) if rational is None else rational)
         if exact.known:
             sign = exact.sign
+            value = abs(value) * exact.sign  # so that what is shown does not deny the verdict by rounding
     return sign, value / float(row.total)
 
 

@@ -389,32 +389,27 @@ def _search_one(loss: Loss, w: Array) -> Array:
 
 
 def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Array | None, str]:
-    """Settle a row that no rule settles: a proof by chords, or a point certified to have less risk, or undecided."""
+    """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
     import numpy as np
 
+    from .certificates import active_negative
     from .condition import Decision
 
     profile = Profile.of(loss, len(row.weights))
     # a chord proof is about the separable part: what is added must be least at e_m, too
     least = all(_endless(atom) for _, atom in profile.normalised) or row.uniform_rest
+    point, holds = None, None
     if profile.separable and least and not profile.negative and _chords_prove(profile, row):
-        return (
-            Decision(True, decision.gap, decision.rule),
-            None,
-            "certified: a common chord slope separates the two classes (Arb)",
-        )
-    point = _search_one(loss, np.array([float(x) for x in row.weights]) / float(row.total))
-    if _certified_less(loss, row, point):
-        return (
-            Decision(False, decision.gap, decision.rule),
-            point,
-            "certified: a point of less risk than the vertex (Arb)",
-        )
-    return (
-        Decision(None, decision.gap, decision.rule),
-        point,
-        "undecided: no proof, and the search found no point of less risk",
-    )
+        holds, method = True, "certified: a common chord slope separates the two classes (Arb)"
+    elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
+        holds, method = True, "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
+    else:
+        point = _search_one(loss, np.array([float(x) for x in row.weights]) / float(row.total))
+        if _certified_less(loss, row, point):
+            holds, method = False, "certified: a point of less risk than the vertex (Arb)"
+        else:
+            method = "undecided: no proof, and the search found no point of less risk"
+    return Decision(holds, decision.gap, decision.rule), point, method
 
 
 def _endless(atom: Any) -> bool:

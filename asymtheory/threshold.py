@@ -291,7 +291,8 @@ def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
     if what.kind in (KKT, CLIP):
 
         def inequality(eta: Any, xp: Any) -> Any:
-            return gap(loss, what.kind, classes, *weights(eta), xp)
+            top, second, total = weights(eta)
+            return gap(loss, what.kind, classes, top, second, total, xp)
 
         stands, certain = _isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
         pieces, settled = _intersect(dominant, stands), settled and certain
@@ -386,8 +387,8 @@ def _feasible(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tup
         elif what.kind in (KKT, CLIP):
 
             def inequality(value: Any, xp: Any, kind: str = what.kind) -> Any:
-                weights = [xp.number(Fraction(w)) for w in (row.top, row.second, row.total)]
-                return gap(loss._with(**{parameter: value}), kind, K, *weights, xp)
+                top, second, total = (xp.number(Fraction(w)) for w in (row.top, row.second, row.total))
+                return gap(loss._with(**{parameter: value}), kind, K, top, second, total, xp)
 
             own, certain = _isolate(inequality, open_piece, what.closed, named)
             settled = settled and certain
@@ -711,7 +712,7 @@ def _candidates(low: float, high: float) -> Iterator[tuple[str, Any, Fraction | 
     rational = simplest(Fraction(low), Fraction(high))
     yield plain(rational), EXACT.number(rational), rational
     if low > 0 and 1 / low < 700:
-        base = simplest(*sorted((Fraction(math.exp(1 / high)), Fraction(math.exp(1 / low)))), slack=Fraction(1, 2**48))
+        base = simplest(Fraction(math.exp(1 / high)), Fraction(math.exp(1 / low)), slack=Fraction(1, 2**48))
         if base > 1:
             yield f"1/log({base})", 1 / Exact.log_of(base), None
     if 0 < low and high < 700:
@@ -772,7 +773,7 @@ def _surd(centre: Fraction, spread: Fraction, inside: int) -> str:
 
 
 def _written(whole: list[int]) -> str:
-    parts = []
+    parts: list[str] = []
     for power in range(len(whole) - 1, -1, -1):
         c = whole[power]
         if not c:
