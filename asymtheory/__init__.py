@@ -36,7 +36,7 @@ _HOMES = {
     "calibration": ("Calibration", "calibration", "excess_risk_bound"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_WHERE)  # noqa: PLE0605
+__all__ = sorted(_WHERE)
 
 
 def __getattr__(name: str) -> Any:

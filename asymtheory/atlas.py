@@ -64,7 +64,10 @@ class Atlas:
         return {"classes": self.K, "losses": [entry.to_dict() for entry in self.entries]}
 
     def __str__(self) -> str:
-        cells: list[tuple[str, ...]] = [("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")]
+        head = ("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")
+        cells: list[tuple[str, ...]] = [head]
+            ("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")
+        ]
         for entry in self.entries:
             given = ", ".join(f"{p}={plain(v)}" for p, v in entry.loss.parameters.items())
             constant = "no" if entry.symmetric is None else plain(entry.symmetric)
@@ -98,8 +101,14 @@ class Page:
             if "." not in parameter:
                 lines.append(f"  {parameter:<9}  in {domain}, default {plain(loss.parameters[parameter])}")
         lines.append(f"  type       {entry.kind}")
-        constant = "no" if entry.symmetric is None else f"yes, the labels sum to {plain(entry.symmetric)} for K = {entry.K}"
-        lines += [f"  symmetric  {constant}", f"  asymmetric {entry.asymmetric}", f"  stands     {entry.stands} (symmetric noise, K = {entry.K})"]
+        constant = (
+            "no" if entry.symmetric is None else f"yes, the labels sum to {plain(entry.symmetric)} for K = {entry.K}"
+        )
+        lines += [
+            f"  symmetric  {constant}",
+            f"  asymmetric {entry.asymmetric}",
+            f"  stands     {entry.stands} (symmetric noise, K = {entry.K})",
+        ]
         if entry.ratio is not None:
             three = (("r", entry.ratio.r), ("r Def. 3", entry.ratio.r_pointwise), ("r_u", entry.ratio.r_upper))
             lines += [f"  {label:<9}  {x.low:.12g} .. {x.high:.12g}" for label, x in three]
@@ -178,7 +187,9 @@ def _affine(atom: Separable, u: Fraction, K: int) -> Fraction:
 
     on = atom.on(EXACT)
     x = EXACT.number(u)
-    value = EXACT.number(on.active(x, EXACT.number(0), EXACT)) + (K - 1) * EXACT.number(on.passive(x, EXACT.number(0), EXACT))
+    value = EXACT.number(on.active(x, EXACT.number(0), EXACT)) + (K - 1) * EXACT.number(
+        on.passive(x, EXACT.number(0), EXACT)
+    )
     exact = value.rational()
     assert exact is not None
     return exact
@@ -197,7 +208,11 @@ def asymmetric_on(loss: Loss, ratios: Ratio | None) -> str:
     if slopes.active0 == -float("inf"):
         return "never"
     # KKT: top * w_m >= second * w_n + rest * W
-    top, second, rest = slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0
+    top, second, rest = (
+        slopes.passive1 - slopes.active1,
+        slopes.passive0 - slopes.active0,
+        slopes.passive1 - slopes.passive0,
+    )
     if rest == 0:
         return f"c >= {second / top:.4g}" if top else "never"
     if abs(top - second) <= 1e-12 * second:

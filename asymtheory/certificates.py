@@ -72,7 +72,9 @@ def active_negative(profile: Profile, weights: Sequence[Any], target: int) -> bo
 def _common_base(profile: Profile) -> Any:
     """The base loss that all terms share, if there is nothing else in the sum."""
     bases = {atom.base for _, atom in (*profile.normalised, *profile.negative)}
-    return bases.pop() if len(bases) == 1 and not profile.separable and profile.normalised and profile.negative else None
+    return (
+        bases.pop() if len(bases) == 1 and not profile.separable and profile.normalised and profile.negative else None
+    )
 
 
 def _jet(base: Any, u: Any, xp: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from functools import wraps
 from typing import Any
 
@@ -106,8 +105,10 @@ class Jet:
         return self._new(
             power(self.value, exponent),
             first * self.slope,
-            lambda: exponent * (exponent - 1) * power(self.value, exponent - 2) * self.slope * self.slope
-            + first * self.curvature,
+            lambda: (
+                exponent * (exponent - 1) * power(self.value, exponent - 2) * self.slope * self.slope
+                + first * self.curvature
+            ),
         )
 
     def __rpow__(self, base: Any) -> Jet:
@@ -123,6 +124,4 @@ class Jet:
 
     def exp(self) -> Jet:
         value = self.xp._exp(self.value)
-        return self._new(
-            value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope)
-        )
+        return self._new(value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope))

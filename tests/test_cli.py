@@ -196,7 +196,9 @@ def test_a_matrix_file_answers(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert facts["rival_class"] == 2
 
 
-def test_plugins_are_looked_up_by_name_and_name_their_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugins_are_looked_up_by_name_and_name_their_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from importlib import metadata
 
     found = [

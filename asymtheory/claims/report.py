@@ -84,9 +84,13 @@ def evidence(row: Row) -> str:
         *(("", detail) for detail in finding.details),
     ]
     if finding.counterexample is not None:
-        parts.append(("against", "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items())))
+        parts.append(
+            ("against", "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items()))
+        )
     if finding.corrected is not None:
-        parts.append(("instead", f"{finding.corrected.statement} [{finding.corrected.verdict}: {finding.corrected.evidence}]"))
+        parts.append(
+            ("instead", f"{finding.corrected.statement} [{finding.corrected.verdict}: {finding.corrected.evidence}]")
+        )
     if finding.standing:
         parts.append(("stands", finding.standing))
     parts.append(("control", f"{row.claim.falsification}: {row.control}"))
@@ -127,7 +131,9 @@ def markdown(rows: Sequence[Row]) -> str:
                 values = "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items())
                 lines.append(f"- counterexample: {values}")
             if finding.corrected is not None:
-                lines.append(f"- corrected ({finding.corrected.verdict}): {finding.corrected.statement}. {finding.corrected.evidence}")
+                lines.append(
+                    f"- corrected ({finding.corrected.verdict}): {finding.corrected.statement}. {finding.corrected.evidence}"
+                )
             if finding.standing:
                 lines.append(f"- still stands: {finding.standing}")
             lines.append("")
