@@ -66,8 +66,6 @@ class Atlas:
     def __str__(self) -> str:
         head = ("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")
         cells: list[tuple[str, ...]] = [head]
-            ("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")
-        ]
         for entry in self.entries:
             given = ", ".join(f"{p}={plain(v)}" for p, v in entry.loss.parameters.items())
             constant = "no" if entry.symmetric is None else plain(entry.symmetric)
@@ -76,7 +74,8 @@ class Atlas:
             cells.append((entry.loss.name, given, entry.kind, constant, *three, entry.asymmetric, entry.stands))
         return _columns(cells) + (
             "\nsum: sum_k L(u, k) where it is constant (symmetric losses). r: whole transfer; Def. 3 of ALF as printed; r_u: Eq. 8."
-            "\nasymmetric: on which weights, c = w_m / w_n, margin = (w_m - w_n) / W. `asymtheory losses NAME` shows formula, domain, source and settings."
+            "\nasymmetric: on which weights, c = w_m / w_n, margin = (w_m - w_n) / W."
+            "\n`asymtheory losses NAME` shows formula, domain, source and settings."
         )
 
 

@@ -61,7 +61,7 @@ def test_pages_and_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["classes"] == 4
     assert [loss["name"] for loss in facts["losses"]] == list(names())
     assert main(["losses", "--K", "4"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(facts["losses"]) + 3
+    assert len(capsys.readouterr().out.splitlines()) == len(facts["losses"]) + 4
     assert main(["losses", "amze"]) == 2
     assert "did you mean 'amse'" in capsys.readouterr().err
 
