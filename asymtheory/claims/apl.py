@@ -32,7 +32,7 @@ from ..losses import (
     build,
 )
 from ..noise import worst_weights
-from .ledger import PROVED, REFUTED, SUPPORTED, Corrected, Effort, Finding, claim
+from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Finding, claim
 
 BASES: tuple[Loss, ...] = (CE(), FL(), MAE(), RCE(), GCE())
 NORMALISED: dict[str, Loss] = {"nce": NCE(), "nfl": NFL(), "nmae": NMAE(), "nrce": NRCE(), "ngce": NGCE()}
@@ -128,10 +128,12 @@ def normalisation(claimed: tuple[Any, Any, Any], effort: Effort) -> Finding:
         wrong = np.abs(values.sum(-1) - float(total)) > 1e-9
         wrong |= (values.min(-1) < low - 1e-12) | (values.max(-1) > high + 1e-12)
         checked += len(values)
-        if wrong.any() or not holds:
+        if wrong.any():
             u, at = (numbers(table[wrong.argmax()]) for table in (points, values))
             found = {"loss": str(loss), "p": u, "values": at}
             return Finding(REFUTED, "a point", f"{loss} takes the values {at} at {u}", counterexample=found)
+    if not holds:
+        return Finding(UNDECIDED, "sympy", "no proof for these bounds, and no point against them")
     shifted, reversed_ = _normalised_by_hand(9, Fraction(1, 2)), _normalised_by_hand(9, Fraction(1))
     return Finding(
         PROVED,
@@ -525,10 +527,8 @@ def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
     return Finding(
         REFUTED,
         "exact risks of two constant predictions, K = 3, symmetric noise 0.4",
-        f"class {{p, p'}}: unhinged (active) and MSE (passive) order them alike with and without noise, but {alpha} "
-        f"unhinged + {beta} MSE "
-        f"prefers p clean ({float(sums[0][0]):.4f} < {float(sums[0][1]):.4f}), p' noisy ({float(sums[1][1]):.4f} < "
-        f"{float(sums[1][0]):.4f})",
+        f"K = 3: unhinged and MSE are tolerant on the class {{p, p'}}; {alpha} unhinged + {beta} MSE prefers p clean "
+        f"({float(sums[0][0]):.3f} < {float(sums[0][1]):.3f}), p' noisy ({float(sums[1][1]):.3f} < {float(sums[1][0]):.3f})",
         ("Noise scales the differences of the two risks by different factors, so it shifts their balance.",),
         {"p": rational(u), "p'": rational(v), "alpha": str(alpha), "beta": str(beta), "w": rational(NOISE), **table},
         None if right is None else Corrected(
