@@ -1,0 +1,171 @@
+"""The dual certificate for ANL: never a wrong yes, yes on the papers' settings, and a broken bound is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction as Q
+from functools import cache
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from asymtheory import certificates
+from asymtheory.certificates import active_negative
+from asymtheory.claims.anl import CLASSES
+from asymtheory.losses import Loss, build
+from asymtheory.noise import cifar10, named, pair
+from asymtheory.profile import Profile
+from asymtheory.risk import risk
+from asymtheory.settings import settings
+
+P = 1e-7
+
+
+def certified(loss: Loss, weights: Any, target: int = 0) -> bool:
+    return active_negative(Profile.of(loss, len(weights)), weights, target)
+
+
+# -------------------------------------------------------------------------------------------- brute force
+
+
+@cache
+def levels(K: int) -> np.ndarray[Any, Any]:
+    """Points with p_min, and one or two groups of equal entries in any share: what a minimiser on few weights looks like."""
+    shares = np.concatenate(
+        [[0.0], np.geomspace(1e-6, 1e-2, 8), np.linspace(0.02, 0.98, 41), 1 - np.geomspace(1e-6, 1e-2, 8)]
+    )
+    points = []
+    for size in range(1, K):
+        for low in combinations(range(K), size):
+            rest = [k for k in range(K) if k not in low]
+            for split in range(1, len(rest) + 1):
+                for first in combinations(rest, split):
+                    second = [k for k in rest if k not in first]
+                    u = np.zeros((len(shares) if second else 1, K))
+                    u[:, first] = (1 - shares[:, None] if second else 1.0) / len(first)
+                    if second:
+                        u[:, second] = shares[:, None] / len(second)
+                    points.append(u)
+    return P + (1 - K * P) * np.concatenate(points)
+
+
+def deficit(loss: Loss, weights: Any) -> float:
+    """The least ``F(u) - F(vertex)`` found: dense two- and three-level points, random points, local descent from the best."""
+    w = np.array([float(x) for x in weights])
+    w /= w.sum()
+    K = len(w)
+    vertex = np.full(K, P)
+    vertex[0] = 1 - (K - 1) * P
+    top = float(risk(loss, w, vertex))
+    points = np.concatenate([levels(K), P + (1 - K * P) * np.random.default_rng(K).dirichlet(np.full(K, 0.4), 3000)])
+    values = risk(loss, w, points) - top
+    far = np.abs(points - vertex).max(-1) > 1e-9
+    least = float(values[far].min())
+
+    def objective(z: np.ndarray[Any, Any]) -> float:
+        e = np.exp(z - z.max())
+        return float(risk(loss, w, P + (1 - K * P) * e / e.sum())) - top
+
+    for start in points[far][np.argsort(values[far])[:3]]:
+        inside = np.maximum((start - P) / (1 - K * P), 1e-12)
+        least = min(least, float(minimize(objective, np.log(inside), method="L-BFGS-B").fun))
+    return least
+
+
+def cases() -> Iterator[tuple[Loss, list[Q]]]:
+    draw = np.random.default_rng(11)
+    for K, name in product((3, 4, 5, 6), ("anl-ce", "anl-fl")):
+        for ratio in (Q(1, 5), Q(1, 2), Q(1), Q(2), Q(5), Q(30)):
+            rows = [[Q(60), Q(40), *[Q(0)] * (K - 2)]]
+            for spread in (0.3, 3.0):
+                w = np.sort(np.round(1000 * draw.dirichlet(np.full(K, spread))))[::-1]
+                w[0] += 1
+                rows.append([Q(int(x)) for x in w])
+            for w in rows:
+                yield build(name, alpha=ratio, beta=1), w
+
+
+def false_yes() -> tuple[int, int, int]:
+    """(certified, refuted by brute force, certified although refuted)."""
+    yes = no = wrong = 0
+    for loss, w in cases():
+        held, lower = certified(loss, w), deficit(loss, w) < -1e-9
+        yes, no, wrong = yes + held, no + lower, wrong + (held and lower)
+    return yes, no, wrong
+
+
+def test_never_a_wrong_yes() -> None:
+    yes, no, wrong = false_yes()
+    assert wrong == 0
+    assert yes > 30  # and both answers occur
+    assert no > 30
+    assert yes + no > 0.9 * len(list(cases()))  # few cases stay open between the two
+
+
+def test_close_to_the_transition() -> None:
+    """Pair 0.4: brute force finds nothing where it says yes, and finds a point a few per cent further."""
+    for K in (3, 5):
+        w, low, high = [Q(3, 5), Q(2, 5), *[Q(0)] * (K - 2)], Q(0), Q(8)
+        for _ in range(12):
+            middle = (low + high) / 2
+            low, high = (middle, high) if certified(build("anl-ce", alpha=middle, beta=1), w) else (low, middle)
+        assert low > 0
+        assert deficit(build("anl-ce", alpha=low, beta=1), w) >= -1e-9
+        assert deficit(build("anl-ce", alpha=high * Q(103, 100), beta=1), w) < 0
+
+
+# ------------------------------------------------------------------------------------------ the papers' settings
+
+
+@pytest.mark.parametrize("setting", [*settings("anl-ce"), *settings("anl-fl")], ids=str)
+def test_published_settings_on_pair_noise(setting: Any) -> None:
+    K = CLASSES[setting.dataset]
+    loss, row = setting.build(), pair(K, Q(2, 5)).rows[0]
+    lost = setting.dataset in ("webvision", "clothing1m")  # alpha/beta = 20 and 50
+    assert certified(loss, row.weights, row.target) is not lost
+
+
+def test_every_row_of_cifar10n() -> None:
+    loss = build("anl-ce")  # alpha = beta = 5
+    for kind in ("aggre", "random1", "random2", "random3", "worse"):
+        assert all(certified(loss, row.weights, row.target) for row in named(f"cifar10n-{kind}").rows), kind
+    assert all(certified(loss, row.weights, row.target) for row in cifar10(Q(2, 5)).rows)
+
+
+# ---------------------------------------------------------------------------------------------- invariance
+
+
+@pytest.mark.parametrize("ratio", [Q(1, 4), Q(2), Q(20)])
+def test_order_and_scale_of_the_weights_do_not_matter(ratio: Q) -> None:
+    w = [Q(50), Q(25), Q(12), Q(8), Q(5)]
+    loss = build("anl-ce", alpha=ratio, beta=1)
+    answer = certified(loss, w)
+    draw = np.random.default_rng(0)
+    for _ in range(5):
+        order = draw.permutation(5).tolist()
+        assert certified(loss, [w[k] for k in order], order.index(0)) is answer
+    for factor in (Q(1, 100), Q(7), Q(10**12)):
+        assert certified(loss, [x * factor for x in w]) is answer
+        assert certified(build("anl-ce", alpha=ratio * factor, beta=factor), w) is answer
+
+
+def test_other_losses_get_no_answer() -> None:
+    w = [Q(3), Q(1), Q(1)]
+    for loss in (build("nce"), build("nnce"), build("nce+rce"), build("nce") + build("nnfl")):
+        assert certified(loss, w) is False
+
+
+# ------------------------------------------------------------------------------------------- it can be wrong
+
+
+def raised(lines: Callable[..., Any]) -> Callable[..., Any]:
+    """Lines lifted by 0.5: no longer lower bounds."""
+    return lambda *a: [(touch, slope, constant + 0.5) for touch, slope, constant in lines(*a)]
+
+
+def test_a_broken_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "_lines", raised(certificates._lines))
+    assert false_yes()[2] > 0
