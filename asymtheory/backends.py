@@ -65,7 +65,9 @@ class Backend:
         return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
 
     def series(self, term: Callable[[Any], Any], last: Any) -> Any:
-        """``term(1) + ... + term(last)`` with ``last`` a symbol: an unevaluated sum (symbols only)."""
+        """``term(1) + ... + term(last)``: an unevaluated sum for a symbol, partial sums for an array of whole numbers."""
+        if self.name == "numpy":
+            return _partial_sums(self, term, last)
         import sympy as sp
 
         index = sp.Symbol("j", integer=True, positive=True)
@@ -89,6 +91,15 @@ class Backend:
 
             return np.frompyfunc(self._split, 4, 1)(x, cut, below, above)
         return self._split(x, cut, below, above)
+
+
+def _partial_sums(xp: Backend, term: Callable[[Any], Any], last: Any) -> Any:
+    import numpy as np
+
+    each = term(np.arange(1, int(np.max(last)) + 1))
+    if not isinstance(each, Jet):
+        return np.cumsum(each)[last - 1]
+    return Jet(xp, *(None if part is None else np.cumsum(part)[last - 1] for part in _parts(each, each)))
 
 
 def _elementwise(function: Callable[[Any], Any], x: Any) -> Any:
