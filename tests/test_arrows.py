@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ratio", "risk"),
     ("condition",),
     ("threshold",),
-    ("calibration", "selection", "symbolic"),
+    ("calibration", "selection", "symbolic", "thresholds"),
     ("formula",),
     ("experiments",),
     ("claims",),
