@@ -158,28 +158,32 @@ def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
     points, gap = _one_hot(w), np.zeros(count)
     todo = np.flatnonzero(~vertex)
     if len(todo):
-        points[todo], gap[todo] = _newton(profile, w[todo])
-        stuck = todo[~(gap[todo] <= 1e-9)]
+        points[todo], gap[todo], scale = _newton(profile, w[todo])
+        stuck = todo[~(gap[todo] <= 1e-9 * np.maximum(1.0, scale))]
         if len(stuck):
             points[stuck], gap[stuck] = _bisected(profile, w[stuck])
-    return points, gap
+    return points, np.maximum(gap, 0.0)  # below 0 by rounding only
 
 
-def _newton(profile: Profile, w: Array) -> tuple[Array, Array]:
-    """Projected Newton on (B, K) problems; rows leave the batch as they converge.
+def _newton(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
+    """Projected Newton on (B, K) problems: points, gaps, size of the slopes. Rows leave the batch as they converge.
 
     Where the curvature is infinite at 0 (GCE, CE, AMSE with q < 2) an entry keeps a twentieth of itself per step, so
-    that it can come back; flat pieces (PHuber-CE) get a floor on the curvature that falls tenfold per step.
+    that it can come back; where it is infinite at 1 (AUL with a = 1, p < 2) so does its distance from 1. Flat pieces
+    (PHuber-CE) get a floor on the curvature that falls tenfold per step.
     """
     import numpy as np
 
     points, gaps = np.empty_like(w), np.full(len(w), np.inf)
     rows, u = np.arange(len(w)), 0.5 * w + 0.5 / w.shape[-1]  # inside, on the side of the larger weights
-    keeps = KEPT if not np.isfinite(_phi(profile, np.full((1, 2), 0.5), np.zeros((1, 2)))[2]).all() else 0.0
+    keeps, keeps_top = (
+        0.0 if np.isfinite(_phi(profile, np.full((1, 2), 0.5), np.full((1, 2), end))[2]).all() else KEPT
+        for end in (0.0, 1.0)
+    )
     value, slope, curve = _phi(profile, w, u)
     objective = value.sum(-1)
     best = np.full(len(w), np.inf)
-    scale = np.abs(slope * u).sum(-1) + 1e-300
+    scale = size = np.abs(slope * u).sum(-1) + 1e-300
     for iteration in range(NEWTON_STEPS):
         gap = _duality_gap(u, slope)
         better = gap < best
@@ -193,6 +197,10 @@ def _newton(profile: Profile, w: Array) -> tuple[Array, Array]:
         stiff = np.maximum(curve, scale[:, None] * 10.0 ** -min(2 + iteration, 10))
         target = np.maximum(_water_filling(u, slope, stiff), keeps * u)
         target /= target.sum(-1, keepdims=True)
+        if keeps_top:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                share = np.where(target > u, (1 - keeps_top) * (1 - u) / (target - u), 1.0).min(-1, keepdims=True)
+            target = u + np.minimum(share, 1.0) * (target - u)
         length, decrease = np.ones((len(rows), 1)), np.where(u != target, slope * (target - u), 0.0).sum(-1)
         for _ in range(30):
             trial = u + length * (target - u)
@@ -203,7 +211,7 @@ def _newton(profile: Profile, w: Array) -> tuple[Array, Array]:
                 break
             length[bad] *= 0.5
         u, slope, curve, objective = trial, new_slope, new_curve, new_objective
-    return points, gaps
+    return points, gaps, size
 
 
 def _duality_gap(u: Array, slope: Array) -> Array:
@@ -224,7 +232,7 @@ def _water_filling(u: Array, slope: Array, stiff: Array) -> Array:
     active = np.ones_like(u, dtype=bool)
     for _ in range(u.shape[-1]):
         total = np.where(active, centre, 0.0).sum(-1, keepdims=True)
-        multiplier = (1 - total) / np.where(active, rate, 0.0).sum(-1, keepdims=True)
+        multiplier = (1 - total) / np.maximum(np.where(active, rate, 0.0).sum(-1, keepdims=True), 1e-300)
         inside = active & (centre + multiplier * rate > 0)
         if (inside == active).all() or not inside.any(-1).all():
             break
