@@ -12,6 +12,12 @@ from typing import Any
 
 from .ledger import TITLES, Row
 
+PREAMBLE = (
+    "Every checkable statement of the four papers, judged by computation. Written by `asymtheory verify --format markdown`;"
+    " `asymtheory verify --claim ID` shows the full evidence of one.\n\n"
+    "*proved*: symbolic. *certified*: rigorous enclosure over the whole domain. *supported*: searched, nothing found."
+    " *refuted*: as printed, with a counterexample to re-evaluate. Each check was also run on a falsified statement and refuted it."
+)
 FORMATS = ("table", "json", "markdown", "latex")
 
 
@@ -112,7 +118,7 @@ def _cell(text: str) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A section a paper, a row a claim, and below it what is refuted with its numbers and correction."""
-    lines = []
+    lines = ["# The ledger", "", PREAMBLE, ""]
     for paper, group in _papers(rows):
         lines += [f"## {TITLES[paper]}", "", "| claim | where | says | verdict | evidence |", "|---|---|---|---|---|"]
         lines += [
