@@ -35,6 +35,7 @@ _HOMES = {
     "threshold": ("Threshold", "solve", "solve_rate"),
     "thresholds": ("thresholds",),
     "symbolic": ("Symbolic", "derive"),
+    "experiments": ("WeightedRiskExperiment", "WeightedRiskResult"),
     "calibration": ("Calibration", "calibration", "excess_risk_bound"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
