@@ -10,9 +10,7 @@ Names load on first use, so that importing the package costs nothing.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -28,30 +26,18 @@ _HOMES = {
         "load", "named", "pair", "resolve", "symmetric", "uniform",
     ),
     "formula": ("Formula", "from_formula"),
-    "settings": ("Setting", "settings"),
-    "ratio": ("Ratio", "ratio"),
-    "risk": ("Minimiser", "minimise", "risk"),
+    "settings": ("Setting", "published_settings"),
+    "ratio": ("Ratio", "asymmetry_ratio"),
+    "risk": ("Minimiser", "minimise", "weighted_risk"),
     "condition": ("Condition", "check"),
     "threshold": ("Threshold", "solve", "solve_rate"),
-    "thresholds": ("thresholds",),
+    "thresholds": ("solve_many",),
     "symbolic": ("Symbolic", "derive"),
     "experiments": ("WeightedRiskExperiment", "WeightedRiskResult"),
-    "calibration": ("Calibration", "calibration", "excess_risk_bound"),
+    "calibration": ("Calibration", "calibrate", "excess_risk_bound"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_WHERE)
-
-
-class _Package(ModuleType):
-    """Importing a module binds it here; where its function has the same name (ratio, thresholds), the function stays."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _WHERE.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .backends import FLOAT
-from .condition import rule
+from .backends import EXACT, FLOAT
 from .domain import plain
 from .errors import InputError
 from .losses import LINEAR, Loss, Normalised, NormalisedNegative, Separable, build, names
 from .profile import Profile
-from .ratio import Ratio, ratio
-from .settings import Setting, settings
+from .ratio import Ratio, asymmetry_ratio
+from .rules import rule
+from .settings import Setting, published_settings
 from .threshold import solve_rate
 
 
@@ -64,7 +64,17 @@ class Atlas:
         return {"classes": self.K, "losses": [entry.to_dict() for entry in self.entries]}
 
     def __str__(self) -> str:
-        head = ("loss", "parameters", "type", f"sum (K={self.K})", "r", "r Def.3", "r_u", "asymmetric", "symmetric noise")
+        head = (
+            "loss",
+            "parameters",
+            "type",
+            f"sum (K={self.K})",
+            "r",
+            "r Def.3",
+            "r_u",
+            "asymmetric",
+            "symmetric noise",
+        )
         cells: list[tuple[str, ...]] = [head]
         for entry in self.entries:
             given = ", ".join(f"{p}={plain(v)}" for p, v in entry.loss.parameters.items())
@@ -130,13 +140,13 @@ def atlas(K: int = 10) -> Atlas:
 def page(name: str, K: int = 10) -> Page:
     """One loss with the papers' settings for it."""
     loss = build(name)
-    return Page(describe(loss, K), settings(loss.name))
+    return Page(describe(loss, K), published_settings(loss.name))
 
 
 def describe(loss: Loss, K: int) -> Entry:
     """Compute the entry of a loss."""
     try:
-        ratios = ratio(loss)
+        ratios = asymmetry_ratio(loss)
     except InputError:
         ratios = None
     stands = solve_rate(loss, "symmetric", K)
@@ -182,13 +192,10 @@ def symmetric_constant(loss: Loss, K: int) -> Fraction | None:
 
 def _affine(atom: Separable, u: Fraction, K: int) -> Fraction:
     """``active(u) + (K-1) passive(u)`` of an affine profile, exactly."""
-    from .backends import EXACT
-
-    on = atom.on(EXACT)
-    x = EXACT.number(u)
-    value = EXACT.number(on.active(x, EXACT.number(0), EXACT)) + (K - 1) * EXACT.number(
-        on.passive(x, EXACT.number(0), EXACT)
-    )
+    on: Any = atom.on(EXACT)
+    x, unused = EXACT.number(u), EXACT.number(0)
+    own, other = (EXACT.number(side(x, unused, EXACT)) for side in (on.active, on.passive))  # no logarithm is affine
+    value = own + (K - 1) * other
     exact = value.rational()
     assert exact is not None
     return exact

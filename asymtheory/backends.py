@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from .exact import Exact, Poly
@@ -86,7 +86,7 @@ class Backend:
                     for b, a in zip(_parts(below, x), _parts(above, x), strict=True)
                 ),
             )
-        if getattr(x, "dtype", None) == object:
+        if str(getattr(x, "dtype", "")) == "object":
             import numpy as np
 
             return np.frompyfunc(self._split, 4, 1)(x, cut, below, above)
@@ -104,7 +104,7 @@ def _partial_sums(xp: Backend, term: Callable[[Any], Any], last: Any) -> Any:
 
 def _elementwise(function: Callable[[Any], Any], x: Any) -> Any:
     """Apply a scalar function to a scalar, or to each entry of an object array (symbols, balls, exact numbers)."""
-    if getattr(x, "dtype", None) == object:
+    if str(getattr(x, "dtype", "")) == "object":
         import numpy as np
 
         return np.frompyfunc(function, 1, 1)(x)
@@ -158,7 +158,14 @@ FLOAT = Backend("float", float, _float_log, _float_exp, _float_power, _float_div
 
 
 def _interval_number(x: Any) -> Interval:
-    return x if isinstance(x, Interval) else Interval.of(x)
+    if isinstance(x, Interval):
+        return x
+    return _fraction_enclosed(x) if isinstance(x, Fraction) else Interval.of(x)
+
+
+@lru_cache(4096)
+def _fraction_enclosed(x: Fraction) -> Interval:
+    return Interval.of(x)  # exact parameters come by again and again, and comparing fractions is slow
 
 
 def _interval_divide(x: Any, y: Any) -> Interval:
@@ -167,7 +174,9 @@ def _interval_divide(x: Any, y: Any) -> Interval:
     if divisor.low == divisor.high == 0:
         divisor = Interval(0.0, TINY)
         quotient = _interval_number(x) / divisor
-        return Interval(quotient.low if quotient.low <= 0 else math.inf, quotient.high if quotient.high >= 0 else -math.inf)
+        return Interval(
+            quotient.low if quotient.low <= 0 else math.inf, quotient.high if quotient.high >= 0 else -math.inf
+        )
     return _interval_number(x) / divisor
 
 
@@ -200,7 +209,9 @@ def _dual_power(x: Any, e: Any) -> Any:
 
 def _dual_split(x: Any, cut: Any, below: Any, above: Any) -> Any:
     """Branches by the values; where both are possible, the union of values and of slopes."""
-    parts = [b if isinstance(b, Jet) else Jet(INTERVAL, Interval.of(b), Interval(0.0, 0.0)) for b in (x, cut, below, above)]
+    parts = [
+        b if isinstance(b, Jet) else Jet(INTERVAL, Interval.of(b), Interval(0.0, 0.0)) for b in (x, cut, below, above)
+    ]
     at, edge, low, high = parts
     value = _interval_split(at.value, edge.value, low.value, high.value)
     if at.value.high > edge.value.low and at.value.low <= edge.value.high:
@@ -233,11 +244,23 @@ def _exact_split(kind: Any) -> Callable[[Any, Any, Any, Any], Any]:
 
 
 EXACT = Backend(
-    "exact", Exact.of, Exact.log, Exact.exp, lambda x, e: Exact.of(x) ** e, lambda x, y: Exact.of(x) / y, _exact_split(Exact)
+    "exact",
+    Exact.of,
+    Exact.log,
+    Exact.exp,
+    lambda x, e: Exact.of(x) ** e,
+    lambda x, y: Exact.of(x) / y,
+    _exact_split(Exact),
 )
 
 POLY = Backend(
-    "polynomial", Poly.of, Poly.log, Poly.exp, lambda x, e: Poly.of(x) ** e, lambda x, y: Poly.of(x) / y, _exact_split(Poly)
+    "polynomial",
+    Poly.of,
+    Poly.log,
+    Poly.exp,
+    lambda x, e: Poly.of(x) ** e,
+    lambda x, y: Poly.of(x) / y,
+    _exact_split(Poly),
 )
 
 

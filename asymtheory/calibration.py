@@ -159,7 +159,7 @@ class ExcessRiskBound:
         return "\n".join(lines)
 
 
-def calibration(loss: Loss, eta: Any = None) -> Calibration:
+def calibrate(loss: Loss, eta: Any = None) -> Calibration:
     """H, H^-, psi~ and psi at posteriors ``eta`` in [0, 1] (a number or a vector; default 401 equal steps).
 
     Exact for losses that are convex, linear or concave on two classes (one root of a monotone function, or the ends of

@@ -1,4 +1,4 @@
-"""Rigorous "yes" answers for losses that no closed rule covers."""
+"""Rigorous answers where no rule decides: proofs in Arb, points certified to have less risk, or "undecided"."""
 
 from __future__ import annotations
 
@@ -8,10 +8,132 @@ from fractions import Fraction
 from typing import Any
 
 from .backends import arb_, numpy_
+from .losses import Loss
 from .profile import Profile
+from .risk import search_point
+from .rules import Decision, endless
 
 LINES = 240  # dual lines tried
 BOXES = 4000
+
+
+def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Any, str]:
+    """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
+    import numpy as np
+
+    profile = Profile.of(loss, len(row.weights))
+    # a chord proof is about the separable part: what is added must be least at e_m, too
+    least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
+    point, holds = None, None
+    if profile.separable and least and not profile.negative and _chords_prove(profile, row):
+        holds, method = True, "certified: a common chord slope separates the two classes (Arb)"
+    elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
+        holds, method = True, "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
+    else:
+        point = search_point(loss, np.array([float(x) for x in row.weights]) / float(row.total))
+        if _certified_less(loss, row, point):
+            holds, method = False, "certified: a point of less risk than the vertex (Arb)"
+        else:
+            method = "undecided: no proof, and the search found no point of less risk"
+    return Decision(holds, decision.gap, decision.rule), point, method
+
+
+def _chords_prove(profile: Profile, row: Any) -> bool:
+    """Is there a slope s with phi_n(x) - phi_n(0) > s x and phi_m(1 - x) - phi_m(1) > -s x for all x in (0, 1]?
+
+    It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)]
+    > s (sum_{k != m} u_k - (1 - u_m)) = 0, for the chords of phi_k from 0 are least for the largest weight.
+    Checked by Arb on boxes; next to x = 0 by the slope.
+    """
+    import numpy as np
+    from flint import arb
+
+    xp = arb_()
+    exact_top, exact_second = (Fraction(w) / Fraction(row.total) for w in (row.top, row.second))
+    top, second = float(exact_top), float(exact_second)
+
+    def phi(weight: Fraction, x: Any, slope: bool) -> Any:
+        index = 1 if slope else 0
+        own, other = (profile.jet(side, x, xp)[index] for side in ("active", "passive"))
+        return own * xp.number(weight) + other * xp.number(1 - weight)
+
+    grid = np.linspace(0, 1, 2001)[1:]
+    u = np.stack([grid, 1 - grid])
+    with np.errstate(all="ignore"):
+        a, p = (profile.jet(side, u, numpy_())[0] for side in ("active", "passive"))
+        ends = [
+            [profile.jet(side, np.array([x]), numpy_())[0][0] for side in ("active", "passive")] for x in (0.0, 1.0)
+        ]
+        rise = (second * a[0] + (1 - second) * p[0] - second * ends[0][0] - (1 - second) * ends[0][1]) / grid
+        fall = (top * ends[1][0] + (1 - top) * ends[1][1] - top * a[1] - (1 - top) * p[1]) / grid
+    low, high = np.max(fall), np.min(rise)
+    if not low < high:
+        return False
+    s = arb(float((low + high) / 2))
+    zero, one = phi(exact_second, arb(0), False), phi(exact_top, arb(1), False)
+    stack = [(0.0, 1.0)]
+    for _ in range(4000):
+        if not stack:
+            return True
+        left, right = stack.pop()
+        box = arb(left).union(arb(right))
+        if left == 0.0:  # mean value: the chord slope lies among the slopes on [0, right]
+            settled = phi(exact_second, box, True) > s and phi(exact_top, 1 - box, True) < s
+        else:
+            settled = phi(exact_second, box, False) - zero > s * box and phi(exact_top, 1 - box, False) - one > -s * box
+        if not settled:
+            middle = (left + right) / 2 if left else right / 4
+            if right - left < 1e-9:
+                return False
+            stack += [(middle, right), (left, middle)]
+    return False
+
+
+def _certified_less(loss: Loss, row: Any, point: Any) -> bool:
+    """Is the risk at ``point``, or in the limit there, less than at the vertex? Proved in Arb, on exact points."""
+    K, weights = len(row.weights), [Fraction(w) for w in row.weights]
+    profile = Profile.of(loss, K)
+    floor = max((atom.p_min for _, atom in profile.negative), default=Fraction(0))
+    vertex = [floor] * K
+    vertex[row.target] = 1 - (K - 1) * floor
+    at_vertex = _infimum(profile, weights, vertex)
+    for least in (0.0, 1e-12):  # what is nearly 0 may have to be 0, and may not
+        u = [max(Fraction(x) if x > least else Fraction(0), floor) for x in point.tolist()]
+        largest = u.index(max(u))
+        u[largest] += 1 - sum(u)
+        if u[largest] >= floor and _infimum(profile, weights, u) < at_vertex:
+            return True
+    return False
+
+
+def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Any:
+    """F(u) in Arb. NCE and NFL at the boundary count with their least limit: the least weight of the classes at 0."""
+    xp = arb_()
+    nothing = xp.number(Fraction(0))
+    balls, p = [xp.number(w) for w in weights], [xp.number(x) for x in u]
+    result = nothing
+
+    def average(values: list[Any]) -> Any:
+        return sum((w * v for w, v in zip(balls, values, strict=True)), start=nothing) / sum(values, start=nothing)
+
+    if profile.separable:
+        active, passive = ([profile.jet(side, x, xp)[0] for x in p] for side in ("active", "passive"))
+        rest = sum(passive, start=nothing)
+        for w, own, other in zip(balls, active, passive, strict=True):
+            result += w * (own + rest - other) if w != 0 else nothing
+    for coefficient, atom in profile.normalised:
+        at_zero = [w for w, x in zip(weights, u, strict=True) if x == 0]
+        if at_zero and endless(atom):
+            term = xp.number(min(at_zero))
+        else:
+            base: Any = atom.base.on(xp)
+            term = average([base.active(x, xp.log(x), xp) for x in p])
+        result += term * xp.number(coefficient)
+    for coefficient, negative in profile.negative:
+        bound: Any = negative.on(xp)
+        flipped = [bound.flipped(x, xp.log(x), xp) for x in p]
+        result += (sum(balls, start=nothing) - average(flipped)) * xp.number(coefficient)
+    return result
 
 
 def active_negative(profile: Profile, weights: Sequence[Any], target: int) -> bool:
@@ -71,7 +193,7 @@ def active_negative(profile: Profile, weights: Sequence[Any], target: int) -> bo
 
 def _common_base(profile: Profile) -> Any:
     """The base loss that all terms share, if there is nothing else in the sum."""
-    bases = {atom.base for _, atom in (*profile.normalised, *profile.negative)}
+    bases: set[Any] = {atom.base for _, atom in profile.normalised} | {atom.base for _, atom in profile.negative}
     return (
         bases.pop() if len(bases) == 1 and not profile.separable and profile.normalised and profile.negative else None
     )

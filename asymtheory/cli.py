@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -15,11 +16,27 @@ from typing import Any, NoReturn
 from .errors import InputError, nearest
 
 ANSWERED, NO, BAD_INPUT = 0, 1, 2
-NOISE_HELP = "symmetric (default), uniform, pair, mnist, cifar10, cifar100, cifar100-blocks, cifar10n-worse, ..., or a file"
+NOISE_HELP = (
+    "symmetric (default), uniform, pair, mnist, cifar10, cifar100, cifar100-blocks, cifar10n-worse, ..., or a file"
+)
+
+
+class _Formatter(argparse.HelpFormatter):
+    """The terminal's width without importing shutil, for start-up time: argparse makes a formatter for every option."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        except (OSError, ValueError):
+            columns = 80
+        super().__init__(prog, width=columns - 2)
 
 
 class _Parser(argparse.ArgumentParser):
     """Errors in one line, without the usage text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message)
@@ -66,7 +83,9 @@ def _plugin(command: str, arguments: list[str]) -> int:
 
     found = {entry.name: entry for entry in entry_points(group="asymtheory.commands")}
     if command not in found:
-        raise InputError(f"{command!r} is not a command{nearest(command, [*COMMANDS, *found])} (asymtheory --help lists them)")
+        raise InputError(
+            f"{command!r} is not a command{nearest(command, [*COMMANDS, *found])} (asymtheory --help lists them)"
+        )
     try:
         run = found[command].load()
     except ImportError as error:
@@ -79,7 +98,7 @@ def _plugin(command: str, arguments: list[str]) -> int:
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    """The parser; only the named command's options are built, for start-up time."""
+    """The parser; for a named command with that one alone, and with the usage text spelt out, for start-up time."""
     parser = _Parser(
         prog="asymtheory",
         description="Which hyper-parameters make a noise-robust loss asymmetric (hence noise-tolerant), exactly.",
@@ -87,8 +106,10 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     from . import __version__
 
     parser.add_argument("--version", action="version", version=f"asymtheory {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser, prog=parser.prog)
     for name, (summary, build, run) in COMMANDS.items():
+        if command not in (None, name):
+            continue
         sub = commands.add_parser(name, help=summary, description=summary)
         if name == command:
             build(sub)
@@ -122,7 +143,9 @@ def _noise_options(parser: argparse.ArgumentParser) -> None:
 def _bound_options(parser: argparse.ArgumentParser) -> None:
     _loss_options(parser)
     _noise_options(parser)
-    parser.add_argument("--solve", metavar="NAME", help="the parameter to solve for, or eta; default: the loss's main one")
+    parser.add_argument(
+        "--solve", metavar="NAME", help="the parameter to solve for, or eta; default: the loss's main one"
+    )
     parser.add_argument("--exact", action="store_true", help="look harder for an exact form (loads sympy)")
     parser.add_argument("--symbolic", action="store_true", help="leave K and eta (or c) open: answer with a formula")
     parser.add_argument(
@@ -148,8 +171,12 @@ def _noise_command_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _losses_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one loss with its settings in the papers; without it: all")
-    parser.add_argument("--K", metavar="N", default="10", help="number of classes for the K-dependent columns (default 10)")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="one loss with its settings in the papers; without it: all"
+    )
+    parser.add_argument(
+        "--K", metavar="N", default="10", help="number of classes for the K-dependent columns (default 10)"
+    )
 
 
 # --------------------------------------------------------------------------------------------- commands
@@ -272,7 +299,9 @@ def _free_parameter(loss: Any, given: set[str]) -> str | None:
     free = [name for name in loss.domains if name not in given and name not in ("alpha", "beta") and "." not in name]
     if len(free) == 1:
         return free[0]
-    raise InputError(f"--set {loss.main}: the parameter to solve for is fixed; name another with --solve ({', '.join(free) or 'eta'})")
+    raise InputError(
+        f"--set {loss.main}: the parameter to solve for is fixed; name another with --solve ({', '.join(free) or 'eta'})"
+    )
 
 
 def _rate_table(results: Sequence[Any]) -> str:
@@ -306,9 +335,9 @@ def _bound_symbolic(options: argparse.Namespace, loss: Any, given: set[str], K: 
 
 
 def _ratio(options: argparse.Namespace) -> int:
-    from .ratio import ratio
+    from .ratio import asymmetry_ratio
 
-    answer = ratio(_loss(options)[0])
+    answer = asymmetry_ratio(_loss(options)[0])
     if options.json:
         _print_json(answer.to_dict())
     else:
@@ -470,7 +499,11 @@ def _count(text: str, option: str, least: int) -> int:
 
 
 COMMANDS = {
-    "bound": ("the parameter values (or noise rates) that make a loss asymmetric on a noise model", _bound_options, _bound),
+    "bound": (
+        "the parameter values (or noise rates) that make a loss asymmetric on a noise model",
+        _bound_options,
+        _bound,
+    ),
     "ratio": ("the asymmetry ratio r and its upper bound r_u, as enclosures", _ratio_options, _ratio),
     "check": ("is this loss asymmetric on these weights: verdict, minimiser, slack", _check_options, _check),
     "noise": ("a noise model: rate, clean level, margin, dominance", _noise_command_options, _noise),

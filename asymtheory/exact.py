@@ -115,6 +115,7 @@ class Exact:
     def __rtruediv__(self, other: Any) -> Exact:
         return Exact.of(other) / self
 
+    @yields_to_jets
     def __pow__(self, exponent: Any) -> Exact:
         e = exponent.rational() if isinstance(exponent, Exact) else Fraction(exponent)
         if self.factors is None or e is None or (self.sign == 0 and e < 0) or (self.sign < 0 and e.denominator != 1):
@@ -261,6 +262,7 @@ class Poly:
     def __rtruediv__(self, other: Any) -> Poly:
         return Poly.of(other) / self
 
+    @yields_to_jets
     def __pow__(self, exponent: Any) -> Poly:
         e = Poly.of(exponent).rational()
         if e is None or e.denominator != 1 or self.coefficients is None:

@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from .backends import FLOAT, Backend, numpy_
-from .condition import DOMINANCE, KKT, is_pointed, rule
 from .domain import plain
 from .errors import InputError, nearest
 from .jet import Jet
@@ -42,6 +41,7 @@ from .losses import Loss, unknown_parameter
 from .noise import check_classes, parse_number
 from .profile import Profile
 from .risk import minimise
+from .rules import DOMINANCE, KKT, is_pointed, rule
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,6 +19,7 @@ from .jet import yields_to_jets
 ARITHMETIC = 2.0**-52  # relative widening of + - * /
 LIBRARY = 2.0**-50  # relative widening of exp, log, pow
 TINY = 5e-324
+SLACK = 4 * TINY
 LARGEST = sys.float_info.max
 
 
@@ -29,8 +30,11 @@ def _around(x: float, by: float, *operands: float) -> tuple[float, float]:
     if x in (inf, -inf):
         overflow = not any(map(math.isinf, operands))
         return (min(x, LARGEST), max(x, -LARGEST)) if overflow else (x, x)
-    slack = abs(x) * by + 4 * TINY
-    return (max(0.0, x - slack), x + slack) if x > 0 else (x - slack, min(0.0, x + slack))
+    if x > 0:
+        slack = x * by + SLACK
+        return (x - slack if x > slack else 0.0), x + slack
+    slack = SLACK - x * by
+    return x - slack, (x + slack if -x > slack else 0.0)
 
 
 class Interval:
@@ -67,6 +71,10 @@ class Interval:
             return -1
         return 0 if self.low == self.high == 0 else None
 
+    @property
+    def infinite(self) -> bool:
+        return self.low == inf or self.high == -inf
+
     def union(self, other: Interval) -> Interval:
         return Interval(min(self.low, other.low), max(self.high, other.high))
 
@@ -93,9 +101,8 @@ class Interval:
     @yields_to_jets
     def __mul__(self, other: Any) -> Interval:
         o = Interval.of(other)
-        for a, b in ((self, o), (o, self)):
-            if a.low == a.high and a.low in (inf, -inf) and b.low <= 0 <= b.high:
-                return Interval(-inf, inf)  # 0 * inf has no value
+        if (self.infinite and o.low <= 0 <= o.high) or (o.infinite and self.low <= 0 <= self.high):
+            return Interval(-inf, inf)  # 0 * inf has no value
         return _hull(_product, (self.low, self.high), (o.low, o.high), ARITHMETIC)
 
     __rmul__ = __mul__
@@ -185,8 +192,12 @@ def _hull(
     function: Callable[[float, float], float], left: tuple[float, float], right: tuple[float, float], by: float
 ) -> Interval:
     """The interval of ``function`` over the corners; the whole line when one of them has no value."""
-    ends = [(function(x, y), x, y) for x in left for y in right]
-    if any(value != value for value, _, _ in ends):
-        return Interval(-inf, inf)
-    bounds = [_around(value, by, x or inf, y) for value, x, y in ends]  # 0 ** -1 is an exact inf
-    return Interval(min(low for low, _ in bounds), max(high for _, high in bounds))
+    low, high = inf, -inf
+    for x in left if left[0] != left[1] else left[:1]:
+        for y in right if right[0] != right[1] else right[:1]:
+            value = function(x, y)
+            if value != value:
+                return Interval(-inf, inf)
+            least, most = _around(value, by, x or inf, y)  # 0 ** -1 is an exact inf
+            low, high = least if least < low else low, most if most > high else high
+    return Interval(low, high)

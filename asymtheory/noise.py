@@ -491,7 +491,7 @@ def cifar100_names() -> list[str]:
 
 def cifar100_superclasses() -> dict[str, list[str]]:
     """The 20 superclasses of CIFAR-100, five fine classes each (Krizhevsky 2009), in the order of the coarse labels."""
-    return _data("cifar100_superclasses.json")["superclasses"]  # type: ignore[no-any-return]
+    return _data("cifar100_superclasses.json")["superclasses"]
 
 
 def cifar100(eta: Number) -> NoiseModel:

@@ -95,7 +95,7 @@ class Ratio:
         return "\n".join([*lines, f"  {'method':<12}{'; '.join(methods)}"])
 
 
-def ratio(loss: Loss, K: int = 10, *, search: bool = False) -> Ratio:
+def asymmetry_ratio(loss: Loss, K: int = 10, *, search: bool = False) -> Ratio:
     """The asymmetry ratios of a loss of the form ``l(u_y)``; K matters only to sums whose terms depend on it.
 
     ``search`` uses branch and bound even where the curvature settles the answer. Raises InputError for a loss that has

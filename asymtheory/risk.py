@@ -11,14 +11,15 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from .backends import FLOAT, arb_, numpy_
+from .backends import FLOAT, numpy_
 from .errors import InputError
 from .losses import CONVEX, MIXED, Loss, NormalisedNegative
 from .profile import Profile
+from .rules import DOMINANCE, NEVER, SEARCH, endless, rule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-13  # of the duality gap, relative to the spread of the slopes
 NEWTON_STEPS = 60
 KEPT = 0.05  # share of an entry that one Newton step keeps at least, where the curvature is infinite at 0
+PART = 2**15  # entries of a batch that one thread works on at a time
+LEAST = 1e-290  # an entry of positive weight where the slope at 0 is infinite
 EXACT_CONVEX = "KKT: projected Newton with exact water filling"
 EXACT_VERTEX = "vertex of the largest weight"
 
@@ -55,7 +58,7 @@ class Minimiser:
         }
 
 
-def risk(loss: Loss, weights: Any, u: Any) -> Any:
+def weighted_risk(loss: Loss, weights: Any, u: Any) -> Any:
     """``F_w(u)`` in float64; weights and u are array-likes (..., K) that broadcast. 0 * inf counts as 0."""
     import numpy as np
 
@@ -78,7 +81,7 @@ def minimise(loss: Loss, weights: Any) -> Minimiser:
         raise InputError("weights must be finite, >= 0 and not all 0 in a row")
     rows = np.atleast_2d(w)
     points, gap, method, exact = _solve(loss, rows / rows.sum(-1, keepdims=True))
-    values = risk(loss, rows, points)
+    values = weighted_risk(loss, rows, points)
     if w.ndim == 1:
         return Minimiser(points[0], float(values[0]), None if gap is None else float(gap[0]), method, exact)
     return Minimiser(points, values, gap, method, exact)
@@ -158,11 +161,43 @@ def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
     points, gap = _one_hot(w), np.zeros(count)
     todo = np.flatnonzero(~vertex)
     if len(todo):
-        points[todo], gap[todo], scale = _newton(profile, w[todo])
+        points[todo], gap[todo], scale = _newton_in_parts(profile, w[todo])
         stuck = todo[~(gap[todo] <= 1e-9 * np.maximum(1.0, scale))]
         if len(stuck):
             points[stuck], gap[stuck] = _bisected(profile, w[stuck])
     return points, np.maximum(gap, 0.0)  # below 0 by rounding only
+
+
+def _newton_in_parts(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
+    """``_newton`` on parts of the batch that fit in the cache, on all cores (numpy lets threads run at once)."""
+    import numpy as np
+
+    parts = np.array_split(w, math.ceil(w.size / PART)) if len(w) > 1 else [w]
+    if len(parts) == 1:
+        return _newton(profile, w)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        solved = list(pool.map(lambda part: _newton(profile, part), parts))
+    points, gaps, sizes = (np.concatenate(each) for each in zip(*solved, strict=True))
+    return points, gaps, sizes
+
+
+def _start(profile: Profile, w: Array) -> Array:
+    """Where Newton starts: inside, on the side of the larger weights.
+
+    With an infinite slope at 0 the small entries go as a power of their weights, the one for which ``active'`` is locally
+    ``-u ** -order``: CE and GCE start at their minimiser.
+    """
+    import numpy as np
+
+    even = 1 / w.shape[-1]
+    if math.isfinite(profile.slopes(FLOAT).active0):
+        return 0.5 * w + 0.5 * even
+    _, slope, curve = profile.jet("active", even, FLOAT, order=2)
+    order = -even * curve / slope
+    u = np.maximum((w / w.max(-1, keepdims=True)) ** (1 / order), np.where(w > 0, LEAST, 0.0))
+    return u / u.sum(-1, keepdims=True)
 
 
 def _newton(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
@@ -175,7 +210,7 @@ def _newton(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
     import numpy as np
 
     points, gaps = np.empty_like(w), np.full(len(w), np.inf)
-    rows, u = np.arange(len(w)), 0.5 * w + 0.5 / w.shape[-1]  # inside, on the side of the larger weights
+    rows, u = np.arange(len(w)), _start(profile, w)
     keeps, keeps_top = (
         0.0 if np.isfinite(_phi(profile, np.full((1, 2), 0.5), np.full((1, 2), end))[2]).all() else KEPT
         for end in (0.0, 1.0)
@@ -201,16 +236,17 @@ def _newton(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
             with np.errstate(invalid="ignore", divide="ignore"):
                 share = np.where(target > u, (1 - keeps_top) * (1 - u) / (target - u), 1.0).min(-1, keepdims=True)
             target = u + np.minimum(share, 1.0) * (target - u)
-        length, decrease = np.ones((len(rows), 1)), np.where(u != target, slope * (target - u), 0.0).sum(-1)
+        length, decrease = 1.0, np.where(u != target, slope * (target - u), 0.0).sum(-1)
+        before, u, bad = u, u.copy(), np.arange(len(rows))
+        most = objective + 1e-14 * (1 + np.abs(objective))
         for _ in range(30):
-            trial = u + length * (target - u)
-            value, new_slope, new_curve = _phi(profile, w, trial)
-            new_objective = value.sum(-1)
-            bad = ~(new_objective <= objective + 0.1 * length[:, 0] * decrease + 1e-14 * (1 + np.abs(objective)))
-            if not bad.any():
+            u[bad] = before[bad] + length * (target[bad] - before[bad])
+            value, slope[bad], curve[bad] = _phi(profile, w[bad], u[bad])
+            objective[bad] = value.sum(-1)
+            bad = bad[~(objective[bad] <= most[bad] + 0.1 * length * decrease[bad])]
+            if not len(bad):
                 break
-            length[bad] *= 0.5
-        u, slope, curve, objective = trial, new_slope, new_curve, new_objective
+            length *= 0.5
     return points, gaps, size
 
 
@@ -228,6 +264,7 @@ def _water_filling(u: Array, slope: Array, stiff: Array) -> Array:
 
     rate = 1.0 / stiff
     with np.errstate(invalid="ignore"):
+        slope = slope - np.where(u > 0, u * slope, 0.0).sum(-1, keepdims=True)  # same target, less rounding
         centre = np.where(rate > 0, u - slope * rate, u)
     active = np.ones_like(u, dtype=bool)
     for _ in range(u.shape[-1]):
@@ -309,11 +346,9 @@ def _normalised(loss: Loss, profile: Profile, w: Array) -> tuple[Array, Array | 
     """Losses with normalised terms. NCE and NFL add a term that is least, in the limit, at every vertex but one."""
     import numpy as np
 
-    from .condition import DOMINANCE, NEVER, SEARCH, rule
-
     uniform = all(np.ptp(np.delete(row, row.argmax())) == 0 for row in w)
     kind = rule(loss, w.shape[-1], uniform).kind
-    finite = not all(_endless(atom) for _, atom in profile.normalised)
+    finite = not all(endless(atom) for _, atom in profile.normalised)
     if kind == NEVER and not profile.separable and not finite:
         return _limit_point(w), None, "infimum, approached here and at other points: not attained", True
     if kind == DOMINANCE and (profile.negative or finite):
@@ -348,7 +383,7 @@ def _searched(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
     import numpy as np
 
     return (
-        np.array([_search_one(loss, row) for row in w]),
+        np.array([search_point(loss, row) for row in w]),
         None,
         "search: transfers between two classes, local descent",
         False,
@@ -360,7 +395,7 @@ def _floor(loss: Loss) -> float:
     return max((float(atom.p_min) for _, atom in loss.terms() if isinstance(atom, NormalisedNegative)), default=1e-30)
 
 
-def _search_one(loss: Loss, w: Array) -> Array:
+def search_point(loss: Loss, w: Array) -> Array:
     """Best of: vertices, transfers from the largest weight to each other class, and local descent from the best."""
     import numpy as np
     from scipy.optimize import minimize
@@ -379,145 +414,18 @@ def _search_one(loss: Loss, w: Array) -> Array:
         candidates.append(moved)
     candidates.append(np.stack([(1 - s) * np.eye(K)[top] + s / K for s in share]))
     points = inside(np.concatenate(candidates))
-    values = risk(loss, w, points)
+    values = weighted_risk(loss, w, points)
     values = np.where(np.isfinite(values), values, np.inf)
     best = points[int(values.argmin())]
 
     def objective(z: Array) -> float:
         e = np.exp(z - z.max())
-        value = float(risk(loss, w, inside(e / e.sum())))
+        value = float(weighted_risk(loss, w, inside(e / e.sum())))
         return value if np.isfinite(value) else 1e300
 
     for start in (best, inside(w), inside(0.5 * w + 0.5 / K)) if K <= 50 else ():
         found = minimize(objective, np.log(start), method="L-BFGS-B")
-        if found.fun < float(risk(loss, w, best)):
+        if found.fun < float(weighted_risk(loss, w, best)):
             e = np.exp(found.x - found.x.max())
             best = inside(e / e.sum())
     return best
-
-
-def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Array | None, str]:
-    """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
-    import numpy as np
-
-    from .certificates import active_negative
-    from .condition import Decision
-
-    profile = Profile.of(loss, len(row.weights))
-    # a chord proof is about the separable part: what is added must be least at e_m, too
-    least = all(_endless(atom) for _, atom in profile.normalised) or row.uniform_rest
-    point, holds = None, None
-    if profile.separable and least and not profile.negative and _chords_prove(profile, row):
-        holds, method = True, "certified: a common chord slope separates the two classes (Arb)"
-    elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
-        holds, method = True, "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
-    else:
-        point = _search_one(loss, np.array([float(x) for x in row.weights]) / float(row.total))
-        if _certified_less(loss, row, point):
-            holds, method = False, "certified: a point of less risk than the vertex (Arb)"
-        else:
-            method = "undecided: no proof, and the search found no point of less risk"
-    return Decision(holds, decision.gap, decision.rule), point, method
-
-
-def _endless(atom: Any) -> bool:
-    """Is the base of a normalised term infinite at 0 (NCE, NFL)? Its limit at the boundary then depends on the path."""
-    return not math.isfinite(atom.base.on(FLOAT).active(0.0, -math.inf, FLOAT))
-
-
-def _chords_prove(profile: Profile, row: Any) -> bool:
-    """Is there a slope s with phi_n(x) - phi_n(0) > s x and phi_m(1 - x) - phi_m(1) > -s x for all x in (0, 1]?
-
-    It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)]
-    > s (sum_{k != m} u_k - (1 - u_m)) = 0, for the chords of phi_k from 0 are least for the largest weight.
-    Checked by Arb on boxes; next to x = 0 by the slope.
-    """
-    import numpy as np
-    from flint import arb
-
-    xp = arb_()
-    exact_top, exact_second = (Fraction(w) / Fraction(row.total) for w in (row.top, row.second))
-    top, second = float(exact_top), float(exact_second)
-
-    def phi(weight: Fraction, x: Any, slope: bool) -> Any:
-        index = 1 if slope else 0
-        own, other = (profile.jet(side, x, xp)[index] for side in ("active", "passive"))
-        return own * xp.number(weight) + other * xp.number(1 - weight)
-
-    grid = np.linspace(0, 1, 2001)[1:]
-    u = np.stack([grid, 1 - grid])
-    with np.errstate(all="ignore"):
-        a, p = (profile.jet(side, u, numpy_())[0] for side in ("active", "passive"))
-        ends = [
-            [profile.jet(side, np.array([x]), numpy_())[0][0] for side in ("active", "passive")] for x in (0.0, 1.0)
-        ]
-        rise = (second * a[0] + (1 - second) * p[0] - second * ends[0][0] - (1 - second) * ends[0][1]) / grid
-        fall = (top * ends[1][0] + (1 - top) * ends[1][1] - top * a[1] - (1 - top) * p[1]) / grid
-    low, high = np.max(fall), np.min(rise)
-    if not low < high:
-        return False
-    s = arb(float((low + high) / 2))
-    zero, one = phi(exact_second, arb(0), False), phi(exact_top, arb(1), False)
-    stack = [(0.0, 1.0)]
-    for _ in range(4000):
-        if not stack:
-            return True
-        left, right = stack.pop()
-        box = arb(left).union(arb(right))
-        if left == 0.0:  # mean value: the chord slope lies among the slopes on [0, right]
-            settled = phi(exact_second, box, True) > s and phi(exact_top, 1 - box, True) < s
-        else:
-            settled = phi(exact_second, box, False) - zero > s * box and phi(exact_top, 1 - box, False) - one > -s * box
-        if not settled:
-            middle = (left + right) / 2 if left else right / 4
-            if right - left < 1e-9:
-                return False
-            stack += [(middle, right), (left, middle)]
-    return False
-
-
-def _certified_less(loss: Loss, row: Any, point: Array) -> bool:
-    """Is the risk at ``point``, or in the limit there, less than at the vertex? Proved in Arb, on exact points."""
-    K, weights = len(row.weights), [Fraction(w) for w in row.weights]
-    profile = Profile.of(loss, K)
-    floor = max((atom.p_min for _, atom in profile.negative), default=Fraction(0))
-    vertex = [floor] * K
-    vertex[row.target] = 1 - (K - 1) * floor
-    at_vertex = _infimum(profile, weights, vertex)
-    for least in (0.0, 1e-12):  # what is nearly 0 may have to be 0, and may not
-        u = [max(Fraction(x) if x > least else Fraction(0), floor) for x in point.tolist()]
-        largest = u.index(max(u))
-        u[largest] += 1 - sum(u)
-        if u[largest] >= floor and _infimum(profile, weights, u) < at_vertex:
-            return True
-    return False
-
-
-def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Any:
-    """F(u) in Arb. NCE and NFL at the boundary count with their least limit: the least weight of the classes at 0."""
-    xp = arb_()
-    nothing = xp.number(Fraction(0))
-    balls, p = [xp.number(w) for w in weights], [xp.number(x) for x in u]
-    result = nothing
-
-    def average(values: list[Any]) -> Any:
-        return sum((w * v for w, v in zip(balls, values, strict=True)), start=nothing) / sum(values, start=nothing)
-
-    if profile.separable:
-        active, passive = ([profile.jet(side, x, xp)[0] for x in p] for side in ("active", "passive"))
-        rest = sum(passive, start=nothing)
-        for w, own, other in zip(balls, active, passive, strict=True):
-            result += w * (own + rest - other) if w != 0 else nothing
-    for coefficient, atom in profile.normalised:
-        at_zero = [w for w, x in zip(weights, u, strict=True) if x == 0]
-        if at_zero and _endless(atom):
-            term = xp.number(min(at_zero))
-        else:
-            base: Any = atom.base.on(xp)
-            term = average([base.active(x, xp.log(x), xp) for x in p])
-        result += term * xp.number(coefficient)
-    for coefficient, negative in profile.negative:
-        bound: Any = negative.on(xp)
-        flipped = [bound.flipped(x, xp.log(x), xp) for x in p]
-        result += (sum(balls, start=nothing) - average(flipped)) * xp.number(coefficient)
-    return result

@@ -63,7 +63,7 @@ def as_number(value: Any, where: Callable[[], str]) -> Number:
     """`value` as a Fraction, int or finite float; numpy and decimal scalars are converted, text and bools refused."""
     kind = type(value)
     if kind is Fraction:
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, bool):
         raise InputError(f"{where()} is {value}, not a number")
     if kind is int or isinstance(value, numbers.Integral):
@@ -173,7 +173,7 @@ class Row:
                 return math.fsum(value * count for _, count, value in self._runs)
             except OverflowError:
                 return math.inf
-        return sum(value * count for _, count, value in self._runs)  # type: ignore[no-any-return]
+        return sum(value * count for _, count, value in self._runs)
 
     @property
     def top(self) -> Number:

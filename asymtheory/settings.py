@@ -1,6 +1,6 @@
 """The hyper-parameters that the papers print, by loss and data set, each with the table or section it is from.
 
-Values are as printed and exact. Where two papers disagree both entries are kept: ``settings("nce+agce", "cifar10")``
+Values are as printed and exact. Where two papers disagree both entries are kept: ``published_settings("nce+agce", "cifar10")``
 gives alpha = 1 (ANL Table 4) and alpha = 10 (JAL Table 8). A parameter that a table does not print (mostly A of RCE and
 gamma of NFL) is not in the entry and keeps the default of the registry. A dash for a data set is no entry.
 
@@ -94,7 +94,7 @@ def _published() -> tuple[Setting, ...]:
     return read(DATA)
 
 
-def settings(loss: str | None = None, dataset: str | None = None) -> tuple[Setting, ...]:
+def published_settings(loss: str | None = None, dataset: str | None = None) -> tuple[Setting, ...]:
     """The published settings of a loss, on a data set, or all of them: by paper, in the order of its tables.
 
     ``dataset`` is one of mnist, cifar10, cifar100, webvision, clothing1m and animal10n (``CIFAR-10`` is understood). A

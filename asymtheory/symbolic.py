@@ -24,12 +24,12 @@ from itertools import pairwise
 from typing import Any
 
 from .backends import sympy_
-from .condition import CLIP, DOMINANCE, KKT, NEVER, SEARCH, Rule, binding_rows, decide, gap, rule
 from .domain import Domain, plain
 from .errors import InputError
 from .losses import Loss, unknown_parameter
 from .noise import FAMILIES, FIXED_CLASSES, Row, family, from_weights, worst_weights
 from .profile import Profile, Slopes
+from .rules import CLIP, DOMINANCE, KKT, NEVER, SEARCH, Rule, binding_rows, decide, gap, rule
 from .threshold import RATE, End, Piece, Threshold, _written, solve, solve_rate
 
 CLEAN = "c"  # clean level w_m / w_n

@@ -21,11 +21,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .backends import numpy_
-from .condition import DOMINANCE, KKT, NEVER, is_pointed, rule
 from .errors import InputError
 from .losses import Loss, unknown_parameter
 from .noise import worst_weights
 from .profile import Profile
+from .rules import DOMINANCE, KKT, NEVER, is_pointed, rule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ NEWTON_STEPS = 2
 ROUNDING = 1e-12  # relative: differences of a clean level that are left to rounding
 
 
-def thresholds(loss: Loss, K: Any, eta: Any, parameter: str | None = None, kind: str = "symmetric") -> Array:
+def solve_many(loss: Loss, K: Any, eta: Any, parameter: str | None = None, kind: str = "symmetric") -> Array:
     """The threshold of one parameter for every pair of ``K`` and ``eta``: float64, of the shape they broadcast to.
 
     ``K`` (whole numbers >= 2) and ``eta`` (rates in [0, 1]) are array-likes; ``parameter`` defaults to the loss's main

@@ -28,12 +28,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("losses", "rows"),
     ("settings", "noise", "readers"),
     ("profile",),
+    ("bounds", "rules"),
     ("ratio", "risk"),
+    ("certificates",),
     ("condition",),
     ("threshold",),
     ("calibration", "selection", "symbolic", "thresholds"),
     ("formula",),
-    ("experiments",),
+    ("atlas", "experiments"),
     ("claims",),
     ("__init__",),
     ("cli",),
@@ -47,7 +49,7 @@ NEVER = {"torch", "matplotlib"}
 SLOW = {"numpy", "scipy", "sympy", "flint", "importlib.metadata"}
 START_UP = (
     "__init__", "__main__", "errors", "exact", "interval", "jet", "backends", "domain", "losses", "settings", "noise",
-    "profile", "condition", "threshold", "cli",
+    "profile", "rules", "condition", "threshold", "cli",
 )  # fmt: skip
 
 

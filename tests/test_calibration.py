@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asymtheory import losses
-from asymtheory.calibration import Calibration, _ends_suffice, _Pointwise, _sum_verdicts, calibration, excess_risk_bound
+from asymtheory.calibration import Calibration, _ends_suffice, _Pointwise, _sum_verdicts, calibrate, excess_risk_bound
 from asymtheory.errors import InputError
 from asymtheory.interval import Interval
 from asymtheory.losses import (
@@ -191,7 +191,7 @@ CLOSED: dict[str, tuple[Loss, Callable[[], tuple[Any, Any]]]] = {
 def test_closed_forms(name: str) -> None:
     loss, reference = CLOSED[name]
     H, H_minus = reference()
-    found = calibration(loss, ETA)
+    found = calibrate(loss, ETA)
     assert found.method != "search"
     assert found.error == found.psi_error == 0
     np.testing.assert_allclose(found.H, H, **CLOSE)
@@ -201,7 +201,7 @@ def test_closed_forms(name: str) -> None:
 
 def test_cross_entropy_returns_the_posterior_down_to_tiny_ones() -> None:
     tiny = np.array([1e-12, 1e-9, 1e-6, 1e-3])
-    found = calibration(CE(), np.concatenate([tiny, 1 - tiny]))
+    found = calibrate(CE(), np.concatenate([tiny, 1 - tiny]))
     np.testing.assert_allclose(found.minimiser[:4], tiny, rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(found.H[:4], -xlogx(tiny) - (1 - tiny) * np.log1p(-tiny), rtol=1e-12, atol=1e-14)
 
@@ -232,7 +232,7 @@ def properties(found: Calibration, loss: Loss, eta: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_against_brute_force(name: str) -> None:
-    found = calibration(ALL[name], ETA)
+    found = calibrate(ALL[name], ETA)
     properties(found, ALL[name], ETA)
     assert found.error < 1e-7
     np.testing.assert_array_equal(found.H, found.H[::-1])
@@ -246,7 +246,7 @@ def test_against_brute_force(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_psi_is_the_largest_convex_minorant(name: str) -> None:
     eta = np.linspace(0.5, 1, 101)
-    found = calibration(ALL[name], eta)
+    found = calibrate(ALL[name], eta)
     slack = found.psi_error + 1e-12 * max(1.0, found.H_minus.max())
     assert np.all(np.diff(found.psi, 2) >= -slack)
     # a tangent of psi touches psi~ or the envelope could be raised: compare with the hull of psi~ by definition,
@@ -281,10 +281,10 @@ POSTERIOR = st.floats(0, 1).map(lambda x: round(x, 9))
 @given(loss=FAMILIES, eta=st.lists(POSTERIOR, min_size=1, max_size=12))
 def test_every_loss_of_the_families(loss: Loss, eta: list[float]) -> None:
     points = np.array(eta)
-    found = calibration(loss, points)
+    found = calibrate(loss, points)
     properties(found, loss, points)
     assert found.calibrated is True
-    np.testing.assert_allclose(calibration(loss, 1 - points).H, found.H, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(calibrate(loss, 1 - points).H, found.H, rtol=1e-7, atol=1e-9)
 
 
 @settings(max_examples=8, deadline=None)
@@ -294,7 +294,7 @@ def test_every_loss_of_the_families(loss: Loss, eta: list[float]) -> None:
 @given(first=FAMILIES, second=FAMILIES, weight=st.fractions(Fraction(1, 10), 3, max_denominator=20))
 def test_sums(first: Loss, second: Loss, weight: Fraction) -> None:
     loss, points = 1 * first + weight * second, np.linspace(0, 1, 21)
-    found = calibration(loss, points)
+    found = calibrate(loss, points)
     properties(found, loss, points)
     assert found.calibrated is not False
 
@@ -302,7 +302,7 @@ def test_sums(first: Loss, second: Loss, weight: Fraction) -> None:
 def test_a_loss_that_is_symmetric_but_not_affine() -> None:
     # 2 sqrt(1 - v) + 2 (1 - sqrt(v)): l(v) + l(1 - v) = 4, a case where interval bounds cancel badly
     loss = 1 * AUL(a=1, p=0.5) + 1 * GCE(q=0.5)
-    found = calibration(loss, ETA)
+    found = calibrate(loss, ETA)
     assert 0 < found.error < 1e-3
     np.testing.assert_allclose(found.H, 4 * (1 - FOLDED), rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.psi, 2 * THETA, rtol=0, atol=found.psi_error + 1e-12)
@@ -316,15 +316,15 @@ def test_a_loss_that_is_symmetric_but_not_affine() -> None:
 
 
 def test_gap_at_one_half() -> None:
-    assert calibration(CE()).gap_half == 0
-    assert calibration(MAE()).gap_half == 0
-    assert calibration(AGCE(a=1, q=2)).gap_half == pytest.approx(0.875 - 0.75, abs=1e-15)
-    assert calibration(MIXED["agce3+mse"]).gap_half == pytest.approx(0.15, abs=1e-12)
+    assert calibrate(CE()).gap_half == 0
+    assert calibrate(MAE()).gap_half == 0
+    assert calibrate(AGCE(a=1, q=2)).gap_half == pytest.approx(0.875 - 0.75, abs=1e-15)
+    assert calibrate(MIXED["agce3+mse"]).gap_half == pytest.approx(0.15, abs=1e-12)
 
 
 @pytest.mark.parametrize(("loss", "witness"), [(FlatAfterHalf(), 1.0), (KinkAtHalf(), 2 / 3)])
 def test_losses_that_are_not_calibrated(loss: Loss, witness: float) -> None:
-    found = calibration(loss, [0.5, witness, 1])
+    found = calibrate(loss, [0.5, witness, 1])
     assert found.calibrated is False
     assert found.witness == pytest.approx(witness, abs=1e-9)
     risk = naive_risk(loss, np.array([found.witness]), np.linspace(0, 1, 1001))[0]
@@ -335,13 +335,13 @@ def test_losses_that_are_not_calibrated(loss: Loss, witness: float) -> None:
 
 @pytest.mark.parametrize("loss", [FlatUndeclared(), Wave()])
 def test_what_cannot_be_certified_is_not_claimed(loss: Loss) -> None:
-    found = calibration(loss, [0.5, 0.8, 1])
+    found = calibrate(loss, [0.5, 0.8, 1])
     assert found.calibrated is None
     assert "could not be certified" in found.reason
 
 
 def test_kink_is_calibrated_beyond_its_witness() -> None:
-    found = calibration(KinkAtHalf(), [0.7, 0.9])
+    found = calibrate(KinkAtHalf(), [0.7, 0.9])
     assert np.all(found.psi_tilde > 0.01)
 
 
@@ -361,7 +361,7 @@ def excesses(loss: Loss, eta: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np
     with np.errstate(all="ignore"):
         risk = np.where(eta == 0, 0, eta * naive(loss, v)) + np.where(eta == 1, 0, (1 - eta) * naive(loss, 1 - v))
     wrong = (v - 0.5) * (2 * eta - 1) <= 0
-    return np.abs(2 * eta - 1) * wrong, risk - calibration(loss, eta).H
+    return np.abs(2 * eta - 1) * wrong, risk - calibrate(loss, eta).H
 
 
 HOLDS = [*CONCAVE, *AFFINE, "agce3+aul", "agce3+mse", "aul+ael"]
@@ -427,7 +427,7 @@ def test_a_dip_between_the_ends_refutes_it_inside() -> None:
     assert error[0] > bound.constant * risk[0]
     half = naive(Dip(), np.array([0.5]))[0]
     assert 1 / (half - 0) == pytest.approx(bound.constant)  # at eta = 1 it would have passed
-    assert calibration(Dip()).calibrated is True
+    assert calibrate(Dip()).calibrated is True
 
 
 def test_the_inequality_can_outlive_complete_asymmetry() -> None:
@@ -435,7 +435,7 @@ def test_the_inequality_can_outlive_complete_asymmetry() -> None:
     assert bound.completely_asymmetric is False
     assert bound.strictly_asymmetric is False
     assert bound.holds is None  # searched, not proved
-    assert calibration(EndDip(), [0.51]).minimiser[0] < 1
+    assert calibrate(EndDip(), [0.51]).minimiser[0] < 1
     error, risk = excesses(EndDip(), *draws(3, 1000))
     assert np.all(error <= bound.constant * risk + 1e-9)
 
@@ -468,7 +468,7 @@ def test_least_constant_of_convex_losses() -> None:
 @settings(max_examples=40, deadline=None)
 @given(loss=FAMILIES, eta=POSTERIOR, v=POSTERIOR)
 def test_verdict_agrees_with_psi(loss: Loss, eta: float, v: float) -> None:
-    bound, found = excess_risk_bound(loss), calibration(loss)
+    bound, found = excess_risk_bound(loss), calibrate(loss)
     theta = np.abs(found.theta)
     if bound.holds:
         assert np.all(found.psi * bound.constant >= theta - 1e-9)
@@ -480,7 +480,7 @@ def test_verdict_agrees_with_psi(loss: Loss, eta: float, v: float) -> None:
 
 def test_complete_asymmetry_agrees_with_the_minimiser_at_the_vertex() -> None:
     for loss in ALL.values():
-        right = calibration(loss, [0.501, 0.55, 0.7, 0.9]).minimiser
+        right = calibrate(loss, [0.501, 0.55, 0.7, 0.9]).minimiser
         assert excess_risk_bound(loss).completely_asymmetric is bool(np.all(right == 1))
 
 
@@ -490,7 +490,7 @@ def test_complete_asymmetry_agrees_with_the_minimiser_at_the_vertex() -> None:
 @pytest.mark.parametrize("loss", [NCE(), losses.build("jal-ce"), losses.build("nnce"), LogitClipCE()])
 def test_losses_that_are_not_pointwise_are_refused(loss: Loss) -> None:
     with pytest.raises(InputError, match=r"form l\(u_y\)"):
-        calibration(loss)
+        calibrate(loss)
     with pytest.raises(InputError, match=r"form l\(u_y\)"):
         excess_risk_bound(loss)
 
@@ -498,20 +498,20 @@ def test_losses_that_are_not_pointwise_are_refused(loss: Loss) -> None:
 @pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan"), float("inf"), [0.2, 2.0], [], [[0.5]], "half", [0.1, None]])
 def test_posteriors_outside_are_refused(eta: Any) -> None:
     with pytest.raises(InputError, match="eta must"):
-        calibration(CE(), eta)
+        calibrate(CE(), eta)
 
 
 def test_increasing_losses_are_refused() -> None:
     with pytest.raises(InputError, match="decreases"):
-        calibration(Increasing())
+        calibrate(Increasing())
 
 
 def test_shapes_and_defaults() -> None:
-    found = calibration(CE())
+    found = calibrate(CE())
     assert found.eta.shape == found.H.shape == (401,)
-    assert calibration(CE(), 0.25).H.shape == (1,)
+    assert calibrate(CE(), 0.25).H.shape == (1,)
     eta = np.array([0.5, 0.1])
-    kept = calibration(CE(), eta)
+    kept = calibrate(CE(), eta)
     eta[0] = 0.9
     assert kept.eta[0] == 0.5  # a copy
     with pytest.raises(ValueError, match="read-only"):
@@ -520,7 +520,7 @@ def test_shapes_and_defaults() -> None:
 
 @pytest.mark.parametrize("loss", [CE(), MAE(), AGCE(a=1, q=2), MIXED["agce3+mse"], MIXED["agce+ce"]], ids=str)
 def test_results_print_and_serialise(loss: Loss) -> None:
-    found, bound = calibration(loss, [0, 0.25, 1]), excess_risk_bound(loss)
+    found, bound = calibrate(loss, [0, 0.25, 1]), excess_risk_bound(loss)
     data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert data["H"] == found.H.tolist()
     assert data["calibrated"] is True

@@ -18,8 +18,8 @@ from asymtheory.claims.anl import CLASSES
 from asymtheory.losses import Loss, build
 from asymtheory.noise import cifar10, named, pair
 from asymtheory.profile import Profile
-from asymtheory.risk import risk
-from asymtheory.settings import settings
+from asymtheory.risk import weighted_risk
+from asymtheory.settings import published_settings
 
 P = 1e-7
 
@@ -59,15 +59,15 @@ def deficit(loss: Loss, weights: Any) -> float:
     K = len(w)
     vertex = np.full(K, P)
     vertex[0] = 1 - (K - 1) * P
-    top = float(risk(loss, w, vertex))
+    top = float(weighted_risk(loss, w, vertex))
     points = np.concatenate([levels(K), P + (1 - K * P) * np.random.default_rng(K).dirichlet(np.full(K, 0.4), 3000)])
-    values = risk(loss, w, points) - top
+    values = weighted_risk(loss, w, points) - top
     far = np.abs(points - vertex).max(-1) > 1e-9
     least = float(values[far].min())
 
     def objective(z: np.ndarray[Any, Any]) -> float:
         e = np.exp(z - z.max())
-        return float(risk(loss, w, P + (1 - K * P) * e / e.sum())) - top
+        return float(weighted_risk(loss, w, P + (1 - K * P) * e / e.sum())) - top
 
     for start in points[far][np.argsort(values[far])[:3]]:
         inside = np.maximum((start - P) / (1 - K * P), 1e-12)
@@ -120,7 +120,7 @@ def test_close_to_the_transition() -> None:
 # ------------------------------------------------------------------------------------------ the papers' settings
 
 
-@pytest.mark.parametrize("setting", [*settings("anl-ce"), *settings("anl-fl")], ids=str)
+@pytest.mark.parametrize("setting", [*published_settings("anl-ce"), *published_settings("anl-fl")], ids=str)
 def test_published_settings_on_pair_noise(setting: Any) -> None:
     K = CLASSES[setting.dataset]
     loss, row = setting.build(), pair(K, Q(2, 5)).rows[0]

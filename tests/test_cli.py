@@ -225,3 +225,14 @@ def test_module_entry_point_and_closed_pipe() -> None:
     result = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("cifar100")
     assert result.stderr == ""
+
+
+def test_public_names_load_and_no_module_hides_one() -> None:
+    code = (
+        "import importlib, asymtheory, pkgutil\n"
+        "for module in pkgutil.iter_modules(asymtheory.__path__):\n"
+        "    if module.name != '__main__': importlib.import_module(f'asymtheory.{module.name}')\n"
+        "for name in asymtheory.__all__:\n"
+        "    assert callable(getattr(asymtheory, name)), name\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=Path(__file__).parents[1])

@@ -22,7 +22,7 @@ from asymtheory.experiments import MINIMISER, MOVING, OTHER, VERTEX, Objective, 
 from asymtheory.formula import from_formula
 from asymtheory.losses import build, names
 from asymtheory.noise import from_weights
-from asymtheory.risk import minimise, risk
+from asymtheory.risk import minimise, weighted_risk
 from asymtheory.threshold import solve
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in names()] + [
@@ -50,7 +50,7 @@ def test_gradient_is_the_finite_difference_of_the_risk(name: str, settings: dict
     objective = Objective(loss, 6)
     p, _, slope = objective.gradient(z, w, w.sum(0))
     np.testing.assert_allclose(p.sum(0), 1, rtol=1e-12)
-    np.testing.assert_allclose(objective(z, w), [risk(loss, w[:, b], p[:, b]) for b in range(5)], rtol=1e-9)
+    np.testing.assert_allclose(objective(z, w), [weighted_risk(loss, w[:, b], p[:, b]) for b in range(5)], rtol=1e-9)
     for k in range(6):
         step = np.zeros_like(z)
         step[k] = h

@@ -105,7 +105,7 @@ def test_a_refutation_needs_numbers() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("verify --paper alx", r"--paper 'alx'.*did you mean 'alf'"),
+        ("verify --paper alff", r"--paper 'alff'.*did you mean 'alf'"),
         ("verify --claim alf-cor9", r"--claim 'alf-cor9'.*did you mean 'alf-cor"),
         ("verify --format pdf", r"--format 'pdf'"),
         ("verify --workers 0", r"--workers 0"),

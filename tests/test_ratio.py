@@ -39,7 +39,7 @@ from asymtheory.losses import (
     Unhinged,
     build,
 )
-from asymtheory.ratio import CLOSED, SEARCHED, Part, Ratio, Whole, certify_curvature, pointwise_profile, ratio
+from asymtheory.ratio import CLOSED, SEARCHED, Part, Ratio, Whole, asymmetry_ratio, certify_curvature, pointwise_profile
 
 F = Fraction
 WIDTH = 1e-10
@@ -102,7 +102,7 @@ PAPERS: list[tuple[Loss, float, float | None]] = [
 
 @pytest.mark.parametrize(("loss", "r", "printed"), PAPERS, ids=[repr(case[0]) for case in PAPERS])
 def test_enclosures_hold_the_closed_forms(loss, r, printed):
-    found = ratio(loss)
+    found = asymmetry_ratio(loss)
     expected = {"r": float(r), "r_upper": float(r), "r_pointwise": float(r if printed is None else printed)}
     for name in THREE:
         part = getattr(found, name)
@@ -115,15 +115,15 @@ def test_enclosures_hold_the_closed_forms(loss, r, printed):
 
 def test_rational_ratios_are_enclosed_exactly():
     for loss, exact in ((TaylorCE(t=3), F(1, 3)), (PHuberCE(tau=7), F(1, 7)), (AUL(a=F(11, 2), p=3), F(81, 121))):
-        part = ratio(loss).r
+        part = asymmetry_ratio(loss).r
         assert F(part.low) <= exact <= F(part.high)
         assert part.low < part.high
-    half = ratio(TaylorCE(t=2)).r
+    half = asymmetry_ratio(TaylorCE(t=2)).r
     assert half.low == half.high == 0.5
 
 
 def test_definition_3_as_printed_is_not_the_ratio_of_the_corollaries():
-    found = ratio(AGCE(a=1, q=2))  # l' is -(1 + u): a part of u2 = 1 costs 2 du and gains 1 du
+    found = asymmetry_ratio(AGCE(a=1, q=2))  # l' is -(1 + u): a part of u2 = 1 costs 2 du and gains 1 du
     assert (found.r_pointwise.low, found.r_pointwise.high) == (0.5, 0.5)
     assert found.r.low == found.r_upper.high == 1
     loss, u2, du = AGCE(a=1, q=2), 1.0, 1e-3
@@ -141,7 +141,7 @@ def test_definition_3_as_printed_is_not_the_ratio_of_the_corollaries():
     ],
 )
 def test_the_place_is_named(loss, r_at, pointwise_at, upper_at):
-    found = ratio(loss)
+    found = asymmetry_ratio(loss)
     for part, expected in ((found.r, r_at), (found.r_pointwise, pointwise_at), (found.r_upper, upper_at)):
         assert (part.at, part.attained) == expected
 
@@ -168,7 +168,7 @@ singular = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(loss=st.one_of(atoms, singular), seed=st.integers(0, 2**32 - 1))
 def test_no_sampled_ratio_is_below_the_enclosure_of_one_loss(loss, seed):
-    found, samples = ratio(loss, 3), sampled(loss, np.random.default_rng(seed))
+    found, samples = asymmetry_ratio(loss, 3), sampled(loss, np.random.default_rng(seed))
     for name in THREE:
         part = getattr(found, name)
         assert 0 <= part.low <= part.high <= 1
@@ -192,7 +192,7 @@ convex = st.one_of(
 @given(left=concave, right=convex, weight=numbers, seed=st.integers(0, 2**32 - 1))
 def test_no_sampled_ratio_is_below_the_enclosure_of_a_sum(left, right, weight, seed):
     loss = left + weight * right
-    found, samples = ratio(loss, 3), sampled(loss, np.random.default_rng(seed))
+    found, samples = asymmetry_ratio(loss, 3), sampled(loss, np.random.default_rng(seed))
     for name in THREE:
         part = getattr(found, name)
         assert 0 <= part.low <= part.high <= 1
@@ -225,7 +225,7 @@ def dense(loss: Loss, n: int = 2**11) -> dict[str, float]:
 
 @pytest.mark.parametrize("loss", MIXED, ids=repr)
 def test_mixed_curvature_is_settled_by_branch_and_bound(loss):
-    found, grid = ratio(loss, 3), dense(loss)
+    found, grid = asymmetry_ratio(loss, 3), dense(loss)
     assert pointwise_profile(loss).shape() is None
     for name in THREE:
         part = getattr(found, name)
@@ -247,12 +247,12 @@ def few_boxes(monkeypatch):
 @pytest.mark.usefixtures("few_boxes")
 def test_a_mixed_ratio_in_closed_form():
     # l' = -(2/5 + u - u^2) decreases away from 1/2: least 2/5 at both ends, greatest 13/20
-    found = ratio(Cubic(F(2, 5)))
+    found = asymmetry_ratio(Cubic(F(2, 5)))
     for part, exact in ((found.r_pointwise, F(8, 13)), (found.r, F(1)), (found.r_upper, F(1))):
         assert F(part.low) <= exact <= F(part.high)
     assert found.r_pointwise.high - found.r_pointwise.low <= WIDTH
     # l' = -(13/20 - u + u^2): least 2/5 at 1/2, greatest 13/20 at u2 -> 0, for the whole transfer too
-    found = ratio(Cubic(F(13, 20), -1))
+    found = asymmetry_ratio(Cubic(F(13, 20), -1))
     for part in (found.r_pointwise, found.r):
         assert F(part.low) <= F(8, 13) <= F(part.high)
         assert part.high - part.low <= WIDTH
@@ -297,7 +297,7 @@ SEARCHABLE = [
 
 @pytest.mark.parametrize("loss", SEARCHABLE, ids=repr)
 def test_branch_and_bound_agrees_with_the_end_slopes(loss):
-    exact, found = ratio(loss), ratio(loss, search=True)
+    exact, found = asymmetry_ratio(loss), asymmetry_ratio(loss, search=True)
     for name in THREE:
         closed, boxed = getattr(exact, name), getattr(found, name)
         assert boxed.method != closed.method
@@ -308,7 +308,7 @@ def test_branch_and_bound_agrees_with_the_end_slopes(loss):
 @pytest.mark.usefixtures("few_boxes")
 def test_a_width_that_is_not_reached_is_reported():
     # l(0) - l(u) = l(1 - u) - l(1), so r_upper = 1 on a whole segment, and its ends have infinite slopes
-    found = ratio(AUL(a=1, p=F(1, 2)) + GCE(q=F(1, 2)))
+    found = asymmetry_ratio(AUL(a=1, p=F(1, 2)) + GCE(q=F(1, 2)))
     assert found.r.high == found.r_pointwise.high == 0
     assert found.r_upper.high == 1
     assert found.r_upper.low < 1 - WIDTH
@@ -401,7 +401,7 @@ class Kinked(ThirdParty):
 
 def test_a_kink_is_no_straight_line():
     assert certify_curvature(Curve(lambda xp: Kinked().on(xp).active)) is None
-    found = ratio(Kinked())
+    found = asymmetry_ratio(Kinked())
     assert found.r_pointwise.low == pytest.approx(1 / 3, abs=1e-9)
     assert found.r_pointwise.high == pytest.approx(1 / 3, abs=1e-9)
     assert found.r.low <= 1 <= found.r.high
@@ -413,7 +413,7 @@ def test_a_sum_that_is_convex_after_all_is_certified():
     assert loss.terms()[0][1].curvature()[0] == 1
     assert loss.terms()[1][1].curvature()[0] == -1
     assert pointwise_profile(loss).shape() == 1
-    assert ratio(loss).r.method == CLOSED
+    assert asymmetry_ratio(loss).r.method == CLOSED
 
 
 class Corner(ThirdParty):
@@ -427,7 +427,7 @@ class Corner(ThirdParty):
 
 
 def test_zero_times_infinity_at_an_end_has_its_limit():
-    for part in (ratio(Corner()).r, ratio(Corner()).r_pointwise):
+    for part in (asymmetry_ratio(Corner()).r, asymmetry_ratio(Corner()).r_pointwise):
         assert part.low == 0
         assert part.high <= WIDTH
 
@@ -437,16 +437,16 @@ def test_zero_times_infinity_at_an_end_has_its_limit():
 
 def test_linear_passive_parts_count_as_active():
     # MAE = 2 (1 - u), AEL' = -exp(-u/a)/a: (exp(-1/a)/a + 2) / (1/a + 2)
-    part = ratio(AEL(a=2) + MAE()).r
+    part = asymmetry_ratio(AEL(a=2) + MAE()).r
     assert part.low - 1e-15 <= (math.exp(-0.5) / 2 + 2) / 2.5 <= part.high + 1e-15
-    rce = ratio(AEL(a=2) + RCE(A=-2)).r
+    rce = asymmetry_ratio(AEL(a=2) + RCE(A=-2)).r
     assert (rce.low, rce.high) == (part.low, part.high)
 
 
 def test_classes_matter_only_through_the_scale_of_a_term():
-    few, many = (ratio(AEL(a=2) + NMAE(), K) for K in (2, 100))
+    few, many = (asymmetry_ratio(AEL(a=2) + NMAE(), K) for K in (2, 100))
     assert few.r.low > many.r.high
-    assert ratio(AGCE(), 2) == ratio(AGCE(), 100)
+    assert asymmetry_ratio(AGCE(), 2) == asymmetry_ratio(AGCE(), 100)
 
 
 class Rising(ThirdParty):
@@ -512,34 +512,34 @@ class Straight(Wavy):
 )
 def test_losses_without_a_ratio_say_why_in_one_line(loss, message):
     with pytest.raises(InputError, match=message) as raised:
-        ratio(loss)
+        asymmetry_ratio(loss)
     assert "\n" not in str(raised.value)
 
 
 def test_an_undeclared_linear_passive_part_is_certified():
-    assert ratio(Straight()).r.low == 1
+    assert asymmetry_ratio(Straight()).r.low == 1
 
 
 def test_one_class_is_refused():
     with pytest.raises(InputError, match=r"^K = 1 is too few classes; a ratio needs at least 2$"):
-        ratio(AGCE(), 1)
+        asymmetry_ratio(AGCE(), 1)
 
 
 # ------------------------------------------------------------------------------------------------- output
 
 
 def test_json_contract():
-    found = json.loads(json.dumps(ratio(build("aul", a=F(63, 10), p=F(3, 2))).to_dict()))
+    found = json.loads(json.dumps(asymmetry_ratio(build("aul", a=F(63, 10), p=F(3, 2))).to_dict()))
     assert list(found) == ["loss", "parameters", "r", "r_pointwise", "r_upper"]
     assert (found["loss"], found["parameters"]) == ("aul", {"a": 6.3, "p": 1.5})
     for name in THREE:
         assert list(found[name]) == ["low", "high", "at", "method"]
         assert found[name]["low"] <= (5.3 / 6.3) ** 0.5 <= found[name]["high"]
-    assert ratio(TaylorCE(t=3)).to_dict()["parameters"] == {"t": 3}
+    assert asymmetry_ratio(TaylorCE(t=3)).to_dict()["parameters"] == {"t": 3}
 
 
 def test_printed_table():
-    lines = str(ratio(AUL(a=F(63, 10), p=F(3, 2)))).splitlines()
+    lines = str(asymmetry_ratio(AUL(a=F(63, 10), p=F(3, 2)))).splitlines()
     assert lines[0] == "AUL(a=6.3, p=1.5)"
     assert [line.split()[:2] for line in lines[1:4]] == [
         ["r", "0.9172076326"], ["r_pointwise", "0.9172076326"], ["r_upper", "0.9172076326"],

@@ -38,7 +38,7 @@ from asymtheory.losses import (
     names,
 )
 from asymtheory.profile import Profile
-from asymtheory.risk import minimise, risk
+from asymtheory.risk import minimise, weighted_risk
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -91,15 +91,15 @@ GRID = simplex_grid(150)
 def test_risk_is_the_weighted_sum_of_the_losses() -> None:
     u, w = np.array([0.5, 0.3, 0.2]), np.array([3.0, 1.0, 2.0])
     expected = -3 * math.log(0.5) - math.log(0.3) - 2 * math.log(0.2)
-    assert risk(CE(), w, u) == pytest.approx(expected, rel=1e-14)
+    assert weighted_risk(CE(), w, u) == pytest.approx(expected, rel=1e-14)
     mse = sum(w[k] * sum((float(i == k) - u[i]) ** 2 for i in range(3)) / 3 for k in range(3))
-    assert risk(MSE(), w, u) == pytest.approx(mse, rel=1e-14)
+    assert weighted_risk(MSE(), w, u) == pytest.approx(mse, rel=1e-14)
 
 
 def test_risk_broadcasts_and_counts_zero_times_infinity_as_zero() -> None:
     w = np.array([[1.0, 0.0], [0.5, 0.5]])
-    np.testing.assert_array_equal(risk(CE(), w, np.array([1.0, 0.0])), [0.0, math.inf])
-    assert risk(CE(), np.ones(4), np.full((5, 4), 0.25)).shape == (5,)
+    np.testing.assert_array_equal(weighted_risk(CE(), w, np.array([1.0, 0.0])), [0.0, math.inf])
+    assert weighted_risk(CE(), np.ones(4), np.full((5, 4), 0.25)).shape == (5,)
 
 
 # --------------------------------------------------------------------------------------- convex losses
@@ -114,12 +114,12 @@ def test_convex_no_grid_point_is_better_and_the_gap_bounds_the_excess(loss: Loss
         assert found.exact
         assert found.point.min() >= 0
         assert found.point.sum() == pytest.approx(1, abs=1e-12)
-        value = float(risk(loss, w, found.point))
+        value = float(weighted_risk(loss, w, found.point))
         assert value == pytest.approx(found.value, rel=1e-12, abs=1e-12)
         scale = max(1.0, abs(value))
         # around the found point on several scales, and all over the simplex
         near = found.point + np.concatenate([(GRID - found.point) * s for s in (0.1, 1e-3, 1e-6)])
-        best = float(np.nanmin(risk(loss, w, np.concatenate([GRID, near]))))
+        best = float(np.nanmin(weighted_risk(loss, w, np.concatenate([GRID, near]))))
         assert value <= best + 1e-10 * scale
         assert 0 <= found.gap <= 1e-9 * scale
         assert value - best <= found.gap + 1e-13 * scale
@@ -135,13 +135,13 @@ def test_convex_never_worse_than_slsqp(loss: Loss, K: int) -> None:
 
         def objective(u: Any, w: Any = w) -> float:
             inside = np.clip(u, 1e-12, None)
-            return float(risk(loss, w, inside / inside.sum()))
+            return float(weighted_risk(loss, w, inside / inside.sum()))
 
         rival = minimize(
             objective, np.full(K, 1 / K), method="SLSQP", bounds=[(0, 1)] * K,
             constraints={"type": "eq", "fun": lambda u: u.sum() - 1}, options={"ftol": 1e-12, "maxiter": 200},
         )  # fmt: skip
-        assert float(risk(loss, w, found.point)) <= objective(rival.x) + 1e-9 * max(1, abs(rival.fun))
+        assert float(weighted_risk(loss, w, found.point)) <= objective(rival.x) + 1e-9 * max(1, abs(rival.fun))
 
 
 @pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=label)
@@ -210,9 +210,9 @@ def test_vertex_exactly_where_the_slopes_say_so(loss: Loss, seed: int, K: int) -
     vertex = np.eye(K)[0]
     if found.point[0] == 1:
         moved = vertex + 1e-4 * (np.eye(K)[1:] - vertex)
-        assert (risk(loss, w, moved) >= risk(loss, w, vertex) - 1e-13).all()
+        assert (weighted_risk(loss, w, moved) >= weighted_risk(loss, w, vertex) - 1e-13).all()
     elif found.point[0] < 1 - 1e-5:
-        assert risk(loss, w, found.point) < risk(loss, w, vertex)
+        assert weighted_risk(loss, w, found.point) < weighted_risk(loss, w, vertex)
 
 
 # ---------------------------------------------------------------------------------------- other shapes
@@ -225,7 +225,7 @@ def test_concave_and_linear_losses_sit_at_the_vertex(loss: Loss) -> None:
         found = minimise(loss, w)
         assert found.exact
         assert found.point.tolist() == np.eye(3)[w.argmax()].tolist()
-        assert found.value <= np.nanmin(risk(loss, w, GRID)) + 1e-12
+        assert found.value <= np.nanmin(weighted_risk(loss, w, GRID)) + 1e-12
 
 
 @pytest.mark.parametrize("loss", MIXED_LOSSES, ids=label)
@@ -236,14 +236,14 @@ def test_mixed_shapes_are_searched_and_say_so(loss: Loss) -> None:
         assert not found.exact
         assert found.gap is None
         assert "search" in found.method
-        assert found.value <= np.nanmin(risk(loss, w, GRID)) + 1e-6 * abs(found.value)
+        assert found.value <= np.nanmin(weighted_risk(loss, w, GRID)) + 1e-6 * abs(found.value)
 
 
 @pytest.mark.parametrize("loss", [NGCE(q=0.7), NGCE(q=0.2), NGCE(q=0.5) + MAE(), NGCE(q=0.5) + AMSE(a=20)], ids=label)
 def test_ngce_vertex_for_a_uniform_rest_and_not_elsewhere(loss: Loss) -> None:
     assert minimise(loss, [0.5, 0.25, 0.25]).point == pytest.approx([1, 0, 0], abs=1e-9)
     skewed = minimise(loss, [0.5, 0.3, 0.2])
-    assert skewed.value <= np.nanmin(risk(loss, np.array([0.5, 0.3, 0.2]), GRID)) + 1e-7
+    assert skewed.value <= np.nanmin(weighted_risk(loss, np.array([0.5, 0.3, 0.2]), GRID)) + 1e-7
     assert skewed.point[0] < 1
 
 
@@ -252,7 +252,7 @@ def test_nnce_has_its_cut_off_vertex() -> None:
     np.testing.assert_allclose(found.point, [[0.01, 0.98, 0.01], [0.98, 0.01, 0.01]])
     cut = 0.01 + 0.97 * GRID
     assert found.exact
-    assert found.value[0] <= np.nanmin(risk(NNCE(p_min=0.01), np.array([0.2, 0.5, 0.3]), cut)) + 1e-12
+    assert found.value[0] <= np.nanmin(weighted_risk(NNCE(p_min=0.01), np.array([0.2, 0.5, 0.3]), cut)) + 1e-12
 
 
 def test_p_min_must_leave_room_for_the_classes() -> None:
@@ -270,14 +270,14 @@ def test_nce_added_is_least_in_the_limit_where_the_rest_is(extra: Loss) -> None:
         assert (alone.point == 0).any()
         np.testing.assert_allclose(found.point, alone.point, atol=1e-9)
         inside = 1e-9 + (1 - 3e-9) * GRID
-        assert np.nanmin(risk(normalised + extra, w, inside)) >= alone.value + w.min() - 1e-9
+        assert np.nanmin(weighted_risk(normalised + extra, w, inside)) >= alone.value + w.min() - 1e-9
 
 
 def test_nce_alone_has_an_infimum_only() -> None:
     found = minimise(NCE(), [0.5, 0.3, 0.2])
     assert "not attained" in found.method
     near = np.array([0.5, 0.5, 1e-200])
-    assert risk(NCE(), [0.5, 0.3, 0.2], near) == pytest.approx(0.2, abs=1e-3)
+    assert weighted_risk(NCE(), [0.5, 0.3, 0.2], near) == pytest.approx(0.2, abs=1e-3)
 
 
 # -------------------------------------------------------------------------------------- clipped logits
@@ -298,7 +298,7 @@ def test_clipped_logits_against_the_ball(tau: float, w: list[float]) -> None:
     direction = rng.normal(size=(20_000, len(w)))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     samples = np.concatenate([tau * direction, tau * rng.random((20_000, 1)) * direction])
-    assert found.value <= risk(CE(), np.array(w), softmax(samples)).min() + 1e-12
+    assert found.value <= weighted_risk(CE(), np.array(w), softmax(samples)).min() + 1e-12
 
 
 def test_clipped_logits_with_many_classes_reach_the_rim_of_the_ball() -> None:
@@ -330,10 +330,10 @@ def test_every_loss_has_a_minimiser_that_no_sampled_point_beats(name: str) -> No
         limit = float(min(w)) * float(profile.normalised[0][0])
         separable = np.where(found.point > 0, found.point, 0)
         alone = [term for term in loss.terms() if term[1].name not in ("nce", "nfl")]
-        value = sum(float(c) * float(risk(atom, w, separable)) for c, atom in alone)
+        value = sum(float(c) * float(weighted_risk(atom, w, separable)) for c, atom in alone)
     else:
-        value = float(risk(loss, w, found.point))
-    assert value + limit <= np.nanmin(risk(loss, w, inside)) + 1e-6
+        value = float(weighted_risk(loss, w, found.point))
+    assert value + limit <= np.nanmin(weighted_risk(loss, w, inside)) + 1e-6
 
 
 def test_minimiser_prints_and_converts() -> None:

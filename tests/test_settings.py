@@ -14,7 +14,7 @@ from asymtheory import losses, settings
 from asymtheory.errors import InputError
 from asymtheory.settings import DATA, Setting
 
-ALL = settings.settings()
+ALL = settings.published_settings()
 PAPERS = Path(__file__).parents[2] / "shared" / "papers"
 
 # (source, loss) -> values row by row as the table prints them; None is a dash
@@ -139,7 +139,7 @@ def test_no_entry_twice_and_numbers_as_text() -> None:
 
 
 def test_term_with_coefficient_zero_is_not_in_the_loss() -> None:
-    (entry,) = settings.settings("nce+agce", "mnist")
+    (entry,) = settings.published_settings("nce+agce", "mnist")
     assert entry.parameters["alpha"] == 0
     assert entry.note == "alpha = 0 in the table: NCE is switched off"
     assert entry.build() == losses.AGCE(a=4, q=Fraction(1, 5))
@@ -151,22 +151,22 @@ def test_term_with_coefficient_zero_is_not_in_the_loss() -> None:
 
 
 def test_papers_that_disagree_are_both_kept() -> None:
-    alphas = {s.source: s.parameters["alpha"] for s in settings.settings("nce+agce", "CIFAR-10")}
+    alphas = {s.source: s.parameters["alpha"] for s in settings.published_settings("nce+agce", "CIFAR-10")}
     assert alphas == {"ANL Table 4": 1, "JAL Table 8": 10}
 
 
 def test_lookup() -> None:
     assert len({s.dataset for s in ALL}) == 6
-    assert settings.settings("NCE+RCE", "cifar_10") == settings.settings("nce+rce", "cifar10")
-    assert settings.settings("ael") == ()  # known, nothing published for it alone
+    assert settings.published_settings("NCE+RCE", "cifar_10") == settings.published_settings("nce+rce", "cifar10")
+    assert settings.published_settings("ael") == ()  # known, nothing published for it alone
     with pytest.raises(InputError, match=r"not a known loss; did you mean 'jal-ce'\?"):
-        settings.settings("jal-cee")
+        settings.published_settings("jal-cee")
     with pytest.raises(InputError, match=r"dataset 'cifar11' has no published settings .*did you mean 'cifar1"):
-        settings.settings(dataset="cifar11")
+        settings.published_settings(dataset="cifar11")
 
 
 def test_an_entry_prints_and_serialises() -> None:
-    (entry,) = (s for s in settings.settings("anl-ce", "cifar10") if s.source == "ANL Table 4")
+    (entry,) = (s for s in settings.published_settings("anl-ce", "cifar10") if s.source == "ANL Table 4")
     assert str(entry) == "anl-ce on cifar10: alpha=5, beta=5 + 5e-05 L1 (ANL Table 4)"
     again = entry.to_dict()
     assert json.loads(json.dumps(again)) == again

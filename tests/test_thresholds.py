@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from asymtheory import InputError, build, pair, solve, symmetric, uniform
-from asymtheory.condition import decide
 from asymtheory.losses import CE, Separable
-from asymtheory.thresholds import CHUNK, thresholds
+from asymtheory.rules import decide
+from asymtheory.thresholds import CHUNK, solve_many
 
 NOISE = {"symmetric": symmetric, "uniform": uniform, "pair": pair}
 LEAST = [
@@ -34,7 +34,7 @@ def made(name: str, fixed: dict[str, str]) -> Separable:
 def test_agrees_with_solve(name, fixed, parameter, kind):
     loss = made(name, fixed)
     K, eta = [3, 10], ["0.2", "0.45"]
-    found = thresholds(loss, K, [float(x) for x in eta], parameter, kind)
+    found = solve_many(loss, K, [float(x) for x in eta], parameter, kind)
     for value, k, x in zip(found, K, eta, strict=True):
         answer = solve(loss, NOISE[kind](k, Fraction(x)), parameter)
         if answer.status == "always":
@@ -64,7 +64,7 @@ def test_the_condition_changes_there(case, K, thousandths, kind):
     """Just on the easy side of the threshold the loss is asymmetric, just on the other side it is not."""
     name, fixed, parameter = case
     loss, model = made(name, fixed), NOISE[kind](K, Fraction(thousandths, 1000))
-    value = float(thresholds(loss, K, thousandths / 1000, parameter, kind))
+    value = float(solve_many(loss, K, thousandths / 1000, parameter, kind))
     if not model.dominant:
         assert math.isnan(value)
         return
@@ -80,12 +80,12 @@ def test_the_condition_changes_there(case, K, thousandths, kind):
 def test_shapes_broadcast():
     loss = build("amse")
     K, eta = np.arange(2, 7)[:, None], np.array([0.0, 0.1, 0.2])
-    found = thresholds(loss, K, eta)
+    found = solve_many(loss, K, eta)
     assert found.shape == (5, 3)
-    assert_array_equal(found[3], thresholds(loss, 5, eta))
-    assert thresholds(loss, 10, 0.8).shape == ()
-    assert_allclose(thresholds(loss, 10, 0.8), 9, rtol=1e-12)
-    assert thresholds(loss, [], []).shape == (0,)
+    assert_array_equal(found[3], solve_many(loss, 5, eta))
+    assert solve_many(loss, 10, 0.8).shape == ()
+    assert_allclose(solve_many(loss, 10, 0.8), 9, rtol=1e-12)
+    assert solve_many(loss, [], []).shape == (0,)
 
 
 @pytest.mark.parametrize(("name", "parameter"), [("amse", "a"), ("agce", "a"), ("taylor-ce", "t"), ("amse+mae", "a")])
@@ -93,9 +93,9 @@ def test_order_and_chunks_do_not_matter(name, parameter):
     generator = np.random.default_rng(0)
     K = generator.integers(2, 6, 2 * CHUNK + 17)
     eta = generator.uniform(0, 1, len(K))
-    found = thresholds(build(name), K, eta, parameter)
+    found = solve_many(build(name), K, eta, parameter)
     some = generator.integers(0, len(K), 50)
-    assert_allclose([thresholds(build(name), K[i], eta[i], parameter) for i in some], found[some], rtol=1e-9)
+    assert_allclose([solve_many(build(name), K[i], eta[i], parameter) for i in some], found[some], rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -121,24 +121,16 @@ def test_order_and_chunks_do_not_matter(name, parameter):
     ],
 )
 def test_ends(name, fixed, parameter, K, eta, expected):
-    assert_allclose(thresholds(made(name, fixed), K, eta, parameter), expected, rtol=1e-12)
-
-
-def test_a_module_does_not_hide_the_function_of_its_name():
-    import asymtheory
-    import asymtheory.thresholds
-
-    assert asymtheory.thresholds is thresholds
-    assert all(callable(getattr(asymtheory, name)) for name in asymtheory.__all__ for _ in range(2))
+    assert_allclose(solve_many(made(name, fixed), K, eta, parameter), expected, rtol=1e-12)
 
 
 def test_class_maps_have_one_rival():
     assert_allclose(
-        thresholds(build("amse"), 10, [0.1, 0.4], kind="cifar10"),
-        thresholds(build("amse"), 10, [0.1, 0.4], kind="pair"),
+        solve_many(build("amse"), 10, [0.1, 0.4], kind="cifar10"),
+        solve_many(build("amse"), 10, [0.1, 0.4], kind="pair"),
     )
     with pytest.raises(InputError, match="10 classes"):
-        thresholds(build("amse"), [10, 100], 0.4, kind="cifar10")
+        solve_many(build("amse"), [10, 100], 0.4, kind="cifar10")
 
 
 @pytest.mark.parametrize(
@@ -161,4 +153,4 @@ def test_class_maps_have_one_rival():
 )
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(InputError, match=message):
-        thresholds(*arguments)
+        solve_many(*arguments)

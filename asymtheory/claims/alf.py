@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from ..backends import EXACT, arb_, sympy_
-from ..condition import check, decide
+from ..condition import check
 from ..domain import above, plain
 from ..losses import (
     AEL,
@@ -47,8 +47,9 @@ from ..losses import (
 )
 from ..noise import NoiseModel, cifar10, cifar100, from_weights, mnist, symmetric, uniform, worst_weights
 from ..profile import Profile
-from ..ratio import pointwise_profile, ratio
+from ..ratio import asymmetry_ratio, pointwise_profile
 from ..risk import minimise
+from ..rules import decide
 from ..symbolic import derive
 from ..threshold import solve
 from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
@@ -481,11 +482,11 @@ CALIBRATION_PROOF = (
 def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
     import numpy as np
 
-    from ..calibration import calibration
+    from ..calibration import calibrate
 
     eta = np.array([float(x) for x in (0, Q(1, 4), Q(1, 2), Q(501, 1000), Q(3, 4), 1) if x not in claimed])
     for loss in COMPLETE:
-        curves = calibration(loss, eta)
+        curves = calibrate(loss, eta)
         low = curves.H_minus - curves.H <= curves.error
         if low.any():
             i = int(low.argmax())
@@ -572,7 +573,7 @@ def theorem_2(claimed: Fraction, effort: Effort) -> Finding:
 def figure_1(claimed: int, effort: Effort) -> Finding:
     import sympy as sp
 
-    from ..calibration import calibration
+    from ..calibration import calibrate
 
     shown = (
         AGCE(a=1, q=2),
@@ -583,7 +584,7 @@ def figure_1(claimed: int, effort: Effort) -> Finding:
     )
     least = INF
     for loss in shown:
-        curves = calibration(loss)
+        curves = calibrate(loss)
         off = curves.eta != 0.5
         wrong = off & (claimed * (curves.H_minus - curves.H) <= 0)
         if wrong.any():
@@ -733,7 +734,10 @@ def theorem_7(claimed: Callable[[Any], Any] | None, effort: Effort) -> Finding:
         curve = Profile.of(PAIR, 2)
         risk = (1 - RATE) * curve.part("active", v, 0, xp) + RATE * curve.part("active", 1 - v, 0, xp)
         slope = sp.diff(risk, v)
-        strict = sp.maximum(slope, v, sp.Interval(0, 1)) < 0 and (1 - RATE) / RATE * Q(ratio(PAIR).r_pointwise.low) > 1
+        strict = (
+            sp.maximum(slope, v, sp.Interval(0, 1)) < 0
+            and (1 - RATE) / RATE * Q(asymmetry_ratio(PAIR).r_pointwise.low) > 1
+        )
         table = {name: _two_points(RATE, values) for name, values in HYPOTHESES.items()}
         (noisy0, own), (noisy1, first), (noisy2, second) = table.values()
         # w1 first + w2 second >= own for both others, added up, needs 2 own <= first + second in each coordinate
@@ -835,7 +839,7 @@ def _ratio_finding(family: str, reading: str, formula: Callable[..., Any]) -> Fi
     regimes, build, samples = _FAMILIES[family]
     for values in samples:
         loss, said = build(*values), formula(*values)
-        found = ratio(loss)
+        found = asymmetry_ratio(loss)
         part = found.r_pointwise if reading == "r_pointwise" else found.r
         for each in (part, found.r_upper):
             if each.low - 1e-9 <= float(said) <= each.high + 1e-9:
@@ -949,7 +953,7 @@ def definition_3_mae_gce(claimed: tuple[Fraction, Fraction], effort: Effort) -> 
         *((GCE(q=q), claimed[1]) for q in (Q(1, 2), Q(1, 100), Q(7, 10), Q(99, 100))),
     ):
         for part in ("r_pointwise", "r", "r_upper"):
-            each = getattr(ratio(loss), part)
+            each = getattr(asymmetry_ratio(loss), part)
             if not each.low <= said <= each.high:
                 move = next((m for m in _transfers(True) if _quotient(loss, *m) < arb_().number(said)), None)
                 point = {
@@ -991,7 +995,7 @@ def equation_8(claimed: int, effort: Effort) -> Finding:
         GCE(q=Q(7, 10)),
         Q(1, 10) * CE() + RCE(),
     ):
-        found = ratio(loss)
+        found = asymmetry_ratio(loss)
         for part in (found.r, found.r_pointwise):
             if (
                 claimed * (found.r_upper.high - part.low) < -1e-12
@@ -1074,7 +1078,7 @@ def theorem_6(claimed: tuple[Fraction, bool], effort: Effort) -> Finding:
         )  # fmt: skip
     losses = (AUL(a=2, p=2), AEL(a=1), AGCE(a=1, q=Q(1, 2)), AGCE(a=1, q=2))
     for loss in losses[: 2 if effort.quick else None]:
-        level = max(Q(1001, 1000) / Q(ratio(loss).r.low), Q(101, 100)) * bound
+        level = max(Q(1001, 1000) / Q(asymmetry_ratio(loss).r.low), Q(101, 100)) * bound
         for K in (2, 6):
             if _rival(loss, _weights(level, K)) is not None:
                 return Finding(UNDECIDED, "search", f"{loss} at c = {float(level)}: the search contradicts the proof")
@@ -1113,7 +1117,7 @@ def theorem_8(claimed: tuple[Fraction, bool], effort: Effort) -> Finding:
         if row[0] == row[1] or row[1] == 0 or not decide(loss, from_weights(row).worst_row()).holds:
             continue
         tried += 1
-        upper = row[0] / row[1] * Q(ratio(loss).r_upper.high)
+        upper = row[0] / row[1] * Q(asymmetry_ratio(loss).r_upper.high)
         if upper < bound:
             point = {"loss": str(loss), "w": [str(x) for x in row], "c r_u at most": float(upper)}
             return Finding(
@@ -1150,7 +1154,7 @@ def _corollary(family: str, formula: Callable[..., Any], effort: Effort) -> Find
     regimes, build, samples = _FAMILIES[family]
     for values in samples:
         loss = build(*values)
-        said, r = float(formula(*values)), ratio(loss).r
+        said, r = float(formula(*values)), asymmetry_ratio(loss).r
         if r.low <= 0 or 1 / r.low > 1e12 or abs(said * r.high - 1) < 1e-9:
             continue
         c = Q((said + 1 / r.high) / 2)
@@ -1266,7 +1270,7 @@ def completely(claimed: tuple[Fraction, Fraction], effort: Effort) -> Finding:
     cases += [(AUL(a=a, p=p), p <= p0) for p in near for a in (Q(101, 100), Q(2), Q(100))]
     cases += [(AEL(a=a), False) for a in (Q(1, 20), Q(1), Q(1000))]
     for loss, said in cases:
-        c = (1 + 1 / Q(ratio(loss).r.high)) / 2  # halfway to the least clean level, or a tie where r = 1
+        c = (1 + 1 / Q(asymmetry_ratio(loss).r.high)) / 2  # halfway to the least clean level, or a tie where r = 1
         row = _weights(c if c > 1 else Q(1000001, 1000000), 3)
         if bool(decide(loss, from_weights(row).worst_row()).holds) != said:
             point = {
@@ -1471,14 +1475,14 @@ def overfit_text(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
         "a": end.number,
         "ratio": 1 / model.clean_level,
     }  # r(a) rises with a; at the threshold c r = 1
-    r = ratio(AGCE(a=end.number, q=Q(1, 2))).r
+    r = asymmetry_ratio(AGCE(a=end.number, q=Q(1, 2))).r
     if not r.low - 1e-12 <= exact["ratio"] <= r.high + 1e-12:
         return Finding(UNDECIDED, "interval thresholds", f"the ratio at a = {end.number} is {r}")
     if bound == exact[quantity]:
         text = f"the threshold is a = {exact['a']}, where r = {exact['ratio']} and c r = 1"
         return Finding(CERTIFIED, "interval threshold, named exactly", text)
     a = Q(1, 8) if bound < exact["ratio"] else Q(63, 250)  # r = sqrt(a/(a+1)) lies between the two bounds
-    here, held = ratio(AGCE(a=a, q=Q(1, 2))).r, check(AGCE(a=a, q=Q(1, 2)), model).asymmetric
+    here, held = asymmetry_ratio(AGCE(a=a, q=Q(1, 2))).r, check(AGCE(a=a, q=Q(1, 2)), model).asymmetric
     if held == (here.low >= bound):
         return Finding(UNDECIDED, "interval thresholds", f"the bound is {exact[quantity]}, not {bound}")
     weights = [float(x) for x in model.rows[0].weights]
@@ -1523,7 +1527,7 @@ def figure_2(claimed: Fraction, effort: Effort) -> Finding:
         AEL(a=Q(5, 2)),
     )
     for loss in shown[: 3 if effort.quick else None]:
-        r = ratio(loss).r.low
+        r = asymmetry_ratio(loss).r.low
         w = draw.uniform(0.01, 1, (effort.draws(300), 10))
         levels = draw.uniform(max(0.5, 1.0001 * r), 2, len(w))
         levels[:4] = (0.999, 1.001, 1.02, 1.04) if r < 0.99 else levels[:4]
@@ -1556,7 +1560,7 @@ def figure_2(claimed: Fraction, effort: Effort) -> Finding:
         "Just below the threshold the gap is not 'obvious': at c r = 0.999 one minimiser has 1 - p_m = "
         f"{near:.1e}; it grows continuously.",
         "p_m = 1 is a limit that no softmax reaches.",
-        f"Beyond the figure, with Definition 3 as printed: {literal} has r = {ratio(literal).r_pointwise}, and "
+        f"Beyond the figure, with Definition 3 as printed: {literal} has r = {asymmetry_ratio(literal).r_pointwise}, and "
         "on w = (6, 5, 1, ...), "
         f"c r = 0.6, p_m = {minimise(literal, [6.0, 5.0, *[1.0] * 8]).point[0]:g}: 'only if' then fails for "
         "q > 1 and p < 1.",

@@ -36,7 +36,7 @@ from ..losses import (
 )
 from ..noise import NoiseModel, cifar10, cifar100, mnist, named, pair, symmetric
 from ..profile import Profile
-from ..settings import settings
+from ..settings import published_settings
 from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 
 Q = Fraction
@@ -721,7 +721,7 @@ CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "webvision": 50, "clothi
 def published() -> list[tuple[str, Loss, int]]:
     """The settings of ANL Table 4 and App. D.5, each once."""
     found: dict[tuple[str, str], tuple[str, Loss, int]] = {}
-    for setting in (*settings("anl-ce"), *settings("anl-fl")):
+    for setting in (*published_settings("anl-ce"), *published_settings("anl-fl")):
         key = (setting.loss, setting.dataset)
         found.setdefault(key, (f"{setting.loss} {setting.dataset}", setting.build(), CLASSES[setting.dataset]))
     return list(found.values())

@@ -14,11 +14,12 @@ from functools import cache, partial
 from typing import Any
 
 from ..backends import FLOAT, sympy_
-from ..condition import KKT, binding_rows, check, decide, gap
+from ..condition import check
 from ..losses import AMSE, CONVEX, MAE, MSE, NCE, NFL, Loss, Normalised, build
 from ..noise import NoiseModel, cifar10, cifar100, from_weights, named, symmetric
 from ..profile import Profile
-from ..risk import minimise, risk
+from ..risk import minimise, weighted_risk
+from ..rules import KKT, binding_rows, decide, gap
 from ..threshold import solve
 from .apl import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
@@ -231,9 +232,9 @@ def _disagreement(above_one: Callable[..., Any], effort: Effort) -> tuple[dict[s
             continue
         for factor in (Fraction(99, 100), Fraction(101, 100)):
             loss, says = AMSE(a=max(Fraction(1), Fraction(a) * factor), q=q), factor > 1
-            vertex = float(risk(loss, weights, np.eye(K)[0]))
+            vertex = float(weighted_risk(loss, weights, np.eye(K)[0]))
             least = minimise(loss, weights)
-            near = risk(loss, weights, 0.98 * np.eye(K)[0] + 0.02 * rng.dirichlet(np.ones(K), size=20)).min()
+            near = weighted_risk(loss, weights, 0.98 * np.eye(K)[0] + 0.02 * rng.dirichlet(np.ones(K), size=20)).min()
             truth = not min(float(least.value), float(near)) < vertex * (1 - 1e-12)
             checked += 1
             if truth is not says or decide(loss, from_weights(w).rows[0]).holds is not says:
@@ -443,7 +444,7 @@ def q_one(claimed: Fraction, effort: Effort) -> Finding:
     weights = row(symmetric(10, EIGHTY))
     verdict = decide(AMSE(a=2, q=claimed), symmetric(10, EIGHTY).rows[0])
     least = minimise(AMSE(a=2, q=claimed), numbers(weights))
-    vertex = float(risk(AMSE(a=2, q=claimed), numbers(weights), [1.0, *[0.0] * 9]))
+    vertex = float(weighted_risk(AMSE(a=2, q=claimed), numbers(weights), [1.0, *[0.0] * 9]))
     return Finding(
         REFUTED if verdict.holds is False and least.value < vertex else UNDECIDED,
         "exact minimiser",
@@ -595,7 +596,7 @@ def _not_pointed(names: Iterable[str]) -> dict[str, Any] | None:
     w, near, far = (3, 2, 1), (0.98, 0.01, 0.01), (0.4, 0.6 - 1e-8, 1e-8)
     for name in names:
         loss = build(name)
-        at, other = float(risk(loss, w, near)), float(risk(loss, w, far))
+        at, other = float(weighted_risk(loss, w, near)), float(weighted_risk(loss, w, far))
         if other < at and check(loss, w).asymmetric is False:
             return {
                 "loss": name,
