@@ -34,6 +34,7 @@ from .rules import CLIP, DOMINANCE, KKT, SEARCH, Decision, Rule, binding_rows, d
 SMALLEST, LARGEST = 2.0**-60, 2.0**60
 FARTHER = (4.0, 8.0, 14.0)  # powers of these two at which a change of sign beyond them is looked for
 BUDGET = 2500  # boxes
+SAMPLES = 32  # signs taken where the budget ends
 SLIVER = 1e-12
 LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
@@ -489,7 +490,8 @@ def _feasible_whole_numbers(
 
     first = int(domain.low)
     limit = MOST_COUNT if domain.high is None else int(domain.high)
-    tried = [n for n in (*range(first, first + 16), *(first + 2**k for k in range(4, 17))) if n <= limit]
+    tried = sorted({*range(first, first + 16), *(first + 2**k for k in range(4, 17)), limit})
+    tried = [n for n in tried if n <= limit]
     runs: list[list[int]] = []
     previous = None
     for n in tried:
@@ -555,8 +557,9 @@ def _isolate(
     polynomial = _run(inequality, Poly.variable(), POLY)
     if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
         return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
-    start = -LARGEST if domain.low is None else float(domain.low) or smallest
-    stop = LARGEST if domain.high is None else float(domain.high)
+    # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
+    start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
+    stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
     if start == SMALLEST:
         start = _farthest(inequality, start)
     if stop == LARGEST:
@@ -636,11 +639,15 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
             return math.nan
 
     settled: list[Segment] = []
+    left: list[Segment] = []
     queue = [(-1.0, start, stop)]
     for spent in count():
         if not queue:
             break
         _, low, high = heappop(queue)
+        if spent >= BUDGET:
+            left.append((None, low, high))
+            continue
         result = inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL)
         value, slope = (result.value, result.slope) if isinstance(result, Jet) else (Interval.of(result), None)
         ends = (point(low), point(high)) if slope is not None and slope.sign and not value.sign else (None, None)
@@ -651,12 +658,25 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
             settled += [(ends[0], low, high)] if ends[0] == ends[1] else _bisected(point, estimate, low, high)
         elif high - low <= WIDTH * max(abs(low), abs(high)) or not low < middle < high:
             settled.append((None, low, high))
-        elif spent >= BUDGET or (_overflows(value) and _overflows(_at(inequality, low))):
-            settled += _sampled(point, estimate, low, high)
+        elif _overflows(value) and _overflows(_at(inequality, low)):
+            left.append((None, low, high))
         else:
             for part in ((low, middle), (middle, high)):
                 heappush(queue, (-(part[1] - part[0]) / max(abs(part[0]), abs(part[1])), *part))
+    for _, low, high in _joined(left):
+        settled += _sampled(point, estimate, low, high)
     return sorted(settled, key=lambda segment: segment[1])
+
+
+def _joined(boxes: list[Segment]) -> list[Segment]:
+    """Boxes that touch, as one."""
+    result: list[Segment] = []
+    for _, low, high in sorted(boxes, key=lambda box: box[1]):
+        if result and result[-1][2] == low:
+            result[-1] = (None, result[-1][1], high)
+        else:
+            result.append((None, low, high))
+    return result
 
 
 def _between(low: float, high: float) -> float:
@@ -665,10 +685,16 @@ def _between(low: float, high: float) -> float:
 
 def _sampled(point: Point, estimate: Estimate, low: float, high: float) -> list[Segment]:
     """The box by its sampled signs (lost ones aside): one segment where they agree, two around one change."""
-    signs = [sign for sign in (point(low + (high - low) * k / 8) for k in range(9)) if sign is not None]
+    steps = [k / SAMPLES for k in range(1, SAMPLES)]
+    inner = [low + (high - low) * t if low <= 0 or high <= 4 * low else _power_mean(low, high, t) for t in steps]
+    signs = [sign for sign in map(point, (low, *inner, high)) if sign is not None]
     if point(low) and point(high) and sum(a != b for a, b in pairwise(signs)) == 1:
         return _bisected(point, estimate, low, high)
     return [(signs[0] if len(set(signs)) == 1 else None, low, high)]
+
+
+def _power_mean(low: float, high: float, t: float) -> float:
+    return math.exp((1 - t) * math.log(low) + t * math.log(high))
 
 
 def _overflows(result: Interval) -> bool:
