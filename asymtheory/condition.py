@@ -87,14 +87,16 @@ def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
     """The minimiser of the weighted risk on a settled row: the (cut-off) vertex itself where the verdict is yes."""
     from .risk import EXACT_VERTEX, minimise
 
-    profile, K = Profile.of(loss, len(row.weights)), len(row.weights)
+    profile, K, kkt = Profile.of(loss, len(row.weights)), len(row.weights), decision.rule.kind == KKT
     if decision.holds and not profile.clipped:
         floor = max((float(atom.p_min) for _, atom in profile.negative), default=0.0)
         point = [1 - (K - 1) * floor if k == row.target else floor for k in range(K)]
         if floor:
             return point, "cut-off vertex of the largest weight"
-        return point, "KKT at the vertex" if decision.rule.kind == KKT else EXACT_VERTEX
+        return point, "KKT at the vertex" if kkt else EXACT_VERTEX
     solution = minimise(loss, [float(w) for w in row.weights])
+    if not math.isfinite(solution.value) and kkt:
+        return None, "the inequality, in Arb; the risk itself is too large for floats"
     return solution.point, solution.method
 
 

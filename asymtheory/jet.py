@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import wraps
 from typing import Any
 
@@ -99,8 +100,10 @@ class Jet:
         if self._peer(exponent) or self._outranked(exponent):
             return (exponent * self.log()).exp()
         power = self.xp._power
-        if isinstance(exponent, int) and exponent == 1:
-            return self
+        if isinstance(exponent, (int, float, Fraction)) and exponent in (0, 1):
+            # constants and u itself have no slope or curvature that could meet an infinity
+            one = power(self.value, 0)
+            return self if exponent == 1 else self._new(one, one - one, lambda: one - one)
         first = exponent * power(self.value, exponent - 1)
         return self._new(
             power(self.value, exponent),

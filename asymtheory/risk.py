@@ -30,6 +30,7 @@ TOLERANCE = 1e-13  # of the duality gap, relative to the spread of the slopes
 NEWTON_STEPS = 60
 KEPT = 0.05  # share of an entry that one Newton step keeps at least, where the curvature is infinite at 0
 PART = 2**15  # entries of a batch that one thread works on at a time
+LARGEST = 1000  # classes tried first
 LEAST = 1e-290  # an entry of positive weight where the slope at 0 is infinite
 EXACT_CONVEX = "KKT: projected Newton with exact water filling"
 EXACT_VERTEX = "vertex of the largest weight"
@@ -161,11 +162,35 @@ def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
     points, gap = _one_hot(w), np.zeros(count)
     todo = np.flatnonzero(~vertex)
     if len(todo):
-        points[todo], gap[todo], scale = _newton_in_parts(profile, w[todo])
+        points[todo], gap[todo], scale = _newton_on_largest(profile, w[todo])
         stuck = todo[~(gap[todo] <= 1e-9 * np.maximum(1.0, scale))]
         if len(stuck):
             points[stuck], gap[stuck] = _bisected(profile, w[stuck])
     return points, np.maximum(gap, 0.0)  # below 0 by rounding only
+
+
+def _newton_on_largest(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
+    """``_newton`` for many classes: those of the largest weights first, for phi_k'(0) falls with w_k, the rest at 0.
+
+    Where the next class still pulls (the gap says so) all classes are used.
+    """
+    import numpy as np
+
+    slopes = profile.slopes(FLOAT)
+    if w.shape[-1] <= 2 * LARGEST or not math.isfinite(slopes.active0):
+        return _newton_in_parts(profile, w)
+    order = np.argpartition(-w, LARGEST, axis=-1)[:, : LARGEST + 1]
+    some, after = order[:, :-1], np.take_along_axis(w, order, -1)[:, -1]
+    largest = np.take_along_axis(w, some, -1)
+    found, gaps, sizes = _newton_in_parts(profile, largest)
+    least = _phi(profile, largest, found)[1].min(-1)
+    gaps = gaps + np.maximum(0.0, least - (after * slopes.active0 + (1 - after) * slopes.passive0))
+    points = np.zeros_like(w)
+    np.put_along_axis(points, some, found, -1)
+    more = np.flatnonzero(~(gaps <= 1e-12 * sizes))
+    if len(more):
+        points[more], gaps[more], sizes[more] = _newton_in_parts(profile, w[more])
+    return points, gaps, sizes
 
 
 def _newton_in_parts(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
@@ -184,78 +209,83 @@ def _newton_in_parts(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
 
 
 def _start(profile: Profile, w: Array) -> Array:
-    """Where Newton starts: inside, on the side of the larger weights.
+    """Where Newton starts on (K, B) weights: inside, on the side of the larger weights.
 
-    With an infinite slope at 0 the small entries go as a power of their weights, the one for which ``active'`` is locally
-    ``-u ** -order``: CE and GCE start at their minimiser.
+    With an infinite slope at 0 the small entries go as a power of their weights, the one for which ``active'`` is
+    locally ``-u ** -order``: CE and GCE start at their minimiser.
     """
     import numpy as np
 
-    even = 1 / w.shape[-1]
+    even = 1 / len(w)
     if math.isfinite(profile.slopes(FLOAT).active0):
-        return 0.5 * w + 0.5 * even
+        return 0.5 * w / w.sum(0) + 0.5 * even
     _, slope, curve = profile.jet("active", even, FLOAT, order=2)
     order = -even * curve / slope
-    u = np.maximum((w / w.max(-1, keepdims=True)) ** (1 / order), np.where(w > 0, LEAST, 0.0))
-    return u / u.sum(-1, keepdims=True)
+    u = np.maximum((w / w.max(0)) ** (1 / order), np.where(w > 0, LEAST, 0.0))
+    return u / u.sum(0)
 
 
-def _newton(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
-    """Projected Newton on (B, K) problems: points, gaps, size of the slopes. Rows leave the batch as they converge.
+def _newton(profile: Profile, weights: Array) -> tuple[Array, Array, Array]:
+    """Projected Newton on (B, K) problems: points, gaps, size of the slopes. Problems leave as they converge.
 
     Where the curvature is infinite at 0 (GCE, CE, AMSE with q < 2) an entry keeps a twentieth of itself per step, so
     that it can come back; where it is infinite at 1 (AUL with a = 1, p < 2) so does its distance from 1. Flat pieces
     (PHuber-CE) get a floor on the curvature that falls tenfold per step.
+
+    Inside, arrays are (K, B): sums over the classes then add whole rows, ten times as fast as along short ones.
     """
     import numpy as np
 
-    points, gaps = np.empty_like(w), np.full(len(w), np.inf)
-    rows, u = np.arange(len(w)), _start(profile, w)
+    points, gaps = np.empty_like(weights), np.full(len(weights), np.inf)
+    w = np.ascontiguousarray(weights.T)
+    rows, u = np.arange(w.shape[1]), _start(profile, w)
     keeps, keeps_top = (
-        0.0 if np.isfinite(_phi(profile, np.full((1, 2), 0.5), np.full((1, 2), end))[2]).all() else KEPT
+        0.0 if np.isfinite(_phi(profile, np.full((2, 1), 0.5), np.full((2, 1), end))[2]).all() else KEPT
         for end in (0.0, 1.0)
     )
     value, slope, curve = _phi(profile, w, u)
-    objective = value.sum(-1)
-    best = np.full(len(w), np.inf)
-    scale = size = np.abs(slope * u).sum(-1) + 1e-300
+    objective = value.sum(0)
+    best = np.full(len(rows), np.inf)
+    scale = size = np.abs(slope * u).sum(0) + 1e-300
     for iteration in range(NEWTON_STEPS):
         gap = _duality_gap(u, slope)
-        better = gap < best
-        best = np.where(better, gap, best)
-        points[rows[better]], gaps[rows[better]] = u[better], gap[better]
-        keep = gap > TOLERANCE * scale
-        if not keep.any():
+        better = np.flatnonzero(gap < best)
+        best[better] = gaps[rows[better]] = gap[better]
+        points[rows[better]] = u[:, better].T
+        keep = np.flatnonzero(gap > TOLERANCE * scale)
+        if not len(keep):
             break
-        rows, w, u, best, scale = rows[keep], w[keep], u[keep], best[keep], scale[keep]
-        slope, curve, objective = slope[keep], curve[keep], objective[keep]
-        stiff = np.maximum(curve, scale[:, None] * 10.0 ** -min(2 + iteration, 10))
+        if len(keep) < len(rows):
+            rows, best, scale, objective = rows[keep], best[keep], scale[keep], objective[keep]
+            w, u, slope, curve = (np.take(x, keep, 1) for x in (w, u, slope, curve))
+        stiff = np.maximum(curve, scale * 10.0 ** -min(2 + iteration, 10))
         target = np.maximum(_water_filling(u, slope, stiff), keeps * u)
-        target /= target.sum(-1, keepdims=True)
+        target /= target.sum(0)
         if keeps_top:
             with np.errstate(invalid="ignore", divide="ignore"):
-                share = np.where(target > u, (1 - keeps_top) * (1 - u) / (target - u), 1.0).min(-1, keepdims=True)
+                share = np.where(target > u, (1 - keeps_top) * (1 - u) / (target - u), 1.0).min(0)
             target = u + np.minimum(share, 1.0) * (target - u)
-        length, decrease = 1.0, np.where(u != target, slope * (target - u), 0.0).sum(-1)
-        before, u, bad = u, u.copy(), np.arange(len(rows))
+        before, length, decrease = u, 1.0, np.where(u != target, slope * (target - u), 0.0).sum(0)
         most = objective + 1e-14 * (1 + np.abs(objective))
+        u, (value, slope, curve) = target.copy(), _phi(profile, w, target)
+        objective = value.sum(0)
         for _ in range(30):
-            u[bad] = before[bad] + length * (target[bad] - before[bad])
-            value, slope[bad], curve[bad] = _phi(profile, w[bad], u[bad])
-            objective[bad] = value.sum(-1)
-            bad = bad[~(objective[bad] <= most[bad] + 0.1 * length * decrease[bad])]
+            bad = np.flatnonzero(~(objective <= most + 0.1 * length * decrease))
             if not len(bad):
                 break
             length *= 0.5
+            u[:, bad] = before[:, bad] + length * (target[:, bad] - before[:, bad])
+            value, slope[:, bad], curve[:, bad] = _phi(profile, w[:, bad], u[:, bad])
+            objective[bad] = value.sum(0)
     return points, gaps, size
 
 
 def _duality_gap(u: Array, slope: Array) -> Array:
-    """``sum u_k phi_k' - min_k phi_k'`` >= F(u) - min F for convex F and u of sum 1."""
+    """``sum u_k phi_k' - min_k phi_k'`` >= F(u) - min F for convex F and u of sum 1; classes on the first axis."""
     import numpy as np
 
     with np.errstate(invalid="ignore"):
-        return np.where(u > 0, u * slope, 0.0).sum(-1) - slope.min(-1)
+        return np.where(u > 0, u * slope, 0.0).sum(0) - slope.min(0)
 
 
 def _water_filling(u: Array, slope: Array, stiff: Array) -> Array:
@@ -264,17 +294,17 @@ def _water_filling(u: Array, slope: Array, stiff: Array) -> Array:
 
     rate = 1.0 / stiff
     with np.errstate(invalid="ignore"):
-        slope = slope - np.where(u > 0, u * slope, 0.0).sum(-1, keepdims=True)  # same target, less rounding
+        slope = slope - np.where(u > 0, u * slope, 0.0).sum(0)  # the same minimum with less rounding
         centre = np.where(rate > 0, u - slope * rate, u)
-    active = np.ones_like(u, dtype=bool)
-    for _ in range(u.shape[-1]):
-        total = np.where(active, centre, 0.0).sum(-1, keepdims=True)
-        multiplier = (1 - total) / np.maximum(np.where(active, rate, 0.0).sum(-1, keepdims=True), 1e-300)
-        inside = active & (centre + multiplier * rate > 0)
-        if (inside == active).all() or not inside.any(-1).all():
+    centres, rates = centre, rate  # of the entries above 0, else 0
+    for _ in range(len(u)):
+        multiplier = (1 - centres.sum(0)) / np.maximum(rates.sum(0), 1e-300)
+        target = centres + multiplier * rates
+        out = target < 0
+        if not out.any() or not (target > 0).any(0).all():
             break
-        active = inside
-    return np.where(active, np.maximum(centre + multiplier * rate, 0.0), 0.0)
+        centres, rates = np.where(out, 0.0, centres), np.where(out, 0.0, rates)
+    return np.maximum(target, 0.0)
 
 
 def _bisected(profile: Profile, w: Array) -> tuple[Array, Array]:
@@ -303,7 +333,7 @@ def _bisected(profile: Profile, w: Array) -> tuple[Array, Array]:
     room, extra = 1 - less.sum(-1, keepdims=True), (more - less).sum(-1, keepdims=True)
     u = less + np.where(extra > 0, np.clip(room / np.where(extra > 0, extra, 1.0), 0, 1), 0.0) * (more - less)
     u /= u.sum(-1, keepdims=True)
-    return u, np.maximum(_duality_gap(u, _phi(profile, w, u)[1]), 0.0)
+    return u, np.maximum(_duality_gap(u.T, _phi(profile, w, u)[1].T), 0.0)
 
 
 # --------------------------------------------------------------------------------- other forms of a loss

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .backends import EXACT, FLOAT, INTERVAL, POLY, Backend
+from .backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_
 from .domain import plain
 from .errors import InputError
 from .losses import CONVEX, LINEAR, MIXED, Loss
@@ -179,13 +179,24 @@ def _sign(loss: Loss, kind: str, row: Row) -> tuple[int | None, float]:
         top, second, total = Fraction(top), Fraction(second), Fraction(total)
         rational = POLY.number(gap(loss, kind, K, top, second, total, POLY)).rational()  # plain fractions, fast
         exact = EXACT.number(gap(loss, kind, K, top, second, total, EXACT) if rational is None else rational)
-        if exact.known:
-            sign = exact.sign
-            value = abs(value) * exact.sign  # so that what is shown does not deny the verdict by rounding
+        sign = exact.sign if exact.known else _ball_sign(loss, kind, row)
+        if sign is not None:
+            value = abs(value) * sign  # so that what is shown does not deny the verdict by rounding or overflow
     return sign, value / float(row.total)
 
 
 # ------------------------------------------------------------------------------------------ rows that bind
+
+
+def _ball_sign(loss: Loss, kind: str, row: Row) -> int | None:
+    """The sign in Arb, where floats overflow or cancel and no exact form is at hand; None next to 0."""
+    from flint import ctx
+
+    xp = arb_()
+    with ctx.workprec(200):
+        top, second, total = (xp.number(Fraction(w)) for w in (row.top, row.second, row.total))
+        value = xp.number(gap(loss, kind, len(row.weights), top, second, total, xp))
+        return 1 if value > 0 else -1 if value < 0 else None
 
 
 def distinct_rows(model: NoiseModel) -> list[tuple[int, Row]]:

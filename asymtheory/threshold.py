@@ -37,6 +37,7 @@ BUDGET = 2500  # boxes
 SAMPLES = 32  # signs taken where the budget ends
 SLIVER = 1e-12
 LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
+NARROW = 2.0**-36  # relative width of an enclosure that needs no more than floats
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
 OVERFLOW = 1e300
 BITS = 200  # of Arb, where floats do not do
@@ -542,6 +543,7 @@ def _at_count(loss: Loss, row: Row) -> Decision:
 Inequality = Callable[[Any, Any], Any]
 Point = Callable[[float], int | None]
 Estimate = Callable[[float], float]
+Ends = tuple[int | None, int | None]
 Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), low, high
 
 
@@ -630,7 +632,8 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     leaves unsettled (a threshold that falls on an open end of the domain) gets the certified signs at sampled points.
     """
 
-    point = cache(lambda x: _sign_at(inequality, x))
+    rough = cache(lambda x: _at(inequality, x).sign)  # in floats: next to a root it is lost, which bisection can bear
+    point = cache(lambda x: rough(x) or _sign_at(inequality, x))
 
     def estimate(x: float) -> float:
         try:
@@ -655,7 +658,7 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
         if value.sign:
             settled.append((value.sign, low, high))
         elif None not in ends:
-            settled += [(ends[0], low, high)] if ends[0] == ends[1] else _bisected(point, estimate, low, high)
+            settled += [(ends[0], low, high)] if ends[0] == ends[1] else _bisected(rough, estimate, low, high, ends)
         elif high - low <= WIDTH * max(abs(low), abs(high)) or not low < middle < high:
             settled.append((None, low, high))
         elif _overflows(value) and _overflows(_at(inequality, low)):
@@ -689,7 +692,7 @@ def _sampled(point: Point, estimate: Estimate, low: float, high: float) -> list[
     inner = [low + (high - low) * t if low <= 0 or high <= 4 * low else _power_mean(low, high, t) for t in steps]
     signs = [sign for sign in map(point, (low, *inner, high)) if sign is not None]
     if point(low) and point(high) and sum(a != b for a, b in pairwise(signs)) == 1:
-        return _bisected(point, estimate, low, high)
+        return _bisected(point, estimate, low, high, (point(low), point(high)))
     return [(signs[0] if len(set(signs)) == 1 else None, low, high)]
 
 
@@ -701,27 +704,27 @@ def _overflows(result: Interval) -> bool:
     return result.low <= -OVERFLOW or result.high >= OVERFLOW
 
 
-def _bisected(point: Point, estimate: Estimate, low: float, high: float) -> list[Segment]:
+def _bisected(point: Point, estimate: Estimate, low: float, high: float, ends: Ends) -> list[Segment]:
     """A monotone inequality on [low, high] with different signs at its ends, split at its one sign change.
 
     Floats find the change eight times as fast; then the certified signs next to it are all that is needed.
     """
     left, right = low, high
     while left < (guess := _between(left, right)) < right and right - left > 2.0**-51 * max(abs(left), abs(right)):
-        left, right = (guess, right) if estimate(guess) * (point(low) or 0) > 0 else (left, guess)
+        left, right = (guess, right) if estimate(guess) * (ends[0] or 0) > 0 else (left, guess)
     left, right = low, high
     for width in (2.0**-48, 2.0**-40, 2.0**-20):
         aside = guess - width * abs(guess), guess + width * abs(guess)
-        left = aside[0] if left < aside[0] and point(aside[0]) == point(low) else left
-        right = aside[1] if aside[1] < right and point(aside[1]) == point(high) else right
+        left = aside[0] if left < aside[0] and point(aside[0]) == ends[0] else left
+        right = aside[1] if aside[1] < right and point(aside[1]) == ends[1] else right
     while right - left > WIDTH * max(abs(left), abs(right)):
         # a sign is lost only next to the root: then points aside of it still narrow the box
         tries = (_between(left, right), left + 0.25 * (right - left), left + 0.75 * (right - left))
         middle = next((x for x in tries if left < x < right and point(x) is not None), None)
         if middle is None:
             break
-        left, right = (middle, right) if point(middle) == point(low) else (left, middle)
-    return [(point(low), low, left), (None, left, right), (point(high), right, high)]
+        left, right = (middle, right) if point(middle) == ends[0] else (left, middle)
+    return [(ends[0], low, left), (None, left, right), (ends[1], right, high)]
 
 
 def _at(inequality: Inequality, x: float) -> Interval:
@@ -745,7 +748,7 @@ def _ball_sign(inequality: Inequality, x: float) -> int | None:
 
 def _refined(inequality: Inequality, low: float, high: float) -> tuple[float, float]:
     """An enclosure that floats leave wide (they cancel where two weights are nearly equal), bisected in Arb."""
-    if high - low <= 4 * WIDTH * max(abs(low), abs(high)):
+    if high - low <= NARROW * max(abs(low), abs(high)):
         return low, high
     first, last = _ball_sign(inequality, low), _ball_sign(inequality, high)
     while first and last and first != last and high - low > WIDTH * max(abs(low), abs(high)):

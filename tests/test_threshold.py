@@ -656,7 +656,7 @@ def test_a_root_at_a_middle_of_the_bisection_is_narrowed_all_the_same(root: floa
         return None if x == root else -1 if x < root else 1
 
     for estimate in (lambda x: x - root, lambda x: math.nan, lambda x: 1.0, lambda x: -1.0):
-        segments = threshold._bisected(point, estimate, 1.0, 3.0)
+        segments = threshold._bisected(point, estimate, 1.0, 3.0, (-1, 1))
         assert [sign for sign, _, _ in segments] == [-1, None, 1]
         (_, _, a), (_, low, high), (_, b, _) = segments
         assert a == low <= root <= high == b
