@@ -35,7 +35,10 @@ def measure(pairs: int = PAIRS, sample: int = SAMPLE, repeat: int = REPEAT) -> T
         loss = build(name, **{p: Fraction(v) for p, v in fixed.items()})
 
         def one_by_one(loss=loss, parameter=parameter):
-            return [solve(loss, symmetric(int(k), Fraction(x)), parameter) for k, x in zip(K[:sample], eta[:sample])]
+            return [
+                solve(loss, symmetric(int(k), Fraction(x)), parameter)
+                for k, x in zip(K[:sample], eta[:sample], strict=True)
+            ]
 
         all_at_once = interleaved(
             {"": lambda loss=loss, parameter=parameter: solve_many(loss, K, eta, parameter)}, repeat

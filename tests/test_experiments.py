@@ -228,8 +228,13 @@ def test_losses_without_an_exact_minimiser_are_reported_without_one() -> None:
 
 
 def equal(one: Any, two: Any) -> None:
+    """The runs agree to the bit; the exact minimiser is solved a block at a time and may round differently."""
     for name, array in one.arrays().items():
-        np.testing.assert_array_equal(array, two.arrays()[name], err_msg=name)
+        other = two.arrays()[name]
+        if name == "exact":
+            np.testing.assert_allclose(array, other, rtol=1e-12, err_msg=name)
+        else:
+            np.testing.assert_array_equal(array, other, err_msg=name)
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "gd"])
