@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from .backends import arb_, numpy_
+from .backends import INTERVAL, arb_, numpy_
+from .interval import Interval
 from .losses import Loss
 from .profile import Profile
 from .risk import search_point
@@ -26,7 +28,7 @@ def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Any, str]:
     least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
     point, holds = None, None
     if profile.separable and least and not profile.negative and _chords_prove(profile, row):
-        holds, method = True, "certified: a common chord slope separates the two classes (Arb)"
+        holds, method = True, "certified: a common chord slope separates the two classes (intervals)"
     elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
         holds, method = True, "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
     else:
@@ -43,19 +45,17 @@ def _chords_prove(profile: Profile, row: Any) -> bool:
 
     It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)]
     > s (sum_{k != m} u_k - (1 - u_m)) = 0, for the chords of phi_k from 0 are least for the largest weight.
-    Checked by Arb on boxes; next to x = 0 by the slope.
+    Checked by intervals on boxes (slopes may be infinite at 0 and 1, which intervals hold and Arb's balls do not); next
+    to x = 0 by the slope.
     """
     import numpy as np
-    from flint import arb
 
-    xp = arb_()
     exact_top, exact_second = (Fraction(w) / Fraction(row.total) for w in (row.top, row.second))
     top, second = float(exact_top), float(exact_second)
 
-    def phi(weight: Fraction, x: Any, slope: bool) -> Any:
-        index = 1 if slope else 0
-        own, other = (profile.jet(side, x, xp)[index] for side in ("active", "passive"))
-        return own * xp.number(weight) + other * xp.number(1 - weight)
+    def phi(weight: Fraction, x: Interval, slope: bool) -> Interval:
+        own, other = (profile.jet(side, x, INTERVAL)[1 if slope else 0] for side in ("active", "passive"))
+        return Interval.of(own * Interval.of(weight) + other * Interval.of(1 - weight))
 
     grid = np.linspace(0, 1, 2001)[1:]
     u = np.stack([grid, 1 - grid])
@@ -69,18 +69,22 @@ def _chords_prove(profile: Profile, row: Any) -> bool:
     low, high = np.max(fall), np.min(rise)
     if not low < high:
         return False
-    s = arb(float((low + high) / 2))
-    zero, one = phi(exact_second, arb(0), False), phi(exact_top, arb(1), False)
+    s = float((low + high) / 2)
+    zero, one = phi(exact_second, Interval(0.0, 0.0), False), phi(exact_top, Interval(1.0, 1.0), False)
     stack = [(0.0, 1.0)]
     for _ in range(4000):
         if not stack:
             return True
         left, right = stack.pop()
-        box = arb(left).union(arb(right))
+        box = Interval(left, right)
+        rest = Interval(
+            math.nextafter(1 - right, 0.0), min(1.0, math.nextafter(1 - left, 2.0))
+        )  # 1 - box, inside [0, 1]
         if left == 0.0:  # mean value: the chord slope lies among the slopes on [0, right]
-            settled = phi(exact_second, box, True) > s and phi(exact_top, 1 - box, True) < s
+            settled = phi(exact_second, box, True).low > s and phi(exact_top, rest, True).high < s
         else:
-            settled = phi(exact_second, box, False) - zero > s * box and phi(exact_top, 1 - box, False) - one > -s * box
+            above = phi(exact_second, box, False) - zero - box * s, phi(exact_top, rest, False) - one + box * s
+            settled = min(above[0].low, above[1].low) > 0
         if not settled:
             middle = (left + right) / 2 if left else right / 4
             if right - left < 1e-9:
