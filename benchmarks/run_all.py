@@ -1,0 +1,59 @@
+"""All benchmarks of the core: python benchmarks/run_all.py [--write]
+
+With --write the tables go to benchmarks/README.md. `experiment.py`, which takes minutes, is run by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import minimisers
+import ratio
+import startup
+import thresholds
+
+README = Path(__file__).parent / "README.md"
+HEAD = """# Benchmarks
+
+`python benchmarks/run_all.py --write` wrote this page; `startup.py`, `thresholds.py`, `minimisers.py` and `ratio.py` are
+one table each. Rivals are timed in the same run, in turns, so ratios say more than times. Times are the best run (and the
+median); the load is that of the machine's last minute before the first table, and time on a busy machine is longer.
+`experiment.py` times the weighted-risk experiment and is run by itself.
+"""
+
+
+def machine() -> str:
+    """Processor, cores, load, versions and the day, in one paragraph."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor() or platform.machine(),
+    )
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "python-flint"))
+    return f"{date.today()}: {model}, {os.cpu_count()} cores{load}; Python {platform.python_version()}, {versions}."
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write benchmarks/README.md")
+    options = parser.parse_args()
+    parts = [HEAD.strip(), machine()]
+    print(parts[-1])
+    for benchmark in (startup, thresholds, minimisers, ratio):
+        parts.append(str(benchmark.measure()))
+        print(f"\n{parts[-1]}", flush=True)
+    if options.write:
+        README.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
