@@ -7,7 +7,6 @@ Other packages add commands through the entry-point group ``asymtheory.commands`
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -257,6 +256,8 @@ def _one_rate(text: str | None) -> Any:
 
 
 def _print_json(facts: Any) -> None:
+    import json
+
     print(json.dumps(facts, indent=2))
 
 

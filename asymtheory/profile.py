@@ -75,8 +75,10 @@ class Profile:
 
     def jet(self, side: str, u: Any, xp: Backend, order: int = 1) -> tuple[Any, Any, Any]:
         """(value, slope, curvature or None) of ``active`` or ``passive`` at u."""
-        x = xp.variable(u, order)
-        result = self.part(side, x, xp.log(x), xp)
+        result: Any = 0
+        if side == "active" or any(type(atom).passive is not Separable.passive for _, atom in self.separable):
+            x = xp.variable(u, order)
+            result = self.part(side, x, xp.log(x), xp)
         if isinstance(result, int):
             zero = u * 0
             return zero, zero, zero if order > 1 else None

@@ -38,6 +38,7 @@ SAMPLES = 32  # signs taken where the budget ends
 SLIVER = 1e-12
 LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
 NARROW = 2.0**-36  # relative width of an enclosure that needs no more than floats
+WIDE = 16.0  # ratio of the ends of a box
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
 OVERFLOW = 1e300
 BITS = 200  # of Arb, where floats do not do
@@ -559,6 +560,8 @@ def _isolate(
     polynomial = _run(inequality, Poly.variable(), POLY)
     if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
         return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
+    if isinstance(polynomial, Poly) and polynomial.degree == 1:
+        return _linear(*(polynomial.coefficients or ()), domain, closed, named), True
     # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
     start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
     stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
@@ -585,6 +588,17 @@ def _isolate(
         for before, after, (here, low, high) in zip(around, around[2:], segments, strict=False)
     )
     return tuple(pieces), not any(lost)
+
+
+def _linear(constant: Fraction, slope: Fraction, domain: Domain, closed: bool, named: bool) -> tuple[Piece, ...]:
+    """``_isolate`` for ``constant + slope * value``, without intervals."""
+    root, whole = -constant / slope, Piece(_outer(domain.low), _outer(domain.high))
+    if domain.low is not None and root <= domain.low:
+        return (whole,) if slope > 0 else ()
+    if domain.high is not None and root >= domain.high:
+        return (whole,) if slope < 0 else ()
+    end = _rational_end(root, closed, plain(root) if named else None)
+    return (Piece(end, whole.high) if slope > 0 else Piece(whole.low, end),)
 
 
 def _farthest(inequality: Inequality, limit: float) -> float:
@@ -651,8 +665,12 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
         if spent >= BUDGET:
             left.append((None, low, high))
             continue
-        result = inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL)
-        value, slope = (result.value, result.slope) if isinstance(result, Jet) else (Interval.of(result), None)
+        value, slope = Interval.of(inequality(Interval(low, high), INTERVAL)), None
+        wide = 0 < low and high > WIDE * low
+        if not value.sign and (
+            not spent or low <= 0 or high <= 4 * low
+        ):  # a slope has a sign everywhere or nearby only
+            slope = getattr(inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL), "slope", None)
         ends = (point(low), point(high)) if slope is not None and slope.sign and not value.sign else (None, None)
         middle = _between(low, high)
         if value.sign:
@@ -664,7 +682,7 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
         elif _overflows(value) and _overflows(_at(inequality, low)):
             left.append((None, low, high))
         else:
-            for part in ((low, middle), (middle, high)):
+            for part in pairwise(_geometric(low, high) if wide else (low, middle, high)):
                 heappush(queue, (-(part[1] - part[0]) / max(abs(part[0]), abs(part[1])), *part))
     for _, low, high in _joined(left):
         settled += _sampled(point, estimate, low, high)
@@ -684,6 +702,12 @@ def _joined(boxes: list[Segment]) -> list[Segment]:
 
 def _between(low: float, high: float) -> float:
     return math.sqrt(low * high) if 0 < low and high > 4 * low else (low + high) / 2
+
+
+def _geometric(low: float, high: float) -> list[float]:
+    """low, ..., high in equal steps of at most WIDE."""
+    steps = math.ceil(math.log(high / low, WIDE))
+    return [low, *(low * (high / low) ** (k / steps) for k in range(1, steps)), high]
 
 
 def _sampled(point: Point, estimate: Estimate, low: float, high: float) -> list[Segment]:
@@ -767,10 +791,15 @@ def _root(inequality: Inequality, low: float, high: float, closed: bool, named: 
     text, rational = name if name is not None else (None, None)
     if rational is None:
         return End((low + high) / 2, low, high, closed, text)
+    return _rational_end(rational, closed, text)
+
+
+def _rational_end(rational: Fraction, closed: bool, text: str | None) -> End:
     value = float(rational)
-    if Fraction(value) == rational:
+    if text is not None and Fraction(value) == rational:
         return End.at(rational, closed)
-    return End(value, math.nextafter(value, -math.inf), math.nextafter(value, math.inf), closed, text, rational)
+    low, high = math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
+    return End(value, low, high, closed, text, None if text is None else rational)
 
 
 def _exact_root(inequality: Inequality, low: float, high: float) -> tuple[str, Fraction | None] | None:
