@@ -561,7 +561,7 @@ def _isolate(
     if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
         return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
     if isinstance(polynomial, Poly) and polynomial.degree == 1:
-        return _linear(*(polynomial.coefficients or ()), domain, closed, named), True
+        return _linear(polynomial, domain, closed, named), True
     # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
     start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
     stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
@@ -590,8 +590,9 @@ def _isolate(
     return tuple(pieces), not any(lost)
 
 
-def _linear(constant: Fraction, slope: Fraction, domain: Domain, closed: bool, named: bool) -> tuple[Piece, ...]:
-    """``_isolate`` for ``constant + slope * value``, without intervals."""
+def _linear(polynomial: Poly, domain: Domain, closed: bool, named: bool) -> tuple[Piece, ...]:
+    """``_isolate`` for a polynomial of degree 1, without intervals."""
+    constant, slope = polynomial.coefficients or ()
     root, whole = -constant / slope, Piece(_outer(domain.low), _outer(domain.high))
     if domain.low is not None and root <= domain.low:
         return (whole,) if slope > 0 else ()
@@ -701,7 +702,7 @@ def _joined(boxes: list[Segment]) -> list[Segment]:
 
 
 def _between(low: float, high: float) -> float:
-    return math.sqrt(low * high) if 0 < low and high > 4 * low else (low + high) / 2
+    return math.sqrt(low) * math.sqrt(high) if 0 < low and high > 4 * low else (low + high) / 2
 
 
 def _geometric(low: float, high: float) -> list[float]:
