@@ -26,7 +26,9 @@ from asymtheory.losses import (
     CE,
     FL,
     GCE,
+    LINEAR,
     MAE,
+    MIXED,
     MSE,
     NCE,
     NFL,
@@ -37,6 +39,7 @@ from asymtheory.losses import (
     LogitClipCE,
     Loss,
     PHuberCE,
+    Separable,
     TaylorCE,
     Unhinged,
     build,
@@ -371,6 +374,25 @@ def test_mixed_sums_are_certified_rightly(loss: Loss) -> None:
             assert found.minimiser is not None
             assert float(excess(loss, share, np.array(found.minimiser))) < 1e-12
     assert verdicts.count(None) <= 2
+
+
+class Dip(Separable):
+    """1 - u with a dip of width 1e-4 between the points of any coarse grid."""
+
+    name, title = "dip", "dip"
+
+    def active(self, p: Any, logp: Any, xp: Any) -> Any:
+        away = (p - xp.number(F(50025, 100_000))) * 20_000
+        return (1 - p) - xp.exp(-(away * away)) * xp.number(F(9, 10))
+
+    def curvature(self) -> tuple[int | None, int | None]:
+        return MIXED, LINEAR
+
+
+def test_a_dip_between_grid_points_is_no_yes() -> None:
+    w, bottom = np.array([0.6, 0.4]), np.array([0.49975, 0.50025])
+    assert weighted_risk(Dip(), w, bottom) < weighted_risk(Dip(), w, np.array([1.0, 0.0]))
+    assert check(Dip(), [6, 4]).asymmetric is not True
 
 
 def test_both_answers_come_out_of_the_search() -> None:

@@ -38,7 +38,7 @@ from asymtheory.losses import (
     names,
 )
 from asymtheory.profile import Profile
-from asymtheory.risk import minimise, weighted_risk
+from asymtheory.risk import _duality_gap, _phi, minimise, weighted_risk
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -160,6 +160,19 @@ def test_batched_is_single_permuted_and_free_of_scale(loss: Loss) -> None:
         assert scaled.value[i] == pytest.approx(7.5 * batch.value[i], rel=1e-9, abs=1e-12)
     if not flat:
         np.testing.assert_allclose(permuted.point, batch.point[:, order], atol=2e-4)
+
+
+@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=label)
+def test_the_duality_gap_bounds_the_excess_anywhere(loss: Loss) -> None:
+    rng = np.random.default_rng(4)
+    w = weights_of(8, 5, 40)
+    w /= w.sum(-1, keepdims=True)
+    u = rng.dirichlet(np.ones(5), 40)
+    profile = Profile.of(loss, 5)
+    value, slope, _ = _phi(profile, w, u)
+    bound = _duality_gap(u.T, slope.T)  # classes on the first axis
+    true = value.sum(-1) - _phi(profile, w, minimise(loss, w).point)[0].sum(-1)
+    assert (true <= bound + 1e-12 * np.abs(bound)).all()
 
 
 def projection(v: Any) -> Any:
