@@ -45,7 +45,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 WITHIN_A_LAYER = {("noise", "readers"), ("readers", "noise")}
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 
-NEVER = {"torch", "matplotlib"}
+NEVER = {"torch", "matplotlib", "asymtheory_figures", "asymtheory_training"}
+# what the other two rooms never import: both stand on the core, neither on the other
+NEVER_IN = {
+    "figures": {"torch", "asymtheory_training", "training"},
+    "training": {"matplotlib", "asymtheory_figures", "figures"},
+}
 SLOW = {"numpy", "scipy", "sympy", "flint", "importlib.metadata"}
 START_UP = (
     "__init__", "__main__", "errors", "exact", "interval", "jet", "backends", "domain", "losses", "settings", "noise",
@@ -122,9 +127,9 @@ def walk(node: ast.AST, at_import: bool = True) -> Iterator[tuple[ast.Import | a
             yield from walk(child, at_import)
 
 
-def forbidden(package: Path) -> list[str]:
-    """Imports of what the core never imports."""
-    return [f"{i.module}:{i.line} imports {i.target}" for i in imports(package) if i.names(NEVER)]
+def forbidden(package: Path, never: set[str] = NEVER) -> list[str]:
+    """Imports of what a room never imports."""
+    return [f"{i.module}:{i.line} imports {i.target}" for i in imports(package) if i.names(never)]
 
 
 def slow_start(package: Path) -> list[str]:
@@ -191,6 +196,12 @@ def test_the_core_never_imports_torch_or_matplotlib() -> None:
     assert forbidden(CORE) == []
 
 
+@pytest.mark.parametrize("room", sorted(NEVER_IN))
+def test_figures_and_training_stand_on_the_core_alone(room: str) -> None:
+    assert modules(ROOT / room)
+    assert forbidden(ROOT / room, NEVER_IN[room]) == []
+
+
 def test_start_up_modules_import_no_array_library() -> None:
     assert slow_start(CORE) == []
 
@@ -199,7 +210,7 @@ def test_imports_go_one_way() -> None:
     assert against_the_arrows(CORE) == []
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, "tests"])
+@pytest.mark.parametrize("folder", [PACKAGE, "figures", "training", "tests"])
 def test_no_dead_checks(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
@@ -251,6 +262,14 @@ def package(folder: Path, **sources: str) -> Path:
 def test_torch_in_a_function_is_seen(tmp_path: Path) -> None:
     broken = package(tmp_path, backends="def f():\n    import torch.nn\n", risk="import torchlike\n")
     assert forbidden(broken) == ["backends:2 imports torch.nn"]
+
+
+def test_one_room_importing_the_other_is_seen(tmp_path: Path) -> None:
+    broken = package(
+        tmp_path, report="def f():\n    from asymtheory_training import losses\n", style="import matplotlib\n"
+    )
+    assert forbidden(broken, NEVER_IN["figures"]) == ["report:2 imports asymtheory_training"]
+    assert forbidden(broken, NEVER_IN["training"]) == ["style:1 imports matplotlib"]
 
 
 def test_slow_import_is_seen_directly_and_through_another_module(tmp_path: Path) -> None:
