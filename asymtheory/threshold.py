@@ -560,6 +560,8 @@ def _isolate(
     polynomial = _run(inequality, Poly.variable(), POLY)
     if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
         return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
+    if isinstance(polynomial, Poly) and polynomial.degree == 1:
+        return _linear(polynomial, domain, closed, named), True
     # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
     start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
     stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
@@ -586,6 +588,18 @@ def _isolate(
         for before, after, (here, low, high) in zip(around, around[2:], segments, strict=False)
     )
     return tuple(pieces), not any(lost)
+
+
+def _linear(polynomial: Poly, domain: Domain, closed: bool, named: bool) -> tuple[Piece, ...]:
+    """``_isolate`` for a polynomial of degree 1: its one root is a fraction, and no interval is needed."""
+    constant, slope = polynomial.coefficients or ()
+    root, whole = -constant / slope, Piece(_outer(domain.low), _outer(domain.high))
+    if domain.low is not None and root <= domain.low:
+        return (whole,) if slope > 0 else ()
+    if domain.high is not None and root >= domain.high:
+        return (whole,) if slope < 0 else ()
+    end = _rational_end(root, closed, plain(root) if named else None)
+    return (Piece(end, whole.high) if slope > 0 else Piece(whole.low, end),)
 
 
 def _farthest(inequality: Inequality, limit: float) -> float:
@@ -654,7 +668,8 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
             continue
         value, slope = Interval.of(inequality(Interval(low, high), INTERVAL)), None
         wide = 0 < low and high > WIDE * low
-        if not value.sign and not (wide and spent):  # a slope has a sign on the whole range, or on narrow boxes only
+        # a slope has a sign on the whole range or on narrow boxes; in between it costs more than it settles
+        if not value.sign and (not spent or low <= 0 or high <= 4 * low):
             slope = getattr(inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL), "slope", None)
         ends = (point(low), point(high)) if slope is not None and slope.sign and not value.sign else (None, None)
         middle = _between(low, high)
@@ -686,7 +701,7 @@ def _joined(boxes: list[Segment]) -> list[Segment]:
 
 
 def _between(low: float, high: float) -> float:
-    return math.sqrt(low * high) if 0 < low and high > 4 * low else (low + high) / 2
+    return math.sqrt(low) * math.sqrt(high) if 0 < low and high > 4 * low else (low + high) / 2
 
 
 def _geometric(low: float, high: float) -> list[float]:
@@ -776,10 +791,15 @@ def _root(inequality: Inequality, low: float, high: float, closed: bool, named: 
     text, rational = name if name is not None else (None, None)
     if rational is None:
         return End((low + high) / 2, low, high, closed, text)
+    return _rational_end(rational, closed, text)
+
+
+def _rational_end(rational: Fraction, closed: bool, text: str | None) -> End:
     value = float(rational)
-    if Fraction(value) == rational:
+    if text is not None and Fraction(value) == rational:
         return End.at(rational, closed)
-    return End(value, math.nextafter(value, -math.inf), math.nextafter(value, math.inf), closed, text, rational)
+    low, high = math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
+    return End(value, low, high, closed, text, None if text is None else rational)
 
 
 def _exact_root(inequality: Inequality, low: float, high: float) -> tuple[str, Fraction | None] | None:
