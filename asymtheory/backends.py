@@ -314,7 +314,7 @@ def arb_() -> Backend:
             return arb(1)
         if x == 0 and exponent > 0:
             return arb(0)
-        if exponent.is_exact() and exponent.is_integer():
+        if exponent.is_exact() and exponent.is_integer() and abs(exponent) < 2**53:
             return x ** int(float(exponent))
         if x.lower() >= 0 and x.contains(0) and exponent > 0:  # monotone; Arb's pow is not defined across 0
             return arb(0).union(x.upper() ** exponent)

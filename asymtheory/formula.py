@@ -377,7 +377,25 @@ def _choose(env: _Env, difference: Any, below: Any, above_: Any) -> Any:
                 return _both(env, below, above_)
             if direction == 1:
                 difference = Jet(env.xp, env.xp.number(1), slope, difference.curvature)
-    return env.xp.split(difference, 0, below, above_)
+    return _if_both_are_real(env, env.xp.split(difference, 0, below, above_), below, above_)
+
+
+def _if_both_are_real(env: _Env, chosen: Any, *branches: Any) -> Any:
+    """``chosen``, but NaN where a branch is: ``min(log(u)**u, 1)`` is no real number, though 1 is.
+
+    The other number systems do so by themselves, for a difference without a value has no sign.
+    """
+    if env.xp.name not in ("float", "numpy"):
+        return chosen
+    missing: Any = False
+    for branch in branches:
+        value = branch.value if isinstance(branch, Jet) else branch
+        missing = missing | (value != value)
+    if env.xp is FLOAT:
+        return chosen + math.nan if missing else chosen
+    import numpy as np
+
+    return chosen + np.where(missing, math.nan, 0.0) if np.any(missing) else chosen
 
 
 def _both(env: _Env, below: Any, above_: Any) -> Any:
@@ -640,8 +658,10 @@ def _validated(loss: Formula) -> Formula:
         value, slope, _ = _sampled(loss, side, u)
         for i in np.flatnonzero(~np.isfinite(value)):
             if _no_value(loss, side, u[i]):
-                what = f"is not finite at u = {u[i]:.3g}{where}"
-                raise InputError(f"{flag}: {what}: a loss must have a value for every u in (0, 1]")
+                what = "is not finite" if np.isinf(value[i]) else "is no real number"
+                raise InputError(
+                    f"{flag}: {what} at u = {u[i]:.3g}{where}: a loss must have a value for every u in (0, 1]"
+                )
         tolerance = 1e-9 * (np.max(np.abs(slope[np.isfinite(slope)]), initial=0.0))
         wrong = np.flatnonzero(slope * sign > tolerance)
         if not len(wrong):

@@ -23,13 +23,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asymtheory.backends import EXACT, FLOAT, INTERVAL, POLY, arb_, numpy_, sympy_
+from asymtheory.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_, numpy_, sympy_
 from asymtheory.cli import main
 from asymtheory.condition import check
 from asymtheory.domain import Domain, at_least, between
 from asymtheory.errors import InputError
 from asymtheory.exact import Exact, Poly
-from asymtheory.formula import from_formula, parse, parse_domain
+from asymtheory.formula import _choose, _Env, from_formula, parse, parse_domain
 from asymtheory.interval import Interval
 from asymtheory.losses import CONCAVE, CONVEX, LINEAR, MIXED, Loss, build
 from asymtheory.noise import from_weights, symmetric
@@ -406,7 +406,12 @@ def test_passive_names_its_own_option() -> None:
         ("1/(u-0.3)", None, {}, "--formula: is not finite at u = 0.3: a loss must have a value for every u in"),
         ("1/(1-u)", None, {}, "--formula: is not finite at u = 1"),
         ("log(1-u)", None, {}, "--formula: is not finite at u = 1"),
-        ("sqrt(a-u)", None, {"a": F(1, 2)}, r"--formula: is not finite at u = 0.501 \(at a = 0.5\)"),
+        ("sqrt(a-u)", None, {"a": F(1, 2)}, r"--formula: is no real number at u = 0.501 \(at a = 0.5\)"),
+        ("exp((log(u)**u))", None, {}, "--formula: is no real number at u = 9.09e-13: a loss must have a value"),
+        ("abs(log(u)**u)", None, {}, "--formula: is no real number"),
+        ("min(log(u)**u, 1-u)", None, {}, "--formula: is no real number"),
+        ("max(1-u, log(u)**u)", None, {}, "--formula: is no real number"),
+        ("1-u+max((u-2)**a, 0)", None, {"a": F(1, 3)}, "--formula: is no real number"),
         ("1/(u-1/3)", None, {}, "--formula: increases in u near u = 0.33"),
         ("2", None, {}, "--formula: is constant in u: a loss must decrease in u"),
         ("u-u", None, {}, "--formula: is constant in u"),
@@ -493,6 +498,7 @@ EXPRESSIONS = st.recursive(
 @given(EXPRESSIONS, st.sampled_from([F(1, 3), F(1), F(2), F(10) ** 9]))
 @example("((a+u)**a)", F(10) ** 9)
 @example("((u-1)**a)", F(10) ** 9)
+@example("(1**(2**a))", F(10) ** 9)
 def test_any_expression_is_a_loss_or_refused(text, a) -> None:
     try:
         loss = from_formula(text, **({"a": a} if parse(text).parameters else {}))
@@ -502,25 +508,59 @@ def test_any_expression_is_a_loss_or_refused(text, a) -> None:
     assert check(loss, from_weights([3, 2, 1])).asymmetric in (True, False, None)
 
 
+def _no_complex(x: float | complex) -> float:
+    if isinstance(x, complex):
+        raise ValueError(f"{x}: Python's absolute value of a complex number is real, a formula's is none")
+    return abs(x)
+
+
 @settings(max_examples=80, deadline=None)
 @given(EXPRESSIONS, st.fractions(F(1, 100), 1, max_denominator=1000))
+@example("exp((log(u)**u))", F(1, 3))
+@example("min((log(u)**u),1)", F(1, 3))
+@example("max(1,(log(u)**u))", F(1, 3))
+@example("abs(((u-2)**0.5))", F(1, 3))
 def test_values_are_those_of_python(text, u) -> None:
-    """The reference is Python itself, on text that the strategy wrote."""
+    """The reference is Python itself, on text that the strategy wrote; where Python leaves the reals, NaN."""
     try:
         own = parse(text)
     except InputError:
         return
-    scope = {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "abs": abs, "min": min, "max": max}
+    scope = {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "abs": _no_complex, "min": min, "max": max}
     try:
         value = eval(text, {"__builtins__": {}}, {**scope, "u": float(u), "a": 2.0})
     except (ArithmeticError, ValueError):
         return
-    if isinstance(value, complex) or not 1e-250 < abs(value) < 1e250:
+    except TypeError:  # a function of a complex number
+        value = 1j
+    if not isinstance(value, complex) and not 1e-250 < abs(value) < 1e250:
         return
-    from asymtheory.formula import _choose, _Env
+    with np.errstate(all="ignore"):
+        found = [float(own.run(_env(float(u), 2.0, xp))) for xp in (FLOAT, numpy_())]
+    wanted = math.nan if isinstance(value, complex) else pytest.approx(value, rel=1e-6, abs=1e-9)
+    assert found[0] == wanted or (found[0] != found[0] and wanted is math.nan)
+    assert found[1] == pytest.approx(found[0], rel=1e-6, abs=1e-9, nan_ok=True)
 
-    env = _Env(float(u), math.log(u), FLOAT, {"a": 2.0}, _choose)
-    assert float(FLOAT.number(own.run(env))) == pytest.approx(value, rel=1e-6, abs=1e-9)
+
+def _env(u: float, a: float, xp: Backend) -> _Env:
+    x = np.float64(u) if xp is numpy_() else u
+    return _Env(x, xp.log(x), xp, {"a": xp.number(a)}, _choose)
+
+
+@pytest.mark.parametrize("text", ["exp((log(u)**u))", "abs(log(u)**u)", "min(log(u)**u,1)", "max(1,(u-2)**(1/3))"])
+def test_what_is_no_real_number_has_a_value_in_no_number_system(text) -> None:
+    """A negative base to a fractional power: NaN, an interval or ball without ends, an unknown exact number."""
+    run = parse(text).run
+    for xp in (FLOAT, numpy_()):
+        with np.errstate(all="ignore"):
+            for u in (0.3, 1e-9):
+                assert math.isnan(run(_env(u, 2.0, xp)))
+    third = F(1, 3)
+    ball, exact = arb_().number(third), Exact.of(third)
+    assert not run(_Env(ball, arb_().log(ball), arb_(), {}, _choose)).is_finite()
+    assert not EXACT.number(run(_Env(exact, EXACT.log(exact), EXACT, {}, _choose))).known
+    box = Interval.of(third)
+    assert run(_Env(box, box.log(), INTERVAL, {}, _choose)).high == math.inf
 
 
 # ------------------------------------------------------------------------------------------- the command line
