@@ -1,0 +1,286 @@
+"""The gallery: figures by name, each with its title, its source and its recipe, drawn in the style and written to files.
+
+A figure is a function that returns a ``matplotlib.figure.Figure``; beside it stands a function that computes what is
+drawn, so that the numbers can be tested against the core without looking at a picture:
+
+    @figure("alf-fig1", "Classification calibration of completely asymmetric losses", "ALF Fig. 1")
+    def alf_fig1(*, width: float = 3.25, points: int = 401) -> Figure:
+        \"\"\"What is shown, in a sentence or two: the figure's caption.\"\"\"
+        data = alf_fig1_data(points)
+        ...
+
+Inside, ``width`` is in inches; callers may also name a venue (``style.WIDTHS``). Other keyword parameters are the figure's
+options: their annotations (int, float, str, Fraction, Loss) say how text from the command line is read.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fractions import Fraction
+from functools import wraps
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from asymtheory import __version__
+from asymtheory.errors import InputError, nearest
+
+from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# the modules of this package that define figures, in the order in which they are listed
+MODULES: tuple[str, ...] = (
+    "anl",
+)  # fmt: skip
+FORMATS = ("pdf", "png", "svg")
+
+Maker = Callable[..., "Figure"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure of the gallery. ``note``: where the printed figure cannot be right, or what is added to it."""
+
+    name: str
+    title: str
+    source: str
+    note: str
+    make: Maker
+    parameters: dict[str, inspect.Parameter]
+
+    @property
+    def caption(self) -> str:
+        """What is shown, and the note, in one paragraph."""
+        shown = " ".join((inspect.getdoc(self.make) or "").split("\n\n")[0].split())
+        return f"{shown} {self.note}".strip()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes the same figure again; every file carries it."""
+
+    name: str
+    title: str
+    source: str
+    caption: str
+    width: float  # inches
+    options: dict[str, str]  # those that were given, as text
+
+    @property
+    def stem(self) -> str:
+        """The file name without its ending: the figure's name, and the loss where one was given."""
+        loss = self.options.get("loss")
+        kept = "".join(c if c.isalnum() or c in "-+._=" else "-" for c in loss.lower()) if loss else ""
+        while "--" in kept:
+            kept = kept.replace("--", "-")
+        return f"{self.name}-{kept.strip('-')[:80]}" if kept else self.name
+
+    def to_dict(self) -> dict[str, Any]:
+        made_with = {"asymtheory": __version__}
+        return {
+            "figure": self.name,
+            "width_in": self.width,
+            "options": self.options,
+            "source": self.source,
+            **made_with,
+        }
+
+
+_entries: dict[str, Entry] = {}
+_recipes: WeakKeyDictionary[Figure, Recipe] = WeakKeyDictionary()
+
+
+def figure(name: str, title: str, source: str, *, note: str = "") -> Callable[[Maker], Maker]:
+    """Register a figure. The function it returns draws in the style, sets the title and remembers the recipe."""
+
+    def register(function: Maker) -> Maker:
+        parameters = {
+            p.name: p for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY
+        }  # fmt: skip
+        del parameters["width"]
+
+        @wraps(function)
+        def make(*, width: str | float = "column", **options: Any) -> Figure:
+            for option in options:
+                if option not in parameters:
+                    has = ", ".join(parameters) or "none"
+                    raise InputError(f"{name} has no option {option!r} (it has: {has}){nearest(option, parameters)}")
+            wide = style.inches(width)
+            with style.context():
+                drawn = function(width=wide, **options)
+                if not drawn.get_suptitle():
+                    style.title(drawn, title)
+            given = {option: _text(value) for option, value in options.items()}
+            _recipes[drawn] = Recipe(name, title, source, _entries[name].caption, wide, given)
+            return drawn
+
+        if name in _entries and _entries[name].make.__module__ != function.__module__:
+            raise ValueError(f"two figures are named {name!r}")
+        _entries[name] = Entry(name, title, source, note, make, parameters)
+        return make
+
+    return register
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value))
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def entries() -> dict[str, Entry]:
+    """All figures by name."""
+    for module in MODULES:
+        import_module(f".{module}", __package__)
+    return dict(_entries)
+
+
+def names() -> list[str]:
+    """The names of all figures: the papers' first."""
+    return list(entries())
+
+
+def find(name: str) -> Entry:
+    """One figure; raises InputError for an unknown name, with the near ones."""
+    known = entries()
+    if name not in known:
+        near = get_close_matches(name.lower(), list(known), n=3, cutoff=0.4)
+        near = near or [other for other in known if name.lower() in other]
+        hint = f"; near: {', '.join(near)}" if near else ""
+        raise InputError(f"{name!r} is not a figure{hint} (asymtheory figure --list lists them)")
+    return known[name]
+
+
+def make(name: str, *, width: str | float = "column", **options: Any) -> Figure:
+    """Draw a figure by name; ``width`` in inches or by venue. Raises InputError for what it does not know."""
+    return find(name).make(width=width, **options)
+
+
+def recipe(drawn: Figure) -> Recipe:
+    """The recipe of a figure that this gallery made."""
+    if drawn not in _recipes:
+        raise InputError("this figure was not made by the gallery: it has no recipe")
+    return _recipes[drawn]
+
+
+def read_option(name: str, parameter: str, text: str) -> Any:
+    """Text from the command line as the type that the figure's parameter is annotated with."""
+    entry = find(name)
+    if parameter not in entry.parameters:
+        has = ", ".join(entry.parameters) or "none"
+        raise InputError(f"{name} has no option {parameter!r} (it has: {has}){nearest(parameter, entry.parameters)}")
+    kind = str(entry.parameters[parameter].annotation).split("|")[0].strip()
+    if kind == "Loss":
+        from asymtheory import build
+
+        return build(text)
+    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "Fraction": Fraction, "str": str}
+    try:
+        return readers[kind](text)
+    except (ValueError, ZeroDivisionError):
+        what = {"int": "a whole number", "float": "a number", "Fraction": "a number"}[kind]
+        raise InputError(f"{name}: option {parameter} = {text!r}: {what} is needed") from None
+
+
+# ---------------------------------------------------------------------------------------------------- files
+
+
+def render(drawn: Figure, form: str) -> bytes:
+    """The figure as a pdf, png or svg file with its recipe inside; the same figure gives the same bytes."""
+    check_format(form)
+    made = recipe(drawn)
+    buffer = BytesIO()
+    with style.context():
+        drawn.savefig(buffer, format=form, metadata=_metadata(made, form))
+    return buffer.getvalue()
+
+
+def _metadata(made: Recipe, form: str) -> dict[str, Any]:
+    """What a file says of itself. No dates: they would differ from run to run."""
+    facts = json.dumps(made.to_dict(), sort_keys=True)
+    title, subject = _plain(made.title), f"{made.source}. {_plain(made.caption)}"
+    if form == "pdf":
+        return {
+            "Title": title, "Subject": subject, "Keywords": facts, "Creator": f"asymtheory {__version__}",
+            "CreationDate": None,
+        }  # fmt: skip
+    if form == "svg":
+        return {
+            "Title": title, "Description": f"{subject} Recipe: {facts}", "Source": made.source, "Keywords": [facts],
+            "Creator": f"asymtheory {__version__}", "Date": None,
+        }  # fmt: skip
+    return {
+        "Title": title,
+        "Description": subject,
+        "Source": made.source,
+        "Recipe": facts,
+        "Software": f"asymtheory {__version__}",
+    }
+
+
+def _plain(text: str) -> str:
+    """Without the marks of mathematical text, in ASCII: for metadata."""
+    return text.replace("$", "").replace("\\", "").encode("ascii", "replace").decode()
+
+
+def check_format(form: str) -> str:
+    """The format if it is known; else InputError."""
+    if form not in FORMATS:
+        raise InputError(f"--format {form!r}: one of {', '.join(FORMATS)} is needed{nearest(form, FORMATS)}")
+    return form
+
+
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """The folder, made if it is missing and tried for writing; InputError if it cannot be used."""
+    path = Path(folder)
+    probe = path / f".asymtheory-{os.getpid()}.part"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be written to ({error.strerror or error})") from None
+    return path
+
+
+def save(
+    name_or_figure: str | Figure,
+    folder: str | os.PathLike[str],
+    formats: Sequence[str] = ("pdf",),
+    *,
+    width: str | float = "column",
+    **options: Any,
+) -> list[Path]:
+    """Write a figure, by name or as made, to ``folder/STEM.FORMAT``; returns the paths.
+
+    Files appear whole or not at all. Raises InputError for an unknown name, option, width or format, and for a folder
+    that cannot be written to, before anything is drawn.
+    """
+    for form in formats:
+        check_format(form)
+    path = check_folder(folder)
+    drawn = make(name_or_figure, width=width, **options) if isinstance(name_or_figure, str) else name_or_figure
+    stem = recipe(drawn).stem
+    return [_write(path / f"{stem}.{form}", render(drawn, form)) for form in formats]
+
+
+def _write(path: Path, content: bytes) -> Path:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise InputError(f"--out {path.parent}: cannot be written to ({error.strerror or error})") from None
+    return path

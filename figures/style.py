@@ -1,0 +1,216 @@
+"""How every figure looks: the style sheet, the widths of the venues, one look for each loss, titles and legends that fit.
+
+Nothing here touches pyplot; ``context()`` applies the style to what is drawn inside it and puts everything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asymtheory.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHEET = Path(__file__).with_name("paper.mplstyle")
+
+# inches, from the venues' author kits
+WIDTHS = {
+    "column": 3.25, "full": 6.75,
+    "icml-column": 3.25, "icml": 6.75,
+    "neurips": 5.5, "iclr": 5.5,
+    "iccv-column": 3.25, "iccv": 6.875, "cvpr-column": 3.25, "cvpr": 6.875,
+    "jmlr": 6.0, "pami-column": 3.5, "pami": 7.16,
+}  # fmt: skip
+NARROWEST, WIDEST = 2.5, 20.0
+PANEL = 2.05  # inches below which a panel of a row goes to the next row
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, dash pattern and marker of a family of losses: told apart by each of the three alone."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+    def line(self, **more: Any) -> dict[str, Any]:
+        """Keywords for ``Axes.plot``."""
+        return {"color": self.colour, "linestyle": self.dashes, **more}
+
+
+# Lightness L* from 0 to 74 in steps of at least 4.5, and CIE76 distances of at least 16 to a protanope, a deuteranope and a
+# tritanope (Machado et al. 2009): tests/test_figures_gallery.py computes both.
+FAMILIES = {
+    "ce": Look("#000000", "-", "o"),
+    "agce": Look("#2a3479", "-", "s"),
+    "amse": Look("#8a1e38", (0, (5, 1.5)), "^"),
+    "nce": Look("#0e6856", (0, (1, 1)), "P"),
+    "jal": Look("#8b54aa", (0, (6, 1.2, 1, 1.2)), "v"),
+    "aul": Look("#cf5002", (0, (3, 1)), "D"),
+    "mae": Look("#888a87", (0, (8, 2)), "x"),
+    "anl": Look("#34a3e2", (0, (4, 1, 1, 1, 1, 1)), "X"),
+    "gce": Look("#c7a244", (0, (2, 1.5)), "<"),
+    "ael": Look("#f49cc3", (0, (5, 1, 2, 1)), ">"),
+}
+# which family an atom of the core belongs to; a loss that is not here looks like cross entropy
+_FAMILY_OF = {
+    "agce": "agce", "aul": "aul", "ael": "ael", "amse": "amse", "mse": "amse", "gce": "gce",
+    "mae": "mae", "rce": "mae", "nmae": "mae", "nrce": "mae", "unhinged": "mae",
+    "nce": "nce", "nfl": "nce", "ngce": "nce", "nnce": "anl", "nnfl": "anl",
+    "jal-ce": "jal", "jal-fl": "jal", "anl-ce": "anl", "anl-fl": "anl",
+}  # fmt: skip
+# of a sum, the term that gives it its name among the families
+_LEADS = ("agce", "aul", "ael", "amse", "anl", "gce", "mae", "nce", "ce")
+
+THRESHOLD: dict[str, Any] = {
+    "color": "#404040",
+    "linewidth": 0.8,
+    "linestyle": (0, (4, 2)),
+}  # exact values are drawn like this
+INK, SOFT = "#202020", "#707070"  # text and what stands back
+
+
+def family(name: str) -> str:
+    """The family of a loss by its name in the core; a sum belongs to its asymmetric (else passive) term."""
+    if name in _FAMILY_OF:
+        return _FAMILY_OF[name]
+    found = {_FAMILY_OF.get(atom, "ce") for atom in name.split("+")}
+    return next(lead for lead in _LEADS if lead in found)
+
+
+def look(name: str) -> Look:
+    """The one look of a loss, by its name in the core (``agce``, ``nce+mae``, ``jal-ce``)."""
+    return FAMILIES[family(name)]
+
+
+def context() -> AbstractContextManager[None]:
+    """The style sheet for what is drawn and saved inside; matplotlib's settings are as before afterwards."""
+    import matplotlib
+    from matplotlib import rc_params_from_file, rcParamsDefault
+
+    # from the defaults, so that a user's matplotlibrc changes nothing; the backend is theirs
+    settings = {k: v for k, v in rcParamsDefault.items() if not k.startswith(("backend", "date.epoch", "interactive"))}
+    settings |= rc_params_from_file(SHEET, fail_on_error=True, use_default_template=False)
+    return matplotlib.rc_context(settings)
+
+
+def inches(width: str | float) -> float:
+    """A venue's width by name, or a number of inches. Raises InputError for an unknown name and outside 2.5 to 20."""
+    if isinstance(width, str) and width in WIDTHS:
+        return WIDTHS[width]
+    try:
+        value = float(width)
+    except ValueError:
+        allowed = ", ".join(WIDTHS)
+        raise InputError(f"--width {width!r}: one of {allowed}, or inches{nearest(str(width), WIDTHS)}") from None
+    if not NARROWEST <= value <= WIDEST:
+        raise InputError(f"--width {width}: between {NARROWEST:g} and {WIDEST:g} inches are needed")
+    return value
+
+
+def columns(count: int, width: float, least: float = PANEL) -> int:
+    """How many of ``count`` panels fit side by side, such that full rows come out where possible."""
+    most = max(1, min(count, int(width / least + 1e-9)))
+    rows = -(-count // most)
+    return -(-count // rows)
+
+
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure in inches, with a layout in which titles, labels and legends keep clear of each other."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def grid(
+    width: float, count: int, *, aspect: float = 0.72, least: float = PANEL, extra: float = 0.55, **subplots: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels in as many columns as fit (each ``least`` inches wide, height ``aspect`` of its width).
+
+    ``extra`` inches of height are for the title and the legend. Keywords go to ``Figure.subplots``.
+    """
+    across = columns(count, width, least)
+    rows = -(-count // across)
+    figure = canvas(width, rows * (width / across) * aspect + extra)
+    axes = figure.subplots(rows, across, squeeze=False, **subplots).ravel().tolist()
+    for empty in axes[count:]:
+        empty.set_axis_off()
+    return figure, axes[:count]
+
+
+def title(figure: Figure, text: str) -> None:
+    """The figure's title at the left, broken into lines that fit its width."""
+    figure.suptitle(wrapped(text, figure.get_figwidth() - 0.12, _size("title")), x=0.02, ha="left")
+
+
+def _size(what: str) -> float:
+    """Points of the title or the legend in the style."""
+    from matplotlib import rcParams
+
+    return float(rcParams["figure.titlesize"] if what == "title" else rcParams["legend.fontsize"])
+
+
+def wrapped(text: str, width: float, size: float) -> str:
+    """``text`` of ``size`` points in lines of at most ``width`` inches; ``$...$`` stays whole."""
+    words: list[str] = []
+    for part in text.split(" "):
+        if words and words[-1].count("$") % 2:
+            words[-1] += " " + part
+        else:
+            words.append(part)
+    lines = [words[0]]
+    for word in words[1:]:
+        if text_width(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
+def text_width(text: str, size: float) -> float:
+    """Inches that one line takes in the style's font."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, prop=FontProperties(size=size)).get_extents().x1) / 72
+
+
+def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str] | None = None) -> None:
+    """One legend for all panels below them, outside of the data, in as many columns as fit the figure's width."""
+    from matplotlib import rcParams
+
+    size = _size("legend")
+    names = [str(handle.get_label()) for handle in handles] if labels is None else list(labels)
+    room = figure.get_figwidth() - 0.1
+    handle = (rcParams["legend.handlelength"] + rcParams["legend.handletextpad"]) * size / 72
+    gap = rcParams["legend.columnspacing"] * size / 72
+    widths = [handle + text_width(name, size) for name in names]
+    for across in range(len(names), 0, -1):
+        rows = -(-len(names) // across)  # entries fill the columns one after another
+        total = sum(max(widths[i : i + rows]) for i in range(0, len(widths), rows))
+        if total + gap * (across - 1) <= room:
+            break
+    figure.legend(handles, names, loc="outside lower center", ncols=across)
+
+
+def letters(axes: Iterable[Axes]) -> None:
+    """(a), (b), ... before the panels' titles."""
+    for letter, panel in zip("abcdefghijklmnop", axes, strict=False):
+        panel.set_title(f"({letter}) {panel.get_title(loc='left')}".rstrip(), loc="left")
+
+
+def threshold(axes: Axes, at: float, label: str, *, side: str = "right", height: float = 0.04) -> None:
+    """A vertical line at an exact threshold, with its name beside it (``height`` from the bottom, in axes units)."""
+    axes.axvline(at, **THRESHOLD)
+    shift = 3 if side == "right" else -3
+    axes.annotate(
+        label, (at, height), xycoords=("data", "axes fraction"), xytext=(shift, 0), textcoords="offset points",
+        ha="left" if side == "right" else "right", va="bottom", fontsize=7, color=INK,
+    )  # fmt: skip
