@@ -38,7 +38,11 @@ def anl_fig1_data(loss: Loss, p_min: Fraction = Fraction(1, 10**7), points: int 
         raise InputError(f"option p_min = {float(p_min):g}: between 0 and 1/2 is needed")
     xp, low = numpy_(), float(p_min)
     p = np.unique(np.concatenate([np.geomspace(low, 1, points), np.linspace(low, 1, points)]))
-    value = np.asarray(pointwise_profile(loss).on(xp)(p, np.log(p), xp), dtype=float)
+    try:
+        formula = pointwise_profile(loss).on(xp)
+    except InputError:
+        raise InputError(f"anl-fig1 flips losses of the form l(p_k); {loss.name} is none") from None
+    value = np.asarray(formula(p, np.log(p), xp), dtype=float)
     A = float(value[0])
     return Flip(p, value, A - value, A)
 

@@ -208,7 +208,7 @@ def render(drawn: Figure, form: str) -> bytes:
 def _metadata(made: Recipe, form: str) -> dict[str, Any]:
     """What a file says of itself. No dates: they would differ from run to run."""
     facts = json.dumps(made.to_dict(), sort_keys=True)
-    title, subject = _plain(made.title), f"{made.source}. {_plain(made.caption)}"
+    title, subject = _ascii(made.title), f"{made.source}. {_ascii(made.caption)}"
     if form == "pdf":
         return {
             "Title": title, "Subject": subject, "Keywords": facts, "Creator": f"asymtheory {__version__}",
@@ -228,9 +228,14 @@ def _metadata(made: Recipe, form: str) -> dict[str, Any]:
     }
 
 
-def _plain(text: str) -> str:
-    """Without the marks of mathematical text, in ASCII: for metadata."""
-    return text.replace("$", "").replace("\\", "").encode("ascii", "replace").decode()
+def plain_text(text: str) -> str:
+    """Without the marks of mathematical text."""
+    return text.replace("$", "").replace("\\", "")
+
+
+def _ascii(text: str) -> str:
+    """For metadata."""
+    return plain_text(text).encode("ascii", "replace").decode()
 
 
 def check_format(form: str) -> str:

@@ -1,0 +1,209 @@
+"""The commands ``asymtheory figure`` and ``asymtheory report``.
+
+asymtheory figure --list
+asymtheory figure alf-fig1 alf-fig2 --out figures --format pdf,svg --width icml-column
+asymtheory figure calibration --loss agce --set a=1 q=2
+asymtheory figure --all --out figures
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from asymtheory.cli import ANSWERED, _loss, _Parser, _print_json, _with_formulas
+from asymtheory.errors import InputError
+
+from . import gallery, style
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One figure to be written, by a process of its own perhaps."""
+
+    name: str
+    folder: Path
+    formats: tuple[str, ...]
+    width: str | float
+    options: dict[str, Any]
+
+    def run(self) -> list[Path]:
+        return gallery.save(self.name, self.folder, self.formats, width=self.width, **self.options)
+
+
+def figure(arguments: Sequence[str]) -> int:
+    """``asymtheory figure``: list figures, or write some or all of them."""
+    options = _parser().parse_args(_with_formulas(list(arguments)))
+    if options.list:
+        return _list(options)
+    jobs = _jobs(options)
+    alone = len(jobs) == 1 or options.formula is not None  # a formula's loss does not travel to other processes
+    for paths in _one_after_another(jobs) if alone else _side_by_side(jobs):
+        for path in paths:
+            tqdm.write(str(path))
+    return ANSWERED
+
+
+def report(arguments: Sequence[str]) -> int:
+    """``asymtheory report``: the HTML report."""
+    from .report import report as write
+
+    return write(list(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    summary = "Draw the papers' figures, and the ones they should have had, from the core."
+    parser = _Parser(prog="asymtheory figure", description=summary)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures by name (--list shows them)")
+    parser.add_argument("--list", action="store_true", help="every figure: name, source, title, options")
+    parser.add_argument("--all", action="store_true", help="all figures, on all cores")
+    parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (default: this one)")
+    parser.add_argument("--format", default="pdf", metavar="F[,F...]", help="pdf (default), png, svg")
+    widths = ", ".join(style.WIDTHS)
+    parser.add_argument("--width", default="column", metavar="W", help=f"inches, or one of {widths}")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--loss", metavar="NAME", help="for figures of one loss: a name from `asymtheory losses`")
+    which.add_argument("--formula", metavar="TEXT", help="for figures of one loss: your own formula in u")
+    parser.add_argument("--passive", metavar="TEXT", help="with --formula: the term of each other class")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters of the loss"
+    )
+    parser.add_argument(
+        "--domain", nargs="+", action="extend", default=[], metavar="NAME=LOW:HIGH", help="with --formula"
+    )
+    parser.add_argument(
+        "--option",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="options of a figure (see --list)",
+    )
+    parser.add_argument("--json", action="store_true", help="with --list: as JSON")
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    found = list(gallery.entries().values())
+    if options.json:
+        _print_json([
+            {"name": e.name, "title": gallery.plain_text(e.title), "source": e.source, "caption": e.caption,
+             "options": list(e.parameters)}
+            for e in found
+        ])  # fmt: skip
+        return ANSWERED
+    cells = [(e.name, e.source, gallery.plain_text(e.title), ", ".join(e.parameters)) for e in found]
+    wide = [max(len(row[i]) for row in cells) for i in range(3)]
+    for name, source, title, parameters in cells:
+        line = f"{name:<{wide[0]}}  {source:<{wide[1]}}  {title:<{wide[2]}}"
+        print(f"{line}  [{parameters}]" if parameters else line.rstrip())
+    return ANSWERED
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    """What is asked for, checked before anything is drawn."""
+    if options.all and options.names:
+        raise InputError(f"--all goes without names (given: {', '.join(options.names)})")
+    if not options.all and not options.names:
+        raise InputError("a figure's name or --all is needed (asymtheory figure --list lists them)")
+    names = gallery.names() if options.all else list(dict.fromkeys(options.names))
+    for name in names:
+        gallery.find(name)
+    forms = tuple(dict.fromkeys(gallery.check_format(form.strip().lower()) for form in options.format.split(",")))
+    style.inches(options.width)
+    given = _options(options, names)
+    folder = gallery.check_folder(options.out)
+    return [Job(name, folder, forms, options.width, given[name]) for name in names]
+
+
+def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The options of each figure; each must be known to every figure that is named."""
+    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    if options.loss is None and options.formula is None and options.set:
+        raise InputError(f"--set {options.set[0]!r} goes with --loss or --formula")
+    if options.loss is not None or options.formula is not None or options.passive or options.domain:
+        loss, _ = _loss(options)
+        for name in names:
+            if "loss" not in gallery.find(name).parameters:
+                takes = ", ".join(e.name for e in gallery.entries().values() if "loss" in e.parameters)
+                raise InputError(f"{name} is no figure of one loss; --loss goes with {takes}")
+            given[name]["loss"] = loss
+    for setting in options.option:
+        option, equals, text = setting.partition("=")
+        if not equals or not option:
+            raise InputError(f"--option {setting!r}: NAME=VALUE is needed")
+        for name in names:
+            if option in given[name]:
+                raise InputError(f"--option {option} is given twice")
+            given[name][option] = gallery.read_option(name, option, text)
+    return given
+
+
+# ------------------------------------------------------------------------------------------------ the work
+
+
+def _one_after_another(jobs: Sequence[Job]) -> Iterator[list[Path]]:
+    return (job.run() for job in jobs)
+
+
+def _side_by_side(jobs: Sequence[Job]) -> Iterator[list[Path]]:
+    """The jobs on a process a core, in the order in which they finish; what is finished stays when it is interrupted."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
+    pool = ProcessPoolExecutor(
+        min(len(jobs), os.cpu_count() or 1), multiprocessing.get_context("spawn"), initializer=_leave_interrupts
+    )
+    others = set(multiprocessing.active_children())
+    finished = False
+    try:
+        waiting: set[Future[list[Path]]] = {pool.submit(job.run) for job in jobs}
+        with tqdm(total=len(jobs), unit="figure", leave=False, disable=not sys.stderr.isatty()) as bar:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    paths = future.result()
+                    bar.update()
+                    yield paths
+        finished = True
+    except BrokenProcessPool:
+        raise InputError("a process that drew was killed (out of memory?); draw fewer figures at once") from None
+    finally:
+        if not finished:
+            _end(set(multiprocessing.active_children()) - others, jobs)
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the parent, which ends its processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end(processes: Iterable[BaseProcess], jobs: Sequence[Job]) -> None:
+    """End these processes, and remove what they had not finished writing."""
+    for process in processes:
+        process.terminate()
+        process.join()
+    for job in jobs:
+        for part in job.folder.glob(f".{job.name}*.part"):
+            with suppress(OSError):
+                part.unlink()
