@@ -26,6 +26,7 @@ _HOMES = {
         "load", "named", "pair", "resolve", "symmetric", "uniform",
     ),
     "formula": ("Formula", "from_formula"),
+    "slopes": ("FittingSlope", "fitting_slope"),
     "settings": ("Setting", "published_settings"),
     "ratio": ("Ratio", "asymmetry_ratio"),
     "risk": ("Minimiser", "minimise", "weighted_risk"),
