@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,8 +194,9 @@ def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str] | No
     gap = rcParams["legend.columnspacing"] * size / 72
     widths = [handle + text_width(name, size) for name in names]
     for across in range(len(names), 0, -1):
-        rows = -(-len(names) // across)  # entries fill the columns one after another
-        total = sum(max(widths[i : i + rows]) for i in range(0, len(widths), rows))
+        rows, longer = divmod(len(names), across)  # entries fill the columns one after another, the first ones longer
+        ends = list(accumulate(rows + (column < longer) for column in range(across)))
+        total = sum(max(widths[start:end]) for start, end in pairwise([0, *ends]))
         if total + gap * (across - 1) <= room:
             break
     figure.legend(handles, names, loc="outside lower center", ncols=across)
