@@ -84,6 +84,8 @@ class Interval:
     @yields_to_jets
     def __add__(self, other: Any) -> Interval:
         o = Interval.of(other)
+        if o.low == o.high == 0:
+            return self
         low, high = self.low + o.low, self.high + o.high
         if low != low or high != high:
             return Interval(-inf, inf)  # inf - inf has no value
@@ -101,6 +103,8 @@ class Interval:
     @yields_to_jets
     def __mul__(self, other: Any) -> Interval:
         o = Interval.of(other)
+        if o.low == o.high == 1:  # of the variable of a jet, of most weights in a sum
+            return self
         if (self.infinite and o.low <= 0 <= o.high) or (o.infinite and self.low <= 0 <= self.high):
             return Interval(-inf, inf)  # 0 * inf has no value
         return _hull(_product, (self.low, self.high), (o.low, o.high), ARITHMETIC)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from .backends import FLOAT, Backend
@@ -75,13 +76,16 @@ class Profile:
 
     def jet(self, side: str, u: Any, xp: Backend, order: int = 1) -> tuple[Any, Any, Any]:
         """(value, slope, curvature or None) of ``active`` or ``passive`` at u."""
+        x = xp.variable(u, order)
+        return self._jet(side, x, xp.log(x), xp)
+
+    def _jet(self, side: str, x: Any, logx: Any, xp: Backend) -> tuple[Any, Any, Any]:
         result: Any = 0
         if side == "active" or any(type(atom).passive is not Separable.passive for _, atom in self.separable):
-            x = xp.variable(u, order)
-            result = self.part(side, x, xp.log(x), xp)
+            result = self.part(side, x, logx, xp)
         if isinstance(result, int):
-            zero = u * 0
-            return zero, zero, zero if order > 1 else None
+            zero = x.value * 0
+            return zero, zero, None if x.curvature is None else zero
         return result.value, result.slope, result.curvature
 
     def curvature(self) -> tuple[int | None, int | None]:
@@ -95,8 +99,8 @@ class Profile:
 
     def slopes(self, xp: Backend) -> Slopes:
         """End slopes of the separable part, in the number system of ``xp``; limits where the formula gives 0 * inf."""
-        zero, one = xp.number(Fraction(0)), xp.number(Fraction(1))
-        active1 = self.jet("active", one, xp)[1]
+        zero, one = _end(xp, 0), _end(xp, 1)
+        active1 = self._jet("active", *one, xp)[1]
         if xp is FLOAT and active1 != active1:
             # A decreasing convex function: its slope at 1 lies between the slope next to 1 and 0. Only the focal loss
             # with 0 < gamma < 1 comes here, and its slope at 0 is -inf, so the lower bound settles the condition.
@@ -105,8 +109,18 @@ class Profile:
         if unknown and self.shape() == CONVEX:
             active1 = Interval(self.jet("active", xp.number(NEXT_TO_ONE), xp)[1].low, 0.0)
         return Slopes(
-            self.jet("active", zero, xp)[1], active1, self.jet("passive", zero, xp)[1], self.jet("passive", one, xp)[1]
+            self._jet("active", *zero, xp)[1],
+            active1,
+            self._jet("passive", *zero, xp)[1],
+            self._jet("passive", *one, xp)[1],
         )
+
+
+@lru_cache(64)
+def _end(xp: Backend, end: int) -> tuple[Any, Any]:
+    """u = 0 or 1 as the variable of a jet, and its logarithm: they come by at every value of a parameter."""
+    x = xp.variable(xp.number(Fraction(end)))
+    return x, xp.log(x)
 
 
 @dataclass(frozen=True)

@@ -377,6 +377,7 @@ def _feasible(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tup
     edges: list[Fraction | None] = [domain.low, *inner, domain.high]
     pieces: tuple[Piece, ...] = ()
     settled, used = True, None
+    weights = cache(lambda xp: tuple(xp.number(Fraction(w)) for w in (row.top, row.second, row.total)))
     for left, right in pairwise(edges):
         open_piece = Domain(left, right, low_closed=False, high_closed=False)
         inside = loss._with(**{parameter: _inside(left, right)})
@@ -392,7 +393,7 @@ def _feasible(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tup
         elif what.kind in (KKT, CLIP):
 
             def inequality(value: Any, xp: Any, kind: str = what.kind) -> Any:
-                top, second, total = (xp.number(Fraction(w)) for w in (row.top, row.second, row.total))
+                top, second, total = weights(xp)
                 return gap(loss._with(**{parameter: value}), kind, K, top, second, total, xp)
 
             own, certain = _isolate(inequality, open_piece, what.closed, named)
@@ -731,13 +732,10 @@ def _overflows(result: Interval) -> bool:
 def _bisected(point: Point, estimate: Estimate, low: float, high: float, ends: Ends) -> list[Segment]:
     """A monotone inequality on [low, high] with different signs at its ends, split at its one sign change.
 
-    Floats find the change eight times as fast; then the certified signs next to it are all that is needed.
+    Floats find the change many times as fast; then the certified signs next to it are all that is needed.
     """
-    left, right = low, high
-    while left < (guess := _between(left, right)) < right and right - left > 2.0**-51 * max(abs(left), abs(right)):
-        left, right = (guess, right) if estimate(guess) * (ends[0] or 0) > 0 else (left, guess)
-    left, right = low, high
-    for width in (2.0**-48, 2.0**-40, 2.0**-20):
+    guess, (left, right) = _estimated(estimate, low, high, ends[0] or 0), (low, high)
+    for width in (2.0**-48, 2.0**-45, 2.0**-42, 2.0**-20):
         aside = guess - width * abs(guess), guess + width * abs(guess)
         left = aside[0] if left < aside[0] and point(aside[0]) == ends[0] else left
         right = aside[1] if aside[1] < right and point(aside[1]) == ends[1] else right
@@ -749,6 +747,27 @@ def _bisected(point: Point, estimate: Estimate, low: float, high: float, ends: E
             break
         left, right = (middle, right) if point(middle) == ends[0] else (left, middle)
     return [(ends[0], low, left), (None, left, right), (ends[1], right, high)]
+
+
+def _estimated(estimate: Estimate, low: float, high: float, first: int) -> float:
+    """Where floats change sign, from ``first`` at low: false position (Illinois), with a bisection every third step."""
+    ends, values, last = [low, high], [estimate(low), estimate(high)], None
+    for step in count():
+        low, high = ends
+        guess = _between(low, high)
+        if not low < guess < high or high - low <= 2.0**-51 * max(abs(low), abs(high)):
+            break
+        if step % 3 and values[0] * values[1] < 0:
+            between = low + (high - low) * (values[0] / (values[0] - values[1]))
+            guess = between if low < between < high else guess
+        value = estimate(guess)
+        if value == 0:
+            break
+        side = 0 if value * first > 0 else 1
+        if side == last:
+            values[1 - side] *= 0.5
+        ends[side], values[side], last = guess, value, side
+    return guess
 
 
 def _at(inequality: Inequality, x: float) -> Interval:
