@@ -202,9 +202,10 @@ def test_plugins_are_looked_up_by_name_and_name_their_extra(
     from importlib import metadata
 
     found = [
-        metadata.EntryPoint("figure", "asymtheory_figures.cli:main", "asymtheory.commands"),
+        metadata.EntryPoint("figure", "asymtheory_figures.cli:figure", "asymtheory.commands"),
         metadata.EntryPoint("dump", "json:dumps", "asymtheory.commands"),
     ]
+    monkeypatch.setitem(sys.modules, "asymtheory_figures", None)  # as where the extra is not installed
     monkeypatch.setattr(metadata, "entry_points", lambda group: found if group == "asymtheory.commands" else [])
     status, _, err = run(capsys, "figure --all")
     assert status == 2
