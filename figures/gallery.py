@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 # the modules of this package that define figures, in the order in which they are listed
 MODULES: tuple[str, ...] = (
+    "alf",
     "anl",
+    "jal",
+    "calibration",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
 

@@ -75,6 +75,7 @@ THRESHOLD: dict[str, Any] = {
     "linewidth": 0.8,
     "linestyle": (0, (4, 2)),
 }  # exact values are drawn like this
+BELOW = 0.36  # inches from an axis to what may stand under its label
 INK, SOFT = "#202020", "#707070"  # text and what stands back
 
 
@@ -216,3 +217,56 @@ def threshold(axes: Axes, at: float, label: str, *, side: str = "right", height:
         label, (at, height), xycoords=("data", "axes fraction"), xytext=(shift, 0), textcoords="offset points",
         ha="left" if side == "right" else "right", va="bottom", fontsize=7, color=INK,
     )  # fmt: skip
+
+
+def legend_below(axes: Axes, columns: int = 1, **more: Any) -> None:
+    """A panel's own legend under its x label, where no data can be; the layout makes room for it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    below = axes.transAxes + ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=columns, **more)
+
+
+def legend_beside(axes: Axes, **more: Any) -> None:
+    """A panel's own legend to the right of it; the layout makes room for it."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), **more)
+
+
+def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
+    """``count`` tones of a colour from dark to light, for one loss with several parameters."""
+    from matplotlib.colors import to_rgb
+
+    light = lightness(colour) / 100
+    found = []
+    for i in range(count):  # a tone < 0 is a share of black, > 0 of white; a dark colour has more room above it
+        tone = -0.7 * light + (0.7 * light + 0.85 * (1 - light)) * i / max(count - 1, 1)
+        red, green, blue = ((1 + tone) * c if tone < 0 else c + (1 - c) * tone for c in to_rgb(colour))
+        found.append((red, green, blue))
+    return found
+
+
+def lightness(colour: str) -> float:
+    """CIE L* of an sRGB colour, 0 (black) to 100 (white): what is left of it in grey."""
+    from matplotlib.colors import to_rgb
+
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
+    luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return float(116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance)
+
+
+def log_ticks(axes: Axes, which: str, ticks: Sequence[float] | None = None) -> None:
+    """A logarithmic axis (x or y) with plain numbers at ``ticks``; else at powers of ten, on a short axis at 2 and 5, too."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if ticks is not None:
+        axis.set_major_locator(FixedLocator(list(ticks)))
+        axis.set_minor_locator(FixedLocator([]))
+    else:
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.10g}"))
+    axis.set_minor_formatter(NullFormatter())
