@@ -1,0 +1,17 @@
+"""The commands of the extra `training`: ``asymtheory train`` and ``asymtheory labels``, each loaded when it is named."""
+
+from __future__ import annotations
+
+
+def train(arguments: list[str]) -> int:
+    """``asymtheory train``: see :mod:`.train_command`."""
+    from .train_command import train as run
+
+    return run(arguments)
+
+
+def labels(arguments: list[str]) -> int:
+    """``asymtheory labels``: see :mod:`.label_command`."""
+    from .label_command import labels as run
+
+    return run(arguments)

@@ -1,0 +1,258 @@
+"""The official file formats: CIFAR binary and python versions, MNIST's idx, and files of labels.
+
+Every reader checks what it reads and raises InputError that names the file, what was expected and what was found.
+Images come as uint8 arrays (N, C, H, W), labels as int64 arrays (N,).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asymtheory.errors import InputError
+
+from . import unpickle
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+LABEL_FILES = (".npy", ".npz", ".csv", ".json", ".pt")
+"""Suffixes of label files that :func:`read_labels` knows."""
+
+
+# --------------------------------------------------------------------------------------------------------------- files
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The contents of a file, unpacked if its name ends in ``.gz``."""
+    source = os.fspath(path)
+    try:
+        data = Path(source).read_bytes()
+        return gzip.decompress(data) if source.endswith(".gz") else data
+    except FileNotFoundError as error:
+        raise InputError(f"{source}: no such file") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{source}: is truncated or not a gzip file ({error})") from error
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read ({error.strerror or error})") from error
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all: under a temporary name in the same folder, then renamed."""
+    target = Path(path)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # a temporary file is private, the result need not be
+        os.replace(temporary, target)
+    except FileNotFoundError as error:
+        raise InputError(f"{target}: there is no folder {target.parent}; create it first") from error
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+# -------------------------------------------------------------------------------------------------------------- images
+def read_cifar_binary(
+    path: str | os.PathLike[str], label_bytes: int, records: int | None = None
+) -> tuple[Images, Labels]:
+    """Images (N, 3, 32, 32) and labels of a CIFAR binary file: records of `label_bytes` labels and 3072 pixels.
+
+    CIFAR-10 has one label byte, CIFAR-100 two (coarse, fine), of which the last is returned. A length that is no whole
+    number of records, or not the expected number of `records`, raises InputError.
+    """
+    data = read_bytes(path)
+    length = 3072 + label_bytes
+    if len(data) % length or not data or (records is not None and len(data) != records * length):
+        expected = f"{records * length} bytes ({records} records)" if records else f"records of {length} bytes"
+        raise InputError(f"{os.fspath(path)}: has {len(data)} bytes; expected {expected}")
+    table = np.frombuffer(data, np.uint8).reshape(-1, length)
+    images = table[:, label_bytes:].reshape(-1, 3, 32, 32).copy()
+    return images, table[:, label_bytes - 1].astype(np.int64)
+
+
+def read_cifar_python(path: str | os.PathLike[str], label_key: str) -> tuple[Images, Labels]:
+    """Images (N, 3, 32, 32) and labels of a file of the CIFAR python version (a pickle, read without running it).
+
+    `label_key` is ``labels`` for CIFAR-10 and ``fine_labels`` for CIFAR-100.
+    """
+    source = os.fspath(path)
+    content = unpickle.loads(read_bytes(path), source)
+    if not isinstance(content, dict):
+        raise InputError(f"{source}: holds a {type(content).__name__}; a CIFAR batch is a dict")
+    table = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in content.items()}
+    if "data" not in table or label_key not in table:
+        raise InputError(f"{source}: holds {', '.join(map(str, table)) or 'nothing'}; data and {label_key} are needed")
+    data, labels = table["data"], table[label_key]
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
+        shape = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
+        raise InputError(f"{source}: data is {shape}; uint8 of shape (N, 3072) is needed")
+    return data.reshape(-1, 3, 32, 32), label_array(labels, f"{source}: {label_key}", length=len(data))
+
+
+def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    """The array of an idx file (MNIST, Fashion-MNIST), packed with gzip or not: unsigned bytes of 1 to 4 axes."""
+    source, data = os.fspath(path), read_bytes(path)
+    if len(data) < 4 or data[:3] != b"\0\0\x08" or not 1 <= data[3] <= 4:
+        raise InputError(f"{source}: is not an idx file of bytes (it starts with {data[:4].hex(' ') or 'nothing'})")
+    head = 4 + 4 * data[3]
+    shape = tuple(int.from_bytes(data[i : i + 4], "big") for i in range(4, head, 4))
+    expected = head + int(np.prod(shape, dtype=object))
+    if len(data) != expected:
+        raise InputError(f"{source}: has {len(data)} bytes; its header {shape} asks for {expected}")
+    return np.frombuffer(data, np.uint8, offset=head).reshape(shape).copy()
+
+
+# -------------------------------------------------------------------------------------------------------------- labels
+def label_array(values: Any, source: str, *, K: int | None = None, length: int | None = None) -> Labels:
+    """`values` (list, array or tensor) as an int64 array (N,).
+
+    Not one axis of whole numbers, a label outside 0..K-1, or not `length` of them raise InputError that names `source`,
+    and the position of the first bad label.
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # ragged
+        raise InputError(f"{source}: labels are not a flat list of whole numbers") from error
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        shown = f"{array.dtype} of shape {array.shape}"
+        raise InputError(f"{source}: labels are {shown}; one axis of whole numbers is needed")
+    if length is not None and len(array) != length:
+        raise InputError(f"{source}: {len(array)} labels for {length} samples; there must be one label a sample")
+    bad = (array < 0) | (array > np.iinfo(np.int64).max if K is None else array >= K)
+    if bad.any():
+        i = int(bad.argmax())
+        allowed = "not negative" if K is None else f"in 0..{K - 1}"
+        raise InputError(f"{source}: label {array[i]} at position {i}; labels must be {allowed}")
+    return array.astype(np.int64)
+
+
+def read_labels(path: str | os.PathLike[str]) -> tuple[dict[str, Labels], dict[str, Any] | None]:
+    """All label columns of a file by name, and the recipe that :mod:`.labels` stored with them (None if there is none).
+
+    ``.npy``  one column, named ``noisy``; recipe in FILE.json beside it
+    ``.npz``  one column an array; recipe in the array ``recipe``
+    ``.csv``  a column without header is ``noisy``; columns of a header have its names; recipe in a first line ``# {...}``
+    ``.json`` a list (``noisy``), or an object of lists
+    ``.pt``   CIFAR-N's official files, read by torch with ``weights_only=True``
+    """
+    source = os.fspath(path)
+    suffix = Path(source).suffix.lower()
+    if suffix not in LABEL_FILES:
+        raise InputError(f"{source}: unknown type of label file {suffix!r}; allowed: {', '.join(LABEL_FILES)}")
+    found, recipe = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".json": _json, ".pt": _pt}[suffix](source)
+    columns = {}
+    for name, values in found.items():
+        if isinstance(values, list | np.ndarray) or hasattr(values, "detach"):
+            columns[str(name)] = label_array(values, f"{source}: {name}" if len(found) > 1 else source)
+    if not columns or not all(len(column) for column in columns.values()):
+        raise InputError(f"{source}: holds no labels")
+    if recipe is not None and not isinstance(recipe, dict):
+        raise InputError(f"{source}: its recipe is not a JSON object")
+    return columns, recipe
+
+
+_Found = tuple[dict[str, Any], Any]
+
+
+def _npy(source: str) -> _Found:
+    try:
+        array = np.load(io.BytesIO(read_bytes(source)), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        if "allow_pickle" not in str(error) and "pickled" not in str(error):
+            raise InputError(f"{source}: is not a .npy file, or is damaged ({str(error).splitlines()[0]})") from error
+        reason = (
+            "holds pickled objects, which are not read (CIFAR-N's ordered .npy files are in another order: use its .pt)"
+        )
+        raise InputError(f"{source}: {reason}") from error
+    beside = Path(f"{source}.json")
+    return {"noisy": array}, _parse(read_bytes(beside), str(beside)) if beside.exists() else None
+
+
+def _npz(source: str) -> _Found:
+    try:
+        with np.load(io.BytesIO(read_bytes(source)), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # numpy, zipfile and zlib each have errors of their own
+        reason = "holds pickled objects" if "pickle" in str(error) else f"is damaged ({type(error).__name__})"
+        raise InputError(f"{source}: {reason}; plain arrays of labels are needed") from error
+    recipe = arrays.pop("recipe", None)
+    return arrays, None if recipe is None else _parse(str(recipe).encode(), f"{source}: recipe")
+
+
+def _csv(source: str) -> _Found:
+    try:
+        lines = read_bytes(source).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: is not a UTF-8 text file") from error
+    recipe = _parse(lines[0][1:].encode(), f"{source}: line 1") if lines and lines[0].startswith("# {") else None
+    rows = [(n, row) for n, row in enumerate(csv.reader(lines), 1) if row and not row[0].startswith("#")]
+    header = [cell.strip() for cell in rows[0][1]] if rows and not rows[0][1][0].strip().lstrip("-").isdigit() else None
+    names = header or (
+        ["noisy"] if rows and len(rows[0][1]) == 1 else [str(i) for i in range(len(rows[0][1]) if rows else 0)]
+    )
+    columns: dict[str, list[int]] = {name: [] for name in names}
+    for n, row in rows[1 if header else 0 :]:
+        if len(row) != len(names):
+            raise InputError(f"{source}: line {n} has {len(row)} columns, expected {len(names)}")
+        for name, cell in zip(names, row, strict=True):
+            try:
+                columns[name].append(int(cell))
+            except ValueError as error:
+                raise InputError(f"{source}: line {n}: {cell[:40]!r} is not a label (a whole number)") from error
+    return columns, recipe
+
+
+def _json(source: str) -> _Found:
+    content = _parse(read_bytes(source), source)
+    if isinstance(content, Mapping):
+        return dict(content), content.get("recipe")
+    return {"noisy": content}, None
+
+
+def _parse(data: bytes, source: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: is not JSON ({error})") from error
+
+
+def _pt(source: str) -> _Found:
+    import numpy._core.multiarray as multiarray
+    import torch
+
+    # arrays of integers under the names that numpy 1 and numpy 2 pickle them by; torch admits nothing else
+    rebuild = multiarray._reconstruct
+    admitted: list[Any] = [(rebuild, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
+    admitted += [np.ndarray, np.dtype, *(type(np.dtype(f"{kind}{size}")) for kind in "iu" for size in (1, 2, 4, 8))]
+    try:
+        with torch.serialization.safe_globals(admitted):
+            content = torch.load(io.BytesIO(read_bytes(source)), map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and torch each have errors of their own, some of many lines
+        if isinstance(error, InputError):
+            raise
+        refused = "Unsupported" in str(error) or "not an allowed" in str(error)
+        reason = "holds more than arrays, which is never loaded" if refused else f"is damaged ({type(error).__name__})"
+        raise InputError(f"{source}: {reason}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{source}: holds a {type(content).__name__}; a dict of label arrays is needed")
+    return content, None
