@@ -34,6 +34,8 @@ _HOMES = {
     "threshold": ("Threshold", "solve", "solve_rate"),
     "thresholds": ("solve_many",),
     "symbolic": ("Symbolic", "derive"),
+    "estimate": ("NoiseEstimate",),
+    "selection": ("AsymmetricLossSelector", "Candidate", "Selection", "select"),
     "experiments": ("WeightedRiskExperiment", "WeightedRiskResult"),
     "calibration": ("Calibration", "calibrate", "excess_risk_bound"),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: ``asymtheory bound | ratio | check | noise | losses | verify``.
+"""The command line: ``asymtheory bound | ratio | check | noise | losses | select | experiment | verify``.
 
 Exit status: 0 answered, 1 no parameter works (or a check failed), 2 bad input, which gets one line on standard error.
 Other packages add commands through the entry-point group ``asymtheory.commands``; they are looked up only when named.
@@ -428,6 +428,18 @@ def _verify(options: argparse.Namespace) -> int:
     return NO if lines else ANSWERED
 
 
+def _select_options(parser: argparse.ArgumentParser) -> None:
+    from .select_command import options
+
+    options(parser)
+
+
+def _select(options: argparse.Namespace) -> int:
+    from .select_command import run
+
+    return run(options)
+
+
 def _experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", type=_experiment_name, help="weighted-risk (ALF Sec. 4.1, Fig. 2)")
     _loss_options(parser)
@@ -509,6 +521,7 @@ COMMANDS = {
     "check": ("is this loss asymmetric on these weights: verdict, minimiser, slack", _check_options, _check),
     "noise": ("a noise model: rate, clean level, margin, dominance", _noise_command_options, _noise),
     "losses": ("the atlas of losses", _losses_options, _losses),
+    "select": ("losses and hyper-parameters for a noise, before training", _select_options, _select),
     "experiment": ("weighted-risk: what gradient descent on softmax logits reaches", _experiment_options, _experiment),
     "verify": ("the ledger: every claim of the four papers, judged by computation", _verify_options, _verify),
 }

@@ -176,7 +176,7 @@ def from_counts(
     table = _table(counts, source, names)
     K = _square(table, source, "a table of counts")
     labels = _check_names(names, K, source)
-    rows, kept, samples = [], 0, 0
+    rows, kept, sizes = [], 0, []
     for i, values in enumerate(table):
         for j, value in enumerate(values):
             if value != int(value):
@@ -190,8 +190,9 @@ def from_counts(
         shared = {count: Fraction(count, total) for count in set(whole)}  # few distinct counts: fast for K = 1000
         rows.append(Row(tuple(shared[count] for count in whole), i))
         kept += whole[i]
-        samples += total
-    return NoiseModel(kind, tuple(rows), K, 1 - Fraction(kept, samples), labels, source=source)
+        sizes.append(total)
+    rate = 1 - Fraction(kept, sum(sizes))
+    return NoiseModel(kind, tuple(rows), K, rate, labels, source=source, samples=tuple(sizes))
 
 
 def from_labels(
@@ -534,7 +535,7 @@ def named(name: str) -> NoiseModel:
 
 
 def load(path: str | os.PathLike[str]) -> NoiseModel:
-    """Noise from a .csv, .json, .npy or .npz file; see :mod:`asymtheory.readers` for what each may hold."""
+    """Noise from a .csv, .json, .npy, .npz or .parquet file; see :mod:`asymtheory.readers` for what each may hold."""
     from .readers import read
 
     return read(path)
@@ -560,7 +561,7 @@ def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> Noise
     elif _looks_like_file(kind):
         model = load(kind)
     else:
-        allowed = f"{', '.join(KINDS)}, or a file (.csv, .json, .npy, .npz)"
+        allowed = f"{', '.join(KINDS)}, or a file (.csv, .json, .npy, .npz, .parquet)"
         raise InputError(f"--noise {kind!r}: unknown noise{nearest(name, KINDS)}; allowed: {allowed}")
     if eta is not None:
         own = "is measured" if name in MEASURED else "comes from a file"
@@ -571,5 +572,5 @@ def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> Noise
 
 
 def _looks_like_file(text: str) -> bool:
-    suffixes = (".csv", ".json", ".npy", ".npz")
+    suffixes = (".csv", ".json", ".npy", ".npz", ".parquet")
     return "/" in text or os.sep in text or text.lower().endswith(suffixes) or os.path.exists(text)

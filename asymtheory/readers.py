@@ -8,6 +8,7 @@
 .npy   one array of numbers; pickled objects are refused, never loaded
 .npz   one array, or one of the names above, or a label pair ``clean`` and ``noisy`` (also ``clean_label`` and
        ``noisy_label``)
+.parquet  columns of numbers under the names of the classes, or ``clean`` and ``noisy`` (needs pyarrow, extra ``tables``)
 =====  ==============================================================================================================
 
 A table of K rows and K columns is a table of counts if all entries are whole and some row does not sum to 1, and a
@@ -23,6 +24,7 @@ from fractions import Fraction
 from typing import Any
 
 from . import noise
+from .columns import parquet_columns
 from .errors import InputError
 from .noise import EXACT_CELLS
 from .rows import NoiseModel, parse_number
@@ -36,9 +38,9 @@ def read(path: str | os.PathLike[str]) -> NoiseModel:
     source = os.fspath(path)
     suffix = os.path.splitext(source)[1].lower()
     if os.path.isdir(source):
-        raise InputError(f"{source}: is a directory; a file (.csv, .json, .npy, .npz) is needed")
+        raise InputError(f"{source}: is a directory; a file ({', '.join(READERS)}) is needed")
     if suffix not in READERS:
-        raise InputError(f"{source}: unknown file type {suffix or 'without suffix'}; allowed: .csv, .json, .npy, .npz")
+        raise InputError(f"{source}: unknown file type {suffix or 'without suffix'}; allowed: {', '.join(READERS)}")
     try:
         if os.stat(source).st_size == 0:
             raise InputError(f"{source}: the file is empty")
@@ -52,7 +54,7 @@ def read(path: str | os.PathLike[str]) -> NoiseModel:
 
 
 # -------------------------------------------------------------------------------------------------------- from a table
-def _model(table: Any, source: str, names: Any = None, key: str | None = None) -> NoiseModel:
+def model_of(table: Any, source: str, names: Any = None, key: str | None = None) -> NoiseModel:
     """The noise that a table (lists or an array) stands for; `key` is the name it had in the file, which may decide."""
     if key == "posteriors":
         return noise.from_posteriors(table, names, source)
@@ -134,7 +136,7 @@ def _csv(source: str) -> NoiseModel:
     if pair and header is not None:
         clean, noisy = ([_whole(row[header.index(name)]) for row in table] for name in ("clean", "noisy"))
         return noise.from_labels(clean, noisy, source=source)
-    return _model(table, source, header)
+    return model_of(table, source, header)
 
 
 def _split_header(lines: list[tuple[int, list[str]]]) -> tuple[list[str] | None, list[tuple[int, list[str]]]]:
@@ -190,7 +192,7 @@ def _json(source: str) -> NoiseModel:
     except ValueError as error:  # a number out of range, an integer of thousands of digits
         raise InputError(f"{source}: {str(error).split(';')[0]}") from error
     if isinstance(data, list):
-        return _model(data, source)
+        return model_of(data, source)
     if not isinstance(data, Mapping):
         raise InputError(f"{source}: a list of rows or an object is needed, got {type(data).__name__}")
     names = data.get("names", data.get("classes"))
@@ -202,7 +204,7 @@ def _json(source: str) -> NoiseModel:
     table = data[found[0]]
     if not isinstance(table, list):
         raise InputError(f"{source}: {found[0]} must be a list of rows, got {type(table).__name__}")
-    return _model(table, source, names, found[0])
+    return model_of(table, source, names, found[0])
 
 
 # -------------------------------------------------------------------------------------------------------------- arrays
@@ -244,7 +246,20 @@ def _array(array: Any, source: str, names: Any, key: str) -> NoiseModel:
         raise InputError(f"{source}: array of {array.dtype}; numbers are needed")
     if array.ndim != 2:
         raise InputError(f"{source}: array of shape {array.shape}; two axes are needed (a table)")
-    return _model(array, source, names, key)
+    return model_of(array, source, names, key)
 
 
-READERS: dict[str, Callable[[str], NoiseModel]] = {".csv": _csv, ".json": _json, ".npy": _numpy, ".npz": _numpy}
+# --------------------------------------------------------------------------------------------------------------- Parquet
+def _parquet(source: str) -> NoiseModel:
+    heads, values = parquet_columns(source)
+    if sorted(heads) == ["clean", "noisy"]:
+        clean, noisy = (values[heads.index(name)] for name in ("clean", "noisy"))
+        return noise.from_labels(clean, noisy, source=source)
+    rows = [list(row) for row in zip(*values, strict=True)]
+    plain = heads == [str(i) for i in range(len(heads))]  # what pandas calls columns without names
+    return model_of(rows, source, None if plain else heads)
+
+
+READERS: dict[str, Callable[[str], NoiseModel]] = {
+    ".csv": _csv, ".json": _json, ".npy": _numpy, ".npz": _numpy, ".parquet": _parquet,
+}  # fmt: skip

@@ -230,6 +230,7 @@ class NoiseModel:
     names: tuple[str, ...] | None = None
     representative: bool = False
     source: str | None = None
+    samples: tuple[int, ...] | None = None
 
     @cached_property
     def worst(self) -> int:

@@ -92,12 +92,12 @@ def _slope(profile: Profile, t: float) -> float:
         on: Any = atom.on(FLOAT)
         for u, side, count in ((own, on.active, 1), (other, on.passive, K - 1)):
             value -= float(coefficient) * count * getattr(side(u, u.log(), FLOAT), "slope", 0.0)
-    for coefficient, atom in profile.normalised:
-        base: Any = atom.base.on(FLOAT)
+    for coefficient, normalised in profile.normalised:
+        base: Any = normalised.base.on(FLOAT)
         top, rest = (base.active(u, u.log(), FLOAT) for u in (own, other))
         value -= float(coefficient) * (top / (top + rest * float(K - 1))).slope
-    for coefficient, atom in profile.negative:
-        flipped: Any = atom.on(FLOAT)
+    for coefficient, negative in profile.negative:
+        flipped: Any = negative.on(FLOAT)
         top, rest = (flipped.flipped(u, u.log(), FLOAT) for u in (own, other))
         value += float(coefficient) * (top / (top + rest * float(K - 1))).slope
     return value
