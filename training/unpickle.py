@@ -1,7 +1,7 @@
 """Pickles that hold arrays, text and bytes in lists and dicts, and nothing else.
 
 The python versions of CIFAR and some label files are pickles, and a pickle is a program. Here no name in it is ever
-imported: the five names that numpy writes are answered by stand-ins that collect a shape, a type and the raw bytes, from
+imported: the few names that arrays and bytes need are answered by stand-ins that collect a shape, a type and the raw bytes, from
 which arrays of plain numbers are built afterwards. Any other name is refused before anything runs.
 """
 
@@ -132,10 +132,21 @@ class _Encode(_Frozen):
         return text.encode("latin-1")
 
 
+class _Bytes(_Frozen):
+    """``bytes()``: how protocol 2 writes no bytes at all."""
+
+    __slots__ = ()
+
+    def __call__(self) -> bytes:
+        return b""
+
+
 STAND_INS: dict[tuple[str, str], type[_Frozen]] = {
     ("numpy", "ndarray"): _NdarrayClass,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _Encode,
+    ("__builtin__", "bytes"): _Bytes,
+    ("builtins", "bytes"): _Bytes,
 } | {
     (f"numpy.{core}.{module}", name): stand_in
     for core in ("core", "_core")
