@@ -77,6 +77,7 @@ def anl_fig1(*, width: float = 3.25, loss: Loss | None = None, p_min: Fraction =
 
 K = 10
 CONFIDENCES = (0.2, 0.5, 0.8)
+DECADES = (1e-4, 1e-3, 1e-2, 0.1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,28 +90,29 @@ class Gradients:
     own: Array  # -dNNCE/dp_y over p_y, j = any other class
     printed: Array  # the same by the second line of ANL Eq. 15
     mae: tuple[float, float]  # (dMAE/dp_j, -dMAE/dp_y), constant
-    grid: Array  # (G,) values of p_j and of p_y of the map
+    map_j: Array  # (G,) values of p_j of the map, of equal ratio
+    map_y: Array  # (G,) values of p_y
     field: Array  # (G, G) dNNCE/dp_j at [p_y, p_j]; NaN outside the simplex
 
 
 def anl_gradients_data(points: int = 160) -> Gradients:
     """Every derivative from the core's definitions (``gradients.by_probability``)."""
     nnce, mae = build("nnce"), build("mae")
-    p_j = {c: np.geomspace(1e-4, 0.999 * (1 - c), points) for c in CONFIDENCES}
+    p_j = {c: np.geomspace(1e-4, 0.97 * (1 - c), points) for c in CONFIDENCES}
     other = {c: by_probability(nnce, with_equal_rest(K, p_y=c, p_j=x))[..., 1] for c, x in p_j.items()}
-    p_y = np.geomspace(1e-4, 0.999, points)
+    p_y = np.geomspace(1e-4, 0.97, points)
     own = with_equal_rest(K, p_y=p_y)
     flat = by_probability(mae, own)
     assert np.ptp(flat[..., 0]) == np.ptp(flat[..., 1]) == 0
     A = -np.log(float(nnce.p_min))  # type: ignore[attr-defined]
     printed = 1 / (p_y * (A + np.log(own)).sum(-1) ** 2)
-    grid = np.linspace(0.004, 0.992, points)
-    y, j = np.meshgrid(grid, grid, indexing="ij")
+    map_j, map_y = np.geomspace(1e-4, 0.97, points), np.linspace(0.005, 0.99, points)
+    y, j = np.meshgrid(map_y, map_j, indexing="ij")
     field = np.full(y.shape, np.nan)
-    inside = y + j < 0.999
+    inside = y + j < 0.995
     field[inside] = by_probability(nnce, with_equal_rest(K, p_y=y[inside], p_j=j[inside]))[..., 1]
     slopes = -by_probability(nnce, own)[..., 0]
-    return Gradients(p_j, other, p_y, slopes, printed, (float(flat[0, 1]), -float(flat[0, 0])), grid, field)
+    return Gradients(p_j, other, p_y, slopes, printed, (float(flat[0, 1]), -float(flat[0, 0])), map_j, map_y, field)
 
 
 @figure(
@@ -121,40 +123,41 @@ def anl_gradients_data(points: int = 160) -> Gradients:
 def anl_gradients(*, width: float = 6.75, points: int = 160) -> Figure:
     """Derivatives with respect to the probabilities before the softmax, K = 10. (a) of the other classes over p_j: NNCE falls
     like 1/p_j (Theorem 2) and grows with p_y (Theorem 3), MAE is 1. (b) of the labelled class over p_y. (c) dNNCE/dp_j over
-    the plane of p_j and p_y: where it exceeds the 1 of MAE, NNCE pulls harder.
+    the plane of p_j and p_y: it exceeds the 1 of MAE only where p_j is below about 0.001, left of the white line.
     """
     data = anl_gradients_data(points)
-    drawn, (first, second, third) = style.grid(width, 3, aspect=1.02, extra=0.35)
+    drawn, (first, second, third) = style.grid(width, 3, aspect=0.55 if width < 4.2 else 0.85, extra=0.7)
     nnce, mae = style.look("nnce"), style.look("mae")
     for (confidence, x), colour in zip(data.p_j.items(), style.shades(nnce.colour, 3), strict=True):
-        first.plot(x, data.other[confidence], color=colour, label=f"NNCE, $p_y = {confidence:g}$")
-    first.axhline(data.mae[0], **mae.line(label="MAE"))
+        first.plot(x, data.other[confidence], color=colour, label=f"(a) NNCE, $p_y = {confidence:g}$")
+    first.axhline(data.mae[0], **mae.line())
     first.set(xlabel="$p_j$", ylabel=r"$\partial L / \partial p_j$, $j \neq y$")
-    second.plot(data.p_y, data.own, color=nnce.colour, label="NNCE")
-    second.plot(data.p_y, data.printed, color=nnce.colour, linestyle=":", label="NNCE, Eq. 15 as printed")
+    second.plot(data.p_y, data.own, color=nnce.colour, label="(b) NNCE")
+    second.plot(data.p_y, data.printed, color=nnce.colour, linestyle=":", label="(b) NNCE, Eq. 15 as printed")
     second.axhline(data.mae[1], **mae.line(label="MAE"))
     second.set(xlabel="$p_y$", ylabel=r"$-\,\partial L / \partial p_y$")
     for panel in (first, second):
         panel.set_xlim(1e-4, 1)
-        style.log_ticks(panel, "x", (1e-4, 1e-3, 1e-2, 0.1, 1))
+        style.log_ticks(panel, "x", DECADES)
         style.log_ticks(panel, "y")
-        style.legend_below(panel)
     _draw_field(drawn, third, data)
     for panel, name in zip((first, second, third), ("other classes", "labelled class", "other classes"), strict=True):
         panel.set_title(name)
     style.letters((first, second, third))
+    style.legend(drawn, [*first.lines[: len(CONFIDENCES)], *second.lines])
     return drawn
 
 
 def _draw_field(drawn: Figure, panel: Axes, data: Gradients) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    levels = np.arange(-3.0, 0.51, 0.25)
-    shown = panel.contourf(data.grid, data.grid, np.log10(data.field), levels=levels, extend="both", cmap="cividis")
-    panel.contour(data.grid, data.grid, np.log10(data.field), levels=[0.0], colors="white", linewidths=1.0)
-    bar = drawn.colorbar(shown, ax=panel, location="bottom", aspect=25, pad=0.02)
-    bar.set_label(r"$\partial L_{\mathrm{NNCE}} / \partial p_j$ (white: 1, as MAE)")
-    bar.set_ticks([-3, -2, -1, 0])
-    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{10.0**x:g}"))
-    panel.set(xlabel="$p_j$", ylabel="$p_y$", xlim=(0, 1), ylim=(0, 1))
+    height = np.log10(data.field)
+    shown = panel.contourf(data.map_j, data.map_y, height, levels=np.arange(-3.0, 1.01, 0.25), extend="both")
+    panel.contour(data.map_j, data.map_y, height, levels=[0.0], colors="white", linewidths=1.2)
+    bar = drawn.colorbar(shown, ax=panel, aspect=18, pad=0.02)
+    bar.set_label(r"$\partial L / \partial p_j$ of NNCE (white: 1)")
+    bar.set_ticks([-3, -2, -1, 0, 1])
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{10.0**x:g}"))
+    panel.set(xlabel="$p_j$", ylabel="$p_y$", xlim=(1e-4, 1), ylim=(0, 1))
+    style.log_ticks(panel, "x", DECADES)
     panel.grid(False)

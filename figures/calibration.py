@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-VERDICTS = {True: "calibrated", False: "not calibrated", None: "calibration undecided"}
+VERDICTS = {
+    True: "is classification-calibrated",
+    False: "is not classification-calibrated",
+    None: "may be classification-calibrated: not settled",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +79,11 @@ def calibration(*, width: float = 6.75, loss: Loss | None = None, points: int = 
     second.plot(theta, curve.psi[right], color=look.colour, label=r"$\psi$")
     if data.bound is not None and np.isfinite(data.bound.constant):
         answer = {True: "holds", False: "fails", None: "undecided"}[data.bound.holds]
-        second.plot(theta, theta / data.bound.constant, **style.THRESHOLD, label=f"Theorem 2 ({answer})")
+        second.plot(theta, theta / data.bound.constant, **style.THRESHOLD, label=f"Theorem 2: {answer}")
     second.set(xlabel=r"$\theta = 2\eta - 1$", ylabel=r"$\psi(\theta)$", xlim=(0, 1))
     second.set_title(r"$\psi$ transform")
     for panel in (first, second):
         style.legend_below(panel)
     style.letters((first, second))
-    style.title(drawn, f"{chosen}: {VERDICTS[curve.calibrated]}")
+    style.title(drawn, f"{chosen} {VERDICTS[curve.calibrated]}")
     return drawn

@@ -69,7 +69,7 @@ def jal_gradients(*, width: float = 6.75, K: int = 10, points: int = 301) -> Fig
     from matplotlib.lines import Line2D
 
     data = jal_gradients_data(K, points)
-    drawn, (first, second, third) = style.grid(width, 3, aspect=0.9, extra=0.75)
+    drawn, (first, second, third) = style.grid(width, 3, aspect=0.55 if width < 4.2 else 0.9, extra=0.75)
     look, mae = style.look("amse"), style.look("mae")
     handles = []
     patterns = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
@@ -78,18 +78,18 @@ def jal_gradients(*, width: float = 6.75, K: int = 10, points: int = 301) -> Fig
         first.plot(data.f_y, data.own[i], **line)
         second.plot(data.f_y, data.weight[i], **line)
         third.plot(data.f_y, data.logit[i], **line)
-        named = {data.threshold: ": threshold", Fraction(1): ": MSE"}.get(a, "")
+        named = {data.threshold: ": threshold, symmetric 0.8", Fraction(1): ": MSE"}.get(a, "")
         handles.append(Line2D([], [], **line, label=f"$a = {plain(a)}${named}"))
     (other,) = first.plot(data.f_y, data.other[0], color=style.SOFT, linewidth=0.8)
     other.set_label(r"$\partial L / \partial f_k$, every $a$")
     second.axhline(1, **mae.line())
     third.plot(data.f_y, data.mae, **mae.line())
     style.log_ticks(first, "y")
-    first.set(ylabel=r"$|\partial L / \partial f_y|$, $|\partial L / \partial f_k|$", ylim=(2e-3, 20))
+    first.set(ylabel=r"$|\partial L / \partial f_y|$, $|\partial L / \partial f_k|$", ylim=(2e-3, 2 * data.own.max()))
     first.set_title("before the softmax")
-    second.set(ylabel=r"$\partial_{f_y} L\,(f_y) \;/\; \partial_{f_y} L\,(0)$")
+    second.set(ylabel=r"$\partial L / \partial f_y$ over its value at 0")
     second.set_title("weight of a sample")
-    third.set(ylabel=r"$\partial_{z_y} L$ / largest")
+    third.set(ylabel=r"$\partial L / \partial z_y$ over its largest")
     third.set_title("after the softmax")
     for panel in (first, second, third):
         panel.set(xlabel="$f_y$", xlim=(0, 1))

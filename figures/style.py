@@ -30,7 +30,7 @@ WIDTHS = {
     "jmlr": 6.0, "pami-column": 3.5, "pami": 7.16,
 }  # fmt: skip
 NARROWEST, WIDEST = 2.5, 20.0
-PANEL = 2.05  # inches below which a panel of a row goes to the next row
+PANEL = 1.8  # inches below which a panel of a row goes to the next row
 
 
 @dataclass(frozen=True)
