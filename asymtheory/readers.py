@@ -12,7 +12,8 @@
 =====  ==============================================================================================================
 
 A table of K rows and K columns is a table of counts if all entries are whole and some row does not sum to 1, and a
-transition matrix otherwise; N rows and K != N columns are per-sample posteriors.
+transition matrix otherwise; N rows and K != N columns are per-sample posteriors. So are ``counts`` of more rows than
+columns: votes of annotators, as CIFAR-10H has them.
 """
 
 from __future__ import annotations
@@ -58,13 +59,13 @@ def model_of(table: Any, source: str, names: Any = None, key: str | None = None)
     """The noise that a table (lists or an array) stands for; `key` is the name it had in the file, which may decide."""
     if key == "posteriors":
         return noise.from_posteriors(table, names, source)
-    if key == "counts":
-        return noise.from_counts(table, names, source)
     shape = getattr(table, "shape", None)
     if shape is None:
         rows = list(table)
         widths = {len(row) if isinstance(row, list) else -1 for row in rows}
         shape = (len(rows), *widths) if len(widths) == 1 else None  # ragged: from_matrix says where
+    if key == "counts" and not (shape is not None and len(shape) == 2 and shape[0] > shape[1] > 1):
+        return noise.from_counts(table, names, source)
     if shape is not None and len(shape) == 2 and shape[0] != shape[1] and shape[0] > 0 and shape[1] > 1:
         return noise.from_posteriors(table, names, source)
     return noise.from_counts(table, names, source) if _holds_counts(table) else noise.from_matrix(table, names, source)

@@ -841,6 +841,15 @@ def test_counts_and_label_pairs_from_text(tmp_path, name, content):
     assert (model.kind, model.rate) == ("labels", F(3, 20))
 
 
+def test_votes_of_annotators_are_posteriors(tmp_path):
+    """A table named counts with more rows than columns, as CIFAR-10H has it; with fewer it is a mistake."""
+    model = noise.load(write(tmp_path, "V.json", '{"counts": [[5, 1], [0, 6], [3, 4]]}'))
+    assert model.kind == "posteriors"
+    assert [row.margin for row in model.rows] == [F(2, 3), F(1), F(1, 7)]
+    with pytest.raises(InputError, match="a table of counts must be square"):
+        noise.load(write(tmp_path, "W.json", '{"counts": [[5, 1, 0], [0, 6, 0]]}'))
+
+
 def test_a_permutation_is_a_matrix_and_not_counts(tmp_path):
     assert noise.load(write(tmp_path, "I.csv", "1,0\n0,1\n")).kind == "matrix"
 
