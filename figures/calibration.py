@@ -73,10 +73,10 @@ def calibration(*, width: float = 6.75, loss: Loss | None = None, points: int = 
     first.set_title("conditional risk")
     right = curve.theta >= 0
     theta = curve.theta[right]
-    second.plot(
-        theta, curve.psi_tilde[right], color=look.colour, linestyle=(0, (5, 1.5)), label=r"$\tilde\psi = H^- - H$"
-    )
-    second.plot(theta, curve.psi[right], color=look.colour, label=r"$\psi$")
+    tone = style.shades(look.colour, 3)[2]
+    second.plot(theta, curve.psi[right], color=tone, linewidth=2.4, label=r"$\psi$")
+    label = r"$\tilde\psi = H^- - H$"
+    second.plot(theta, curve.psi_tilde[right], color=look.colour, linestyle=(0, (5, 1.5)), label=label)
     if data.bound is not None and np.isfinite(data.bound.constant):
         answer = {True: "holds", False: "fails", None: "undecided"}[data.bound.holds]
         second.plot(theta, theta / data.bound.constant, **style.THRESHOLD, label=f"Theorem 2: {answer}")

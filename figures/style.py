@@ -29,7 +29,7 @@ WIDTHS = {
     "iccv-column": 3.25, "iccv": 6.875, "cvpr-column": 3.25, "cvpr": 6.875,
     "jmlr": 6.0, "pami-column": 3.5, "pami": 7.16,
 }  # fmt: skip
-NARROWEST, WIDEST = 2.5, 20.0
+NARROWEST, WIDEST = 3.0, 20.0
 PANEL = 1.8  # inches below which a panel of a row goes to the next row
 
 
@@ -104,7 +104,7 @@ def context() -> AbstractContextManager[None]:
 
 
 def inches(width: str | float) -> float:
-    """A venue's width by name, or a number of inches. Raises InputError for an unknown name and outside 2.5 to 20."""
+    """A venue's width by name, or a number of inches. Raises InputError for an unknown name and outside 3 to 20."""
     if isinstance(width, str) and width in WIDTHS:
         return WIDTHS[width]
     try:
