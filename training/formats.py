@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Mapping
@@ -250,8 +251,8 @@ def _pt(source: str) -> _Found:
     except Exception as error:  # pickle, zip and torch each have errors of their own, some of many lines
         if isinstance(error, InputError):
             raise
-        refused = "Unsupported" in str(error) or "not an allowed" in str(error)
-        reason = "holds more than arrays, which is never loaded" if refused else f"is damaged ({type(error).__name__})"
+        asks = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"asks for {asks[1]}; only arrays are read" if asks else f"is damaged ({type(error).__name__})"
         raise InputError(f"{source}: {reason}") from error
     if not isinstance(content, dict):
         raise InputError(f"{source}: holds a {type(content).__name__}; a dict of label arrays is needed")

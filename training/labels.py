@@ -196,7 +196,9 @@ class NoisyLabels:
         for kept, now in (("checksum", made.labels), ("clean_checksum", made.clean)):
             if recipe and recipe.get(kept, checksum(now)) != checksum(now):
                 what = "labels" if kept == "checksum" else "clean labels"
-                raise InputError(f"{source}: the {what} are not those of the recipe ({kept} {str(recipe[kept])[:12]}...)")
+                raise InputError(
+                    f"{source}: the {what} are not those of the recipe ({kept} {str(recipe[kept])[:12]}...)"
+                )
         if name and recipe is None:
             made.recipe["dataset"] = name
         return made
