@@ -1,1 +1,25 @@
-"""Training with noise-robust losses: losses for torch, label noise, data, models and a loop."""
+"""Training with noise-robust losses: losses for torch, label noise, data, models and a loop.
+
+Names load on first use, so that importing the package does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "losses": ("BelowThreshold", "RobustLoss", "build_loss"),
+}
+_WHERE = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

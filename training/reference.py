@@ -1,0 +1,270 @@
+"""The core's definition of every loss on torch tensors, in log-softmax space: what the fused versions are held to.
+
+A loss of the core is written in plain operators over a namespace and receives ``p`` beside ``log p``. Here ``p`` is a
+``Monomial``: ``c u^a (1 - u)^b`` kept as numbers and exponents, evaluated from ``log u`` and ``log (1 - u)`` when it
+must be. So ``p ** 0.7`` at ``p = e^-200`` is ``e^-140``, the slope of ``(1 - p) ** 0.1`` at ``p = 1 - e^-200`` is finite, and no
+clamp is needed: the gradient of every loss at every finite logit is the limit that the definition has.
+
+Torch differentiates these lines, any number of times. ``fused`` computes the same by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import torch
+from asymtheory.backends import Backend
+from asymtheory.losses import FL, LogitClipCE, Loss, NormalisedNegative, total
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+
+class Point:
+    """A tensor of probabilities ``u``, held as ``log u`` and ``log (1 - u)``."""
+
+    def __init__(self, logu: Tensor, log_rest: Tensor) -> None:
+        self.logu = logu
+        self.log_rest = log_rest
+
+    def power(self, exponent: float) -> Tensor:
+        """``u ** exponent``."""
+        return torch.exp(self.logu * exponent)
+
+    def rest_power(self, exponent: float) -> Tensor:
+        """``(1 - u) ** exponent``."""
+        return torch.exp(self.log_rest * exponent)
+
+    def log(self, a: float, b: float) -> Tensor:
+        """``a log u + b log (1 - u)``."""
+        return self.logu * a + self.log_rest * b if b else self.logu * a
+
+
+class Monomial:
+    """``c u^a (1 - u)^b`` at the probabilities u of a point; arithmetic that leaves this form gives tensors.
+
+    Products, quotients and powers add exponents, ``1 - u`` and ``1 - (1 - u)`` are recognised, and ``a - u`` for a little
+    above 1 is ``(a - 1) + (1 - u)``, so nothing cancels next to u = 1.
+    """
+
+    __slots__ = ("_value", "a", "at", "b", "c")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, at: Point, c: float = 1.0, a: float = 1.0, b: float = 0.0) -> None:
+        self.at, self.c, self.a, self.b = at, c, a, b
+        self._value: Tensor | None = None
+
+    def tensor(self) -> Tensor:
+        """The values."""
+        if self._value is None:
+            if self.a:
+                value = self.at.power(self.a)
+                if self.b:
+                    value = value * self.at.rest_power(self.b)
+            elif self.b:
+                value = self.at.rest_power(self.b)
+            else:
+                value = torch.ones_like(self.at.logu)
+            self._value = value if self.c == 1 else value * self.c
+        return self._value
+
+    def log(self) -> Tensor:
+        if self.c <= 0:
+            return torch.log(self.tensor())
+        log = self.at.log(self.a, self.b)
+        return log if self.c == 1 else log + math.log(self.c)
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.at.logu.shape
+
+    def sum(self, *arguments: Any, **options: Any) -> Tensor:
+        return self.tensor().sum(*arguments, **options)
+
+    def __neg__(self) -> Monomial:
+        return Monomial(self.at, -self.c, self.a, self.b)
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Monomial):
+            return Monomial(self.at, self.c * other.c, self.a + other.a, self.b + other.b)
+        if isinstance(other, Real):
+            if other == 1:
+                return self
+            scaled = Monomial(self.at, self.c * float(other), self.a, self.b)
+            if self._value is not None:  # powers are dear, a factor is not
+                scaled._value = self._value * float(other)
+            return scaled
+        return self.tensor() * other if isinstance(other, Tensor) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, Monomial):
+            return self * other._inverse()
+        if isinstance(other, Real):
+            return Monomial(self.at, self.c / float(other), self.a, self.b)
+        return self.tensor() / other if isinstance(other, Tensor) else NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._inverse() * other
+
+    def _inverse(self) -> Monomial:
+        return Monomial(self.at, 1 / self.c, -self.a, -self.b)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, Real) and self.c > 0:
+            e = float(exponent)
+            return Monomial(self.at, self.c**e, self.a * e, self.b * e)
+        return (
+            self.tensor() ** as_tensor(exponent) if isinstance(exponent, Tensor | Monomial | Real) else NotImplemented
+        )
+
+    def __rpow__(self, base: Any) -> Tensor:
+        return base ** self.tensor()
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Real):
+            if other == 0:
+                return self
+            if self.c < 0 and (self.a, self.b) in ((1, 0), (0, 1)) and -self.c <= other < -2 * self.c:
+                rest = Monomial(self.at, -self.c, self.b, self.a)  # x - c u = (x - c) + c (1 - u)
+                return rest if other == -self.c else rest.tensor() + (float(other) + self.c)
+            return self.tensor() + float(other)
+        return self.tensor() + as_tensor(other) if isinstance(other, Tensor | Monomial) else NotImplemented
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return (-self) + other
+
+    def __eq__(self, other: Any) -> Any:
+        return self.tensor() == as_tensor(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.tensor() <= as_tensor(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.tensor() < as_tensor(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.tensor() >= as_tensor(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.tensor() > as_tensor(other)
+
+
+def as_tensor(x: Any) -> Any:
+    """A monomial's values; tensors and numbers pass."""
+    return x.tensor() if isinstance(x, Monomial) else x
+
+
+def _log(x: Any) -> Any:
+    if isinstance(x, Monomial):
+        return x.log()
+    if isinstance(x, Tensor):
+        return torch.log(x)
+    return math.log(x) if x > 0 else -math.inf
+
+
+def _exp(x: Any) -> Any:
+    x = as_tensor(x)
+    return torch.exp(x) if isinstance(x, Tensor) else math.exp(x)
+
+
+def _power(x: Any, exponent: Any) -> Any:
+    return x**exponent
+
+
+def _split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+    return torch.where(as_tensor(x) <= as_tensor(cut), as_tensor(below), as_tensor(above))
+
+
+# Numbers of a loss are Python floats, so a loss on this namespace lives on every device.
+TORCH = Backend("torch", float, _log, _exp, _power, split=_split)
+
+
+def precision(logits: Tensor) -> torch.dtype:
+    """The type that a loss is computed in: float64 for float64 logits, else float32."""
+    return torch.float64 if logits.dtype == torch.float64 else torch.float32
+
+
+def wide(logits: Tensor) -> Tensor:
+    """Logits in the type that a loss is computed in."""
+    return logits.to(precision(logits))
+
+
+def probabilities(logits: Tensor) -> Point:
+    """Softmax over the last axis as ``log u`` and ``log (1 - u)``, both to full relative precision, for K >= 2.
+
+    The likeliest class is the only one whose ``1 - u`` can be lost to rounding, so it is taken from the other classes.
+    """
+    top = logits.argmax(-1, keepdim=True)
+    others = logits.scatter(-1, top, -math.inf)
+    peak = logits.gather(-1, top)
+    odds = torch.logsumexp(others, -1, keepdim=True) - peak  # log odds against the likeliest class
+    logu = (logits - peak) - softplus(odds)
+    is_top = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, top, True)
+    at_most_half = torch.where(is_top, -1.0, logu)  # where() differentiates both branches: keep log(0) out
+    log_rest = torch.where(is_top, logsigmoid(odds), torch.log1p(-torch.exp(at_most_half)))
+    return Point(logu, log_rest)
+
+
+def clipped(logits: Tensor, tau: float) -> Tensor:
+    """Logits scaled to a Euclidean norm of at most ``tau``: the domain of ``logitclip-ce``."""
+    squares = (logits * logits).sum(-1, keepdim=True)
+    return logits * (tau * torch.rsqrt(squares.clamp_min(tau * tau)))
+
+
+def is_focal(loss: Loss) -> bool:
+    """Is the loss FL, or a normalised loss on it, so that it has a modulating factor?"""
+    return isinstance(loss, FL) or isinstance(getattr(loss, "base", None), FL)
+
+
+def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False, inward: bool = True) -> Tensor:
+    """``L(softmax(logits), k)`` for every label k: (..., K) in, (..., K) out, float32 at least, differentiable.
+
+    ``detach_modulation`` takes the factor ``(1 - u)^gamma`` of FL, NFL and NNFL for a constant in the gradient. ``inward``
+    is explained in ``_floored``.
+    """
+    z = wide(logits)
+    at = probabilities(z)
+    result: Any = 0
+    for coefficient, atom in loss.terms():
+        atom = atom.on(TORCH)
+        if isinstance(atom, LogitClipCE):
+            value = atom.labels(None, probabilities(clipped(z, atom.tau)).logu, TORCH)
+        elif isinstance(atom, NormalisedNegative):
+            value = _floored(atom, at, detach_modulation and is_focal(atom), inward)
+        else:
+            value = atom.labels(_probability(at, detach_modulation and is_focal(atom)), at.logu, TORCH)
+        result = result + as_tensor(value) * float(coefficient)
+    return result
+
+
+def _probability(at: Point, constant: bool) -> Monomial:
+    return Monomial(Point(at.logu.detach(), at.log_rest.detach()) if constant else at)
+
+
+def _floored(atom: NormalisedNegative, at: Point, constant: bool, inward: bool) -> Tensor:
+    """NNCE and NNFL on the whole simplex: below ``p_min``, the end of their domain, a probability counts as ``p_min``.
+
+    The value there is the limit at p_min, and so flat. With ``inward`` the label's own entry keeps the slope that it has
+    at p_min: a label that the model finds impossible is still pulled back to the domain, where published code (the clamp,
+    ``inward=False``) has an exactly zero gradient.
+    """
+    p_min = float(atom.p_min)
+    floor = math.log(p_min)
+    below = at.logu < floor
+    flat = Point(at.logu.masked_fill(below, floor), at.log_rest.masked_fill(below, math.log1p(-p_min)))
+    each = atom.flipped(_probability(flat, constant), flat.logu, TORCH)
+    own = each
+    if inward:
+        held = floor + (at.logu - at.logu.detach())  # the value p_min, the slope of log u
+        logu = torch.where(below, held, at.logu)
+        slanted = Point(logu, torch.where(below, torch.log1p(-torch.exp(held)), at.log_rest))
+        own = atom.flipped(_probability(slanted, constant), slanted.logu, TORCH)
+    return 1 - own / total(each)
