@@ -1,0 +1,92 @@
+"""Checkpoints that survive anything: written under another name, flushed to the disk, then put in place in one step.
+
+A checkpoint is taken between two epochs and holds tensors and plain values only, so it is read without executing what it says.
+Nothing else is needed to go on: the order of the images, augmentation, redrawn labels and dropout of an epoch come from
+generators seeded by (seed, epoch), never from what ran before.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asymtheory.errors import InputError
+
+FORMAT = 1
+NAME = "checkpoint.pt"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a whole file or leave the one that is there; OSError as the system raises it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
+    if os.name == "posix":  # the new name itself must reach the disk too
+        with suppress(OSError):
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def save(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a checkpoint; InputError in one line if it cannot be written, and then the previous one is intact."""
+    buffer = io.BytesIO()  # torch's own writer hides a full disk in a RuntimeError
+    torch.save({"format": FORMAT, **content}, buffer)
+    try:
+        replace_file(path, buffer.getvalue())
+    except OSError as error:
+        kept = "the previous checkpoint is intact" if path.exists() else "there is none yet"
+        raise InputError(
+            f"--out {path.parent}: the checkpoint after epoch {content.get('epoch')} cannot be written "
+            f"({error.strerror or error}); {kept}, --resume goes on from it once there is room"
+        ) from None
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; InputError for a file that is missing, damaged or of another format."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"--resume: {path.parent} holds no {path.name}") from None
+    except OSError as error:
+        raise InputError(f"--resume: {path} cannot be read ({error.strerror or error})") from None
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile):
+        raise InputError(f"--resume: {path} is damaged or no checkpoint; delete it to start again") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise InputError(f"--resume: {path} is no checkpoint of this version; delete it to start again")
+    return found
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """``epochs 50 there, 120 here`` for every setting that differs; tables are compared entry by entry."""
+    found = []
+    for name in {**now, **before}:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            found.append(f"{prefix}{name} {_word(old)} there, {_word(new)} here")
+    return found
+
+
+def _word(value: Any) -> str:
+    text = "not given" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,302 @@
+"""From a configuration to a result: data, labels, network, training, the folder of the run and its line in a results file.
+
+    result = run(TrainConfig.resolve({"loss": "jal-ce", "noise": {"kind": "symmetric", "eta": "0.4"}}))
+    print(result.last.test, result.history.final.memorised)
+
+The folder (``out``) holds ``config.toml`` (every setting), ``checkpoint.pt`` and ``result.jsonl``; see :mod:`.checkpoint` for what
+a run killed at any moment continues from. Checkpoints are taken after every epoch as long as that costs less than a twentieth
+of the time, else as often as that allows.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+
+from asymtheory.condition import check
+from asymtheory.domain import plain
+from asymtheory.errors import InputError
+from asymtheory.noise import NoiseModel
+from asymtheory.threshold import solve
+
+from . import checkpoint
+from .config import CLEAN, ELSEWHERE, TrainConfig
+from .data import Dataset, load_dataset, subset_indices
+from .labels import INSTANCE, NoisyLabels, Redrawn, checksum, make_labels, noise_model
+from .loop import Data, Images, Progress, Trainer, stream
+from .losses import RobustLoss
+from .models import Network, build_model, parameters
+from .record import Epoch, RunResult, append, locked, read, revision, versions
+
+SHARE = 20  # a checkpoint may take 1/20 of the time between two of them
+CONFIG, LINE = "config.toml", "result.jsonl"
+CHECKSUM = 16  # hexadecimal digits of a SHA-256 that are kept
+
+
+def run(
+    config: TrainConfig,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    results: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+    tensorboard: bool = False,
+    on_epoch: Callable[[Epoch], Any] | None = None,
+) -> RunResult:
+    """Train as configured.
+
+    ``out``: the folder of the run; ``resume`` goes on with what it holds (from the start, if it holds nothing). ``results``: the
+    file that gets the run's line (default: ``result.jsonl`` in ``out``). ``on_epoch`` is called with every :class:`Epoch`.
+    Raises InputError for bad input, also for a checkpoint of another configuration (naming the settings that differ), and
+    :class:`.loop.DivergedError` when the loss is no longer finite.
+    """
+    loss = loss_of(config)
+    with ExitStack() as stack:
+        folder = None if out is None else _open(Path(out), config, resume, stack)
+        start = perf_counter()
+        prepared = Prepared.of(config)
+        trainer = prepared.trainer(loss)
+        started, before = datetime.now(UTC).isoformat(timespec="seconds"), 0.0
+        if folder is not None and resume and (folder / checkpoint.NAME).exists():
+            state = checkpoint.load(folder / checkpoint.NAME)
+            _same(state, config, prepared)
+            trainer.restore(state)
+            started, before = state["started"], state["seconds"]
+        keeper = Keeper(folder, config, prepared, started, before - start)
+        writer = Writer(folder, trainer.done) if tensorboard else None
+        bar = stack.enter_context(Progress(trainer, progress))
+        for _ in trainer.remaining():
+            epoch = trainer.epoch(bar.tick)
+            keeper.after(trainer)
+            bar.show(epoch)
+            if writer is not None:
+                writer.add(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+        result = RunResult(
+            config, trainer.history(), prepared.facts, theory(config, prepared.noise), trainer.setup.to_dict(),
+            parameters(trainer.model), started, perf_counter() - start + before, versions(), revision(),
+        )  # fmt: skip
+        _record(result, results if results is not None else None if folder is None else folder / LINE)
+        return result
+
+
+def loss_of(config: TrainConfig) -> nn.Module:
+    """The loss of a configuration as a torch module; InputError for a name, parameter or formula that is none."""
+    return RobustLoss(config.core_loss())
+
+
+# ----------------------------------------------------------------------------------------------------- what is trained
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Data and labels of a configuration. ``facts`` describe the labels, ``noise`` is the model that they were drawn from."""
+
+    config: TrainConfig
+    dataset: Dataset
+    data: Data
+    facts: Mapping[str, Any]
+    noise: NoiseModel | None
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> Prepared:
+        """Load and corrupt; nothing here depends on ``config.seed``, so runs of several seeds share their labels."""
+        dataset = load_dataset(config.dataset, config.data_dir, config.download)
+        noisy = None
+        if config.labels is not None:  # of the whole training set, or of the subset
+            kept = dataset if config.subset is None else dataset.subset(config.subset)
+            noisy = _from_file(config, dataset, kept)
+        if config.subset is not None:
+            dataset = dataset.subset(config.subset)
+        true, noise, redraw = dataset.train_labels, None, None
+        kind, eta = config.noise.kind, config.noise.eta
+        if config.noise.mode == "redrawn" and kind != CLEAN:
+            redraw = Redrawn(kind, dataset.K, eta)
+            noise, facts = redraw.model, _redrawn_facts(true.numpy(), redraw)
+        elif kind != CLEAN:
+            noisy = make_labels(
+                true.numpy(), kind, K=dataset.K, eta=eta, seed=config.noise.seed, mode=config.noise.mode,
+                images=dataset.train_images, mean=dataset.mean, std=dataset.std, name=dataset.name,
+            )  # fmt: skip
+            noise = noisy.model(dataset.class_names) if kind in INSTANCE else noise_model(kind, dataset.K, eta)
+        elif noisy is not None:
+            noise = noisy.model(dataset.class_names)
+        else:
+            facts = {"count": len(true), "wrong": 0, "rate": 0.0, "checksum": checksum(true.numpy())[:CHECKSUM]}
+        if noisy is not None:
+            wrong = int(noisy.corrupted.sum())
+            facts = {"count": len(true), "wrong": wrong, "rate": noisy.rate, "checksum": noisy.checksum[:CHECKSUM]}
+        given = true if noisy is None else torch.tensor(noisy.labels)
+        images = Images(dataset.train_images, dataset.mean, dataset.std, dataset.augmentation)
+        test = Images(dataset.test_images, dataset.mean, dataset.std)
+        data = Data(images, given, true, redraw, test, dataset.test_labels)
+        return cls(config, dataset, data, facts, noise)
+
+    def trainer(self, loss: nn.Module) -> Trainer:
+        """A fresh model and its trainer."""
+        config, dataset = self.config, self.dataset
+        seed = stream(config.seed, 0, "weights")
+        model = build_model(config.model, dataset.K, dataset.shape, config.width, seed)
+        return Trainer(model, loss, self.data, config)
+
+
+def _from_file(config: TrainConfig, whole: Dataset, kept: Dataset) -> NoisyLabels:
+    """Labels of a file for the training images that are kept; it may hold those of the whole set."""
+    assert config.labels is not None
+    try:
+        noisy = NoisyLabels.load(
+            config.labels, whole.train_labels.numpy(), K=whole.K, column=config.column, name=whole.name
+        )
+    except InputError:
+        if config.subset is None:
+            raise
+        return NoisyLabels.load(
+            config.labels, kept.train_labels.numpy(), K=whole.K, column=config.column, name=whole.name
+        )
+    if config.subset is None:
+        return noisy
+    return noisy.take(subset_indices(whole.train_labels.numpy(), whole.K, config.subset))
+
+
+def _redrawn_facts(true: Any, redraw: Redrawn) -> dict[str, Any]:
+    """Redrawn labels have an expected rate and no checksum: that of the true ones stands for them."""
+    rate = float((1 - redraw.matrix.diagonal()[true]).mean())
+    return {"count": len(true), "wrong": None, "rate": rate, "checksum": checksum(true)[:CHECKSUM]}
+
+
+# -------------------------------------------------------------------------------------------------------- the folder
+
+
+def _open(folder: Path, config: TrainConfig, resume: bool, stack: ExitStack) -> Path:
+    """Make the folder, hold it, and write the configuration into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(locked(folder))
+        if (folder / checkpoint.NAME).exists():
+            if not resume:
+                raise InputError(f"--out {folder}: holds a run already; go on with --resume, or name another folder")
+        else:
+            checkpoint.replace_file(folder / CONFIG, config.to_toml().encode())
+    except OSError as error:
+        raise InputError(f"--out {folder}: cannot be used ({error.strerror or error})") from None
+    return folder
+
+
+def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> None:
+    """Refuse a checkpoint of another run."""
+    there, here = (
+        {name: value for name, value in facts.items() if name not in ELSEWHERE}
+        for facts in (state["config"], config.to_dict())
+    )
+    differing = checkpoint.differences(there, here)
+    if not differing:
+        differing = checkpoint.differences({"labels": state["labels"]}, {"labels": prepared.facts["checksum"]})
+    if differing:
+        raise InputError(f"--resume: the checkpoint is of another configuration: {', '.join(differing)}")
+
+
+class Keeper:
+    """Takes checkpoints: after every epoch, unless that would cost more than a share of the time; always after the last."""
+
+    def __init__(
+        self, folder: Path | None, config: TrainConfig, prepared: Prepared, started: str, since: float
+    ) -> None:
+        self.path = None if folder is None else folder / checkpoint.NAME
+        self.facts = {
+            "config": config.to_dict(), "labels": prepared.facts["checksum"], "started": started,
+            "K": prepared.dataset.K, "shape": list(prepared.dataset.shape), "versions": versions(),
+        }  # fmt: skip
+        self.since = since  # added to the clock it gives the seconds of the run, those before a resumption included
+        self.took = 0.0
+        self.last = -float("inf")
+
+    def after(self, trainer: Trainer) -> None:
+        """Called between two epochs. Raises InputError when the checkpoint cannot be written."""
+        now = perf_counter()
+        due = now - self.last >= SHARE * self.took or trainer.done == trainer.settings.epochs
+        if self.path is None or not due:
+            return
+        checkpoint.save(self.path, {**self.facts, "seconds": now + self.since, **trainer.state()})
+        self.last = perf_counter()
+        self.took = self.last - now
+
+
+def trained_model(out: str | os.PathLike[str]) -> tuple[Network, TrainConfig]:
+    """The network in the folder of a run, after its last checkpoint and in evaluation mode, and the configuration."""
+    path = Path(out)
+    state = checkpoint.load(path / checkpoint.NAME)
+    config = TrainConfig.resolve(state["config"])
+    model = build_model(config.model, state["K"], state["shape"], config.width)
+    model.load_state_dict(state["model"])
+    return model.eval(), config
+
+
+def _record(result: RunResult, path: str | os.PathLike[str] | None) -> None:
+    """Append the line, unless this very run (resumed after its end) is in the file."""
+    if path is None:
+        return
+    mine = (result.id, result.started)
+    if Path(path).exists() and any((line.get("id"), line.get("started")) == mine for line in read(path)):
+        return
+    append(path, result.to_dict())
+
+
+class Writer:
+    """TensorBoard logs in ``out/tensorboard``; says so, once, and does nothing where TensorBoard is not installed."""
+
+    def __init__(self, folder: Path | None, done: int) -> None:
+        self.writer: Any = None
+        if folder is None:
+            raise InputError("--tensorboard goes with --out: the logs go into that folder")
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            print("asymtheory train: no TensorBoard logs: pip install tensorboard", file=sys.stderr)
+            return
+        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+
+    def add(self, epoch: Epoch) -> None:
+        """All figures of an epoch, flushed."""
+        if self.writer is not None:
+            for name, value in epoch.to_dict().items():
+                if value is not None and name != "epoch":
+                    self.writer.add_scalar(name, value, epoch.epoch)
+            self.writer.flush()
+
+
+# --------------------------------------------------------------------------------------------------------- the theory
+
+
+def theory(config: TrainConfig, noise: NoiseModel | None) -> dict[str, Any] | None:
+    """What the core says of this loss on this noise: asymmetric or not, the threshold of its main parameter, and why.
+
+    None for clean labels and for a loss that the core does not have. ``says`` are lines for people.
+    """
+    if noise is None:
+        return None
+    try:
+        loss = config.core_loss()
+    except InputError:
+        return None
+    verdict = check(loss, noise)
+    word = {True: "asymmetric", False: "not asymmetric", None: "undecided"}[verdict.asymmetric]
+    facts: dict[str, Any] = {"asymmetric": verdict.asymmetric, "parameter": None, "value": None, "answer": None}
+    says = f"{word} on this noise"
+    if not noise.dominant:
+        says += f": in {noise.row_name(noise.failures[0][0])} the true label is not the most frequent one"
+    elif loss.main is not None:
+        threshold = solve(loss, noise)
+        value = loss.parameters[loss.main]
+        facts |= {"parameter": loss.main, "value": float(value), "answer": threshold.answer}
+        says += f" with {loss.main} = {plain(value)}; it takes {threshold.answer}"
+    return {**facts, "because": verdict.reason, "says": [says, f"because {verdict.reason}"]}
