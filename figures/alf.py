@@ -215,9 +215,7 @@ def _reached(width: float, sweeps: list[Sweep]) -> Figure:
         for panel in panels[:, 1:].ravel():
             panel.set_ylabel("")
     style.letters(panels.ravel() if across else panels.T.ravel())
-    dots = Line2D(
-        [], [], color=style.SOFT, marker="o", markersize=2.4, linestyle="none", label="$p_m$ reached, a start"
-    )
+    dots = Line2D([], [], **DOT, color=style.INK, label="$p_m$ reached, a start")
     line = Line2D([], [], color=style.INK, label="$p_m$ of the exact minimiser")
     star = Line2D([], [], **style.THRESHOLD, label="exact threshold of a draw, with its $w_m/w_n$")
     style.legend(drawn, [dots, line, star, *_fate_handles()])
@@ -325,15 +323,18 @@ def alf_fig4_data(points: int = 401) -> dict[str, list[Curve]]:
 )  # fmt: skip
 def alf_fig4(*, width: float = 6.75, points: int = 401) -> Figure:
     """l(u_y) of AGCE, AUL and AEL. Solid: convex in u_y; dashed: linear; dotted: concave."""
+    from matplotlib.lines import Line2D
+
     patterns = dict(zip(SHAPES.values(), PATTERNS, strict=True))
     beside = width < 4.2
-    drawn, axes = style.grid(width, 3, aspect=0.43 if beside else 1.05, least=4.2 if beside else 1.4, extra=0.45)
+    drawn, axes = style.grid(width, 3, aspect=0.43 if beside else 1.05, least=4.2 if beside else 1.4, extra=0.65)
     for panel, (name, curves) in zip(axes, alf_fig4_data(points).items(), strict=True):
         for curve, colour in zip(curves, style.shades(style.look(name).colour, len(curves)), strict=True):
-            label = f"{parameters(curve.loss)}: $r = {curve.r:.2g}$"
+            label = f"{parameters(curve.loss)}: $r = {curve.r:.3g}$"
             panel.plot(curve.u, curve.value, color=colour, linestyle=patterns[curve.shape], label=label)
         panel.set(xlabel="$u_y$", ylabel=r"$\ell(u_y)$", xlim=(0, 1))
         panel.set_title(build(name).title)
         (style.legend_beside if beside else style.legend_below)(panel)
     style.letters(axes)
+    style.legend(drawn, [Line2D([], [], color=style.INK, linestyle=p, label=name) for name, p in patterns.items()])
     return drawn
