@@ -5,38 +5,33 @@ asymmetric on w the only minimiser is the vertex e_m of the largest weight, so p
 tend to the exact minimiser that ``risk`` finds without any descent. Losses whose phi_k are concave have other vertices as
 local minima, and softmax saturates next to every vertex: each start is therefore counted by what became of it.
 
-All starts of all draws at one parameter value are one array program with the gradient written by hand,
-
-    dF/dz_j = p_j (g_j - sum_i p_i g_i),   g_k = phi_k'(p_k) + sum_terms c (w_k - R) / S * base'(p_k),
-
-where phi_k belongs to the separable part and R = sum w base / S, S = sum base to a normalised term; slopes are jets of
-the losses' definitions. Losses that live on u_k >= p_min are run on u = p_min + (1 - K p_min) softmax(z), clipped logits on
-z scaled down to ||z|| <= tau.
+All starts of all draws at one parameter value are one array program, run by an engine: ``descent`` (numpy), or a module
+that a package registers as an entry point in the group ``asymtheory.engines`` (``torch``, of asymtheory[training]). What
+is drawn, counted and kept is the same for all.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import operator
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from functools import cache, partial
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from zipfile import BadZipFile
 
+from . import descent
 from .backends import FLOAT, Backend, numpy_
+from .descent import BETAS, CHECK, EPSILON, FLAT, SETTLED, Descent, Objective
 from .domain import plain
 from .errors import InputError, nearest
-from .jet import Jet
 from .losses import Loss, unknown_parameter
 from .noise import check_classes, parse_number
 from .profile import Profile
@@ -50,217 +45,47 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
+
+class Engine(Protocol):
+    """A module that descends: ``descent`` (numpy) says what each of these is and returns."""
+
+    BLOCK: int
+
+    def descend(
+        self, loss: Loss, w: Array, z: Array, how: Descent, stopped: Callable[[], bool]
+    ) -> tuple[Array, Array, Array, Array] | None: ...
+
+    def made_with(self) -> dict[str, str]: ...
+
+
 EXPERIMENTS = {"weighted-risk": "minimise sum_i w_i L(softmax(z), i) from random logits (ALF Sec. 4.1, Fig. 2)"}
+NUMPY, ENGINES = "numpy", "asymtheory.engines"  # the engine that is always there; where packages register others
 OPTIMISERS = {"adam": 0.2, "gd": 0.5}  # with their default step sizes
 DISTRIBUTIONS = {"uniform": "w_i uniform on (0, 1]", "dirichlet": "w uniform on the simplex: Dirichlet(1, ..., 1)"}
 OUTCOMES = ("vertex", "minimiser", "other_vertex", "stationary", "moving")
 VERTEX, MINIMISER, OTHER, STATIONARY, MOVING = range(5)
 
-BETAS, EPSILON = (0.8, 0.9), 1e-12  # of Adam; a short memory: entries that tend to 0 keep their pace
 NEAR = 1e-3  # distance (largest entry) at which a vertex or the minimiser counts as reached
-SETTLED = 1e-4  # a start this near to a vertex that attracts it stops
-FLAT = 1e-9  # so does one whose gradient norm, per unit of total weight, is below this
-CHECK = 10  # steps between two looks at who stops
-BLOCK = 2**14  # numbers in one array of the program: what a step touches stays in a core's cache
-SMALLEST, LARGEST = 1e-300, 1 - 2.0**-53  # of a probability: no 0 * inf when softmax saturates
 MOST = 5 * 10**7  # numbers in one array of starts or of results
+THREADED = 2**17  # numbers at one parameter value from which on threads save time
 SAVE_EVERY = 1.0  # seconds
 
 
-# ------------------------------------------------------------------------------------------- the gradient
+def engine(name: str) -> Engine:
+    """The engine of that name. Raises InputError for an unknown one, and where its package is not installed."""
+    if name == NUMPY:
+        return descent
+    from importlib.metadata import entry_points
 
-
-class Later:
-    """An array that is computed when asked for: a jet's value, which a slope need not depend on, mostly is not."""
-
-    __slots__ = ("_array", "_make")
-    __array_ufunc__ = None  # `array * later` must come to __rmul__
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make: Callable[[], Any] | None = make
-        self._array: Any = None
-
-    def now(self) -> Any:
-        """The array; computed once."""
-        if self._make is not None:
-            self._array, self._make = self._make(), None
-        return self._array
-
-    def __add__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, Jet) else _apply(operator.add, self, other)
-
-    __radd__ = __add__
-
-    def __mul__(self, other: Any) -> Any:
-        if isinstance(other, Jet):
-            return NotImplemented
-        return self if isinstance(other, (int, float)) and other == 1 else _apply(operator.mul, self, other)
-
-    __rmul__ = __mul__
-
-    def __sub__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, Jet) else _apply(operator.sub, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _apply(operator.sub, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return NotImplemented if isinstance(other, Jet) else _apply(operator.truediv, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _apply(operator.truediv, other, self)
-
-    def __neg__(self) -> Any:
-        return _apply(operator.neg, self)
-
-    def __pow__(self, exponent: Any) -> Any:
-        return NotImplemented if isinstance(exponent, Jet) else _apply(_power, self, exponent)
-
-    @property
-    def shape(self) -> Any:
-        return self.now().shape
-
-    def __eq__(self, other: object) -> Any:
-        return self.now() == _now(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self.now() < _now(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.now() > _now(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _now(x: Any) -> Any:
-    return x.now() if isinstance(x, Later) else x
-
-
-def _apply(function: Callable[..., Any], *arguments: Any) -> Any:
-    """The function now if all arguments are known, else when its value is asked for."""
-    if any(isinstance(x, Later) for x in arguments):
-        return Later(lambda: function(*map(_now, arguments)))
-    return function(*arguments)
-
-
-def _power(x: Any, exponent: Any) -> Any:
-    """x to the power, by square roots and products for the exponents that come up most."""
-    import numpy as np
-
-    if isinstance(exponent, (int, float)) and isinstance(x, np.ndarray):
-        if exponent == -1:
-            return np.reciprocal(x)
-        if exponent == 1:
-            return x
-        if exponent == 2:
-            return x * x
-        if abs(exponent) == 0.5:
-            return np.sqrt(x) if exponent > 0 else np.reciprocal(np.sqrt(x))
-    return np.power(x, exponent)
-
-
-@cache
-def _array() -> Backend:
-    """The numpy backend, on arrays that are computed when asked for."""
-    xp = numpy_()
-    log, exp, power, divide, split = (partial(_apply, f) for f in (xp._log, xp._exp, _power, xp._divide, xp._split))
-    return Backend(xp.name, xp.number, log, exp, power, divide, split)
-
-
-class Objective:
-    """``F(z) = sum_i w_i L(softmax(z), i)`` and its gradient for many problems: arrays (K, B), a column a problem."""
-
-    def __init__(self, loss: Loss, K: int) -> None:
-        self.profile = Profile.of(loss, K)
-        self.floor = max((float(atom.p_min) for _, atom in self.profile.negative), default=0.0)
-        if self.floor * K >= 1:
-            raise InputError(f"{loss.name}: p_min = {self.floor:g} leaves no room for {K} classes")
-        self.room = 1 - K * self.floor
-        self.tau = float(self.profile.clipped[0][1].tau) if self.profile.clipped else math.inf
-
-    def __call__(self, z: Array, w: Array) -> Array:
-        """F at logits z for weights w: (B,)."""
-        import numpy as np
-
-        with np.errstate(all="ignore"):
-            _, u, logu, _ = self._softmax(z)
-            active, passive = (self._values(side, u, logu) for side in ("active", "passive"))
-            value: Array = (w * (active - passive) + w.sum(0) * passive).sum(0)
-            for coefficient, base in self._ratios(u, logu):
-                ratio = (w * base).sum(0) / base.sum(0)
-                value = value + (coefficient * ratio if coefficient > 0 else coefficient * (ratio - w.sum(0)))
-        return value
-
-    def _values(self, side: str, u: Array, logu: Array) -> Any:
-        return logu * -float(self.profile.clipped[0][0]) if self.profile.clipped and side == "active" else (
-            self.profile.part(side, u, logu, _array())
-        )  # fmt: skip
-
-    def gradient(self, z: Array, w: Array, total: Array) -> tuple[Array, Array, Array]:
-        """(p, g, dF/dz) at logits z: p the point of the simplex, g = dF/du up to a constant in each column.
-
-        ``total`` is w.sum(0). Floating-point warnings are the caller's to silence.
-        """
-        import numpy as np
-
-        p, u, logu, pull = self._softmax(z)
-        xp = _array()
-        x, logx = Jet(xp, Later(lambda: u), 1.0), Jet(xp, Later(lambda: logu), Later(lambda: 1 / u))
-        if self.profile.clipped:
-            g = w / u
-            g *= -float(self.profile.clipped[0][0])
-        else:
-            own, other = (_slope(self.profile.part(side, x, logx, xp)) for side in ("active", "passive"))
-            g = w * own if isinstance(other, float) and other == 0 else w * (own - other)
-            if isinstance(other, np.ndarray):  # a constant slope moves every g_k alike
-                g += total * other
-        for coefficient, base in self._ratios(x, logx):
-            value = _now(base.value)
-            size = np.add.reduce(value, axis=0)
-            mean = np.add.reduce(w * value, axis=0) / size
-            g += (w - mean) * (coefficient / size) * _now(base.slope)
-        slope = p * g
-        slope -= p * np.add.reduce(slope, axis=0)
-        if self.floor:
-            slope *= self.room
-        return u, g, slope if pull is None else pull(slope)
-
-    def _softmax(self, z: Array) -> tuple[Array, Array, Array, Callable[[Array], Array] | None]:
-        """(softmax, u, log u, chain rule of clipped logits or None)."""
-        import numpy as np
-
-        pull = None
-        if self.tau < math.inf:
-            norm = np.sqrt(np.add.reduce(z * z, axis=0))
-            scale = np.minimum(self.tau / norm, 1.0)
-            direction = np.where(norm > self.tau, z / norm, 0.0)
-            z = z * scale
-            pull = lambda slope: scale * (slope - direction * np.add.reduce(direction * slope, axis=0))  # noqa: E731
-        logp = z - np.maximum.reduce(z, axis=0)
-        p = np.exp(logp)
-        size = np.add.reduce(p, axis=0)
-        p /= size
-        logp -= np.log(size)
-        np.maximum(p, SMALLEST, out=p)
-        np.minimum(p, LARGEST, out=p)
-        if not self.floor:
-            return p, p, logp, pull
-        u = self.floor + self.room * p
-        return p, u, np.log(u), pull
-
-    def _ratios(self, x: Any, logx: Any) -> Iterator[tuple[float, Any]]:
-        """(coefficient, base) of terms ``coefficient * sum_i w_i base_i / sum_i base_i``; < 0 for the negative ones."""
-        xp = _array()
-        for coefficient, atom in self.profile.normalised:
-            base: Any = atom.base.on(xp)
-            yield float(coefficient), base.active(x, logx, xp)
-        for coefficient, negative in self.profile.negative:
-            bound: Any = negative.on(xp)
-            yield -float(coefficient), bound.flipped(x, logx, xp)
-
-
-def _slope(term: Any) -> Any:
-    return _now(term.slope) if isinstance(term, Jet) else 0.0
+    found = {entry.name: entry for entry in entry_points(group=ENGINES)}
+    if name not in found:
+        known = [NUMPY, *found]
+        raise InputError(f"engine {name!r}: one of {', '.join(known)} is needed{nearest(name, known)}")
+    try:
+        loaded: Engine = found[name].load()
+    except ImportError as error:
+        raise InputError(f"engine {name!r} needs an extra: pip install 'asymtheory[training]' ({error})") from error
+    return loaded
 
 
 # ---------------------------------------------------------------------------------------------- the recipe
@@ -273,7 +98,8 @@ class WeightedRiskExperiment:
     ``parameter`` of ``loss`` takes the ``values`` (none: the loss as it is, one value). ``draws`` weight vectors on ``K``
     classes, each with ``starts`` logit vectors z ~ N(0, scale^2 I). ``optimiser``: "adam" (step size falling along a
     cosine to 0) or "gd" (plain descent, constant step size ``rate``). ``weights``: "uniform" on (0, 1] each, or
-    "dirichlet"; a draw whose two largest weights tie is drawn again. Raises InputError for what is out of range.
+    "dirichlet"; a draw whose two largest weights tie is drawn again. ``engine``: "numpy", or "torch" where
+    asymtheory[training] is installed (on the GPU if there is one). Raises InputError for what is out of range.
     """
 
     loss: Loss
@@ -288,6 +114,7 @@ class WeightedRiskExperiment:
     rate: float | None = None
     weights: str = "uniform"
     scale: float = 1.0
+    engine: str = NUMPY
 
     def __post_init__(self) -> None:
         for name, least in (("draws", 1), ("starts", 1), ("seed", 0), ("steps", 1)):
@@ -299,6 +126,7 @@ class WeightedRiskExperiment:
             if getattr(self, name) not in allowed:
                 given = str(getattr(self, name))
                 raise InputError(f"{name} {given!r}: one of {', '.join(allowed)} is needed{nearest(given, allowed)}")
+        engine(self.engine)
         if self.rate is None:
             object.__setattr__(self, "rate", OPTIMISERS[self.optimiser])
         for name in ("rate", "scale"):
@@ -346,9 +174,16 @@ class WeightedRiskExperiment:
             "optimiser": {"name": self.optimiser, **(adam if self.optimiser == "adam" else {"schedule": "constant"})},
             "rate": self.rate,
             "steps": self.steps,
+            "engine": self.engine,
             "stops": {"vertex": SETTLED, "gradient": FLAT, "every": CHECK},
             "tolerance": NEAR,
         }
+
+    @property
+    def descent(self) -> Descent:
+        """How each start descends."""
+        assert self.rate is not None
+        return Descent(self.optimiser, self.rate, self.steps)
 
     def sample(self) -> tuple[Array, Array]:
         """Weights (draws, K) and starts (draws, starts, K). Each draw has its own random stream."""
@@ -371,7 +206,10 @@ class WeightedRiskExperiment:
         resume: bool = False,
         workers: int | None = None,
     ) -> WeightedRiskResult:
-        """Run it on ``workers`` threads (default: one a core); ``progress(done, total)`` counts parameter values.
+        """Run it on ``workers`` threads; ``progress(done, total)`` counts parameter values.
+
+        The default is one thread a core where the arrays are long (``THREADED`` numbers at each value), else one: threads
+        hand the interpreter over at each operation of numpy, and on short arrays that takes longer than it saves.
 
         With a ``folder`` the results so far are kept there (see ``Store``) and ``resume`` goes on with them. Raises
         InputError for a folder that cannot be written, that holds results already, or another recipe's results.
@@ -383,7 +221,8 @@ class WeightedRiskExperiment:
         result = WeightedRiskResult.empty(self, w)
         if store is not None:
             store.open(result, resume)
-        _Runner(result, z, store, progress, workers or os.cpu_count() or 1).run()
+        threads = (os.cpu_count() or 1) if z.size >= THREADED else 1
+        _Runner(result, z, store, progress, workers or threads).run()
         return result
 
 
@@ -595,99 +434,7 @@ def _minimisers(loss: Loss, w: Array, asymmetric: Array) -> Array:
     return points
 
 
-# ------------------------------------------------------------------------------------------------ descent
-
-
-def descend(
-    objective: Objective, w: Array, z: Array, experiment: WeightedRiskExperiment, stopped: Callable[[], bool]
-) -> tuple[Array, Array, Array, Array] | None:
-    """Descend from logits z (K, B) at weights w (K, B): points (K, B); gradient norms per unit of weight, steps, and
-    whether the class of the largest probability has the least slope, so that its vertex attracts (B,).
-
-    A problem leaves the batch when it rests, or is next to a vertex that attracts it. None if ``stopped`` says so.
-    Every operation is elementwise or a sum over classes in order, so that no problem feels the others.
-    """
-    import numpy as np
-
-    count = z.shape[1]
-    points, norms, made, drawn = (
-        np.empty_like(z),
-        np.empty(count),
-        np.empty(count, dtype=np.int32),
-        np.empty(count, dtype=bool),
-    )
-    rows = np.arange(count)
-    if count == 1:  # a lone column would be summed in another order
-        rows = np.zeros(2, dtype=np.intp)
-        w, z = np.repeat(w, 2, axis=1), np.repeat(z, 2, axis=1)
-    z, total = z.copy(), w.sum(axis=0)
-    adam = experiment.optimiser == "adam"
-    first, second = np.zeros_like(z), np.zeros_like(z)
-    assert experiment.rate is not None
-    with np.errstate(all="ignore"):
-        for step in range(experiment.steps + 1):
-            p, g, slope = objective.gradient(z, w, total)
-            last = step == experiment.steps
-            if last or (step and step % CHECK == 0):
-                norm = np.sqrt(np.add.reduce(slope * slope, axis=0)) / total
-                near, attracted = _next_to_a_vertex(p, g)
-                leaves = np.full(len(rows), last) | (near & attracted) | ~(norm > FLAT)  # overflow (NaN) leaves, too
-                if leaves.any():
-                    out = rows[leaves]
-                    points[:, out], norms[out], made[out], drawn[out] = (
-                        p[:, leaves],
-                        norm[leaves],
-                        step,
-                        attracted[leaves],
-                    )
-                    keep = np.flatnonzero(~leaves)
-                    if not len(keep):
-                        break
-                    keep = np.repeat(keep, 2) if len(keep) == 1 else keep
-                    rows, total = rows[keep], total[keep]
-                    w, z, slope, first, second = (np.take(x, keep, axis=1) for x in (w, z, slope, first, second))
-                if stopped():
-                    return None
-            if adam:
-                z -= _adam(slope, first, second, step + 1, experiment)
-            else:
-                slope *= experiment.rate
-                z -= slope
-    return points, norms, made, drawn
-
-
-def _next_to_a_vertex(p: Array, g: Array) -> tuple[Array, Array]:
-    """(a probability is nearly 1, the largest probability has the smallest slope) for each column.
-
-    With both, the vertex attracts: mass moved there from any other class lowers F. Without the second a start only
-    passes by, slowly, for softmax is flat there.
-    """
-    import numpy as np
-
-    columns = np.arange(p.shape[1])
-    top = p.argmax(axis=0)
-    return p[top, columns] >= 1 - SETTLED, g[top, columns] <= g.min(axis=0)
-
-
-def _adam(slope: Array, first: Array, second: Array, step: int, experiment: WeightedRiskExperiment) -> Array:
-    """The step of Adam; the moments are kept without their factors 1 - beta. Overwrites slope."""
-    import numpy as np
-
-    assert experiment.rate is not None
-    one, two = BETAS
-    rate = 0.5 * experiment.rate * (1 + math.cos(math.pi * (step - 1) / experiment.steps))
-    first *= one
-    first += slope
-    second *= two
-    slope *= slope
-    second += slope
-    # first (1 - one) / (1 - one^t) over sqrt(second (1 - two) / (1 - two^t)) + epsilon
-    size = math.sqrt((1 - two) / (1 - two**step))
-    np.sqrt(second, out=slope)
-    slope += EPSILON / size
-    np.divide(first, slope, out=slope)
-    slope *= rate * (1 - one) / (1 - one**step) / size
-    return slope
+# ------------------------------------------------------------------------------------------------ running
 
 
 class _Runner:
@@ -698,6 +445,7 @@ class _Runner:
     ) -> None:
         self.result, self.z, self.store, self.progress, self.workers = result, z, store, progress, workers
         self.experiment = result.experiment
+        self.engine = engine(result.experiment.engine)
         self.stop = threading.Event()
 
     def run(self) -> None:
@@ -708,7 +456,7 @@ class _Runner:
             2**21
         )  # freed at once: from then on glibc keeps what temporaries free, which halves the time of a step
         e, result = self.experiment, self.result
-        block = max(1, BLOCK // (e.K * e.starts))
+        block = max(1, self.engine.BLOCK // (e.K * e.starts))
         starts = range(0, e.draws, block)
         todo = [index for index in range(len(result.done)) if not result.done[index]]
         left = dict.fromkeys(todo, len(starts))
@@ -751,8 +499,7 @@ class _Runner:
         K = w.shape[1]
         columns = np.ascontiguousarray(np.repeat(w, S, axis=0).T)
         z = np.ascontiguousarray(self.z[draws].reshape(-1, K).T)
-        objective = Objective(loss, K)
-        found = descend(objective, columns, z, self.experiment, self.stop.is_set)
+        found = self.engine.descend(loss, columns, z, self.experiment.descent, self.stop.is_set)
         if found is None:
             return None
         points, norms, made, drawn = found
@@ -803,7 +550,7 @@ class Store:
             elif self.arrays.exists() or self.lines.exists():
                 raise InputError(f"--out {self.folder}: holds other files of these names; name another folder")
             else:
-                facts = {"experiment": "weighted-risk", "recipe": recipe, "made_with": _versions()}
+                facts = {"experiment": "weighted-risk", "recipe": recipe, "made_with": _made_with(result)}
                 self._replace(self.recipe, json.dumps(facts, indent=2).encode() + b"\n")
         except OSError as error:
             raise InputError(f"--out {self.folder}: cannot be used ({error.strerror or error})") from None
@@ -859,14 +606,13 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _versions() -> dict[str, str]:
+def _made_with(result: WeightedRiskResult) -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for package in ("asymtheory", "numpy"):
-        with suppress(PackageNotFoundError):  # run from a checkout
-            found[package] = version(package)
-    return found
+    with suppress(PackageNotFoundError):  # run from a checkout
+        found["asymtheory"] = version("asymtheory")
+    return found | engine(result.experiment.engine).made_with()
 
 
 # ------------------------------------------------------------------------------------------ the command line

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.experiments import BETAS, EPSILON, Objective, WeightedRiskExperiment, descend, parse_sweep
+from asymtheory.descent import BETAS, EPSILON, descend
+from asymtheory.experiments import WeightedRiskExperiment, parse_sweep
 from asymtheory.losses import build
 
 CASES: list[tuple[str, dict[str, Any], str, Callable[[Any, float], Any]]] = [
@@ -74,10 +75,10 @@ def main() -> None:
         single = (time.perf_counter() - began) / (problems * experiment.steps)
 
         columns, starts = w[:problems].T, z[:problems, 0].T
-        objective = Objective(experiment.losses[index], experiment.K)
+        loss = experiment.losses[index]
         began, made = time.perf_counter(), 0
         for d in range(problems):
-            found = descend(objective, columns[:, [d]], starts[:, [d]], experiment, lambda: False)
+            found = descend(loss, columns[:, [d]], starts[:, [d]], experiment.descent, lambda: False)
             assert found is not None
             made += int(found[2][0])
         same = (time.perf_counter() - began) / made

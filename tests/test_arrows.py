@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("columns",),
     ("settings", "noise", "readers"),
     ("profile",),
-    ("bounds", "estimate", "rules", "slopes"),
+    ("bounds", "descent", "estimate", "rules", "slopes"),
     ("ratio", "risk"),
     ("certificates",),
     ("condition",),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asymtheory import experiments
+from asymtheory import descent, experiments
 from asymtheory.backends import sympy_
 from asymtheory.cli import main
 from asymtheory.errors import InputError
@@ -245,7 +245,7 @@ def test_results_do_not_depend_on_blocks_or_threads(monkeypatch: pytest.MonkeyPa
     whole = recipe.run(workers=1)
     assert len(np.unique(whole.steps)) > 1 or optimiser == "gd"  # some left early
     for block, workers in ((1, 2), (4 * 30, 1), (5 * 30, 2)):
-        monkeypatch.setattr(experiments, "BLOCK", block)
+        monkeypatch.setattr(descent, "BLOCK", block)
         equal(whole, recipe.run(workers=workers))
     alone = WeightedRiskExperiment(
         build("agce", q=Fraction(3, 5)), "a", (9,), draws=1, starts=1, optimiser=optimiser, steps=250
