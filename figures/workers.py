@@ -1,0 +1,57 @@
+"""Independent tasks on a process a core, which end with their parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from asymtheory.errors import InputError
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Task = tuple[Callable[..., Any], tuple[Any, ...]]  # a function of a module, and its arguments
+
+
+def run(tasks: Sequence[Task], workers: int | None = None) -> Iterator[tuple[int, Any]]:
+    """(position, result) of each task as it finishes, in ``workers`` processes (default: one a core; 1: in this one).
+
+    A task's exception is raised here; then, and at Ctrl-C, the processes are ended at once.
+    """
+    count = min(workers or os.cpu_count() or 1, len(tasks))
+    if count <= 1:
+        for position, (function, arguments) in enumerate(tasks):
+            yield position, function(*arguments)
+        return
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
+    others = set(multiprocessing.active_children())
+    finished = False
+    try:
+        waiting = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(tasks)}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+        finished = True
+    except BrokenProcessPool:
+        raise InputError("a process was killed (out of memory?)") from None
+    finally:
+        if not finished:
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+                process.join()
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the parent, which ends its processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
