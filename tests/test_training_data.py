@@ -191,6 +191,7 @@ def test_idx_files_packed_with_gzip(tmp_path: Path) -> None:
         (b"", "is not an idx file of bytes .it starts with nothing"),
         (b"\x00\x00\x0d\x01\x00\x00\x00\x01x", "is not an idx file"),
         (b"\x00\x00\x08\x01\x00\x00\x00\x03ab", "has 10 bytes; its header .3,. asks for 11"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x03abcd", "has 12 bytes; its header .3,. asks for 11"),
         (b"\x00\x00\x08\x03" + b"\xff" * 12, "has 16 bytes; its header .* asks for 79228162458924105385300197391"),
     ],
 )
@@ -575,7 +576,9 @@ def test_normalise() -> None:
     assert last.dtype == torch.bfloat16
     assert last.is_contiguous(memory_format=torch.channels_last)
     np.testing.assert_allclose(last.float(), expected, rtol=2**-8, atol=1e-6)
-    assert images.dtype == torch.uint8
+    floats = images.float()
+    np.testing.assert_allclose(normalise(floats, mean, std), expected, atol=1e-6)
+    assert torch.equal(floats, images.float())  # no input is changed
     with pytest.raises(InputError, match="mean and std have 1 and 3 entries for images of 3 channels"):
         normalise(images, (0.5,), std)
 

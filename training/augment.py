@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 
@@ -102,7 +103,13 @@ def normalise(
     if len(mean) != C or len(std) != C:
         raise InputError(f"mean and std have {len(mean)} and {len(std)} entries for images of {C} channels")
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    values = images.to(torch.float32, memory_format=layout)
-    factor = torch.tensor([1 / (255 * s) for s in std], device=images.device).view(1, C, 1, 1)
-    shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], device=images.device).view(1, C, 1, 1)
-    return values.mul_(factor).sub_(shift).to(dtype)
+    factor, shift = _affine(tuple(mean), tuple(std), images.device)
+    return images.to(torch.float32, memory_format=layout, copy=True).mul_(factor).sub_(shift).to(dtype)
+
+
+@lru_cache(maxsize=64)
+def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """``1 / (255 std)`` and ``mean / std`` on the device, (C, 1, 1): copied there once, not for every batch."""
+    factor = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32, device=device)
+    shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32, device=device)
+    return factor.view(-1, 1, 1), shift.view(-1, 1, 1)
