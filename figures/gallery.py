@@ -44,6 +44,12 @@ MODULES: tuple[str, ...] = (
     "anl",
     "jal",
     "calibration",
+    "phase",
+    "path",
+    "landscape",
+    "atlas",
+    "coverage",
+    "human",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
 

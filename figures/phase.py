@@ -1,0 +1,329 @@
+"""Phase diagrams: how large the parameter of a loss must be on K classes with symmetric noise of rate eta.
+
+The losses and their parameters come from the registry and from the hyper-parameters that the papers print; losses whose
+thresholds are the same numbers (AMSE, JAL-CE, JAL-FL) share one diagram.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asymtheory import Loss, Setting, build, check, pair, published_settings, solve_many, solve_rate, symmetric
+from asymtheory.domain import plain
+from asymtheory.errors import InputError
+from asymtheory.losses import names
+
+from . import style
+from .gallery import figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, Any]
+
+# the papers' data sets (of WebVision the first 50 classes), and the rates of synthetic noise in their tables
+CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "webvision": 50, "clothing1m": 14, "animal10n": 10}
+SYNTHETIC = ("mnist", "cifar10", "cifar100")
+RATES = {
+    "symmetric": tuple(Fraction(k, 10) for k in (2, 4, 6, 8)),  # ANL Table 5, JAL Table 3
+    "pair": tuple(Fraction(k, 10) for k in (1, 2, 3, 4)),  # their asymmetric noise: (w_m, w_n) of a flipped class
+}
+PROBE = np.array([[3], [10], [100]]), np.array([[0.1, 0.3, 0.5, 0.6]])  # (K, eta) on which losses are compared
+MOST_CLASSES = 1000
+LEAST = 1.6  # inches of a panel
+SIDE_BY_SIDE = 1.8  # factor between settings on the same number of classes
+
+
+@dataclass(frozen=True)
+class Family:
+    """Losses that need the same values of one parameter, and what the papers set for them."""
+
+    loss: Loss
+    parameter: str
+    least: bool  # the threshold is the least value that works; else the greatest
+    members: tuple[str, ...]  # names in the registry
+    settings: tuple[Setting, ...]
+
+    @property
+    def atom(self) -> Loss:
+        """The term of the loss that the parameter belongs to."""
+        return next(atom for _, atom in self.loss.terms() if self.parameter in atom.parameters)
+
+    @property
+    def title(self) -> str:
+        """``AGCE, q = 0.2``: the term and its other parameters."""
+        others = [f"${p}={plain(v)}$" for p, v in self.atom.parameters.items() if p != self.parameter]
+        return ", ".join([self.atom.title, *others])
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Thresholds ``values[i, j]`` at noise rate ``rates[i, j]`` on ``classes[j]`` classes, (M, N)."""
+
+    family: Family
+    classes: Array
+    rates: Array
+    values: Array
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A published setting on one noise: does it satisfy the condition there (judged by ``check``)?"""
+
+    setting: Setting
+    K: int
+    eta: Fraction
+    value: float  # of the parameter
+    holds: bool
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """Every loss of the registry, and every published setting, whose main parameter has a threshold that moves with eta.
+
+    Left out are losses that are asymmetric for any value (AGCE with q >= 1, AUL with p <= 1) or for none (GCE with q < 1),
+    and clipped logits, whose thresholds are not vectorised.
+    """
+    found: dict[tuple[Any, ...], Family] = {}
+    given: list[tuple[Loss, str, Setting | None]] = [(build(name), name, None) for name in names()]
+    given += [(setting.build(), setting.loss, setting) for setting in published_settings()]
+    for loss, name, setting in given:
+        if loss.main is None:
+            continue
+        try:
+            values = solve_many(loss, *PROBE)
+        except InputError:
+            continue
+        if np.isnan(values).any() or np.ptp(values) == 0:
+            continue
+        key = (loss.main, *(float(f"{value:.9g}") for value in values.flat))
+        old = found.get(key) or Family(loss, loss.main, bool(values[0, -1] > values[0, 0]), (), ())
+        members = old.members if name in old.members else (*old.members, name)
+        found[key] = replace(old, members=members, settings=old.settings + ((setting,) if setting else ()))
+    return tuple(sorted(found.values(), key=lambda f: (not f.least, f.atom.name)))
+
+
+def phase_data(family: Family, classes: Sequence[int] | None = None, points: int = 120) -> Phase:
+    """The threshold of a family for K from 2 to 1000 (unless given), each with ``points`` noise rates below (K - 1)/K.
+
+    From there on the clean label is not the most frequent one, and no value works.
+    """
+    if classes is None:
+        classes = np.unique(np.rint(np.geomspace(2, MOST_CLASSES, 90)).astype(int)).tolist()
+    count = np.array(classes)[None, :]
+    # denser towards the boundary, where thresholds diverge
+    share = 1 - (1 - np.linspace(0.002, 0.99, points)) ** 2
+    rates = share[:, None] * (1 - 1 / count)
+    return Phase(family, count[0], rates, solve_many(family.loss, count, rates, family.parameter))
+
+
+def levels(data: Phase, count: int = 6) -> list[float]:
+    """Values for contour lines: short numbers at equal parts of the area of the diagram."""
+    low = float(data.family.atom.domains[data.family.parameter].low or 0)
+    weights = np.gradient(data.rates, axis=0) * np.gradient(np.log(data.classes))
+    order = np.argsort(data.values, axis=None)
+    total = np.cumsum(weights.flat[order])
+    cuts = np.searchsorted(total, total[-1] * (np.arange(count) + 0.7) / (count + 0.4))
+    found = data.values.flat[order[cuts]].tolist()
+    return sorted({_short(v) if v >= 2 * low else low + _short(v - low) for v in found if v > low})
+
+
+def _short(value: float) -> float:
+    """The nearest number of the form 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(f"{min((1, 2, 5, 10), key=lambda m: abs(np.log(value / (m * power)))) * power:.1g}")
+
+
+def marks(family: Family, kind: str = "symmetric") -> list[Mark]:
+    """The published settings of a family on the synthetic noise of the papers, each value once per data set."""
+    noise = {"symmetric": symmetric, "pair": pair}[kind]
+    result = []
+    for setting, value in _settings(family):
+        if setting.dataset in SYNTHETIC:
+            K, loss = CLASSES[setting.dataset], setting.build()
+            for eta in RATES[kind]:
+                result.append(Mark(setting, K, eta, value, check(loss, noise(K, eta)).asymmetric is True))
+    return result
+
+
+def limits(family: Family) -> list[tuple[Setting, float, float]]:
+    """(setting, value, the greatest rate of symmetric noise that it stands on its number of classes)."""
+    result = []
+    for setting, value in _settings(family):
+        end = solve_rate(setting.build(), "symmetric", CLASSES[setting.dataset]).end
+        if end is not None:
+            result.append((setting, value, end.value))
+    return result
+
+
+def _settings(family: Family) -> list[tuple[Setting, float]]:
+    kept: dict[tuple[str, float], Setting] = {}
+    for setting in family.settings:
+        value = float(setting.build().parameters[family.parameter])
+        kept.setdefault((setting.dataset, value), setting)
+    return [(setting, value) for (_, value), setting in kept.items()]
+
+
+_LOOKS: dict[bool, dict[str, Any]] = {
+    True: {"marker": "o", "markersize": 3.8, "markerfacecolor": "white"},
+    False: {"marker": "X", "markersize": 6, "markeredgecolor": "black", "markeredgewidth": 0.5},
+}
+
+
+@figure(
+    "phase",
+    "What noise asks of the parameter: thresholds over the number of classes and the noise rate",
+    "thresholds of this package; settings of ANL Table 4, JAL Table 8 and JAL Sec. 4.3",
+)
+def phase(*, width: float = 6.75) -> Figure:
+    """The least parameter (of Taylor-CE and PHuber-CE the greatest) with which a loss is asymmetric, on K classes with
+    symmetric noise of rate eta; in the hatched part no loss can be, for the clean label is not the most frequent one.
+    Circles are the papers' own settings (numbers: their value) that satisfy the condition at their noise rates, crosses those
+    that do not; a bar is the greatest rate that a setting stands. Last panel: the same for pair flips, where K does not matter.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    shown = families()
+    published = [family for family in shown if family.settings]
+    drawn, axes = style.grid(width, len(shown) + 1, aspect=0.86, least=LEAST, extra=0.8)
+    for panel, family in zip(axes, shown, strict=False):
+        _draw_map(panel, phase_data(family))
+        _draw_marks(panel, family)
+        if axes.index(panel) % style.columns(len(axes), width, LEAST) == 0:
+            panel.set_ylabel(r"noise rate $\eta$")
+    _draw_pairs(axes[-1], published)
+    style.letters(axes)
+    handles: list[Any] = [
+        Line2D(
+            [], [], **_LOOKS[True], markeredgecolor="black", linestyle="", label="published setting: condition holds"
+        ),
+        Line2D(
+            [], [], **_LOOKS[False], markerfacecolor="black", linestyle="", label="published setting: condition fails"
+        ),
+        Line2D(
+            [], [], color="white", linewidth=1.2, path_effects=_outline(), label="greatest rate that a setting stands"
+        ),
+        Patch(facecolor="white", edgecolor="#707070", hatch="//////", label=r"$\eta\geq(K-1)/K$: none is asymmetric"),
+        *(Line2D([], [], **_line(family, published), label=family.title) for family in published),
+    ]
+    style.legend(drawn, handles)
+    return drawn
+
+
+def _outline() -> list[Any]:
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.6, foreground="black")]
+
+
+def _line(family: Family, among: Sequence[Family]) -> dict[str, Any]:
+    """The look of the family; the second of the same name is thinner."""
+    same = [other for other in among if other.atom.name == family.atom.name]
+    return style.look(family.atom.name).line(linewidth=1.4 - 0.7 * same.index(family))
+
+
+def _draw_map(panel: Axes, data: Phase) -> None:
+    from matplotlib import colormaps
+    from matplotlib.ticker import NullFormatter
+
+    cuts = levels(data)
+    x = np.broadcast_to(data.classes, data.rates.shape)
+    shades = colormaps["cividis"](np.linspace(0.15, 1, len(cuts) + 1))
+    values = np.minimum(data.values, 1e200)  # a count of terms without bound is inf
+    panel.contourf(x, data.rates, values, levels=cuts, colors=shades, extend="both")
+    edges = ["white" if i < len(cuts) / 2 else "black" for i in range(len(cuts))]
+    lines = panel.contour(x, data.rates, values, levels=cuts, colors=edges, linewidths=0.4)
+    panel.set(xscale="log", xlim=(2, MOST_CLASSES), ylim=(0, 1))  # labels turn with the axes
+    panel.clabel(lines, fmt=_number, fontsize=6, inline_spacing=1.5, manual=_label_places(data, cuts))
+    panel.fill_between(
+        data.classes,
+        1 - 1 / data.classes,
+        1,
+        facecolor="white",
+        edgecolor="#707070",
+        hatch="//////",
+        linewidth=0.4,
+        zorder=2,
+    )
+    sign = {"tau": r"\tau"}.get(data.family.parameter, data.family.parameter)
+    title = f"{data.family.title}: {'least' if data.family.least else 'greatest'} ${sign}$"
+    panel.set(xlabel="classes $K$", title=title)
+    panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
+    panel.set_xticks([2, 10, 100, 1000], ["2", "10", "100", "1000"])
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.grid(False)
+
+
+def _number(value: float) -> str:
+    if value >= 1e-3:
+        return f"{value:.9g}"
+    digits, _, power = f"{value:.0e}".partition("e")
+    return f"$10^{{{int(power)}}}$" if digits == "1" else f"${digits}\\cdot 10^{{{int(power)}}}$"
+
+
+def _label_places(data: Phase, cuts: Sequence[float]) -> list[tuple[float, float]]:
+    """Where contour lines cross the diagonal of the panel, beside the columns in which settings stand; few may not."""
+    share = np.log(data.classes / 2) / np.log(MOST_CLASSES / 2)
+    taken = [np.log(K / 2) / np.log(MOST_CLASSES / 2) for K in _spread(data.family).values()]
+    places = []
+    for cut in cuts:
+        best, place = np.inf, None
+        for j, x in enumerate(share):
+            column = data.values[:, j]
+            above = column >= cut if data.family.least else column <= cut
+            if 0.05 < x < 0.95 and above.any() and not above[0] and min([1.0, *(abs(x - t) for t in taken)]) > 0.07:
+                y = float(data.rates[int(above.argmax()), j])
+                if abs(x + y - 1) < best and y > 0.04:
+                    best, place = abs(x + y - 1), (float(data.classes[j]), y)
+        if place is not None:
+            places.append(place)
+    return places
+
+
+def _draw_marks(panel: Axes, family: Family) -> None:
+    at = _spread(family)
+    for mark in marks(family):
+        colour: dict[str, Any] = {"markeredgecolor": "black"} if mark.holds else {"markerfacecolor": "black"}
+        panel.plot(at[mark.setting.dataset, mark.value], float(mark.eta), **_LOOKS[mark.holds], **colour, zorder=4)
+    for setting, value, eta in limits(family):
+        x = at[setting.dataset, value]
+        panel.plot([x / 1.2, x * 1.2], [eta, eta], color="white", linewidth=1.2, path_effects=_outline(), zorder=3)
+        below = float(RATES["symmetric"][0]) if setting.dataset in SYNTHETIC else eta
+        panel.annotate(
+            f"{value:g}", (x, below), xytext=(0, -4), textcoords="offset points", ha="center", va="top", fontsize=6.5,
+            color="black", zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+        )  # fmt: skip
+
+
+def _spread(family: Family) -> dict[tuple[str, float], float]:
+    """Where on the K axis a setting (data set, value) is drawn: those of the same number of classes side by side."""
+    groups: dict[int, list[tuple[str, float]]] = {}
+    for setting, value in _settings(family):
+        groups.setdefault(CLASSES[setting.dataset], []).append((setting.dataset, value))
+    return {
+        key: K * SIDE_BY_SIDE ** (i - (len(group) - 1) / 2)
+        for K, group in groups.items()
+        for i, key in enumerate(group)
+    }
+
+
+def _draw_pairs(panel: Axes, shown: Sequence[Family]) -> None:
+    rates = np.linspace(0.002, 0.498, 249)
+    for family in shown:
+        line = _line(family, shown)
+        panel.plot(rates, solve_many(family.loss, 10, rates, family.parameter, kind="pair"), **line)
+        for mark in marks(family, "pair"):
+            colour = {"markeredgecolor": line["color"]} if mark.holds else {"markerfacecolor": line["color"]}
+            panel.plot(float(mark.eta), mark.value, **_LOOKS[mark.holds] | colour, zorder=4 if mark.holds else 5)
+    panel.set(
+        yscale="log", ylim=(0.1, 300), xlim=(0, 0.5), xlabel=r"noise rate $\eta$", ylabel="$a$",
+        title="pair flips, any $K$: least $a$",
+    )  # fmt: skip
