@@ -17,7 +17,7 @@ from asymtheory.losses import CONCAVE, CONVEX, LINEAR, Loss
 from asymtheory.ratio import pointwise_profile
 
 from . import style
-from .gallery import figure
+from .gallery import check_count, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 Q = Fraction
 
-PATTERNS = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
+PATTERNS: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
 
 
 def parameters(loss: Loss) -> str:
@@ -44,7 +44,7 @@ CALIBRATED: dict[str, tuple[dict[str, Any], ...]] = {
 
 def alf_fig1_data(points: int = 401) -> dict[str, list[Calibration]]:
     """H and H^- of AGCE with q > 1 and AUL with p < 1, as ``asymtheory.calibrate`` finds them, by loss."""
-    eta = np.linspace(0, 1, points)
+    eta = np.linspace(0, 1, check_count("points", points, 3))
     return {name: [calibrate(build(name, **set_), eta) for set_ in sets] for name, sets in CALIBRATED.items()}
 
 
@@ -129,6 +129,8 @@ def sweep(
     ``relative``: over value / threshold, for the draws whose threshold lies inside the sweep, in bins of equal ratio with
     an edge at 1; else over the values, for all draws.
     """
+    check_count("draws", draws, 10)  # fewer may have no threshold inside the sweep
+    check_count("starts", starts, 1)
     parameter, values = parse_sweep(text)
     experiment = WeightedRiskExperiment(build(name, **fixed), parameter, values, draws=draws, starts=starts, seed=SEED)
     result = experiment.run(workers=1)
@@ -303,7 +305,7 @@ class Curve:
 
 def alf_fig4_data(points: int = 401) -> dict[str, list[Curve]]:
     """l(u_y) of AGCE, AUL and AEL at several parameters, by loss."""
-    xp, u = numpy_(), np.linspace(0, 1, points)
+    xp, u = numpy_(), np.linspace(0, 1, check_count("points", points, 3))
     found: dict[str, list[Curve]] = {}
     for name, sets in DRAWN.items():
         for set_ in sets:

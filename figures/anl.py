@@ -14,7 +14,7 @@ from asymtheory.losses import Loss, build
 from asymtheory.ratio import pointwise_profile
 
 from . import style
-from .gallery import figure
+from .gallery import check_count, figure
 from .gradients import by_probability, with_equal_rest
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Gradients:
 
 def anl_gradients_data(points: int = 160) -> Gradients:
     """Every derivative from the core's definitions (``gradients.by_probability``)."""
+    check_count("points", points, 10)
     nnce, mae = build("nnce"), build("mae")
     p_j = {c: np.geomspace(1e-4, 0.97 * (1 - c), points) for c in CONFIDENCES}
     other = {c: by_probability(nnce, with_equal_rest(K, p_y=c, p_j=x))[..., 1] for c, x in p_j.items()}

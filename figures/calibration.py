@@ -12,7 +12,7 @@ from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 
 from . import style
-from .gallery import figure
+from .gallery import check_count, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,9 +36,7 @@ class Curves:
 
 def calibration_data(loss: Loss, points: int = 401) -> Curves:
     """H, H^-, psi~ and psi of the core on equal steps of eta; raises InputError for a loss that is not l(u_y)."""
-    if points < 3:
-        raise InputError(f"option points = {points}: at least 3 are needed")
-    curve = calibrate(loss, np.linspace(0, 1, points))
+    curve = calibrate(loss, np.linspace(0, 1, check_count("points", points, 3)))
     half = calibrate(loss, 0.5)
     try:
         bound = excess_risk_bound(loss)

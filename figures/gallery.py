@@ -201,6 +201,13 @@ def read_option(name: str, parameter: str, text: str) -> Any:
         raise InputError(f"{name}: option {parameter} = {text!r}: {what} is needed") from None
 
 
+def check_count(option: str, value: int, least: int, most: int = 100_000) -> int:
+    """A whole number in a range that can be drawn; else InputError."""
+    if not least <= value <= most:
+        raise InputError(f"option {option} = {value}: a whole number from {least} to {most} is needed")
+    return value
+
+
 # ---------------------------------------------------------------------------------------------------- files
 
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from asymtheory import build, solve, symmetric
 from asymtheory.domain import plain
-from asymtheory.errors import InputError
 
 from . import style
-from .gallery import figure
+from .gallery import check_count, figure
 from .gradients import by_logit, by_probability, with_equal_rest
 
 if TYPE_CHECKING:
@@ -37,11 +36,12 @@ class Pulls:
 
 
 def jal_gradients_data(K: int = 10, points: int = 301) -> Pulls:
-    """Every derivative from the core's definitions, at a = 1 (MSE), 2, the threshold for symmetric 0.8, and 30 (JAL Table 8)."""
-    if K < 6:
-        raise InputError(
-            f"option K = {K}: at least 6 classes are needed, so that symmetric noise of 0.8 has a threshold"
-        )
+    """Every derivative from the core's definitions, at a = 1 (MSE), 2, the threshold for symmetric 0.8, and 30 (JAL Table 8).
+
+    K >= 6: on fewer classes symmetric noise of 0.8 leaves no dominant class.
+    """
+    check_count("K", K, 6, 1000)
+    check_count("points", points, 3)
     least = solve(build("amse"), symmetric(K, Fraction(4, 5))).pieces[0].low
     assert least is not None
     assert least.number is not None
