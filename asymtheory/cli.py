@@ -457,7 +457,8 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", metavar="X", default="1", help="z ~ N(0, X^2 I) (default 1)")
     parser.add_argument("--out", metavar="DIR", help="keep experiment.json, rows.jsonl and arrays.npz there")
     parser.add_argument("--resume", action="store_true", help="go on with what DIR holds")
-    parser.add_argument("--workers", metavar="N", help="threads (default: one a core)")
+    parser.add_argument("--workers", metavar="N", help="threads (default: one a core where that saves time)")
+    parser.add_argument("--engine", metavar="NAME", default="numpy", help="numpy (default), or torch if installed")
 
 
 def _experiment_name(name: str) -> str:
@@ -486,7 +487,7 @@ def _experiment(options: argparse.Namespace) -> int:
     rate = None if options.rate is None else float(parse_number(options.rate, "--rate"))
     recipe = WeightedRiskExperiment(
         loss, options.solve, values, K=_classes(options.K) or 10, optimiser=options.optimiser, rate=rate,
-        weights=options.weights, scale=float(parse_number(options.scale, "--scale")), **counts,
+        weights=options.weights, scale=float(parse_number(options.scale, "--scale")), engine=options.engine, **counts,
     )  # fmt: skip
     workers = None if options.workers is None else _count(options.workers, "--workers", least=1)
     try:

@@ -310,7 +310,8 @@ class WeightedRiskResult:
         step = f"step size {e.rate:g}{' falling to 0' if e.optimiser == 'adam' else ''}"
         lines = [
             f"{e.loss.title}{f' ({fixed})' if fixed else ''}, K = {e.K}: {e.draws} draws x {e.starts} starts, seed {e.seed}",
-            f"  {DISTRIBUTIONS[e.weights]}; z ~ N(0, {e.scale:g}^2 I); {e.optimiser}, {e.steps} steps, {step}",
+            f"  {DISTRIBUTIONS[e.weights]}; z ~ N(0, {e.scale:g}^2 I); {e.optimiser}, {e.steps} steps, {step}"
+            f"{'' if e.engine == NUMPY else f'; engine {e.engine}'}",
             "",
         ]
         cells: list[tuple[str, ...]] = [

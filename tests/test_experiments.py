@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -377,6 +378,7 @@ BAD = [
     ("weighted-risk --loss mae --draws 0", "--draws 0: a whole number >= 1 is needed"),
     ("weighted-risk --loss mae --optimiser adm", "did you mean 'adam'?"),
     ("weighted-risk --loss mae --weights flat", "one of uniform, dirichlet is needed"),
+    ("weighted-risk --loss mae --engine numy", "engine 'numy': one of numpy"),
     ("weighted-risk --loss mae --rate 0", "rate 0.0: a finite number > 0 is needed"),
     ("weighted-risk --loss nnce --set p_min=0.2", "leaves no room for 10 classes"),
     ("weighted-risk --loss mae --draws 100000000", "too much for memory"),
@@ -394,3 +396,23 @@ def test_bad_input_gets_one_line(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert out == ""
     assert len(err.splitlines()) == 1
     assert message in err
+
+
+def test_engine_whose_extra_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [metadata.EntryPoint("torch", "no_such_package.engine", "asymtheory.engines")]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: found)
+    with pytest.raises(InputError, match=r"engine 'torch' needs an extra: pip install 'asymtheory\[training\]'"):
+        WeightedRiskExperiment(build("mae"), engine="torch")
+
+
+def test_threads_are_used_where_arrays_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    runner = experiments._Runner
+    monkeypatch.setattr(experiments, "_Runner", lambda *arguments: asked.append(arguments[-1]) or runner(*arguments))
+    monkeypatch.setattr(experiments.os, "cpu_count", lambda: 3)
+    recipe = WeightedRiskExperiment(build("mae"), draws=4, starts=2, steps=1)
+    recipe.run()
+    recipe.run(workers=2)
+    monkeypatch.setattr(experiments, "THREADED", 4 * 2 * 10)
+    recipe.run()
+    assert asked == [1, 2, 3]
