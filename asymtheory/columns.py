@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class Column:
     codes: Array
     values: tuple[Any, ...]
     source: str
+    names: tuple[str, ...] | None = None  # of the classes 0..K-1, where the file lists them
 
     @property
     def named(self) -> bool:
@@ -66,11 +67,12 @@ def read_labels(source: Any, what: str, known: Sequence[str], size: int | None =
 
 def _labels_of_file(spec: str, what: str, known: Sequence[str], size: int | None) -> Column:
     path, name = _split_spec(spec)
-    columns = _columns_of(path, what, name)
+    columns, names = _columns_of(path, what)
     if size is not None and name is None and set(columns) == {"index", "label"}:
         return _scattered(columns, path, size)
     chosen = _choose(columns, name, known, path, what)
-    return _column(columns[chosen], f"{path}{f': {chosen}' if chosen else ''}", size is not None)
+    found = _column(columns[chosen], f"{path}{f': {chosen}' if chosen else ''}", size is not None)
+    return found if names is None or found.named else replace(found, names=names)
 
 
 def _split_spec(spec: str) -> tuple[str, str | None]:
@@ -94,19 +96,26 @@ def _choose(columns: Mapping[str, Any], name: str | None, known: Sequence[str], 
     return found[0]
 
 
-def _columns_of(path: str, what: str, name: str | None) -> dict[str, Any]:
-    """The columns of a file by name (one without a name is '')."""
+def _columns_of(path: str, what: str) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """The columns of a file by name (one without a name is ''), and the class names that it lists, if it does."""
     suffix = _checked(path, what, LABEL_FILES)
     if suffix == ".parquet":
         table = _parquet(path)
-        return {column: table.column(column) for column in table.column_names}
+        return {column: table.column(column) for column in table.column_names}, None
     if suffix == ".json":
-        return _json_columns(path)
+        return _with_names(_json_columns(path))
     if suffix in (".npy", ".npz"):
-        arrays = _arrays(path)
-        labels = {key: array for key, array in arrays.items() if array.ndim == 1 and key not in NAMES}
-        return labels or arrays
-    return _text_columns(path)
+        return _with_names(_arrays(path))
+    return _text_columns(path), None
+
+
+def _with_names(columns: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Take the list of class names out of the columns."""
+    for key in NAMES:
+        if key in columns and len(columns) > 1:
+            cells = list(columns.pop(key))
+            return columns, tuple(map(str, cells)) if all(isinstance(cell, str) for cell in cells) else None
+    return columns, None
 
 
 def _text_columns(path: str) -> dict[str, Any]:
@@ -157,7 +166,10 @@ def _json_columns(path: str) -> dict[str, Any]:
         return {"": data}
     if not isinstance(data, Mapping):
         raise InputError(f"{path}: a list of labels or an object of such lists is needed, got {type(data).__name__}")
-    return {key: value for key, value in data.items() if isinstance(value, list) and key not in NAMES}
+    found = {key: value for key, value in data.items() if isinstance(value, list)}
+    if not found:
+        raise InputError(f"{path}: holds no list of labels")
+    return found
 
 
 def _scattered(columns: Mapping[str, Any], path: str, size: int) -> Column:
@@ -318,6 +330,7 @@ def align(columns: Sequence[Column], K: int | None, names: Sequence[str] | None)
             len(order),
             tuple(order),
         )
+    names = next((column.names for column in columns if column.names is not None), None) if names is None else names
     largest = max(len(column.values) for column in columns)
     count = K if K is not None else len(names) if names is not None else largest
     for column in columns:

@@ -126,6 +126,15 @@ class NoiseEstimate:
         """The shares (top, second) of the worst (best) matrix that the estimate allows; the estimate's own if known."""
         return (self.top, self.second) if self.boxes is None else self.boxes.corner(self.K, worst)
 
+    @cached_property
+    def deciding(self) -> tuple[tuple[Array, Array], ...]:
+        """(top, second) of the rows that imply all others: of the estimate, its worst and its best corner."""
+        found = []
+        for top, second in ((self.top, self.second), self.corner(), self.corner(worst=False)):
+            kept = hull(top, second)
+            found.append((top[kept], second[kept]))
+        return tuple(found)
+
     @property
     def margin(self) -> Range:
         """The least ``(w_m - w_n) / W`` over the rows."""
@@ -172,21 +181,10 @@ class NoiseEstimate:
         """The class's name, or ``class 9``."""
         return self.noise.names[index] if self.noise.names else f"class {index}"
 
-    def model(self, worst: bool | None = None) -> NoiseModel:
-        """A noise model that decides like all rows: of the estimate (None), or of its worst or best corner.
-
-        The estimate's own rows are exact where they are few. Else only rows that can bind are kept: every KKT inequality is
-        linear in (top, second), so the vertices of the lower right hull of all rows imply the others.
-        """
-        if self.boxes is None or worst is None:
-            if self.unit == "class":
-                return self.noise
-            top, second = self.top, self.second
-        else:
-            top, second = self.corner(worst)
-        kept = hull(top, second)
-        rows = tuple(_row(float(top[i]), float(second[i]), self.K) for i in kept)
-        return NoiseModel("weights", rows, self.K, None)
+    @property
+    def given(self) -> bool:
+        """Is the noise a model with exact rows, taken as given?"""
+        return self.boxes is None and self.unit == "class"
 
     def to_dict(self) -> dict[str, Any]:
         """The facts of the noise for JSON (rate, clean level and margin stand beside it)."""
@@ -202,13 +200,6 @@ class NoiseEstimate:
             "confidence": self.confidence,
             "clean_samples": None if self.samples is None else list(self.samples),
         }
-
-
-def _row(top: float, second: float, K: int) -> Row:
-    """A row of K weights with these two shares; the rest evenly, first what equals the rival's."""
-    rest = max(0.0, 1 - top - second)
-    each = min(second, rest / (K - 2)) if K > 2 else 0.0
-    return Row((top, second, *(each,) * (K - 2)), 0)
 
 
 def hull(top: Array, second: Array) -> list[int]:

@@ -26,12 +26,15 @@ from .estimate import NoiseEstimate, Range
 from .losses import CE, FL, Loss, Normalised, NormalisedNegative, build, names
 from .noise import NoiseModel, check_classes, check_rate, resolve
 from .rows import show
-from .rules import NEVER, SEARCH, distinct_rows, rule
+from .rules import SEARCH, distinct_rows, rule
+from .scan import feasible
 from .settings import Setting, published_settings
 from .slopes import FITTED, FittingSlope, fitting_slope
 from .threshold import Piece, Threshold, number, solve
 
 SHORT_LIST = 8
+ENOUGH = 0.95
+"""Where no value covers all rows: of the values that cover this part of the most that any does, the one that fits best."""
 MOST_SEARCHED = 16
 """A loss that needs a search on every row is searched on at most that many different rows."""
 LEDGER = os.path.join(os.path.dirname(__file__), "claims", "recorded.json")
@@ -315,16 +318,16 @@ def select(
     chosen = [build(loss) if isinstance(loss, str) else loss for loss in (names() if losses is None else losses)]
     if not chosen:
         raise InputError("losses: at least one is needed")
-    models = known.model(), known.model(worst=True), known.model(worst=False)
     found, left_out = [], []
     for loss in chosen:
         try:
-            found.append(_candidate(loss, known, models))
+            found.append(_candidate(loss, known))
         except InputError as error:  # such as no room for K classes above p_min
             if losses is not None:
                 raise
             left_out.append(f"left out: {error}")
-    found.sort(key=_rank)
+    most = max((_covered(candidate.coverage) for candidate in found), default=0.0)
+    found.sort(key=lambda candidate: _rank(candidate, most))
     return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin)
 
 
@@ -378,13 +381,12 @@ def _check_count(K: Any, found: int, source: str) -> None:
 # --------------------------------------------------------------------------------------------- candidates
 
 
-def _candidate(loss: Loss, known: NoiseEstimate, models: tuple[NoiseModel, NoiseModel, NoiseModel]) -> Candidate:
+def _candidate(loss: Loss, known: NoiseEstimate) -> Candidate:
     parameter = loss.main
-    at = _solved(loss, parameter, models[0], known.uniform or (known.boxes is None and known.unit == "class"))
-    worst, best = at, at
-    if known.boxes is not None:
-        worst = _solved(loss, parameter, models[1], known.uniform)
-        best = _solved(loss, parameter, models[2], known.uniform)
+    if known.given:
+        at = worst = best = _solved(loss, parameter, known.noise)
+    else:
+        at, worst, best = (feasible(loss, parameter, known.noise, *pair, known.uniform) for pair in known.deciding)
     settings = _published(loss, known)
     points: tuple[Point, ...] = ()
     if parameter is not None:
@@ -407,14 +409,9 @@ def _candidate(loss: Loss, known: NoiseEstimate, models: tuple[NoiseModel, Noise
     return replace(candidate, reason=_reason(candidate, known))
 
 
-def _solved(loss: Loss, parameter: str | None, model: NoiseModel, rows_are_real: bool) -> Threshold:
-    """``solve``, but for losses that depend on more than two shares where only these are known, or that search too long."""
-    K = model.classes
-    general, uniform = rule(loss, K, False), rule(loss, K, True)
-    depends = K > 2 and general.kind != uniform.kind
-    if model.dominant and not rows_are_real and depends:
-        status = "never" if general.kind == NEVER else "undecided"
-        return Threshold(loss, parameter, status, (), model, model.worst, general.reason, "rule for its form")
+def _solved(loss: Loss, parameter: str | None, model: NoiseModel) -> Threshold:
+    """``solve``, but for losses that would be searched for too long."""
+    general = rule(loss, model.classes, False)
     searched = general.kind == SEARCH and not all(row.uniform_rest for row in model.rows)
     if model.dominant and searched and len(distinct_rows(model)) > MOST_SEARCHED:
         why = f"{general.reason}; not searched on {len(model.rows)} rows (`asymtheory check` does)"
@@ -449,16 +446,19 @@ def _recommended(
         return max(losses, key=lambda each: fitting_slope(each, known.K).ratio)
     if not points or all(point.share.rows is None for point in points):
         return loss
-    most = max(points, key=lambda p: (p.share.guaranteed or 0, p.share.rows or 0, p.slope))
+    most = max(_covered(point.share) for point in points)
+    enough = [point for point in points if _covered(point.share) >= ENOUGH * most]
+    best = max(enough, key=lambda point: point.slope)
     domain = loss.domains[parameter]
-    rounded = _round(Fraction(most.value), 3, up=True)
-    value = rounded if rounded in domain and _as_good(loss, parameter, rounded, known, most) else Fraction(most.value)
-    return loss.replace(**{parameter: value}) if value in domain else loss
+    tries = [_round(Fraction(best.value), digits, up) for digits in (2, 3) for up in (True, False)]
+    losses = [loss._with(**{parameter: value}) for value in tries if value in domain]
+    good = [each for each in losses if _covered(share(each, known)) >= ENOUGH * most]
+    return good[0] if good else loss._with(**{parameter: Fraction(best.value)})
 
 
-def _as_good(loss: Loss, parameter: str, value: Fraction, known: NoiseEstimate, point: Point) -> bool:
-    found = share(loss._with(**{parameter: value}), known)
-    return (found.guaranteed or 0, found.rows or 0) >= (point.share.guaranteed or 0, point.share.rows or 0)
+def _covered(found: Share) -> float:
+    """What ranks a loss: its share at the confidence, else (nothing is certain anywhere) a hundredth of the estimate's."""
+    return found.guaranteed or (found.rows or 0.0) / 100
 
 
 def _inside(piece: Piece) -> list[Fraction]:
@@ -507,13 +507,13 @@ def _published(loss: Loss, known: NoiseEstimate) -> tuple[Published, ...]:
 # ----------------------------------------------------------------------------------------------- in words
 
 
-def _rank(candidate: Candidate) -> tuple[Any, ...]:
-    covered, slope = candidate.coverage, candidate.slope.ratio
-    undecided = covered.guaranteed is None
-    return (
-        undecided, -(covered.guaranteed or 0.0), -(covered.rows or 0.0),
-        -slope if math.isfinite(slope) else math.inf, candidate.loss.name,
-    )  # fmt: skip
+def _rank(candidate: Candidate, most: float) -> tuple[Any, ...]:
+    """What covers everything, then what covers nearly the most, by fitting ratio; then the others by what they cover."""
+    covered, slope = _covered(candidate.coverage), candidate.slope.ratio
+    group = 0 if candidate.feasible else 1 if covered and covered >= ENOUGH * most else 2
+    undecided = candidate.coverage.guaranteed is None
+    fit = -slope if math.isfinite(slope) else math.inf
+    return (group, undecided, 0.0 if group < 2 else -covered, fit, candidate.loss.name)
 
 
 def _reason(candidate: Candidate, known: NoiseEstimate) -> str:
@@ -522,13 +522,14 @@ def _reason(candidate: Candidate, known: NoiseEstimate) -> str:
     at = "" if known.boxes is None else f" at {known.confidence:g}"
     value = f"{candidate.parameter} = {plain(loss.parameters[candidate.parameter])}" if candidate.parameter else ""
     price = f"fitting ratio {show(candidate.slope.ratio, 3)}"
-    extra = "; " + "; ".join(candidate.notes) if candidate.notes else ""
+    extra = "".join(f"; {note.split(':')[0]}" for note in candidate.notes)
     if found.status == "always" and candidate.parameter is None:
         return f"asymmetric on every row{at}; {price}{extra}"
     if found.status == "always":
         return f"asymmetric with any {candidate.parameter}{at}; {value} has {price}{extra}"
     if found.status == "threshold":
-        binding = "" if known.noise.representative else f", set by {known.row_name(known.binding)}"
+        row = candidate.at.binding_row if known.unit == "class" else known.binding
+        binding = "" if known.noise.representative else f", set by {known.row_name(row)}"
         best = f"{value} pulls most on unfitted samples ({price})"
         return f"needs {found.answer}{at}{binding}; {best}{extra}"
     if found.status == "undecided":
@@ -552,12 +553,15 @@ def _notes(loss: Loss, slope: FittingSlope, known: NoiseEstimate) -> tuple[str, 
         return ()
     atoms = [atom for _, atom in loss.terms()]
     if any(isinstance(atom, NormalisedNegative) for atom in atoms) and any(isinstance(a, Normalised) for a in atoms):
-        return (_ledger("negative"),)
-    finite = [a for a in atoms if isinstance(a, Normalised) and not isinstance(a.base, CE | FL)]
-    if finite:
-        return (_ledger("ngce"),)
-    if any(isinstance(atom, Normalised) for atom in atoms):
-        return ("the NCE term decides nothing: it is least only in the limit", _ledger("nce"))
+        return (f"two normalised terms: {_ledger('negative')}",)
+    normalised = [atom for atom in atoms if isinstance(atom, Normalised)]
+    if any(not isinstance(atom.base, CE | FL) for atom in normalised):
+        return (f"normalised: {_ledger('ngce')}",)
+    if normalised:
+        only = (
+            "alone it has no unique minimiser" if len(atoms) == 1 else "its NCE term is least there in the limit only"
+        )
+        return (f"{only}: {_ledger('nce')}",)
     return ()
 
 

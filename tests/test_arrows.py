@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("condition",),
     ("threshold",),
     ("calibration", "coverage", "symbolic", "thresholds"),
+    ("scan",),
     ("selection",),
     ("formula",),
     ("atlas", "experiments"),
