@@ -58,7 +58,12 @@ class _Point(Point):
         rest = self.rest
         if exponent not in self._rest:
             above = self._rest.get(exponent + 1)  # a slope asks for one power less than the value did
-            self._rest[exponent] = rest**exponent if above is None else above / rest
+            if above is not None:
+                self._rest[exponent] = above / rest
+            elif exponent in (0.5, 2.0, 3.0):  # the general power of torch takes ten times as long as exp and log
+                self._rest[exponent] = rest**exponent
+            else:
+                self._rest[exponent] = rest.log().mul_(exponent).exp_()
         return self._rest[exponent]
 
     def log(self, a: float, b: float) -> Tensor:
@@ -101,6 +106,7 @@ class Plan:
     passive: tuple[tuple[float, Separable], ...]  # over all classes and, with a minus, at the label, by jets
     ratios: tuple[_Ratio, ...]
     negatives: tuple[_Negative, ...]
+    bases: tuple[Separable, ...]  # of ratios and negatives, other than -log u
     clip: float | None  # greatest norm of the logits; they are clipped before, and `loss` is that of clipped logits
 
     @classmethod
@@ -136,11 +142,17 @@ class Plan:
             loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(atom.tau)
         ratios = tuple(_Ratio(float(c), _base(atom)) for c, atom in profile.normalised)
         negatives = tuple(_negative(c, atom, K, detach) for c, atom in profile.negative)
+        bases = tuple({part.base: None for part in (*ratios, *negatives) if part.base is not None})
         coefficients = tuple(float(c) for c in polynomial.coefficients or ())
         return cls(
             loss, detach, inward, tuple(active), coefficients, logarithm, float(square), tuple(passive), ratios,
-            negatives, clip,
+            negatives, bases, clip,
         )  # fmt: skip
+
+    @property
+    def elementwise(self) -> bool:
+        """Does some term need more of an entry than a product with a number of its row?"""
+        return bool(self.bases or self.passive)
 
 
 def _slope_at_one(coefficient: Any, atom: Separable) -> float:
@@ -174,162 +186,179 @@ def _jet(atom: Separable, side: str, at: Point, detach: bool) -> tuple[Any, Any]
 # ----------------------------------------------------------------------------------------------------- one block
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """What the loss of a row is taken at: one label, an index (n, 1), or a weight for every label (n, K).
+
+    Quantities "at the label" are then (n, 1) or (n, K).
+    """
+
+    given: Tensor
+    soft: bool
+
+    def of(self, x: Tensor) -> Tensor:
+        """Entries of x (n, K) at the label."""
+        return x if self.soft else x.gather(-1, self.given)
+
+    def expected(self, x: Any) -> Any:
+        """The sum over labels (n, 1) of a quantity at the label."""
+        return _sum(self.given * x) if self.soft else x
+
+    def add(self, x: Tensor, at_label: Tensor) -> None:
+        """Add a quantity at the label to x (n, K)."""
+        if self.soft:
+            x.add_(self.given * at_label)
+        else:
+            x.scatter_add_(-1, self.given, at_label)
+
+    def __getitem__(self, rows: slice) -> _Labels:
+        return _Labels(self.given[rows], self.soft)
+
+
 def _sum(x: Tensor) -> Tensor:
     return x.sum(-1, keepdim=True)
 
 
-def _block(plan: Plan, logu: Tensor, u: Tensor, label: Tensor, soft: bool, gradient: bool) -> Tensor:
-    """Losses (n, 1) of some rows; ``u`` (n, K) is turned into the gradient in the logits if asked for.
+def _plus(total: Any, x: Any, factor: float = 1.0) -> Any:
+    """``total + factor * x`` in one operation, where total may still be 0.0 and x a number."""
+    if isinstance(x, Tensor) and isinstance(total, Tensor):
+        return torch.add(total, x, alpha=factor)
+    scaled = x if factor == 1 else -x if factor == -1 else x * factor
+    return scaled if isinstance(total, float) and total == 0 else total + scaled
 
-    ``label`` is the label's index (n, 1), or, when ``soft``, the weight of every label (n, K). Quantities "at the label"
-    are (n, 1), or (n, K) when soft.
-    """
 
-    def own(x: Tensor) -> Tensor:
-        return x if soft else x.gather(-1, label)
-
-    def expected(x: Any) -> Any:
-        return _sum(label * x) if soft else x
-
-    own_log = own(logu)
-    at = _Point(own_log, u if soft else own_log.exp())
+def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing."""
+    logu = logits - logits.amax(-1, keepdim=True)
+    u = torch.exp(logu, out=out)
+    mass = _sum(u)
+    size, inverse = mass.log(), mass.reciprocal()
+    if plan.elementwise:
+        logu.sub_(size)
+        u.mul_(inverse)
+        at = _Point(labels.of(logu), labels.of(u))
+    else:  # log u = logu - size, u = u * inverse: cheaper on what becomes of them than on (n, K)
+        own = labels.of(logu) - size
+        at = _Point(own, own.exp())
     value, slope = _separable(plan, at)
-    mass = _sum(label) if soft else 1.0
-    row: Any = 0.0  # of the value
-    everywhere: Any = None  # of s, the same on all entries of a row
-    through: Any = 0.0  # sum_k s_k
-    fields: list[tuple[Tensor, Tensor]] = []  # of s: (elementwise, its coefficient by row)
-    bases: dict[Any, tuple[Tensor, Tensor]] = {}
+    row: Any = 0.0  # part of the value, the same for all labels
+    constant: Any = 0.0  # part of s, the same on a row
+    through: Any = 0.0  # sum_k s_k, without s at the label
+    fields: list[Tensor] = []  # parts of s, elementwise
+    square: Any = None  # part of s: square * u^2
 
-    def based(base: Separable) -> tuple[Tensor, Tensor]:
-        if base not in bases:
-            bases[base] = _jet(base, "active", _Point(logu, u), plan.detach)
-        return bases[base]
-
+    bases = {base: _jet(base, "active", _Point(logu, u), plan.detach) for base in plan.bases}
     if plan.square:
-        squares = _sum(u * u) * mass
-        row = plan.square * squares
-        through = 2 * row
+        norm = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
+        root = norm if plan.elementwise else norm * inverse
+        row = root * root * plan.square
+        through = row * 2
+        square = 2 * plan.square if plan.elementwise else inverse * inverse * (2 * plan.square)
     for coefficient, atom in plan.passive:
         height, field = _jet(atom, "passive", _Point(logu, u), plan.detach)
-        row = row + coefficient * mass * _sum(height)
-        value, slope = value - coefficient * own(height), slope - coefficient * own(field)
-        weight = torch.full_like(own_log[..., :1], coefficient) * mass
-        fields.append((field, weight))
-        through = through + weight * _sum(field)
+        row = _plus(row, _sum(height), coefficient)
+        value, slope = value - labels.of(height) * coefficient, slope - labels.of(field) * coefficient
+        fields.append(field * coefficient)
+        through = _plus(through, _sum(fields[-1]))
+    if labels.soft:  # each of these holds for one label
+        weight = _sum(labels.given)
+        row, through, fields = row * weight, through * weight, [field * weight for field in fields]
+        square = square if square is None else square * weight
     for ratio in plan.ratios:
-        height, field = (logu, None) if ratio.base is None else based(ratio.base)
-        inverse = ratio.weight / _sum(height)
-        share = inverse * own(height)
-        value = value + share
-        slope = slope + (inverse if field is None else inverse * own(field))
+        if ratio.base is None:
+            top, bottom, steep = at.logu, _sum(logu), 1.0
+            if not plan.elementwise:
+                bottom = torch.add(bottom, size, alpha=-logu.shape[-1])
+        else:
+            height, field = bases[ratio.base]
+            top, bottom, steep = labels.of(height), _sum(height), labels.of(field)
+        share, inside = top / bottom, bottom.reciprocal()
+        value = _plus(value, share, ratio.weight)
+        slope = _plus(slope, inside if ratio.base is None else inside * steep, ratio.weight)
         if gradient:
-            weight = expected(share) * inverse * (-1 / ratio.weight)
-            if field is None:
-                everywhere = weight if everywhere is None else everywhere + weight
+            common = labels.expected(share) * inside * -ratio.weight
+            if ratio.base is None:
+                constant = _plus(constant, common)
             else:
-                fields.append((field, weight))
-                through = through + weight * _sum(field)
+                fields.append(field * common)
+                through = through + _sum(fields[-1])
     for negative in plan.negatives:
-        height, field = (logu, None) if negative.base is None else based(negative.base)
-        above = (height + negative.top if field is None else negative.top - height).clamp_(min=0)
-        inverse = negative.weight / _sum(above)
-        share = inverse * own(above)
-        value = value + (negative.weight - share)
+        if negative.base is None:
+            above = logu + (negative.top if plan.elementwise else negative.top - size)
+        else:
+            height, field = bases[negative.base]
+            above = negative.top - height
+        above.clamp_(min=0)
+        inside = _sum(above).reciprocal_()
+        share = labels.of(above) * inside
+        value = _plus(value + negative.weight, share, -negative.weight)
         if gradient:
-            inside = above.sign_()
-            if field is None:
-                slope = slope - (inverse if plan.inward else inverse * own(inside))
-                weight = expected(share) * inverse * (1 / negative.weight)
-                field = inside
-            else:
-                own_slope = own(field)
-                outside = negative.slope if plan.inward else 0.0
-                slope = slope + inverse * torch.where(own(inside) > 0, own_slope, outside)
-                weight = expected(share) * inverse * (-1 / negative.weight)
-                field = inside.mul_(field)
-            fields.append((field, weight))
-            through = through + weight * _sum(field)
-    if gradient:
-        _gradient(plan, u, label, soft, slope, through + expected(slope), everywhere, mass, fields)
-    return row + expected(value) if isinstance(value, Tensor) else row + expected(torch.full_like(own_log, value))
+            common = labels.expected(share) * inside * negative.weight
+            mask = above.sign_()
+            own_slope: Any = 1.0
+            if negative.base is not None:
+                outside = -negative.slope if plan.inward else 0.0
+                own_slope = torch.where(labels.of(mask) > 0, -labels.of(field), outside)
+                mask.mul_(-field)
+            elif not plan.inward:
+                own_slope = labels.of(mask)
+            slope = _plus(slope, inside if isinstance(own_slope, float) else inside * own_slope, -negative.weight)
+            fields.append(mask.mul_(common))
+            through = through + _sum(mask)
+    result = value if isinstance(value, Tensor) else torch.full_like(at.logu, value)
+    result = _plus(row, labels.expected(result))
+    if not gradient:
+        return result, u
+    # s_j - u_j sum_k s_k, written over u
+    if not isinstance(slope, Tensor):
+        slope = torch.full_like(at.logu, slope)
+    through = _plus(through, labels.expected(slope))
+    if not isinstance(constant, float):
+        through = torch.add(through, constant, alpha=u.shape[-1])
+    inner = through.neg() if plan.elementwise else through.neg().mul_(inverse)
+    u.mul_(inner if square is None else u * square + inner)
+    if not isinstance(constant, float):
+        u.add_(constant)
+    for field in fields:
+        u.add_(field)
+    labels.add(u, slope)
+    return result, u
 
 
 def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
     """Value and slope in log u of the separable part at the label, of all but the sum over classes."""
     value: Any = 0.0
     slope: Any = 0.0
-    if len(plan.polynomial) > 1:
-        *lower, leading = plan.polynomial
-        rest = 1 - at.u
-        value, steep = leading, 0.0
+    if plan.polynomial:
+        *lower, value = plan.polynomial
+        rest = 1 - at.u if lower else at.u
         for coefficient in reversed(lower):  # Horner, with the derivative in 1 - u
-            steep = steep * rest + value if isinstance(steep, Tensor) or steep else value
+            slope = _plus(value, slope * rest) if isinstance(slope, Tensor) or slope else value
             value = value * rest + coefficient if coefficient else value * rest
-        slope = at.u * (-steep)
-    elif plan.polynomial:
-        value = plan.polynomial[0]
+        slope = at.u * -slope if lower else 0.0
     if plan.logarithm:
-        value, slope = value + at.logu * plan.logarithm, slope + plan.logarithm
+        value, slope = _plus(value, at.logu, plan.logarithm), slope + plan.logarithm
     for coefficient, atom in plan.active:
         height, steep = _jet(atom, "active", at, plan.detach)
-        if coefficient != 1:
-            height, steep = height * coefficient, steep * coefficient
-        value, slope = value + height, slope + steep
+        value, slope = _plus(value, height, coefficient), _plus(slope, steep, coefficient)
     return value, slope
 
 
-def _gradient(
-    plan: Plan,
-    u: Tensor,
-    label: Tensor,
-    soft: bool,
-    slope: Any,
-    through: Any,
-    everywhere: Tensor | None,
-    mass: Any,
-    fields: list[tuple[Tensor, Tensor]],
-) -> None:
-    """Overwrite u with ``s_j - u_j sum_k s_k``; ``slope`` is s at the label, ``through`` what else is known of its sum."""
-    if not isinstance(slope, Tensor):
-        slope = u.new_full((len(u), 1), slope)
-    if not isinstance(through, Tensor):
-        through = u.new_full((len(u), 1), through)
-    if everywhere is not None:
-        through = through + everywhere * u.shape[-1]
-    inner: Any = -through
-    if plan.square:
-        inner = torch.add(inner, u, alpha=2 * plan.square) if not soft else inner + u * (2 * plan.square * mass)
-    if everywhere is None:
-        u.mul_(inner)
-    else:
-        torch.addcmul(everywhere, u, inner, out=u)
-    for field, weight in fields:
-        u.addcmul_(field, weight)
-    if soft:
-        u.add_(label * slope)
-    else:
-        u.scatter_add_(-1, label, slope)
-
-
-def row_losses(plan: Plan, logits: Tensor, label: Tensor, soft: bool, gradient: bool) -> tuple[Tensor, Tensor | None]:
-    """Losses (N,) of rows (N, K) and, if asked for, the gradient (N, K) of each row's loss; float32 at least."""
+def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
+    """Losses (N,) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
-    dtype = precision(logits)
     size = BLOCK * torch.get_num_threads() if logits.device.type == "cpu" else BLOCK_DEVICE
     step = max(1, size // k)
     if n <= step:
-        logu = torch.log_softmax(logits, -1, dtype=dtype)
-        u = logu.exp()
-        return _block(plan, logu, u, label, soft, gradient).squeeze(-1), u if gradient else None
-    losses = logits.new_empty(n, dtype=dtype)
-    slopes = logits.new_empty((n, k), dtype=dtype) if gradient else None
+        losses, slopes = _block(plan, wide(logits), labels, gradient, None)
+        return losses.squeeze(-1), slopes if gradient else None
+    losses = logits.new_empty(n, 1, dtype=precision(logits))
+    kept = logits.new_empty(n, k, dtype=precision(logits)) if gradient else None
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        logu = torch.log_softmax(logits[rows], -1, dtype=dtype)
-        u = logu.exp() if slopes is None else torch.exp(logu, out=slopes[rows])
-        losses[rows] = _block(plan, logu, u, label[rows], soft, gradient).squeeze(-1)
-    return losses, slopes
+        out = None if kept is None else kept[rows]
+        losses[rows] = _block(plan, wide(logits[rows]), labels[rows], gradient, out)[0]
+    return losses.squeeze(-1), kept
 
 
 # ------------------------------------------------------------------------------------------------------- autograd
@@ -337,28 +366,38 @@ def row_losses(plan: Plan, logits: Tensor, label: Tensor, soft: bool, gradient: 
 
 @dataclass(frozen=True)
 class Reduction:
-    """How row losses become the result: "none", "sum" or "mean", as in cross_entropy."""
+    """How row losses become the result, as in cross_entropy."""
 
-    kind: str
-    soft: bool
+    kind: str  # none, sum or mean
 
     def __call__(self, losses: Tensor, scale: Tensor | None, total: Any) -> Tensor:
-        """``scale`` (N,): the weight of each row, 0 where it is ignored; ``total``: what a mean divides by.
+        """``scale`` (N,) is the weight of each row, 0 where it is ignored; a mean divides by ``total``.
 
-        A mean over no rows is NaN with gradient 0, as in cross_entropy.
+        A mean over no rows is NaN with gradient 0.
         """
         if scale is not None:
             losses = losses * scale
         if self.kind == "none":
             return losses
-        if self.kind == "sum" or not isinstance(total, Tensor):
-            return losses.sum() / (1.0 if self.kind == "sum" else total)
-        return torch.where(total == 0, math.nan, losses.sum() / off_zero(total))
+        if self.kind == "sum":
+            return losses.sum()
+        if not (losses.requires_grad and isinstance(total, Tensor)):
+            return losses.sum() / total
+        return torch.where(total == 0, math.nan, losses.sum() / _off_zero(total))
+
+    def backward(self, upstream: Tensor, scale: Tensor | None, total: Any) -> Tensor:
+        """The factor (N, 1), or (), of the gradient of each row."""
+        factor = upstream / _off_zero(total) if self.kind == "mean" else upstream
+        if scale is not None:
+            factor = factor * scale
+        return factor.unsqueeze(-1) if factor.dim() else factor
 
 
-def off_zero(total: Any) -> Any:
-    """A divisor that may be a tensor and 0."""
-    return total.clamp(min=torch.finfo(torch.float32).tiny) if isinstance(total, Tensor) else total
+def _off_zero(total: Any) -> Any:
+    """A divisor that, as a tensor, may be 0: a count, or a sum of weights."""
+    if not isinstance(total, Tensor):
+        return total
+    return total.clamp(min=torch.finfo(total.dtype).tiny if total.is_floating_point() else 1)
 
 
 def reference_losses(
@@ -370,44 +409,46 @@ def reference_losses(
 
 
 class Fused(torch.autograd.Function):
-    """Reduced losses of rows (N, K); saves the gradient of each row, and the logits for a second derivative."""
+    """Reduced losses of rows (N, K); keeps the gradient of each row, and the logits for a second derivative."""
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, logits: Tensor, label: Tensor, scale: Tensor | None, total: Any, plan: Plan, reduction: Reduction
+        ctx: Any,
+        logits: Tensor,
+        label: Tensor,
+        scale: Tensor | None,
+        total: Any,
+        soft: bool,
+        plan: Plan,
+        reduction: Reduction,
     ) -> Tensor:
         gradient = ctx.needs_input_grad[0]
-        losses, slopes = row_losses(plan, logits, label, reduction.soft, gradient)
+        losses, slopes = row_losses(plan, logits, _Labels(label, soft), gradient)
         if gradient:
             ctx.save_for_backward(logits, label, scale, slopes)
-            ctx.rest = total, plan, reduction
+            ctx.rest = total, soft, plan, reduction
         return reduction(losses, scale, total)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         logits, label, scale, slopes = ctx.saved_tensors
-        total, plan, reduction = ctx.rest
+        total, soft, plan, reduction = ctx.rest
         if torch.is_grad_enabled():  # create_graph: a second derivative will be taken
-            losses = reference_losses(plan.loss, logits, label, reduction.soft, plan.detach, plan.inward)
-            value = reduction(losses, scale, total)
+            value = reduction(
+                reference_losses(plan.loss, logits, label, soft, plan.detach, plan.inward), scale, total
+            )
             (slope,) = torch.autograd.grad(value, logits, upstream, create_graph=True)
-            return slope, None, None, None, None, None
-        factor = upstream
-        if reduction.kind == "mean":
-            factor = factor / off_zero(total)
-        if scale is not None:
-            factor = factor * scale
-        if factor.dim():
-            factor = factor.unsqueeze(-1)
-        if slopes.dtype == logits.dtype:
-            return slopes * factor, None, None, None, None, None
-        return torch.mul(slopes, factor, out=torch.empty_like(logits)), None, None, None, None, None
+        else:
+            factor = reduction.backward(upstream, scale, total)
+            same = slopes.dtype == logits.dtype
+            slope = slopes * factor if same else torch.mul(slopes, factor, out=torch.empty_like(logits))
+        return slope, None, None, None, None, None, None
 
 
 def fused_losses(
-    plan: Plan, logits: Tensor, label: Tensor, scale: Tensor | None, total: Any, reduction: Reduction
+    plan: Plan, logits: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, reduction: Reduction
 ) -> Tensor:
     """Reduced losses of rows (N, K) by ``Fused``; logits are clipped before, where the loss asks for it."""
     if plan.clip is not None:
         logits = clipped(wide(logits), plan.clip)
-    return Fused.apply(logits, label, scale, total, plan, reduction)
+    return Fused.apply(logits, label, scale, total, soft, plan, reduction)

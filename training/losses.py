@@ -136,18 +136,19 @@ class RobustLoss(nn.Module):
             if self.weight is not None:
                 scale = self.weight.gather(0, label.squeeze(-1)).to(precision(rows)) * scale
             total = scale.sum()
-        value = self._reduced(rows, label, scale, total, Reduction(self.reduction, soft), K)
+        value = self._reduced(rows, label, scale, total, soft, K)
         if self.reduction == "none" and logits.dim() != 2:
             return value.reshape(logits.shape[:0] if logits.dim() == 1 else (logits.shape[0], *logits.shape[2:]))
         return value
 
     def _reduced(
-        self, rows: Tensor, label: Tensor, scale: Tensor | None, total: Any, reduction: Reduction, K: int
+        self, rows: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, K: int
     ) -> Tensor:
+        reduction = Reduction(self.reduction)
         plan = self._plan(K) if self.fused and not _transformed() else None
-        if plan is not None and not (reduction.soft and label.requires_grad):
-            return fused_losses(plan, rows, label, scale, total, reduction)
-        losses = reference_losses(self.loss, rows, label, reduction.soft, self.detach_modulation, self._inward)
+        if plan is not None and not (soft and label.requires_grad):
+            return fused_losses(plan, rows, label, scale, total, soft, reduction)
+        losses = reference_losses(self.loss, rows, label, soft, self.detach_modulation, self._inward)
         return reduction(losses, scale, total)
 
     @property
