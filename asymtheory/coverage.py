@@ -91,9 +91,13 @@ def _plural(unit: str) -> str:
 class Point:
     """One value of a parameter: what it covers and what it costs (see ``slopes``)."""
 
-    value: float
+    exact: Fraction
     share: Share
     slope: float  # the fitting ratio
+
+    @property
+    def value(self) -> float:
+        return float(self.exact)
 
     def to_dict(self, unit: str) -> dict[str, Any]:
         return {
@@ -132,7 +136,7 @@ def curve(loss: Loss, parameter: str, estimate: NoiseEstimate, values: Iterable[
     points = []
     for value in sorted({*_grid(loss.domains[parameter]), *values}):
         at = loss._with(**{parameter: value})
-        points.append(Point(float(value), share(at, estimate), fitting_slope(at, estimate.K).ratio))
+        points.append(Point(value, share(at, estimate), fitting_slope(at, estimate.K).ratio))
     return tuple(points)
 
 

@@ -39,8 +39,9 @@ def feasible(
 ) -> Threshold:
     """Like ``threshold.solve``, on rows that are known by their shares (R,) only; ``model`` is what the answer names.
 
-    Of many rows give the ``estimate.hull`` only, which implies the others. ``uniform``: the rest of every row is uniform. A loss that depends on more than the two shares gets "undecided" where a
-    search would be needed, and "never" where only an exactly uniform rest would do.
+    Of many rows give the ``estimate.hull`` only, which implies the others. ``uniform``: the rest of every row is uniform. A
+    loss that depends on more than the two shares gets "undecided" where a search would be needed, and "never" where only an
+    exactly uniform rest would do.
     """
     K = model.classes
     what = rule(loss if parameter is None else loss._with(**{parameter: _within(_domain(loss, parameter))}), K, uniform)

@@ -23,7 +23,7 @@ from .coverage import Point, Share, curve, missed, share
 from .domain import plain
 from .errors import InputError
 from .estimate import NoiseEstimate, Range
-from .losses import CE, FL, Loss, Normalised, NormalisedNegative, build, names
+from .losses import CE, FL, Loss, Normalised, NormalisedNegative, Sum, build, names
 from .noise import NoiseModel, check_classes, check_rate, resolve
 from .rows import show
 from .rules import SEARCH, distinct_rows, rule
@@ -397,8 +397,8 @@ def _candidate(loss: Loss, known: NoiseEstimate) -> Candidate:
         points = curve(loss, parameter, known, asked | {loss.parameters[parameter]})
     chosen = _recommended(loss, parameter, worst, known, points)
     covered = share(chosen, known)
-    if worst.status in ("threshold", "always"):
-        covered = Share(1.0, 1.0, 1.0)  # by the certified threshold, which floats may miss by their last bit
+    if worst.status in ("threshold", "always") and (parameter is None or known.unit == "class"):
+        covered = Share(1.0, 1.0, 1.0)  # by the threshold, which floats may miss by their last bit
     elif worst.status == "never" and covered.rows is None:
         covered = Share(0.0, 0.0, 0.0)
     slope = fitting_slope(chosen, known.K)
@@ -438,22 +438,39 @@ def _recommended(
     """The loss with the feasible value that fits best; where none is feasible, the one that covers most."""
     if parameter is None:
         return loss
-    values = {value for piece in found.pieces for value in _inside(piece)}
-    if any(loss.parameters[parameter] in piece for piece in found.pieces):
-        values.add(loss.parameters[parameter])
-    if values:
-        losses = [loss.replace(**{parameter: value}) for value in sorted(values)]
-        return max(losses, key=lambda each: fitting_slope(each, known.K).ratio)
-    if not points or all(point.share.rows is None for point in points):
-        return loss
-    most = max(_covered(point.share) for point in points)
-    enough = [point for point in points if _covered(point.share) >= ENOUGH * most]
-    best = max(enough, key=lambda point: point.slope)
     domain = loss.domains[parameter]
-    tries = [_round(Fraction(best.value), digits, up) for digits in (2, 3) for up in (True, False)]
+    if found.pieces and known.unit == "class":
+        values = {value for piece in found.pieces for value in _inside(piece)}
+        if not values or any(loss.parameters[parameter] in piece for piece in found.pieces):
+            values.add(loss.parameters[parameter])
+        return _best([loss._with(**{parameter: value}) for value in sorted(values)], known.K)
+    most = max((_covered(point.share) for point in points), default=0.0)
+    if most == 0:
+        return loss
+    enough = [loss._with(**{parameter: p.exact}) for p in points if _covered(p.share) >= ENOUGH * most]
+    best = _best(enough, known.K).parameters[parameter]
+    tries = [_round(best, digits, up) for digits in (2, 3) for up in (True, False)]
     losses = [loss._with(**{parameter: value}) for value in tries if value in domain]
     good = [each for each in losses if _covered(share(each, known)) >= ENOUGH * most]
-    return good[0] if good else loss._with(**{parameter: Fraction(best.value)})
+    return good[0] if good else loss._with(**{parameter: best})
+
+
+def _best(losses: Sequence[Loss], K: int) -> Loss:
+    """The one that fits best, of those whose asymmetric part outweighs an NCE term where there are such."""
+    anchored = [loss for loss in losses if not _led_by_nce(loss, K)]
+    return max(anchored or losses, key=lambda loss: fitting_slope(loss, K).ratio)
+
+
+def _led_by_nce(loss: Loss, K: int) -> bool:
+    """Does the NCE (or NFL) term of a sum pull more on unfitted samples than the rest, which makes it asymmetric?
+
+    The sum is asymmetric in the limit whatever its coefficients (docs/theory.md, 3); then that limit is far away.
+    """
+    terms = [(c, atom) for c, atom in loss.terms() if isinstance(atom, Normalised)]
+    if not terms or len(terms) == len(loss.terms()):
+        return False
+    whole, led = fitting_slope(loss, K), fitting_slope(Sum(tuple(terms)), K)
+    return led.unfitted > whole.unfitted / 2
 
 
 def _covered(found: Share) -> float:
@@ -510,7 +527,8 @@ def _published(loss: Loss, known: NoiseEstimate) -> tuple[Published, ...]:
 def _rank(candidate: Candidate, most: float) -> tuple[Any, ...]:
     """What covers everything, then what covers nearly the most, by fitting ratio; then the others by what they cover."""
     covered, slope = _covered(candidate.coverage), candidate.slope.ratio
-    group = 0 if candidate.feasible else 1 if covered and covered >= ENOUGH * most else 2
+    enough = candidate.coverage.complete or (covered > 0 and covered >= ENOUGH * most)
+    group = 2 if not enough else 1 if most < 1 or not candidate.coverage.complete else 0
     undecided = candidate.coverage.guaranteed is None
     fit = -slope if math.isfinite(slope) else math.inf
     return (group, undecided, 0.0 if group < 2 else -covered, fit, candidate.loss.name)
@@ -557,6 +575,8 @@ def _notes(loss: Loss, slope: FittingSlope, known: NoiseEstimate) -> tuple[str, 
     normalised = [atom for atom in atoms if isinstance(atom, Normalised)]
     if any(not isinstance(atom.base, CE | FL) for atom in normalised):
         return (f"normalised: {_ledger('ngce')}",)
+    if _led_by_nce(loss, known.K):
+        return (f"its NCE term leads, so the limit in which it is asymmetric is far: {_ledger('nce')}",)
     if normalised:
         only = (
             "alone it has no unique minimiser" if len(atoms) == 1 else "its NCE term is least there in the limit only"
