@@ -66,7 +66,7 @@ def read_labels(source: Any, what: str, known: Sequence[str], size: int | None =
 
 
 def _labels_of_file(spec: str, what: str, known: Sequence[str], size: int | None) -> Column:
-    path, name = _split_spec(spec)
+    path, name = split_spec(spec)
     columns, names = _columns_of(path, what)
     if size is not None and name is None and set(columns) == {"index", "label"}:
         return _scattered(columns, path, size)
@@ -75,7 +75,7 @@ def _labels_of_file(spec: str, what: str, known: Sequence[str], size: int | None
     return found if names is None or found.named else replace(found, names=names)
 
 
-def _split_spec(spec: str) -> tuple[str, str | None]:
+def split_spec(spec: str) -> tuple[str, str | None]:
     """``file.npz:worse_label`` as a path and the name of a column; a path that exists is taken whole."""
     path, colon, name = spec.rpartition(":")
     if not colon or os.path.exists(spec) or not os.path.splitext(path)[1]:
@@ -388,7 +388,7 @@ def _class_names(names: Any, K: int) -> tuple[str, ...] | None:
 def _probabilities_of_file(spec: str, what: str) -> tuple[Any, Any, str]:
     import numpy as np
 
-    path, name = _split_spec(spec)
+    path, name = split_spec(spec)
     suffix = _checked(path, what, PROBABILITY_FILES)
     if suffix == ".parquet":
         table = _parquet(path)

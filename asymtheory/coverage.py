@@ -19,7 +19,7 @@ from .estimate import NoiseEstimate
 from .losses import Loss
 from .profile import Profile
 from .rules import CLIP, KKT, NEVER, SEARCH, is_pointed, rule
-from .slopes import fitting_slope
+from .slopes import fitting_slope, led_by_nce
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +94,7 @@ class Point:
     exact: Fraction
     share: Share
     slope: float  # the fitting ratio
+    led: bool = False  # by an NCE term, see ``slopes.led_by_nce``
 
     @property
     def value(self) -> float:
@@ -136,7 +137,8 @@ def curve(loss: Loss, parameter: str, estimate: NoiseEstimate, values: Iterable[
     points = []
     for value in sorted({*_grid(loss.domains[parameter]), *values}):
         at = loss._with(**{parameter: value})
-        points.append(Point(value, share(at, estimate), fitting_slope(at, estimate.K).ratio))
+        ratio = fitting_slope(at, estimate.K).ratio
+        points.append(Point(value, share(at, estimate), ratio, led_by_nce(at, estimate.K)))
     return tuple(points)
 
 

@@ -23,13 +23,13 @@ from .coverage import Point, Share, curve, missed, share
 from .domain import plain
 from .errors import InputError
 from .estimate import NoiseEstimate, Range
-from .losses import CE, FL, Loss, Normalised, NormalisedNegative, Sum, build, names
+from .losses import CE, FL, Loss, Normalised, NormalisedNegative, build, names
 from .noise import NoiseModel, check_classes, check_rate, resolve
 from .rows import show
 from .rules import SEARCH, distinct_rows, rule
 from .scan import feasible
 from .settings import Setting, published_settings
-from .slopes import FITTED, FittingSlope, fitting_slope
+from .slopes import FITTED, FittingSlope, fitting_slope, led_by_nce
 from .threshold import Piece, Threshold, number, solve
 
 SHORT_LIST = 8
@@ -229,7 +229,9 @@ class Selection:
         ]
         table: list[str] = []
         if "labels" in self.origin:
-            lines.append(f"labels = {_quoted(self.origin['labels'])}")
+            path, column = columns.split_spec(self.origin["labels"])
+            lines.append(f"labels = {_quoted(path)}")
+            lines += [] if column is None else [f"column = {_quoted(column)}"]
         elif "kind" in self.origin:
             table = ["", "[noise]", f"kind = {_quoted(self.origin['kind'])}"]
             table += [f"eta = {_toml(self.origin['eta'])}"] if self.origin.get("eta") is not None else []
@@ -457,20 +459,8 @@ def _recommended(
 
 def _best(losses: Sequence[Loss], K: int) -> Loss:
     """The one that fits best, of those whose asymmetric part outweighs an NCE term where there are such."""
-    anchored = [loss for loss in losses if not _led_by_nce(loss, K)]
+    anchored = [loss for loss in losses if not led_by_nce(loss, K)]
     return max(anchored or losses, key=lambda loss: fitting_slope(loss, K).ratio)
-
-
-def _led_by_nce(loss: Loss, K: int) -> bool:
-    """Does the NCE (or NFL) term of a sum pull more on unfitted samples than the rest, which makes it asymmetric?
-
-    The sum is asymmetric in the limit whatever its coefficients (docs/theory.md, 3); then that limit is far away.
-    """
-    terms = [(c, atom) for c, atom in loss.terms() if isinstance(atom, Normalised)]
-    if not terms or len(terms) == len(loss.terms()):
-        return False
-    whole, led = fitting_slope(loss, K), fitting_slope(Sum(tuple(terms)), K)
-    return led.unfitted > whole.unfitted / 2
 
 
 def _covered(found: Share) -> float:
@@ -575,7 +565,7 @@ def _notes(loss: Loss, slope: FittingSlope, known: NoiseEstimate) -> tuple[str, 
     normalised = [atom for atom in atoms if isinstance(atom, Normalised)]
     if any(not isinstance(atom.base, CE | FL) for atom in normalised):
         return (f"normalised: {_ledger('ngce')}",)
-    if _led_by_nce(loss, known.K):
+    if led_by_nce(loss, known.K):
         return (f"its NCE term leads, so the limit in which it is asymmetric is far: {_ledger('nce')}",)
     if normalised:
         only = (

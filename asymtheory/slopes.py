@@ -21,7 +21,7 @@ from typing import Any
 
 from .backends import FLOAT
 from .jet import Jet
-from .losses import Loss
+from .losses import CE, FL, Loss, Normalised, Sum
 from .noise import check_classes
 from .profile import Profile
 
@@ -81,6 +81,17 @@ def fitting_slope(loss: Loss, K: int = 10) -> FittingSlope:
         reach = float(atom.tau) * math.sqrt(K / (K - 1))  # largest gap of the logits with ||z||_2 <= tau
         fitted = min(FITTED, 1 / (1 + (K - 1) * math.exp(-reach)))
     return FittingSlope(str(loss), K, _slope(profile, 1 / K), _slope(profile, fitted), fitted)
+
+
+def led_by_nce(loss: Loss, K: int) -> bool:
+    """Does the NCE (or NFL) term of a sum pull more on unfitted samples than the rest, which makes the sum asymmetric?
+
+    The sum is asymmetric in the limit whatever its coefficients (docs/theory.md, section 3); then that limit is far away.
+    """
+    terms = [(c, atom) for c, atom in loss.terms() if isinstance(atom, Normalised) and isinstance(atom.base, CE | FL)]
+    if not terms or len(terms) == len(loss.terms()):
+        return False
+    return fitting_slope(Sum(tuple(terms)), K).unfitted > fitting_slope(loss, K).unfitted / 2
 
 
 def _slope(profile: Profile, t: float) -> float:

@@ -1,0 +1,118 @@
+"""The plot of ``asymtheory select``: what losses cover of a noise, against what that costs and against their parameter."""
+
+from __future__ import annotations
+
+import math
+import os
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from asymtheory.domain import plain
+from asymtheory.errors import InputError
+
+from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from asymtheory.selection import Candidate, Selection
+
+MOST = 6  # losses drawn
+FARTHEST = 100.0  # fitting ratios beyond it are not shown
+MARGIN = 0.04  # of the vertical axis, below 0 and above 1
+
+
+def drawn(selection: Selection) -> list[Candidate]:
+    """The candidates that are drawn: the first ones that have a curve, one of each family of losses."""
+    found: dict[str, Candidate] = {}
+    for candidate in selection.candidates:
+        if any(point.share.rows is not None for point in candidate.curve):
+            found.setdefault(style.family(candidate.loss.name), candidate)
+    return list(found.values())[:MOST]
+
+
+def curves(candidate: Candidate) -> tuple[list[float], list[float], list[float]]:
+    """(parameter, fitting ratio, share covered) along a candidate's curve; the ratio is NaN where an NCE term leads."""
+    points = [point for point in candidate.curve if point.share.guaranteed is not None and point.slope > 0]
+    ratios = [math.nan if point.led or math.isinf(point.slope) else point.slope for point in points]
+    return [point.value for point in points], ratios, [float(point.share.guaranteed or 0) for point in points]
+
+
+def selection_figure(selection: Selection, width: float = 6.75) -> Figure:
+    """Two panels: (a) the frontier of coverage and fitting ratio along each parameter, (b) coverage by parameter.
+
+    A marker is the recommended value; (a) leaves out where the NCE term of a sum leads. Where the noise is estimated the
+    coverage is that at the confidence.
+    """
+    chosen = drawn(selection)
+    if not chosen:
+        raise InputError("--plot: none of these losses has a parameter to draw")
+    known = selection.estimate
+    unit = {"class": "classes", "sample": "samples"}[known.unit]
+    sure = "" if known.boxes is None else f" ({100 * (known.confidence or 0):g} % sure)"
+    with style.context():
+        figure, (frontier, coverage) = style.grid(width, 2, least=2.4, extra=0.9)
+        handles: list[Artist] = []
+        for candidate in chosen:
+            handles.append(_draw(frontier, coverage, candidate))
+        frontier.axvline(1, **style.THRESHOLD)
+        frontier.set_xlim(0.5, FARTHEST)
+        style.log_ticks(frontier, "x", (0.5, 1, 2, 5, 10, 20, 50, 100))
+        frontier.set_xlabel("fitting ratio  s(1/K) / s(0.99)")
+        style.log_ticks(coverage, "x")
+        coverage.set_xlabel("parameter, from its least value")
+        for axes, name in ((frontier, "What fitting costs"), (coverage, "What the parameter does")):
+            axes.set_title(name, loc="left")
+            axes.set_ylim(-MARGIN, 1 + MARGIN)
+            axes.set_ylabel(f"share of {unit} covered{sure}")
+        style.letters((frontier, coverage))
+        style.legend(figure, handles)
+        rate = "" if known.rate is None else f", noise rate {known.rate.value:.3g}"
+        style.title(figure, f"Asymmetric on how much of the noise: {known.noise.kind}, K = {known.K}{rate}")
+    return figure
+
+
+def _draw(frontier: Axes, coverage: Axes, candidate: Candidate) -> Artist:
+    loss, parameter = candidate.loss, candidate.parameter
+    assert parameter is not None
+    look = style.look(loss.name)
+    values, slopes, shares = curves(candidate)
+    domain = loss.domains[parameter]
+    start = float(domain.low) if domain.low is not None else 0.0
+    label = f"{loss.title}: {parameter} = {plain(loss.parameters[parameter])}"
+    frontier.plot(slopes, shares, **look.line())
+    away = [(v - start, s) for v, s in zip(values, shares, strict=True) if v > start]
+    coverage.plot([x for x, _ in away], [s for _, s in away], **look.line())
+    mark: dict[str, Any] = {
+        "color": look.colour,
+        "marker": look.marker,
+        "linestyle": "none",
+        "clip_on": False,
+        "zorder": 3,
+    }
+    here = float(candidate.coverage.guaranteed or 0)
+    if candidate.slope.ratio <= FARTHEST:
+        frontier.plot([candidate.slope.ratio], [here], **mark)
+    chosen = float(loss.parameters[parameter]) - start
+    if chosen > 0:
+        coverage.plot([chosen], [here], **mark)
+    (handle,) = coverage.plot([], [], label=label, marker=look.marker, **look.line())
+    return handle
+
+
+def plot(selection: Selection, path: str, width: float = 6.75) -> None:
+    """Draw a selection to a .pdf, .png or .svg, whole or not at all. Raises InputError where it cannot be written."""
+    figure = selection_figure(selection, style.inches(width))
+    suffix = os.path.splitext(path)[1].lower().removeprefix(".")
+    data = BytesIO()
+    with style.context():
+        figure.savefig(data, format=suffix, dpi=200 if suffix == "png" else "figure")
+    partial = f"{path}.part"
+    try:
+        with open(partial, "wb") as file:
+            file.write(data.getvalue())
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"--plot {path}: cannot be written ({error.strerror or error})") from error
