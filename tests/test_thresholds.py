@@ -154,3 +154,18 @@ def test_class_maps_have_one_rival():
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(InputError, match=message):
         solve_many(*arguments)
+
+
+def test_each_pair_is_solved_by_itself_whatever_its_neighbours() -> None:
+    """Orders of magnitude in K and eta in one call: the sort, and the parts of the tables that it reaches."""
+    random = np.random.default_rng(2)
+    K = np.concatenate([random.integers(2, 30, 60), [2, 2, 1000, 65000, 10**6, 10**7, 10**7]])
+    eta = random.uniform(0, 1, len(K)) * (K - 1) / K
+    eta[-9:] = 0, 1e-9, 0.5, 0.998, 0.9, 0.99, 1 - 1e-9, 0.5, 0.999
+    for name, settings in (("amse", {}), ("amse", {"q": Fraction(3, 2)}), ("agce", {"q": Fraction(1, 2)})):
+        loss = build(name, **settings)
+        together = solve_many(loss, K, eta)
+        alone = [float(solve_many(loss, int(k), float(rate))) for k, rate in zip(K, eta, strict=True)]
+        assert_allclose(together, alone, rtol=1e-9)
+        assert np.isfinite(together).mean() > 0.9
+        assert_array_equal(solve_many(loss, K[::-1], eta[::-1]), together[::-1])
