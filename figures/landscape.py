@@ -87,7 +87,7 @@ def landscape_data(loss: Loss, weights: Any, count: int = 80) -> Landscape:
 
 
 def _without_minimiser(loss: Loss) -> bool:
-    """NCE and NFL alone: the risk tends to min w wherever the class of least weight does (docs/theory.md, 3)."""
+    """NCE and NFL alone: the risk tends to min w wherever the class of least weight tends to 0 (docs/theory.md, section 3)."""
     profile = Profile.of(loss, 3)
     return not (profile.separable or profile.negative or profile.clipped) and all(
         endless(atom) for _, atom in profile.normalised
@@ -127,16 +127,19 @@ def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "
     """Weighted risk on the simplex of three classes (shaded and contoured in shares of its range), with the exact minimiser
     and gradient flow on softmax logits (dz/dt = -dF/dz, arrows), for AMSE unless another loss is given: below its threshold
     the minimiser lies inside, at and above it at the vertex of the clean class. NCE has no unique minimiser: its risk tends to
-    the infimum along the whole edge on which the class of least weight has probability 0.
+    the infimum along the whole edge on which the class of least weight has probability 0, though the flow ends at one point.
+
+    That point is u_k = (w_k - w_3) / (w_1 + w_2 - 2 w_3): with v = -log u_3 -> inf the risk is
+    w_3 + sum_k (w_k - w_3) (-log u_k) / v + o(1/v), and at any v the cross entropy with weights w_k - w_3 is least there.
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.lines import Line2D
 
     drawn_loss = build("amse") if loss is None else loss
-    w = [parse_number(part, "--set weights: ") for part in weights.split(",")]
+    w = [parse_number(part.strip(), "weights") for part in weights.split(",")]
     panels = [(landscape_data(at, w), title) for at, title in around_threshold(drawn_loss, w)]
-    panels.append((landscape_data(NCE(), w), "NCE: no unique minimiser"))
+    panels.append((landscape_data(NCE(), w), "NCE: a whole edge"))
     across = style.columns(len(panels), width, 1.5)
     rows = -(-len(panels) // across)
     drawn = style.canvas(width, rows * (width / across * 0.78 + 0.2) + 0.9)
@@ -239,7 +242,7 @@ def _draw_axes(panel: Axes, weights: Array) -> None:
     for share in (0.25, 0.5, 0.75):
         x, y = plane([share, 1 - share, 0])
         panel.annotate(
-            f"{share:g}", (x, y), xytext=(-4, 1), textcoords="offset points", ha="right", va="center",
+            f"$u_1={share:g}$" if share == 0.5 else f"{share:g}", (x, y), xytext=(-4, 1), textcoords="offset points", ha="right", va="center",
             fontsize=6,
         )  # fmt: skip
     places: tuple[tuple[str, str, tuple[int, int]], ...] = (

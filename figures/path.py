@@ -98,7 +98,7 @@ def read_weights(text: str) -> Row:
     """``0.5,0.3,0.2``, or the name of a measured noise (``cifar10n-worse``), whose worst row is taken."""
     if "," not in text:
         return named(text.strip()).worst_row()
-    return from_weights([parse_number(part, "--set weights: ") for part in text.split(",")]).rows[0]
+    return from_weights([parse_number(part.strip(), "weights") for part in text.split(",")]).rows[0]
 
 
 def _floats(row: Row) -> Array:
@@ -163,7 +163,7 @@ def _draw(panel: Axes, data: Path) -> None:
     sign = r"\eta" if data.parameter == RATE else data.parameter
     label, rate = f"${sign}^*={data.threshold:.4g}$", data.parameter == RATE
     style.threshold(panel, data.threshold, label, side="left" if rate else "right", height=0.45)
-    others = [f"${p}={plain(v)}$" for p, v in data.loss.parameters.items() if p != data.parameter]
+    others = [f"${p}={plain(v)}$" for p, v in data.loss.parameters.items() if p not in (data.parameter, data.loss.main)]
     panel.set_title(", ".join([data.loss.title, *others]) + (": concave" if rate else ""))
     panel.set_xlabel(r"noise rate $\eta$" if rate else f"${sign}$")
     if rate:
