@@ -391,6 +391,7 @@ def test_downloads_are_checked_and_kept(server: tuple[str, Path], tmp_path: Path
     monkeypatch.setenv(fetch.DATA_FOLDER, str(tmp_path / "home"))
     found = data.read(facts, *fetch.find(facts, None, download=True))
     np.testing.assert_array_equal(found.test_images, truth["test_images"])
+    assert (tmp_path / "home" / "tiny.tar.gz").is_file()
     (served / "tiny.tar.gz").unlink()  # now from the folder, without a network
     assert len(data.read(facts, *fetch.find(facts, None, download=True)).train_images) == 14
 
@@ -477,10 +478,13 @@ def test_names_and_subsets() -> None:
     digits = load_dataset("digits")
     part = digits.subset(100)
     assert len(part.train_images) == len(part.train_labels) == 100
-    assert set(part.train_labels.bincount().tolist()) <= {9, 10, 11}
-    indices = subset_indices(digits.train_labels.numpy(), 10, 100)
-    assert torch.equal(part.train_images, digits.train_images[torch.from_numpy(indices)])
-    assert (np.diff(indices) > 0).all()
+    sizes, kept = digits.train_labels.bincount(), part.train_labels.bincount()
+    assert (abs(kept - sizes * 100 / 1442) < 1).all()
+    assert kept.tolist() == [10] * 10
+    expected = torch.cat([torch.nonzero(digits.train_labels == k)[:10, 0] for k in range(10)]).sort().values
+    assert torch.equal(part.train_images, digits.train_images[expected])
+    assert subset_indices(np.array([0, 0, 0, 0, 0, 1, 1, 1]), 2, 3).tolist() == [0, 1, 5]
+    assert subset_indices(np.array([0, 0, 0, 0, 0, 1, 1, 1]), 2, 5).tolist() == [0, 1, 2, 5, 6]  # 3.125 and 1.875
     assert len(digits.subset(1442).train_images) == 1442
     for samples in (9, 1443):
         with pytest.raises(InputError, match=rf"subset {samples}: a whole number in 10\.\.1442"):

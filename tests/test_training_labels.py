@@ -253,17 +253,31 @@ def test_instance_dependent_rates(kind: str) -> None:
     if kind == "idn-jal":
         assert exact.corrupted[low.corrupted].all()
     assert instance_labels(kind, eta=0).rate == 0
+    assert instance_labels(kind, eta=Fraction(1, 10000)).corrupted.sum() == 1  # half of one is one
     assert instance_labels(kind, eta=1).rate == 1
 
 
 def test_flip_rates_are_truncated_normal() -> None:
     from scipy.stats import kstest, truncnorm
 
-    for eta in (0.05, 0.4):
+    for eta in (0.05, 0.4, 0.95):
         rates = module._flip_rates(eta, uniforms(0, "idn", "rate", 20000))
         expected = truncnorm((0 - eta) / 0.1, (1 - eta) / 0.1, loc=eta, scale=0.1)
         assert kstest(rates, expected.cdf).pvalue > 1e-3
         assert 0 < rates.min() < rates.max() <= 1
+
+
+def test_scores_are_exact_in_any_order() -> None:
+    weights = module._class_weights(3, 0, "idn", 3072, 10)
+    whole = weights * 2**20
+    np.testing.assert_array_equal(whole, np.rint(whole))
+    assert abs(whole).max() < 2**24
+    assert abs(weights.mean()) < 4 / np.sqrt(30720)
+    assert abs(weights.std() - 1) < 0.02
+    pixels = np.random.default_rng(0).integers(0, 256, 3072)
+    exact = pixels @ whole.astype(np.int64)
+    for order in (np.arange(3072), np.argsort(pixels), np.arange(3072)[::-1]):
+        np.testing.assert_array_equal(pixels[order].astype(float) @ weights[order] * 2**20, exact)
 
 
 def test_the_same_image_gets_the_same_distribution() -> None:
@@ -499,7 +513,7 @@ def test_redrawn_labels_follow_the_matrix_at_every_visit() -> None:
     assert torch.equal(visits[0], again)
 
 
-def test_redrawn_never_draws_a_class_of_probability_zero() -> None:
+def test_redrawn_never_draws_a_class_of_probability_zero(monkeypatch: Any) -> None:
     table = [[Fraction(1, 3), Fraction(2, 3), 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0.1, 0, 0.9, 0]]
     redrawn = Redrawn(table)
     clean = torch.arange(4).repeat(20000)
@@ -507,8 +521,13 @@ def test_redrawn_never_draws_a_class_of_probability_zero() -> None:
     found = torch.bincount(clean * 4 + labels, minlength=16).view(4, 4) > 0
     assert found.tolist() == [[True, True, False, False], [False, True, False, False], [False, False, False, True],
                               [True, False, True, False]]  # fmt: skip
-    edge = torch.nextafter(torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.0))
-    assert torch.searchsorted(redrawn._host[0], edge, right=True) == 1
+    tenths = Redrawn([[Fraction(1, 10)] * 10 + [0], *np.eye(11)[1:].tolist()])  # in floats ten tenths are less than one
+    for number, row, expected in ((0.0, 2, 3), (1 - 2**-53, 0, 1)):
+        monkeypatch.setattr(
+            torch, "rand", lambda n, number=number, **options: torch.full((n,), number, dtype=torch.float64)
+        )
+        assert redrawn.draw(torch.tensor([row])).tolist() == [expected]
+    assert tenths.draw(torch.tensor([0])).tolist() == [9]
     assert Redrawn("symmetric", K=3, eta=0.3).matrix.tolist() == [
         [0.7, 0.15, 0.15],
         [0.15, 0.7, 0.15],
@@ -553,6 +572,7 @@ def test_the_command_writes_and_inspects(suffix: str, tmp_path: Path, capsys: An
 
     status, out, err = run(capsys, "inspect", path, "--dataset", "digits", "--json")
     facts = json.loads(out)
+    assert facts["file"] == path
     assert facts["checksum"] == made.checksum
     assert facts["counts"] == made.counts.tolist()
     assert facts["noise"]["worst"]["target"] == 7

@@ -67,7 +67,7 @@ class Dataset:
         """The same set with the first training images of every class only, `samples` in all, in their order.
 
         Classes keep their shares: class k contributes its largest-remainder part of `samples`. More than there are, or
-        fewer than one a class, raises InputError.
+        fewer than K, raises InputError.
         """
         return self.take(subset_indices(self.train_labels.cpu().numpy(), self.K, samples))
 

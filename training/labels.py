@@ -473,11 +473,8 @@ def _targets(
     pixels: npt.NDArray[np.uint8], y: int, K: int, seed: int, kind: str, numbers: Floats, mean: Any, std: Any
 ) -> Labels:
     """Wrong labels of images of class y, by inverting the cumulative softmax of their scores."""
-    from scipy.special import ndtri
-
     N, C, H, W = pixels.shape
-    normal = ndtri(uniforms(seed, kind, f"weights of class {y}", C * H * W * K)).reshape(C, H * W, K)
-    weights = np.rint(normal * 2.0**20) * 2.0**-20
+    weights = _class_weights(y, seed, kind, C * H * W, K).reshape(C, H * W, K)
     scores = np.zeros((N, K))
     for c in range(C):
         exact = pixels[:, c].reshape(N, -1).astype(np.float64) @ weights[c]  # multiples of 2^-20 below 2^33
@@ -487,6 +484,14 @@ def _targets(
     # the other classes fill (0, 1): a class of probability zero, y among them, ends where the one before it ends
     cumulative /= cumulative[:, -1:]
     return (cumulative <= numbers[:, None]).sum(axis=1)
+
+
+def _class_weights(y: int, seed: int, kind: str, pixels: int, K: int) -> Floats:
+    """W_y (pixels, K): standard normal numbers, rounded to multiples of 2^-20."""
+    from scipy.special import ndtri
+
+    normal = ndtri(uniforms(seed, kind, f"weights of class {y}", pixels * K)).reshape(pixels, K)
+    return np.rint(normal * 2.0**20) * 2.0**-20
 
 
 # --------------------------------------------------------------------------------------------------- at every visit anew
