@@ -162,8 +162,8 @@ def test_each_pair_is_solved_by_itself_whatever_its_neighbours() -> None:
     K = np.concatenate([random.integers(2, 30, 60), [2, 2, 1000, 65000, 10**6, 10**7, 10**7]])
     eta = random.uniform(0, 1, len(K)) * (K - 1) / K
     eta[-9:] = 0, 1e-9, 0.5, 0.998, 0.9, 0.99, 1 - 1e-9, 0.5, 0.999
-    for name, settings in (("amse", {}), ("amse", {"q": Fraction(3, 2)}), ("agce", {"q": Fraction(1, 2)})):
-        loss = build(name, **settings)
+    for name, fixed in (("amse", {}), ("amse", {"q": Fraction(3, 2)}), ("agce", {"q": Fraction(1, 2)})):
+        loss = build(name, **fixed)
         together = solve_many(loss, K, eta)
         alone = [float(solve_many(loss, int(k), float(rate))) for k, rate in zip(K, eta, strict=True)]
         assert_allclose(together, alone, rtol=1e-9)
