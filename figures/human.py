@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,17 +48,18 @@ class Human:
         return self.noise.kind.removeprefix("cifar10n-")
 
 
-def human_data() -> list[Human]:
+@cache
+def human_data() -> tuple[Human, ...]:
     """The matrices of CIFAR-10N, the least noisy first, with the thresholds of each loss."""
     models = sorted((named(kind) for kind in MEASURED), key=lambda model: model.rate)
-    return [
+    return tuple(
         Human(
             model,
             np.array([[float(w) for w in row.weights] for row in model.rows]),
             tuple(solve(loss, model) for loss in LOSSES),
         )
         for model in models
-    ]
+    )
 
 
 @figure(
@@ -127,7 +130,7 @@ def _short(name: str) -> str:
     return {"airplane": "plane", "automobile": "auto"}.get(name, name)
 
 
-def _draw_thresholds(panel: Axes, data: list[Human]) -> None:
+def _draw_thresholds(panel: Axes, data: Sequence[Human]) -> None:
     """Least parameters, a line a loss, over the matrices."""
     for i, loss in enumerate(LOSSES):
         values = [end.value if (end := human.thresholds[i].end) is not None else np.nan for human in data]

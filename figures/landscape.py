@@ -241,10 +241,8 @@ def _draw_axes(panel: Axes, weights: Array) -> None:
             panel.plot(*np.array([at, at + 0.02 * outward]).T, color=style.INK, linewidth=0.5, clip_on=False)
     for share in (0.25, 0.5, 0.75):
         x, y = plane([share, 1 - share, 0])
-        panel.annotate(
-            f"$u_1={share:g}$" if share == 0.5 else f"{share:g}", (x, y), xytext=(-4, 1), textcoords="offset points", ha="right", va="center",
-            fontsize=6,
-        )  # fmt: skip
+        text = f"$u_1={share:g}$" if share == 0.5 else f"{share:g}"
+        panel.annotate(text, (x, y), xytext=(-4, 1), textcoords="offset points", ha="right", va="center", fontsize=6)
     places: tuple[tuple[str, str, tuple[int, int]], ...] = (
         ("left", "center", (7, -1)), ("center", "top", (0, -4)), ("center", "top", (0, -4)),
     )  # fmt: skip
