@@ -10,6 +10,11 @@ from typing import Any
 
 _HOMES = {
     "losses": ("BelowThreshold", "RobustLoss", "build_loss"),
+    "models": ("build_model",),
+    "config": ("Noise", "Settings", "TrainConfig"),
+    "record": ("Epoch", "History", "RunResult"),
+    "loop": ("Data", "DivergedError", "Images", "Trainer", "fit"),
+    "runs": ("run", "trained_model"),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_WHERE)

@@ -429,7 +429,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "curve": [epoch.to_dict() for epoch in self.curve],
+            "curve": [epoch.facts() for epoch in self.curve],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

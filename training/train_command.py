@@ -74,7 +74,7 @@ def train(arguments: list[str]) -> int:
             print(config.to_toml(), end="")
         return ANSWERED
     from .loop import DivergedError
-    from .run import run
+    from .runs import run
 
     last = [0]
     try:

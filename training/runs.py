@@ -34,7 +34,7 @@ from .config import CLEAN, ELSEWHERE, TrainConfig
 from .data import Dataset, load_dataset, subset_indices
 from .labels import INSTANCE, NoisyLabels, Redrawn, checksum, make_labels, noise_model
 from .loop import Data, Images, Progress, Trainer, stream
-from .losses import RobustLoss
+from .losses import build_loss
 from .models import Network, build_model, parameters
 from .record import Epoch, RunResult, append, locked, read, revision, versions
 
@@ -92,7 +92,7 @@ def run(
 
 def loss_of(config: TrainConfig) -> nn.Module:
     """The loss of a configuration as a torch module; InputError for a name, parameter or formula that is none."""
-    return RobustLoss(config.core_loss())
+    return build_loss(config.core_loss())
 
 
 # ----------------------------------------------------------------------------------------------------- what is trained
