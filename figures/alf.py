@@ -140,7 +140,7 @@ def sweep(
     shown = np.unique([inside[abs(level[inside] - target).argmin()] for target in LEVELS])
     shown = shown[np.argsort(level[shown])]
     spread = np.geomspace if relative else np.linspace
-    fine = np.unique(np.concatenate([numbers, spread(numbers[0], numbers[-1], 121), result.threshold[shown]]))
+    fine = np.unique(np.concatenate([numbers, spread(numbers[0], numbers[-1], 41), result.threshold[shown]]))
     exact = exact_p_m(experiment.loss, parameter, fine, result.weights[shown])
     if not relative:
         shares = _shares(result.outcome.reshape(len(numbers), -1))

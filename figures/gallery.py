@@ -148,10 +148,9 @@ def _text(value: Any) -> str:
 
 
 def entries() -> dict[str, Entry]:
-    """All figures by name."""
-    for module in MODULES:
-        import_module(f".{module}", __package__)
-    return dict(_entries)
+    """All figures by name, in the order of MODULES whatever was imported first."""
+    own = [import_module(f".{module}", __package__).__name__ for module in MODULES]
+    return {e.name: e for module in own for e in _entries.values() if e.make.__module__ == module}
 
 
 def names() -> list[str]:
@@ -213,12 +212,26 @@ def check_count(option: str, value: int, least: int, most: int = 100_000) -> int
 
 def render(drawn: Figure, form: str) -> bytes:
     """The figure as a pdf, png or svg file with its recipe inside; the same figure gives the same bytes."""
-    check_format(form)
-    made = recipe(drawn)
-    buffer = BytesIO()
+    return _render(drawn, (form,))[0]
+
+
+def _render(drawn: Figure, formats: Sequence[str]) -> list[bytes]:
+    """Each format with one and the same layout: found once, so that no format differs from the others."""
+    for form in formats:
+        check_format(form)
+    made, layout = recipe(drawn), drawn.get_layout_engine()
+    files = []
     with style.context():
-        drawn.savefig(buffer, format=form, metadata=_metadata(made, form))
-    return buffer.getvalue()
+        drawn.draw_without_rendering()
+        drawn.set_layout_engine("none")
+        try:
+            for form in formats:
+                buffer = BytesIO()
+                drawn.savefig(buffer, format=form, metadata=_metadata(made, form))
+                files.append(buffer.getvalue())
+        finally:
+            drawn.set_layout_engine(layout)
+    return files
 
 
 def _metadata(made: Recipe, form: str) -> dict[str, Any]:
@@ -292,7 +305,8 @@ def save(
     path = check_folder(folder)
     drawn = make(name_or_figure, width=width, **options) if isinstance(name_or_figure, str) else name_or_figure
     stem = recipe(drawn).stem
-    return [_write(path / f"{stem}.{form}", render(drawn, form)) for form in formats]
+    files = zip(formats, _render(drawn, formats), strict=True)
+    return [_write(path / f"{stem}.{form}", content) for form, content in files]
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -11,11 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+_boxes: WeakKeyDictionary[Figure, list[tuple[str, Bbox]]] = WeakKeyDictionary()
 SLACK = 0.8  # pixels at 100 dpi by which boxes may touch
 
 
 def boxes(figure: Figure) -> list[tuple[str, Bbox]]:
-    """Every text and legend that is drawn, with its box in pixels."""
+    """Every text and legend that is drawn, with its box in pixels; a figure is drawn once for all checks."""
+    if figure in _boxes:
+        return _boxes[figure]
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -33,7 +37,8 @@ def boxes(figure: Figure) -> list[tuple[str, Bbox]]:
         if panel.get_legend() is not None:
             found.append((f"{name}: legend", panel.get_legend()))
     shown = [(name, a) for name, a in found if a.get_visible() and (not isinstance(a, Text) or a.get_text().strip())]
-    return [(name, artist.get_window_extent(renderer)) for name, artist in shown]
+    _boxes[figure] = [(name, artist.get_window_extent(renderer)) for name, artist in shown]
+    return _boxes[figure]
 
 
 def every_axes(figure: Figure) -> list[Axes]:
@@ -45,7 +50,9 @@ def tick_labels(axis: Any) -> list[Text]:
     room = 1e-9 * (high - low)
     ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
     inside = [tick for tick in ticks if low - room <= tick.get_loc() <= high + room]
-    return [label for tick in inside for label in (tick.label1, tick.label2) if label.get_visible() and label.get_text()]
+    return [
+        label for tick in inside for label in (tick.label1, tick.label2) if label.get_visible() and label.get_text()
+    ]
 
 
 def overlaps(figure: Figure) -> list[str]:
@@ -53,7 +60,9 @@ def overlaps(figure: Figure) -> list[str]:
     named = boxes(figure)
     wrong = [f"{a} / {b}" for (a, x), (b, y) in combinations(named, 2) if meet(x, y)]
     for panel in every_axes(figure):
-        candidates = [(name, Bbox.intersection(box, panel.bbox)) for name, box in named if "text" in name or "legend" in name]
+        candidates = [
+            (name, Bbox.intersection(box, panel.bbox)) for name, box in named if "text" in name or "legend" in name
+        ]
         inside = [(name, box) for name, box in candidates if box is not None]  # lines are clipped at the panel's frame
         for line in panel.lines:
             path = line.get_transform().transform_path(line.get_path())
@@ -83,8 +92,9 @@ def outside(figure: Figure) -> list[str]:
 
 def unlabelled(figure: Figure) -> list[str]:
     """What a reader needs and does not find: the title, an axis label of a panel with ticks."""
+    boxes(figure)  # tick labels are made when the figure is drawn
     missing = [] if figure.get_suptitle() else ["title"]
-    columns = {}
+    columns: dict[Any, list[bool]] = {}
     for panel in every_axes(figure):
         spec = panel.get_subplotspec()
         for axis in ("x", "y"):
