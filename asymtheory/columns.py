@@ -12,6 +12,8 @@ reads it streams it.
 from __future__ import annotations
 
 import json
+import math
+import numbers
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -208,6 +210,9 @@ def _column(data: Any, source: str, gaps: bool) -> Column:
     if array.dtype.kind in "iu":
         return _numbers(array, source, gaps)
     cells = [None if _is_gap(cell) else cell for cell in array.tolist()]
+    odd = next((cell for cell in cells if not isinstance(cell, str | bytes | numbers.Real | None)), None)
+    if odd is not None:
+        raise InputError(f"{source}: {str(odd)[:40]!r} is no label; whole numbers or class names are needed")
     distinct: dict[Any, Any] = {cell: _label(cell, source) for cell in dict.fromkeys(cells) if cell is not None}
     kinds = {type(value) for value in distinct.values()}
     if kinds == {int, str}:
@@ -232,7 +237,9 @@ def _column(data: Any, source: str, gaps: bool) -> Column:
 def _as_array(data: Any, source: str) -> Array:
     import numpy as np
 
-    if hasattr(data, "to_numpy"):  # pandas, polars, pyarrow
+    if hasattr(data, "to_pylist"):  # pyarrow
+        data = data.to_pylist()
+    elif hasattr(data, "to_numpy"):  # pandas, polars
         data = data.to_numpy()
     if np.ma.isMaskedArray(data):
         data = np.array([None if hidden else x for x, hidden in zip(data, np.ma.getmaskarray(data), strict=True)])
@@ -279,7 +286,7 @@ def _numbers(array: Array, source: str, gaps: bool) -> Column:
 def _is_gap(cell: Any) -> bool:
     if isinstance(cell, str):
         return cell.strip().lower() in MISSING
-    return cell is None or cell != cell
+    return cell is None or type(cell).__name__ == "NAType" or (isinstance(cell, float) and cell != cell)  # pandas.NA
 
 
 def _label(cell: Any, source: str) -> int | str:
@@ -288,7 +295,7 @@ def _label(cell: Any, source: str) -> int | str:
     if isinstance(cell, str):
         number = _whole(cell)
         return cell.strip() if number is None else number
-    if isinstance(cell, int | float) and not isinstance(cell, bool) and cell == int(cell):
+    if isinstance(cell, numbers.Real) and not isinstance(cell, bool) and math.isfinite(cell) and cell == int(cell):
         return int(cell)
     raise InputError(f"{source}: {str(cell)[:40]!r} is no label; whole numbers or class names are needed")
 
