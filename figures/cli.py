@@ -40,10 +40,11 @@ class Job:
     folder: Path
     formats: tuple[str, ...]
     width: str | float
+    dpi: int
     options: dict[str, Any]
 
     def run(self) -> list[Path]:
-        return gallery.save(self.name, self.folder, self.formats, width=self.width, **self.options)
+        return gallery.save(self.name, self.folder, self.formats, width=self.width, dpi=self.dpi, **self.options)
 
 
 def figure(arguments: Sequence[str]) -> int:
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", default="pdf", metavar="F[,F...]", help="pdf (default), png, svg")
     widths = ", ".join(style.WIDTHS)
     parser.add_argument("--width", default="column", metavar="W", help=f"inches, or one of {widths}")
+    parser.add_argument("--dpi", type=int, default=gallery.DPI, metavar="N", help="of png files (default 300)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--loss", metavar="NAME", help="for figures of one loss: a name from `asymtheory losses`")
     which.add_argument("--formula", metavar="TEXT", help="for figures of one loss: your own formula in u")
@@ -107,11 +109,11 @@ def _list(options: argparse.Namespace) -> int:
             for e in found
         ])  # fmt: skip
         return ANSWERED
-    cells = [(e.name, e.source, gallery.plain_text(e.title), ", ".join(e.parameters)) for e in found]
-    wide = [max(len(row[i]) for row in cells) for i in range(3)]
-    for name, source, title, parameters in cells:
-        line = f"{name:<{wide[0]}}  {source:<{wide[1]}}  {title:<{wide[2]}}"
-        print(f"{line}  [{parameters}]" if parameters else line.rstrip())
+    wide = max(len(e.name) for e in found) + 2
+    for e in found:
+        print(f"{e.name:<{wide}}{gallery.plain_text(e.title)}")
+        takes = f"; options: {', '.join(e.parameters)}" if e.parameters else ""
+        print(f"{'':<{wide}}{e.source}{takes}")
     return ANSWERED
 
 
@@ -126,9 +128,10 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
         gallery.find(name)
     forms = tuple(dict.fromkeys(gallery.check_format(form.strip().lower()) for form in options.format.split(",")))
     style.inches(options.width)
+    gallery.check_dpi(options.dpi)
     given = _options(options, names)
     folder = gallery.check_folder(options.out)
-    return [Job(name, folder, forms, options.width, given[name]) for name in names]
+    return [Job(name, folder, forms, options.width, options.dpi, given[name]) for name in names]
 
 
 def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:

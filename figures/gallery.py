@@ -52,6 +52,7 @@ MODULES: tuple[str, ...] = (
     "human",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
+DPI = 300
 
 Maker = Callable[..., "Figure"]
 
@@ -210,15 +211,19 @@ def check_count(option: str, value: int, least: int, most: int = 100_000) -> int
 # ---------------------------------------------------------------------------------------------------- files
 
 
-def render(drawn: Figure, form: str) -> bytes:
-    """The figure as a pdf, png or svg file with its recipe inside; the same figure gives the same bytes."""
-    return _render(drawn, (form,))[0]
+def render(drawn: Figure, form: str, *, dpi: int = DPI) -> bytes:
+    """The figure as a pdf, png or svg file with its recipe inside; the same figure gives the same bytes.
+
+    ``dpi`` (50 to 1200) is for png; the other formats are vectors.
+    """
+    return _render(drawn, (form,), dpi)[0]
 
 
-def _render(drawn: Figure, formats: Sequence[str]) -> list[bytes]:
+def _render(drawn: Figure, formats: Sequence[str], dpi: int) -> list[bytes]:
     """Each format with one and the same layout: found once, so that no format differs from the others."""
     for form in formats:
         check_format(form)
+    check_dpi(dpi)
     made, layout = recipe(drawn), drawn.get_layout_engine()
     files = []
     with style.context():
@@ -227,7 +232,7 @@ def _render(drawn: Figure, formats: Sequence[str]) -> list[bytes]:
         try:
             for form in formats:
                 buffer = BytesIO()
-                drawn.savefig(buffer, format=form, metadata=_metadata(made, form))
+                drawn.savefig(buffer, format=form, dpi=dpi if form == "png" else DPI, metadata=_metadata(made, form))
                 files.append(buffer.getvalue())
         finally:
             drawn.set_layout_engine(layout)
@@ -274,6 +279,13 @@ def check_format(form: str) -> str:
     return form
 
 
+def check_dpi(dpi: int) -> int:
+    """Dots per inch of a png file; InputError outside 50 to 1200."""
+    if not 50 <= dpi <= 1200:
+        raise InputError(f"--dpi {dpi}: a whole number from 50 to 1200 is needed")
+    return dpi
+
+
 def check_folder(folder: str | os.PathLike[str]) -> Path:
     """The folder, made if it is missing and tried for writing; InputError if it cannot be used."""
     path = Path(folder)
@@ -293,19 +305,21 @@ def save(
     formats: Sequence[str] = ("pdf",),
     *,
     width: str | float = "column",
+    dpi: int = DPI,
     **options: Any,
 ) -> list[Path]:
     """Write a figure, by name or as made, to ``folder/STEM.FORMAT``; returns the paths.
 
-    Files appear whole or not at all. Raises InputError for an unknown name, option, width or format, and for a folder
+    Files appear whole or not at all. Raises InputError for an unknown name, option, width, format or dpi, and for a folder
     that cannot be written to, before anything is drawn.
     """
     for form in formats:
         check_format(form)
+    check_dpi(dpi)
     path = check_folder(folder)
     drawn = make(name_or_figure, width=width, **options) if isinstance(name_or_figure, str) else name_or_figure
     stem = recipe(drawn).stem
-    files = zip(formats, _render(drawn, formats), strict=True)
+    files = zip(formats, _render(drawn, formats, dpi), strict=True)
     return [_write(path / f"{stem}.{form}", content) for form, content in files]
 
 

@@ -185,7 +185,9 @@ def test_what_sticks_out_or_lacks_is_seen() -> None:
 
 def test_the_same_call_gives_the_same_bytes_whatever_the_user_set(tmp_path: Path) -> None:
     first = {form: gallery.render(gallery.make("anl-fig1", width="iccv"), form) for form in gallery.FORMATS}
-    with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": None, "axes.grid": False, "savefig.dpi": 50}):
+    with matplotlib.rc_context(
+        {"font.size": 20, "xtick.direction": "in", "svg.hashsalt": None, "axes.grid": False, "savefig.dpi": 50}
+    ):
         second = {form: gallery.render(gallery.make("anl-fig1", width="iccv"), form) for form in gallery.FORMATS}
     assert first == second
     figure = gallery.make("anl-fig1", width="iccv")
@@ -236,8 +238,10 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = command(capsys, "--list")
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert [line.split()[0] for line in lines] == gallery.names()
-    assert any(line.startswith("calibration") and line.endswith("[loss, points]") for line in lines)
+    assert [line.split()[0] for line in lines[::2]] == gallery.names()
+    at = lines.index("calibration         Classification calibration")
+    assert lines[at + 1].endswith("Bartlett et al. 2006; options: loss, points")
+    assert max(map(len, lines)) <= 140
     assert "$" not in out
     facts = json.loads(command(capsys, "--list", "--json")[1])
     assert [fact["name"] for fact in facts] == gallery.names()
@@ -267,11 +271,11 @@ def test_one_figure_with_a_loss(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         "--format",
         "svg,PNG",
     )
-    status, out, err = command(capsys, *given, "--width", "4.5", "--option", "points=51")
+    status, out, err = command(capsys, *given, "--width", "4.5", "--dpi", "100", "--option", "points=51")
     assert (status, err) == (0, "")
     assert out.split() == [str(tmp_path / "new" / f"calibration-agce-a=1-q=2.{form}") for form in ("svg", "png")]
     with Image.open(out.split()[1]) as png:
-        assert png.size[0] == 1350
+        assert png.size[0] == 450
         assert json.loads(png.text["Recipe"])["options"] == {"loss": "AGCE(a=1, q=2)", "points": "51"}
 
 
@@ -292,6 +296,8 @@ REFUSED = [
     (("alf-fig1", "--width", "icml-colum"), "did you mean 'icml-column'?"),
     (("alf-fig1", "--width", "1"), "--width 1: between 3 and 20 inches are needed"),
     (("alf-fig1", "--width", "nan"), "--width nan: between 3 and 20 inches are needed"),
+    (("alf-fig1", "--dpi", "10"), "--dpi 10: a whole number from 50 to 1200 is needed"),
+    (("alf-fig1", "--dpi", "x"), "argument --dpi: invalid int value: 'x'"),
     (("alf-fig1", "--loss", "ce"), "alf-fig1 is no figure of one loss; --loss goes with"),
     (("alf-fig1", "--set", "a=1"), "--set 'a=1' goes with --loss or --formula"),
     (("calibration", "--loss", "agcee"), "did you mean 'agce'?"),

@@ -104,6 +104,7 @@ def test_the_line_is_the_exact_minimiser(scales: list[alf.Sweep], exponents: lis
         np.testing.assert_allclose(one.exact[at], one.result.exact[:, one.shown], atol=1e-9)
         for i, draw in enumerate(one.shown):
             star = one.result.threshold[draw]
+            assert (one.fine == star).sum() == 1
             np.testing.assert_allclose(one.exact[one.fine == star, i], 1, atol=1e-9)
             asymmetric = one.fine <= star if one.parameter == "p" else one.fine >= star
             np.testing.assert_allclose(one.exact[asymmetric, i], 1, atol=1e-9)
