@@ -295,8 +295,10 @@ def _label(cell: Any, source: str) -> int | str:
     if isinstance(cell, str):
         number = _whole(cell)
         return cell.strip() if number is None else number
-    if isinstance(cell, numbers.Real) and not isinstance(cell, bool) and math.isfinite(cell) and cell == int(cell):
-        return int(cell)
+    if isinstance(cell, numbers.Real) and not isinstance(cell, bool):
+        value = float(cell)
+        if math.isfinite(value) and value == int(value):
+            return int(value)
     raise InputError(f"{source}: {str(cell)[:40]!r} is no label; whole numbers or class names are needed")
 
 

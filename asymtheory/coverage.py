@@ -18,7 +18,7 @@ from .domain import Domain
 from .estimate import NoiseEstimate
 from .losses import Loss
 from .profile import Profile
-from .rules import CLIP, KKT, NEVER, SEARCH, is_pointed, rule
+from .rules import CLIP, DOMINANCE, KKT, NEVER, SEARCH, is_pointed, rule
 from .slopes import fitting_slope, led_by_nce
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ def covers(loss: Loss, K: int, top: Array, second: Array, uniform: bool) -> tupl
     what = rule(loss, K, uniform)
     dominant = top > second
     if what.kind == KKT:
-        slopes = Profile.of(loss, K).slopes(FLOAT)
-        parts = slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0
-        if all(map(math.isfinite, parts)):
-            A, B, C = parts
+        A, B, C = _inequality(loss, K)
+        if all(map(math.isfinite, (A, B, C))):
             holds = A * top - B * second >= C - ROUNDING * (abs(A) + abs(B) + abs(C))
             holds &= dominant
         else:
@@ -61,6 +59,12 @@ def covers(loss: Loss, K: int, top: Array, second: Array, uniform: bool) -> tupl
     if is_pointed(loss):
         holds = holds | (second == 0)
     return holds, what.kind != SEARCH and (not what.sufficient_only or bool(holds.all()))
+
+
+def _inequality(loss: Loss, K: int) -> tuple[float, float, float]:
+    """(A, B, C) of ``A w_m/W - B w_n/W >= C``."""
+    slopes = Profile.of(loss, K).slopes(FLOAT)
+    return slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,10 @@ class Point:
 
 def share(loss: Loss, estimate: NoiseEstimate) -> Share:
     """What a loss with its parameters covers."""
+    if estimate.unit == "sample":
+        found = _share_of_samples(loss, estimate)
+        if found is not None:
+            return Share(found, found, found)
     holds, settled = covers(loss, estimate.K, estimate.top, estimate.second, estimate.uniform)
     if not settled:
         return Share(None, None, None)
@@ -118,6 +126,30 @@ def share(loss: Loss, estimate: NoiseEstimate) -> Share:
         return Share(rows, _mass(holds, estimate), rows)
     worst, settled = covers(loss, estimate.K, *estimate.corner(), estimate.uniform)
     return Share(rows, _mass(holds, estimate), float(worst.mean()) if settled else None)
+
+
+def _share_of_samples(loss: Loss, estimate: NoiseEstimate) -> float | None:
+    """The same for a million samples, by a binary search: where clean level or margin alone decide; else None."""
+    import numpy as np
+
+    what, count = rule(loss, estimate.K, estimate.uniform), len(estimate.top)
+    levels, margins = estimate.in_order
+    dominant = count - int(np.searchsorted(margins, 0.0, side="right"))
+    if what.kind not in (KKT, DOMINANCE) or what.sufficient_only:
+        return None
+    if what.kind == DOMINANCE:
+        return dominant / count
+    A, B, C = _inequality(loss, estimate.K)
+    if not all(map(math.isfinite, (A, B, C))) or A <= 0:
+        return None
+    slack = ROUNDING * (A + abs(B) + abs(C))
+    if C == 0:
+        enough = count - int(np.searchsorted(levels, (B - slack) / A))
+    elif abs(A - B) <= 1e-14 * A:
+        enough = count - int(np.searchsorted(margins, (C - slack) / A))
+    else:
+        return None
+    return min(enough, dominant) / count
 
 
 def _mass(holds: Array, estimate: NoiseEstimate) -> float:

@@ -135,6 +135,15 @@ class NoiseEstimate:
             found.append((top[kept], second[kept]))
         return tuple(found)
 
+    @cached_property
+    def in_order(self) -> tuple[Array, Array]:
+        """Clean levels and margins of the rows, each sorted."""
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            levels = np.where(self.second > 0, self.top / self.second, math.inf)
+        return np.sort(levels), np.sort(self.top - self.second)
+
     @property
     def margin(self) -> Range:
         """The least ``(w_m - w_n) / W`` over the rows."""

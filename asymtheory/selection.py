@@ -96,6 +96,11 @@ class Candidate:
     notes: tuple[str, ...]
 
     @property
+    def led(self) -> bool:
+        """Does an NCE term lead (see ``slopes.led_by_nce``)?"""
+        return led_by_nce(self.loss, self.slope.K)
+
+    @property
     def feasible(self) -> bool:
         """Asymmetric on all rows (at the confidence) with the recommended parameters."""
         return self.threshold.status in ("threshold", "always")
@@ -515,9 +520,13 @@ def _published(loss: Loss, known: NoiseEstimate) -> tuple[Published, ...]:
 
 
 def _rank(candidate: Candidate, most: float) -> tuple[Any, ...]:
-    """What covers everything, then what covers nearly the most, by fitting ratio; then the others by what they cover."""
+    """What covers everything, then what covers nearly the most, by fitting ratio; then the others by what they cover.
+
+    A sum that its NCE term leads is among the others: its ratio is that of NCE.
+    """
     covered, slope = _covered(candidate.coverage), candidate.slope.ratio
     enough = candidate.coverage.complete or (covered > 0 and covered >= ENOUGH * most)
+    enough = enough and not candidate.led
     group = 2 if not enough else 1 if most < 1 or not candidate.coverage.complete else 0
     undecided = candidate.coverage.guaranteed is None
     fit = -slope if math.isfinite(slope) else math.inf
