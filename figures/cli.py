@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from tqdm import tqdm
@@ -111,9 +112,10 @@ def _list(options: argparse.Namespace) -> int:
         return ANSWERED
     wide = max(len(e.name) for e in found) + 2
     for e in found:
-        print(f"{e.name:<{wide}}{gallery.plain_text(e.title)}")
         takes = f"; options: {', '.join(e.parameters)}" if e.parameters else ""
-        print(f"{'':<{wide}}{e.source}{takes}")
+        title, source = (wrap(text, 120 - wide) for text in (gallery.plain_text(e.title), e.source + takes))
+        for start, line in zip([e.name] + [""] * (len(title) + len(source)), [*title, *source], strict=False):
+            print(f"{start:<{wide}}{line}")
     return ANSWERED
 
 
