@@ -275,13 +275,21 @@ def _percent(value: float | None) -> str:
 
 
 def _papers(candidate: Candidate) -> str:
-    verdicts = [setting.holds for setting in candidate.published]
-    if not verdicts:
-        return "-"
-    hold, fail = verdicts.count(True), verdicts.count(False)
-    if fail == 0:
-        return "not searched" if hold == 0 else "hold" if len(verdicts) > 1 else "holds"
-    return f"{hold} of {len(verdicts)} hold" if len(verdicts) > 1 else "fails"
+    """The papers' values of the parameter by verdict: ``a = 5, 30 hold; a = 1.1 fails``."""
+    parts = []
+    for verdict, one, many in (
+        (True, "holds", "hold"),
+        (False, "fails", "fail"),
+        (None, "not searched", "not searched"),
+    ):
+        settings = [setting for setting in candidate.published if setting.holds is verdict]
+        given = {setting.parameters.get(candidate.parameter or "") for setting in settings}
+        values = [plain(value) for value in sorted(value for value in given if value is not None)]
+        count = len(values) or len(settings)
+        if count:
+            what = f"{candidate.parameter} = {', '.join(values)}" if values else f"{count} setting{'s' * (count > 1)}"
+            parts.append(f"{what} {one if count == 1 else many}")
+    return "; ".join(parts) or "-"
 
 
 def _columns(cells: Sequence[Sequence[str]]) -> list[str]:
