@@ -235,7 +235,7 @@ def _render(drawn: Figure, formats: Sequence[str], dpi: int) -> list[bytes]:
                 drawn.savefig(buffer, format=form, dpi=dpi if form == "png" else DPI, metadata=_metadata(made, form))
                 files.append(buffer.getvalue())
         finally:
-            drawn.set_layout_engine(layout)
+            drawn.set_layout_engine(layout or "none")
     return files
 
 

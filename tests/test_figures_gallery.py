@@ -196,6 +196,19 @@ def test_the_same_call_gives_the_same_bytes_whatever_the_user_set(tmp_path: Path
     assert gallery.render(figure, "svg") == first["svg"]
 
 
+def test_the_layout_is_the_same_in_each_format() -> None:
+    figure = gallery.make("jal-gradients", width="neurips")
+    layout = figure.get_layout_engine()
+    places = []
+    for form in gallery.FORMATS:
+        gallery.render(figure, form)
+        places.append([panel.get_position().bounds for panel in figure.axes])
+    assert places[0] == places[1] == places[2]
+    assert figure.get_layout_engine() is layout
+    figure.set_layout_engine("none")
+    assert gallery.render(figure, "svg") == gallery.render(figure, "svg")
+
+
 def test_the_user_s_settings_stay(tmp_path: Path) -> None:
     with matplotlib.rc_context({"font.size": 13.5}):
         before = dict(matplotlib.rcParams)
@@ -246,6 +259,12 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     facts = json.loads(command(capsys, "--list", "--json")[1])
     assert [fact["name"] for fact in facts] == gallery.names()
     assert set(facts[0]) == {"name", "title", "source", "caption", "options"}
+
+
+def test_the_document_has_every_figure_and_width() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE) == gallery.names()
+    assert [name for name in style.WIDTHS if f"`{name}`" not in text] == []
 
 
 def test_the_list_loads_no_matplotlib_and_figures_no_pyplot() -> None:
