@@ -199,8 +199,10 @@ function rates(name, parameters, kind, K) {
     return holds && strict && slack < 0 ? false : dominant ? holds : false;
   };
   const ends = {lowClosed: true, highClosed: true};
-  // where the dominance of clean labels ends, equality does not count
-  return joined(0, 1, [], ends, at(true), at(false)).map(([low, high, lowClosed]) => [low, high, lowClosed, at(false)(high) === true]);
+  // at the end of the dominance of clean labels equality does not count
+  const dominant = eta => decide(loss, familyRow(kind, K, Math.min(1, eta))).dominant;
+  return joined(0, 1, [], ends, at(true), at(false)).map(([low, high, lowClosed, highClosed]) =>
+    [low, high, lowClosed, highClosed && dominant(high * (1 + 1e-9))]);
 }
 
 /** Scans of the open pieces between the cuts, joined through the cuts and closed ends that hold themselves. */
@@ -342,7 +344,7 @@ const panel = document.getElementById("panel");
 const at = id => document.getElementById(id);
 const state = {loss: panel.dataset.loss, parameters: {}, noise: panel.dataset.noise, K: Number(panel.dataset.k), eta: Number(panel.dataset.eta)};
 const OPEN = {
-  K: {name: "K", text: "a whole number from 2 to 1000", slider: [2, 100, 1], low: 2, high: 1000, lowClosed: true, highClosed: true, integer: true},
+  K: {name: "K", text: "[2, 1000], whole numbers", slider: [2, 100, 1], low: 2, high: 1000, lowClosed: true, highClosed: true, integer: true},
   eta: {name: "eta", text: "[0, 1]", slider: [0, 1, 0.01], low: 0, high: 1, lowClosed: true, highClosed: true, integer: false},
 };
 
@@ -359,7 +361,7 @@ function control(facts, value, set) {
   const take = (x, other) => {
     const good = within(x, facts);
     box.toggleAttribute("aria-invalid", !good);
-    if (!good) { where.textContent = `${symbol(name)} must lie in ${facts.text}`; return; }
+    if (!good) { where.textContent = `${symbol(name)} must be in ${facts.text.replace("inf", "∞")}`; return; }
     other.value = x;
     set(x);
   };
@@ -420,7 +422,7 @@ function redraw() {
   at("minimiser").replaceChildren(drawMinimiser(row, point, state.noise === "given" ? GIVEN.names : null));
   at("point").textContent = point === null ? `No exact minimiser: ${why}. The command below searches for it.`
     : pointInWords(row, point) + (unique ? "" : " (one of several)");
-  at("command").replaceChildren(...command().map(part => element("span", {}, part + " ")));
+  at("command").replaceChildren(...command().flatMap(part => [element("span", {}, part), " "]));
 }
 
 function because({shape, dominant, atZero, atOne, holds, second}) {
