@@ -115,6 +115,15 @@ def test_the_worst_corner_is_worse_than_every_matrix_in_the_box(seed: int) -> No
         assert t[0] + (K - 1) * s[0] >= 1 - 1e-12
 
 
+def test_a_corner_is_a_row_of_shares() -> None:
+    box = Boxes(*(np.array([x]) for x in (0.1, 0.95, 0.1, 0.15)))
+    np.testing.assert_allclose(box.corner(3, worst=True), [[0.7], [0.15]])  # the other two shares are at most 0.15 each
+    np.testing.assert_allclose(box.corner(3, worst=False), [[0.9], [0.1]])
+    low = Boxes(*(np.array([x]) for x in (0.2, 0.4, 0.1, 0.9)))
+    np.testing.assert_allclose(low.corner(3, worst=True), [[0.2], [0.8]])
+    np.testing.assert_allclose(low.corner(3, worst=False), [[0.4], [0.3]])
+
+
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=40))
 @settings(max_examples=100, deadline=None)
 def test_the_hull_implies_every_row(points: list[tuple[int, int]]) -> None:
@@ -197,6 +206,10 @@ def test_confident_learning_finds_a_matrix_that_it_can_find() -> None:
     np.testing.assert_allclose(found.mass, counted.mass, atol=1e-3)
     assert found.margin.low is not None
     assert found.margin.low < MARGIN < found.margin.high
+    below, above = found.margin.value - found.margin.low, found.margin.high - found.margin.value  # type: ignore[operator]
+    error = np.sqrt((0.6 + 0.25 - MARGIN**2) / 1000)  # of the margin of class 2, if its 1000 samples are counted
+    assert 1.5 * error < below < 6 * error
+    assert below == pytest.approx(above, rel=1e-6)
     assert "bias" in found.warnings[0]
     again = from_predictions(noisy, p, replicates=20)
     assert again.margin == found.margin
