@@ -483,8 +483,8 @@ def _checked(path: str, what: str, allowed: Sequence[str]) -> str:
     suffix = os.path.splitext(path)[1].lower()
     if suffix in (".pt", ".pth", ".pkl", ".pickle"):
         raise InputError(
-            f"{path}: pickles are never loaded; save its arrays: "
-            "numpy.savez('labels.npz', **torch.load(FILE, weights_only=False))"
+            f"{path}: pickles are not loaded here; `asymtheory labels --human FILE --column NAME --out labels.csv` reads "
+            "CIFAR-N's files and writes clean and noisy labels"
         )
     if suffix not in allowed:
         raise InputError(

@@ -351,6 +351,7 @@ def _read(
     confidence: float, replicates: int, seed: int,
 ) -> tuple[NoiseEstimate, dict[str, Any]]:  # fmt: skip
     """The estimate that one way of describing the noise gives, and what a run's configuration needs of it."""
+    K = None if K is None else check_classes(K, "--K")
     ways = {"--transition": transition, "--labels": labels, "--posteriors": posteriors}
     given = [name for name, value in ways.items() if value is not None]
     if noise is not None or eta is not None:
@@ -389,7 +390,7 @@ def _read(
 
 
 def _check_count(K: Any, found: int, source: str) -> None:
-    if K is not None and check_classes(K, "--K") != found:
+    if K is not None and K != found:
         raise InputError(f"--K {K}: {source} has {found} classes")
 
 
@@ -397,7 +398,9 @@ def _check_count(K: Any, found: int, source: str) -> None:
 
 
 def _candidate(loss: Loss, known: NoiseEstimate) -> Candidate:
+    """One loss judged: its feasible values, the recommended one, what it covers and costs."""
     parameter = loss.main
+    loss = loss if parameter is None else loss.prepared(parameter)
     if known.given:
         at = worst = best = _solved(loss, parameter, known.noise)
     else:

@@ -359,7 +359,7 @@ OK = [0, 1, 2, 0, 1, 2]
         ([0, 0], [0, 0], "all labels are 0"),
         (OK, [None] * 6, "holds no clean label|labels given"),
         ("nowhere.csv", OK, "--labels nowhere.csv: no such file"),
-        ("labels.pt", OK, "pickles are never loaded"),
+        ("labels.pt", OK, "pickles are not loaded here; `asymtheory labels --human"),
         ("labels.xlsx", OK, "unknown file type .xlsx; allowed: .csv"),
     ],
 )  # fmt: skip

@@ -23,6 +23,7 @@ from asymtheory import (
     build,
     check,
     fitting_slope,
+    from_formula,
     from_matrix,
     named,
     select,
@@ -146,6 +147,12 @@ def test_coverage_decides_rows_like_the_exact_rules(seed: int) -> None:
             holds, settled = covers(loss, K, top, second, row.uniform_rest)
             assert settled == (exact.holds is not None), loss
             assert bool(holds[0]) == bool(exact.holds), loss
+
+
+def test_clean_rows_are_covered_by_every_loss_with_one_minimiser() -> None:
+    clean = known(symmetric(5, 0))
+    covered = {name: share(build(name), clean).rows for name in ("ce", "gce", "mse", "mae", "anl-ce", "nce")}
+    assert covered == {"ce": 1, "gce": 1, "mse": 1, "mae": 1, "anl-ce": 1, "nce": 0}
 
 
 def test_coverage_in_q_of_amse_is_not_monotone() -> None:
@@ -351,6 +358,7 @@ def test_samples(tmp_path: Path) -> None:
         ({"K": 10, "eta": 0.2, "confidence": 2}, "--confidence 2"),
         ({"K": 10, "eta": 0.2, "losses": ["amze"]}, "did you mean 'amse'"),
         ({"K": 10, "eta": 0.2, "losses": []}, "at least one"),
+        ({"K": 1, "labels": [0, 0], "clean": [0, 0]}, "--K 1: the number of classes must be >= 2"),
     ],
 )
 def test_bad_input_gets_one_line(given: dict[str, Any], line: str) -> None:
@@ -364,6 +372,17 @@ def test_a_loss_without_room_for_the_classes_is_left_out_and_named(monkeypatch: 
     found = select(K=10**7, eta=Fraction(1, 10))
     assert any(text.startswith("left out: nnce") for text in found.warnings)
     assert found.best.feasible
+
+
+def test_a_loss_of_ones_own(counted: Selection) -> None:
+    mine = from_formula("((a+1)**q-(a+u)**q)/q", q=Fraction(3, 5), solve="a")
+    clean, noisy = labels(0, 900)
+    for way in ({"noise": EIGHT}, {"labels": noisy, "clean": clean}):
+        found = select(**way, losses=[mine, build("agce")])  # type: ignore[arg-type]
+        own, twin = (of(found, name) for name in (mine.name, "agce"))
+        assert own.threshold.status == twin.threshold.status == "threshold"
+        assert own.loss.parameters["a"] == twin.loss.parameters["a"]
+        assert own.published == ()
 
 
 def test_the_selector_is_an_estimator() -> None:
