@@ -13,10 +13,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -170,13 +171,14 @@ def _side_by_side(jobs: Sequence[Job]) -> Iterator[list[Path]]:
     """The jobs on a process a core, in the order in which they finish; what is finished stays when it is interrupted."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
-    pool = ProcessPoolExecutor(
-        min(len(jobs), os.cpu_count() or 1), multiprocessing.get_context("spawn"), initializer=_leave_interrupts
-    )
+    pool = ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1), multiprocessing.get_context("spawn"))
     others = set(multiprocessing.active_children())
     finished = False
     try:
-        waiting: set[Future[list[Path]]] = {pool.submit(job.run) for job in jobs}
+        with (
+            _interrupts_ignored()
+        ):  # by the processes that start here, from their first moment: Ctrl-C is for the parent
+            waiting: set[Future[list[Path]]] = {pool.submit(job.run) for job in jobs}
         with tqdm(total=len(jobs), unit="figure", leave=False, disable=not sys.stderr.isatty()) as bar:
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -198,9 +200,19 @@ def _side_by_side(jobs: Sequence[Job]) -> Iterator[list[Path]]:
                 os.environ[name] = value
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the parent, which ends its processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore SIGINT for a moment; what is ignored stays so in processes that are started meanwhile."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # only the main thread may, and only it is interrupted
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(processes: Iterable[BaseProcess], jobs: Sequence[Job]) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -352,7 +353,11 @@ def test_a_folder_that_cannot_be_used(capsys: pytest.CaptureFixture[str], tmp_pa
     assert re.fullmatch(r"asymtheory figure: --out .*file: cannot be written to \(File exists\)\n", err)
 
 
-def test_several_figures_in_processes(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_several_figures_in_processes(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     before = dict(os.environ)
     status = main(["figure", "anl-fig1", "alf-fig4", "anl-fig1", "--out", str(tmp_path), "--format", "pdf"])
     out, err = capfd.readouterr()
@@ -371,11 +376,15 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
         [sys.executable, "-c", code, "figure", *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     ) as process:  # fmt: skip
-        (tmp_path / "kept.pdf").touch()
-        children = list(waited_for_children(process.pid))
-        assert children
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            (tmp_path / "kept.pdf").touch()
+            children = list(waited_for_children(process.pid))
+            assert children
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+            out, err = process.communicate(timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its own session: whatever is left of it
     assert (process.returncode, out, err) == (130, "", "asymtheory: stopped\n")
     assert [path.name for path in tmp_path.iterdir()] == ["kept.pdf"]
     deadline = time.monotonic() + 20  # the workers are gone; multiprocessing's own helper follows the parent at once
@@ -392,7 +401,6 @@ def waited_for_children(pid: int) -> Iterator[int]:
     for _ in range(600):
         children = [int(child) for child in path.read_text().split()]
         if len(children) >= 2:
-            time.sleep(0.5)
             yield from children
             return
         time.sleep(0.05)
