@@ -31,6 +31,7 @@ Array = np.ndarray[Any, Any]
 
 WIDE = 0.01  # of an enclosure that is drawn
 LABEL = 6.5  # points
+ALL_LABELS = 4.5  # inches of the figure from which on settings are labelled, too
 # the families whose parameter is let run: from values that fit well to values that tolerate much
 CURVES = (
     ("agce", np.geomspace(1e-3, 50, 40)),
@@ -104,9 +105,9 @@ def curve(name: str, values: Sequence[float] | Array, K: int = 10) -> tuple[Arra
 def atlas(*, width: float = 6.75, K: int = 10) -> Figure:
     """What a loss pays for its tolerance. Abscissa: fitting slope, how hard an unfitted sample pulls against a fitted one,
     s(1/K) / s(0.99) with s = -dL/du_y along the even path (1 for MAE, whatever the scale). Above: the asymmetry ratio r for
-    losses of the form l(u_y), at their defaults (labelled), in the papers' settings (a, q or p in brackets) and as the
-    parameter runs (lines); bars are certified enclosures where they are wider than the marker. Below: losses that have no
-    ratio, with the weights on which they are asymmetric (c = w_m/w_n, margin = (w_m - w_n)/W).
+    losses of the form l(u_y), at their defaults (labelled), in the papers' settings (labelled by a, q or p from 4.5 inches
+    on) and as the parameter runs (lines); bars are certified enclosures where they are wider than the marker. Below: losses
+    that have no ratio, with the weights on which they are asymmetric (c = w_m/w_n, margin = (w_m - w_n)/W).
     """
     places = atlas_data(K)
     with_ratio = [place for place in places if place.ratio is not None]
@@ -120,7 +121,7 @@ def atlas(*, width: float = 6.75, K: int = 10) -> Figure:
     for place in with_ratio:
         _draw_place(above, place, place.ratio or 0.0)
     slopes = [place.slope for place in with_ratio]
-    above.set(ylabel="asymmetry ratio $r$", ylim=(-0.09, 1.14), xscale="log", xlim=(min(slopes) / 1.6, max(slopes) * 2))
+    above.set(ylabel="asymmetry ratio $r$", ylim=(-0.09, 1.14), xscale="log", xlim=(min(slopes) / 2.5, max(slopes) * 2))
     above.set_xlabel(_ABSCISSA)
     above.set_title("losses of the form $l(u_y)$")
     _draw_list(below, without)
@@ -128,11 +129,17 @@ def atlas(*, width: float = 6.75, K: int = 10) -> Figure:
     for panel in (above, below):
         panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     style.legend(drawn, _handles())
-    _label(above, with_ratio, np.concatenate([np.transpose(line) for line in curves]))
+    style.title(drawn, f"Atlas: asymmetry ratio against fitting slope, $K={K}$")
+    _label(
+        above,
+        [place for place in with_ratio if width >= ALL_LABELS or not place.published],
+        with_ratio,
+        np.concatenate([np.transpose(line) for line in curves]),
+    )
     return drawn
 
 
-_ABSCISSA = r"fitting slope $s(1/K)\,/\,s(0.99)$, where $s(t)=-\partial L/\partial u_y$ at $u_y=t$"
+_ABSCISSA = r"fitting slope $s(1/K)\,/\,s(0.99)$, $s(t)=-\partial L/\partial u_y$"
 
 
 def _draw_list(panel: Axes, places: Sequence[Place]) -> None:
@@ -144,12 +151,18 @@ def _draw_list(panel: Axes, places: Sequence[Place]) -> None:
     panel.set(xscale="log", xlim=(low, high * (high / low) ** 0.75), ylim=(-0.8, len(places) - 0.2), xlabel=_ABSCISSA)
     for row, place in enumerate(places):
         panel.annotate(
-            place.asymmetric.replace(">=", "\u2265"), (high, row), va="center", fontsize=LABEL, color=style.INK
+            place.asymmetric.replace(">=", "\u2265"),
+            (high, row),
+            va="center",
+            fontsize=LABEL,
+            color=style.INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
     powers = range(int(np.ceil(np.log10(low))), int(np.log10(high)) + 1)
     panel.set_xticks([10.0**power for power in powers])
     panel.minorticks_off()
     panel.set_yticks(range(len(places)), [place.names[0] for place in places], fontsize=LABEL)
+    panel.set_ylabel("loss, default parameters")
     panel.tick_params(axis="y", length=0)
     panel.set_title("losses without a ratio; right: where asymmetric")
 
@@ -186,14 +199,15 @@ def _draw_place(panel: Axes, place: Place, y: float) -> None:
         panel.plot([place.slope] * 2, [place.low, place.high], color=look.colour, linewidth=1, zorder=2)
 
 
-def _label(panel: Axes, places: Sequence[Place], curves: Array) -> None:
+def _label(panel: Axes, places: Sequence[Place], all_places: Sequence[Place], curves: Array) -> None:
     """Names beside their points, where they cover neither another name nor a point; farther ones get a thin line."""
     figure = panel.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # the layout is needed to know what overlaps
     scale = figure.dpi / 72
     points = np.array([panel.transData.transform((place.slope, place.ratio or 0.0)) for place in places]) / scale
-    avoid = panel.transData.transform(curves) / scale
+    markers = [(place.slope, place.ratio or 0.0) for place in all_places]
+    avoid = panel.transData.transform(np.concatenate([curves, *[markers] * 3])) / scale  # rather a curve than a marker
     texts = [", ".join(name.split(" ", 1)[1] if place.published else name for name in place.names) for place in places]
     (left, bottom), (right, top) = (panel.transAxes.transform(corner) / scale for corner in ((0, 0), (1, 1)))
     sizes = [(72 * style.text_width(text, LABEL) + 2, LABEL + 0.5) for text in texts]
@@ -201,11 +215,15 @@ def _label(panel: Axes, places: Sequence[Place], curves: Array) -> None:
     for place, text, size, point, corner in zip(places, texts, sizes, points, corners, strict=True):
         shift = corner + np.array(size) / 2 - point
         far = np.hypot(*(np.clip(point, corner, corner + size) - point)) > 8
-        line = {"arrowstyle": "-", "color": style.SOFT, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2.5}
+        at, line = (place.slope, place.ratio or 0.0), {"arrowstyle": "-", "color": style.SOFT, "linewidth": 0.4}
         panel.annotate(
-            text, (place.slope, place.ratio or 0.0), xytext=(shift[0], shift[1]), textcoords="offset points", ha="center",
-            va="center", fontsize=LABEL, color=style.INK, arrowprops=line if far else None, gid="label",
+            text, at, xytext=(shift[0], shift[1]), textcoords="offset points", ha="center", va="center", fontsize=LABEL,
+            color=style.INK, gid="label",
         )  # fmt: skip
+        if far:
+            end = np.clip(point, corner, corner + size) - point
+            more = {"shrinkA": 0, "shrinkB": 2.5}
+            panel.annotate("", at, xytext=(end[0], end[1]), textcoords="offset points", arrowprops=line | more)
 
 
 def spread(
@@ -217,8 +235,9 @@ def spread(
     """Lower left corners (N, 2) of N text boxes near their points such that no box covers another box or a point.
 
     Greedy, the most crowded points first: each box takes the nearest free place on rings around its point. Lengths are in
-    points, ``box`` is (left, bottom, right, top). Points to ``avoid`` (M, 2), of curves, are covered where nothing else is
-    free; boxes overlap only where there is no room at all.
+    points, ``box`` is (left, bottom, right, top). Points to ``avoid`` (M, 2), of curves, are
+    covered, and lines from points to their boxes cross other things, where nothing else is free; boxes overlap only where
+    there is no room at all.
     """
     placed = np.array([(x - 3, y - 3, x + 3, y + 3) for x, y in points])
     curves = np.zeros((0, 4)) if avoid is None else np.hstack([avoid - 1.5, avoid + 1.5])
@@ -231,7 +250,10 @@ def spread(
         low, high = points[i] + away - half, points[i] + away + half
         outside = (low < box[:2]).any(1) | (high > box[2:]).any(1)
         covered, crossed = (_overlaps(low, high, others) for others in (placed, curves))
-        cost = 1e9 * outside + 1e4 * covered + 10 * crossed + ring + 0.1 * np.abs(np.sin(angle))
+        lines = points[i] + (np.clip(points[i], low, high) - points[i]) * np.linspace(0, 1, 9)[:, None, None]
+        own = placed[np.arange(len(placed)) != i]
+        hidden = ((lines[..., None, :] > own[:, :2]) & (lines[..., None, :] < own[:, 2:])).all(-1).any(0).sum(-1)
+        cost = 1e9 * outside + 1e4 * covered + 30 * hidden + 10 * crossed + ring + 0.1 * np.abs(np.sin(angle))
         best = int(cost.argmin())
         placed = np.vstack([placed, [*low[best], *high[best]]])
         result[i] = low[best]

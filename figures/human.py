@@ -64,7 +64,7 @@ def human_data() -> tuple[Human, ...]:
 
 @figure(
     "human-noise",
-    "Human label noise: CIFAR-10N, the pair of classes that binds, and the least parameter it asks for",
+    "Human label noise: CIFAR-10N, the pair of classes that binds, and the least $a$ of AMSE for it",
     "CIFAR-10N (Wei et al., ICLR 2022, CC BY-NC 4.0); thresholds of this package",
 )
 def human_noise(*, width: float = 6.75) -> Figure:
@@ -78,12 +78,11 @@ def human_noise(*, width: float = 6.75) -> Figure:
     data = human_data()
     across = style.columns(len(data) + 1, width, 1.6)
     rows = -(-(len(data) + 1) // across)
-    drawn = style.canvas(width, rows * (width / across + 0.4) + 0.75)
+    drawn = style.canvas(width, rows * (width / across + 0.3) + 0.75)
     axes = drawn.subplots(rows, across, squeeze=False).ravel().tolist()
     norm = PowerNorm(0.4, 0, 1)  # small shares stay visible
     for panel, human in zip(axes, data, strict=False):
         _draw_matrix(panel, human, norm)
-        panel.set_xlabel("given label", fontsize=7)
         if axes.index(panel) % across == 0:
             panel.set_ylabel("true class", fontsize=7)
     _draw_thresholds(axes[len(data)], data)
@@ -120,9 +119,9 @@ def _draw_matrix(panel: Axes, human: Human, norm: Any) -> None:
     panel.set_yticks(range(len(names)), names, fontsize=6)
     panel.tick_params(length=0)
     panel.grid(False)
-    end, name = human.thresholds[0].end, human.noise.names or ()
-    asks = f"\n{_short(name[true])} as {_short(name[rival])}: AMSE $a\\geq{end.value:.4g}$" if end and name else ""
-    panel.set_title(f"{human.title}, $\\eta={float(human.noise.rate or 0):.3f}${asks}", fontsize=7)
+    end = human.thresholds[0].end
+    panel.set_title(f"{human.title}: $a\\geq{end.value:.4g}$" if end else human.title, fontsize=7)
+    panel.set_xlabel(rf"given label ($\eta={float(human.noise.rate or 0):.3f}$)", fontsize=7)
 
 
 def _short(name: str) -> str:
@@ -137,6 +136,7 @@ def _draw_thresholds(panel: Axes, data: Sequence[Human]) -> None:
         panel.plot(range(len(data)), values, **_line(loss), marker=style.look(loss.name).marker)
     panel.set_xticks(range(len(data)), [human.title for human in data], rotation=90, fontsize=6)
     panel.set(yscale="log", ylabel="least $a$", xlim=(-0.4, len(data) - 0.6))
+    panel.set_xlabel("labels", fontsize=7)
     panel.set_title("least $a$ of each loss", fontsize=7)
 
 

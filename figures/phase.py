@@ -37,7 +37,8 @@ RATES = {
 }
 PROBE = np.array([[3], [10], [100]]), np.array([[0.1, 0.3, 0.5, 0.6]])  # (K, eta) on which losses are compared
 MOST_CLASSES = 1000
-LEAST = 1.6  # inches of a panel
+LEAST, WIDE = 1.6, 2.0  # inches of a panel: at least, and from which on it has more contours
+STAGGER = 0.26  # of the panel, between the labels of neighbouring contours
 SIDE_BY_SIDE = 1.8  # factor between settings on the same number of classes
 
 
@@ -193,11 +194,12 @@ def phase(*, width: float = 6.75) -> Figure:
 
     shown = families()
     published = [family for family in shown if family.settings]
+    across = style.columns(len(shown) + 1, width, LEAST)
     drawn, axes = style.grid(width, len(shown) + 1, aspect=0.86, least=LEAST, extra=0.8)
     for panel, family in zip(axes, shown, strict=False):
-        _draw_map(panel, phase_data(family))
+        _draw_map(panel, phase_data(family), 6 if width / across > WIDE else 4)
         _draw_marks(panel, family)
-        if axes.index(panel) % style.columns(len(axes), width, LEAST) == 0:
+        if axes.index(panel) % across == 0:
             panel.set_ylabel(r"noise rate $\eta$")
     _draw_pairs(axes[-1], published)
     style.letters(axes)
@@ -230,11 +232,11 @@ def _line(family: Family, among: Sequence[Family]) -> dict[str, Any]:
     return style.look(family.atom.name).line(linewidth=1.4 - 0.7 * same.index(family))
 
 
-def _draw_map(panel: Axes, data: Phase) -> None:
+def _draw_map(panel: Axes, data: Phase, count: int) -> None:
     from matplotlib import colormaps
     from matplotlib.ticker import NullFormatter
 
-    cuts = levels(data)
+    cuts = levels(data, count)
     x = np.broadcast_to(data.classes, data.rates.shape)
     shades = colormaps["cividis"](np.linspace(0.15, 1, len(cuts) + 1))
     values = np.minimum(data.values, 1e200)  # a count of terms without bound is inf
@@ -270,19 +272,20 @@ def _number(value: float) -> str:
 
 
 def _label_places(data: Phase, cuts: Sequence[float]) -> list[tuple[float, float]]:
-    """Where contour lines cross the diagonal of the panel, beside the columns in which settings stand; few may not."""
+    """Where contour lines run along the diagonal of the panel, in turn below and above it, beside the settings."""
     share = np.log(data.classes / 2) / np.log(MOST_CLASSES / 2)
     taken = [np.log(K / 2) / np.log(MOST_CLASSES / 2) for K in _spread(data.family).values()]
     places = []
-    for cut in cuts:
+    for i, cut in enumerate(cuts):
+        aim = 1 + STAGGER * (i % 2 - 0.5)
         best, place = np.inf, None
         for j, x in enumerate(share):
             column = data.values[:, j]
             above = column >= cut if data.family.least else column <= cut
             if 0.05 < x < 0.95 and above.any() and not above[0] and min([1.0, *(abs(x - t) for t in taken)]) > 0.07:
                 y = float(data.rates[int(above.argmax()), j])
-                if abs(x + y - 1) < best and y > 0.04:
-                    best, place = abs(x + y - 1), (float(data.classes[j]), y)
+                if abs(x + y - aim) < best and y > 0.04:
+                    best, place = abs(x + y - aim), (float(data.classes[j]), y)
         if place is not None:
             places.append(place)
     return places
