@@ -28,12 +28,13 @@ from asymtheory.exact import Poly
 from asymtheory.formula import Formula
 from asymtheory.jet import Jet
 from asymtheory.losses import CE, FL, Loss, Separable
-from asymtheory.profile import Profile
+from asymtheory.profile import NEXT_TO_ONE, Profile
 from torch import Tensor
 
 from .reference import TORCH, Monomial, Point, as_tensor, clipped, is_focal, label_losses, precision, wide
 
-BLOCK = 2**15  # elements of a block for each thread: its temporaries stay in the cache of one core
+BLOCK = 2**17  # elements of a block for each thread, few enough that its temporaries stay in the cache of one core
+BLOCK_ELEMENTWISE = 2**15  # where a loss needs more of them
 BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs nothing, small enough for the memory
 DEGREE = 4  # of a polynomial at the label; a higher one is a power and stays one
 
@@ -107,13 +108,17 @@ class Plan:
     ratios: tuple[_Ratio, ...]
     negatives: tuple[_Negative, ...]
     bases: tuple[Separable, ...]  # of ratios and negatives, other than -log u
+    logarithmic: bool  # is there NCE?
+    elementwise: bool  # does a term need more of an entry than a product with a number of its row?
+    jets: bool  # is something evaluated on jets, which torch.compile does not follow?
+    own: bool  # does one base alone need log u of all entries, so that it may overwrite them?
     clip: float | None  # greatest norm of the logits; they are clipped before, and `loss` is that of clipped logits
 
     @classmethod
     def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> Plan | None:
         """The parts of a loss; None where its slope at u_y = 1 is infinite (AUL a = 1, p < 1) and `reference` is exact."""
         profile = Profile.of(loss, K)
-        if not all(math.isfinite(_slope_at_one(c, atom)) for c, atom in profile.separable):
+        if not all(math.isfinite(_slope_at_one(atom)) for _, atom in profile.separable):
             return None
         active, passive = [], []
         polynomial, logarithm, square = Poly(()), 0.0, Fraction(0)
@@ -143,32 +148,34 @@ class Plan:
         ratios = tuple(_Ratio(float(c), _base(atom)) for c, atom in profile.normalised)
         negatives = tuple(_negative(c, atom, K, detach) for c, atom in profile.negative)
         bases = tuple({part.base: None for part in (*ratios, *negatives) if part.base is not None})
-        coefficients = tuple(float(c) for c in polynomial.coefficients or ())
+        logarithmic = any(ratio.base is None for ratio in ratios)
+        own = len(bases) <= 1 and not logarithmic and all(negative.base is not None for negative in negatives)
         return cls(
-            loss, detach, inward, tuple(active), coefficients, logarithm, float(square), tuple(passive), ratios,
-            negatives, bases, clip,
-        )  # fmt: skip
-
-    @property
-    def elementwise(self) -> bool:
-        """Does some term need more of an entry than a product with a number of its row?"""
-        return bool(self.bases or self.passive)
-
-    @property
-    def logarithmic(self) -> bool:
-        """Is there NCE?"""
-        return any(ratio.base is None for ratio in self.ratios)
-
-    @property
-    def free(self) -> bool:
-        """Does one base alone need log u of all entries, so that it may overwrite them?"""
-        needed = self.logarithmic or any(negative.base is None for negative in self.negatives)
-        return len(self.bases) <= 1 and not needed
+            loss=loss,
+            detach=detach,
+            inward=inward,
+            active=tuple(active),
+            polynomial=tuple(float(c) for c in polynomial.coefficients or ()),
+            logarithm=logarithm,
+            square=float(square),
+            passive=tuple(passive),
+            ratios=ratios,
+            negatives=negatives,
+            bases=bases,
+            logarithmic=logarithmic,
+            elementwise=bool(bases or passive),
+            jets=bool(passive) or not all(isinstance(part, FL) for part in (*bases, *(atom for _, atom in active))),
+            own=own and not passive,
+            clip=clip,
+        )
 
 
-def _slope_at_one(coefficient: Any, atom: Separable) -> float:
+def _slope_at_one(atom: Separable) -> float:
+    """Slope of the active part at u = 1, or next to it where it is 0 * inf there (FL: it is 0)."""
+    profile = Profile(2, ((1, atom),), (), (), ())
     try:
-        return float(Profile(2, ((coefficient, atom),), (), (), ()).slopes(FLOAT).active1)
+        at_one = profile.jet("active", 1.0, FLOAT)[1]
+        return at_one if at_one == at_one else profile.jet("active", float(NEXT_TO_ONE), FLOAT)[1]
     except (ArithmeticError, ValueError):
         return math.inf
 
@@ -181,9 +188,9 @@ def _negative(coefficient: Any, atom: Any, K: int, detach: bool) -> _Negative:
     p_min = float(atom.p_min)
     if K * p_min >= 1:
         raise InputError(f"{atom.name}: p_min = {p_min:g} is not below 1/K = {1 / K:g} for {K} classes")
-    at = torch.tensor([math.log(p_min)], dtype=torch.float64)
-    top, slope = _jet(atom.base.on(TORCH), "active", _Point(at, at.exp()), detach)
-    return _Negative(float(coefficient), _base(atom), float(top), math.log(p_min), float(slope))
+    p: Any = p_min if detach and is_focal(atom) else Jet(FLOAT, p_min, p_min)
+    at_floor = atom.base.on(FLOAT).active(p, Jet(FLOAT, math.log(p_min), 1.0), FLOAT)
+    return _Negative(float(coefficient), _base(atom), at_floor.value, math.log(p_min), at_floor.slope)
 
 
 def _jet(atom: Separable, side: str, at: Point, detach: bool) -> tuple[Any, Any]:
@@ -353,7 +360,7 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
 def _based(plan: Plan, base: Separable, logu: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Minus a base of a normalised loss on all entries, and minus its slope in log u, in tensors of their own."""
     if isinstance(base, FL):
-        return _focal(base.gamma, logu if plan.free else logu.clone(), u, plan.detach)
+        return _focal(base.gamma, logu if plan.own else logu.clone(), u, plan.detach)
     height, field = _jet(base, "active", _Point(logu, u), plan.detach)
     return -height, -field
 
@@ -372,7 +379,11 @@ def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
     if plan.logarithm:
         value, slope = _plus(value, at.logu, plan.logarithm), slope + plan.logarithm
     for coefficient, atom in plan.active:
-        height, steep = _jet(atom, "active", at, plan.detach)
+        if isinstance(atom, FL):
+            height, steep = _focal(atom.gamma, at.logu.clone(), at.u, plan.detach)
+            coefficient = -coefficient
+        else:
+            height, steep = _jet(atom, "active", at, plan.detach)
         value, slope = _plus(value, height, coefficient), _plus(slope, steep, coefficient)
     return value, slope
 
@@ -380,8 +391,11 @@ def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
 def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Losses (N,) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
-    size = BLOCK * torch.get_num_threads() if logits.device.type == "cpu" else BLOCK_DEVICE
-    step = max(1, size // k)
+    if torch.compiler.is_compiling():
+        step = n  # the compiler makes its own blocks
+    else:
+        block = BLOCK_ELEMENTWISE if plan.elementwise else BLOCK
+        step = max(1, (block * torch.get_num_threads() if logits.is_cpu else BLOCK_DEVICE) // k)
     if n <= step:
         losses, slopes = _block(plan, wide(logits), labels, gradient, None)
         return losses.squeeze(-1), slopes if gradient else None
@@ -433,6 +447,7 @@ def _off_zero(total: Any) -> Any:
     return total.clamp(min=torch.finfo(total.dtype).tiny if total.is_floating_point() else 1)
 
 
+@torch.compiler.disable  # torch.compile does not follow the arithmetic of monomials: a graph break
 def reference_losses(
     loss: Loss, logits: Tensor, label: Tensor, soft: bool, detach: bool = False, inward: bool = True
 ) -> Tensor:
@@ -458,13 +473,14 @@ class Fused(torch.autograd.Function):
         gradient = ctx.needs_input_grad[0]
         losses, slopes = row_losses(plan, logits, _Labels(label, soft), gradient)
         if gradient:
-            ctx.save_for_backward(logits, label, scale, slopes)
+            ctx.save_for_backward(logits, label, scale, *([slopes] if torch.compiler.is_compiling() else []))
+            ctx.slopes = None if torch.compiler.is_compiling() else slopes
             ctx.rest = total, soft, plan, reduction
         return reduction(losses, scale, total)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        logits, label, scale, slopes = ctx.saved_tensors
+        logits, label, scale, *compiled = ctx.saved_tensors
         total, soft, plan, reduction = ctx.rest
         if torch.is_grad_enabled():  # create_graph: a second derivative will be taken
             value = reduction(
@@ -473,8 +489,14 @@ class Fused(torch.autograd.Function):
             (slope,) = torch.autograd.grad(value, logits, upstream, create_graph=True)
         else:
             factor = reduction.backward(upstream, scale, total)
-            same = slopes.dtype == logits.dtype
-            slope = slopes * factor if same else torch.mul(slopes, factor, out=torch.empty_like(logits))
+            if compiled:
+                slope = (compiled[0] * factor).to(logits.dtype)
+            else:
+                slopes, ctx.slopes = ctx.slopes, None  # given away, so that no second (N, K) tensor is needed
+                if slopes is None:  # backward again, with retain_graph
+                    slopes = row_losses(plan, logits, _Labels(label, soft), True)[1]
+                same = slopes.dtype == logits.dtype
+                slope = slopes.mul_(factor) if same else torch.mul(slopes, factor, out=torch.empty_like(logits))
         return slope, None, None, None, None, None, None
 
 
@@ -484,4 +506,10 @@ def fused_losses(
     """Reduced losses of rows (N, K) by ``Fused``; logits are clipped before, where the loss asks for it."""
     if plan.clip is not None:
         logits = clipped(wide(logits), plan.clip)
-    return Fused.apply(logits, label, scale, total, soft, plan, reduction)
+    apply = _apply_eagerly if plan.jets else Fused.apply
+    return apply(logits, label, scale, total, soft, plan, reduction)
+
+
+@torch.compiler.disable
+def _apply_eagerly(*arguments: Any) -> Tensor:
+    return Fused.apply(*arguments)
