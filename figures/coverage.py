@@ -76,7 +76,8 @@ class Votes:
         """The posteriors after class-dependent noise: w' = w T for its transition matrix. Whole posteriors are needed."""
         if self.weights is None or self.label is None:
             raise InputError(
-                f"noise {noise.kind}: whole posteriors are needed (posteriors=PATH); {self.source} has two votes an image"
+                f"noise {noise.kind}: whole posteriors are needed (posteriors=PATH); of {self.source} only the two largest "
+                "weights of an image are here"
             )
         if noise.classes != self.K or noise.representative or len(noise.rows) != self.K:
             raise InputError(f"noise {noise.kind}: a transition matrix of {self.K} classes is needed")
@@ -174,7 +175,7 @@ def coverage(*, width: float = 6.75, posteriors: str = "", noise: str = "") -> F
         mixtures.append((measured, _MEASURED, f"AMSE, {noise}"))
     for mixed, line, _ in mixtures:
         _draw(axes[0], amse, mixed, line)
-    axes[0].set_title("AMSE, symmetric noise" + (f" and {noise}" if noise else ""))
+    axes[0].set_title("AMSE after noise")
     for panel, eta in zip(axes[1:], (Fraction(0), Fraction(2, 5)), strict=True):
         for loss in LOSSES:
             _draw(panel, loss, votes.symmetric(eta), _line(loss))

@@ -12,7 +12,7 @@ import numpy as np
 from asymtheory import Loss, Row, build, from_weights, minimise, named, solve
 from asymtheory.domain import plain
 from asymtheory.errors import InputError
-from asymtheory.noise import parse_number
+from asymtheory.noise import MEASURED, parse_number
 
 from . import style
 from .gallery import figure
@@ -97,6 +97,8 @@ def rate_data(loss: Loss, row: Row, points: int = 121) -> Path:
 def read_weights(text: str) -> Row:
     """``0.5,0.3,0.2``, or the name of a measured noise (``cifar10n-worse``), whose worst row is taken."""
     if "," not in text:
+        if text.strip() not in MEASURED:
+            raise InputError(f"weights {text!r}: numbers like 0.5,0.3,0.2 are needed, or one of {', '.join(MEASURED)}")
         return named(text.strip()).worst_row()
     return from_weights([parse_number(part.strip(), "weights") for part in text.split(",")]).rows[0]
 
