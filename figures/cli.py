@@ -13,12 +13,12 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from textwrap import wrap
@@ -175,9 +175,7 @@ def _side_by_side(jobs: Sequence[Job]) -> Iterator[list[Path]]:
     others = set(multiprocessing.active_children())
     finished = False
     try:
-        with (
-            _interrupts_ignored()
-        ):  # by the processes that start here, from their first moment: Ctrl-C is for the parent
+        with _interrupts_held():
             waiting: set[Future[list[Path]]] = {pool.submit(job.run) for job in jobs}
         with tqdm(total=len(jobs), unit="figure", leave=False, disable=not sys.stderr.isatty()) as bar:
             while waiting:
@@ -201,18 +199,17 @@ def _side_by_side(jobs: Sequence[Job]) -> Iterator[list[Path]]:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ignore SIGINT for a moment; what is ignored stays so in processes that are started meanwhile."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-    ):  # only the main thread may, and only it is interrupted
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT back for a moment: processes that start meanwhile never see it, for Ctrl-C is for the parent alone."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # starting it would let signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(processes: Iterable[BaseProcess], jobs: Sequence[Job]) -> None:

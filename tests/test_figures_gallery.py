@@ -23,7 +23,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 import matplotlib
-from asymtheory_figures import alf, anl, calibration, gallery, jal, style
+from asymtheory_figures import alf, anl, calibration, cli, gallery, jal, style
 from figure_checks import outside, overlaps, unlabelled
 from matplotlib.figure import Figure
 from PIL import Image
@@ -228,6 +228,14 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_drawn_or_made_for_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "make", None)
+    for formats, dpi in ((("pdf", "jpg"), 300), (("pdf",), 5)):
+        with pytest.raises(InputError, match="is needed"):
+            gallery.save("anl-fig1", tmp_path / "new", formats, dpi=dpi)
+    assert not (tmp_path / "new").exists()
+
+
 def test_file_names_tell_losses_apart(tmp_path: Path) -> None:
     (one,) = gallery.save("calibration", tmp_path, loss=build("agce", a=1, q=2))
     (two,) = gallery.save("calibration", tmp_path, loss=build("ce"))
@@ -393,8 +401,24 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
     assert not any(map(alive, children))
 
 
+def test_interrupts_are_for_the_parent_alone_and_not_lost() -> None:
+    child = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
+
+    def interrupted() -> None:
+        with cli._interrupts_held():
+            done = subprocess.run(
+                [sys.executable, "-c", child], capture_output=True, text=True, check=False, timeout=60
+            )
+            assert (done.stdout, done.stderr) == ("alive\n", "")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def waited_for_children(pid: int) -> Iterator[int]:
-    """The processes below one, once there are at least two workers, on Linux."""
+    """The processes below one, once there is a worker beside multiprocessing's own helper, on Linux."""
     path = Path(f"/proc/{pid}/task/{pid}/children")
     if not path.exists():
         pytest.skip("needs /proc")
