@@ -256,12 +256,17 @@ def test_candidates_are_ranked_by_coverage_then_fit(eight: Selection, worse: Sel
 
 
 def test_the_papers_settings_stand_beside(worse: Selection) -> None:
-    ael = {s.parameters["a"]: s.holds for s in of(worse, "nce+ael").published}
-    assert ael
-    assert all(holds == (a >= Fraction("1.4946")) for a, holds in ael.items())
-    strict = select(symmetric(10, Fraction("0.85")), losses=["nce+agce", "gce", "jal-ce"])
-    assert any(s.holds is False for s in of(strict, "gce").published)
+    assert all(setting.holds for setting in of(worse, "jal-ce").published)
+    strict = select(symmetric(10, Fraction("0.85")), losses=["nce+ael", "gce", "jal-ce", "amse"])
+    ael = {setting.parameters["a"]: setting.holds for setting in of(strict, "nce+ael").published}
+    end = of(strict, "nce+ael").threshold.end
+    assert end is not None
+    assert set(ael.values()) == {True, False}
+    assert all(holds == (a >= end.value) for a, holds in ael.items())
+    assert not any(setting.holds for setting in of(strict, "gce").published)
     assert "JAL Table 8" in str(of(strict, "gce").published)
+    assert "a = 30 holds" in str(strict)
+    assert "a = 20, 30 hold; a = 5 fails" in str(strict)
 
 
 def test_an_estimate_keeps_its_promise_at_the_worst_corner(counted: Selection) -> None:
@@ -556,6 +561,9 @@ def test_the_plot_shows_what_was_found(tmp_path: Path, suffix: str, counted: Sel
     frontier, coverage = figures.selection_figure(counted).axes
     chosen = figures.drawn(counted)
     assert 2 < len(chosen) <= 6
+    led = [a for a, ratio in zip(*figures.curves(of(counted, "jal-ce"))[:2], strict=True) if np.isnan(ratio)]
+    assert led
+    assert max(led) < 1.5 * np.log(3) ** -1 + 0.01  # NCE pulls 1/log K, AMSE 2a/K
     values, ratios, shares = figures.curves(of(counted, "amse"))
     assert any(
         np.array_equal(line.get_xdata(), ratios) and np.array_equal(line.get_ydata(), shares) for line in frontier.lines
@@ -595,6 +603,7 @@ def test_counting_samples_by_binary_search_is_counting_them(seed: int) -> None:
     samples = from_sample_posteriors(table)
     for loss in (
         build("amse", a=5),
+        build("amse", a=10**14),
         build("aul", a=1),
         build("ael", a=2),
         build("phuber-ce"),
