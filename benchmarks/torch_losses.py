@@ -1,0 +1,111 @@
+"""Torch losses against torch's cross entropy: python benchmarks/torch_losses.py [--quick]
+
+Forward and backward in float32, in turns; each figure is the median, over the turns, of the ratio to
+``torch.nn.functional.cross_entropy`` timed in the same turn. Memory is the largest growth of the process while one loss is
+computed and differentiated, beyond the logits, in tensors of their size; it is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from _timing import Table, show
+
+SINGLE = ("ce", "mae", "gce", "agce", "aul", "ael", "amse", "nce", "nnce", "taylor-ce", "phuber-ce")
+SUMS = ("jal-ce", "anl-ce", "nce+rce", "nce+agce")
+FOCAL = ("fl", "nfl", "nnfl", "jal-fl", "anl-fl")
+TARGETS = {(128, 10): (3.0, 4.0, 5.0), (256, 1000): (1.25, 1.6, 2.0), (4096, 1000): (1.25, 1.5, 2.0), (1024, 50000): (1.0,) * 3}
+REPEATS = {(128, 10): (60, 40), (256, 1000): (40, 6), (4096, 1000): (9, 1), (1024, 50000): (3, 1)}
+MEMORY = ("cross_entropy", "jal-ce", "anl-fl", "gce")
+
+
+def _loss(name: str) -> Callable[[Any, Any], Any]:
+    import torch
+    from asymtheory_training import build_loss
+
+    return torch.nn.functional.cross_entropy if name == "cross_entropy" else build_loss(name)
+
+
+def ratios(shape: tuple[int, int], names: tuple[str, ...], share: float) -> tuple[float, dict[str, float]]:
+    """Seconds of cross entropy (median), and the median ratio of each loss to it."""
+    import torch
+
+    turns, runs = REPEATS[shape]
+    logits = torch.randn(shape, requires_grad=True)
+    labels = torch.randint(0, shape[1], shape[:1])
+    losses = {name: _loss(name) for name in ("cross_entropy", *names)}
+    taken: dict[str, list[float]] = {name: [] for name in losses}
+    for turn in range(max(2, round(turns * share)) + 1):
+        for name, loss in losses.items():
+            start = time.perf_counter()
+            for _ in range(runs):
+                logits.grad = None
+                loss(logits, labels).backward()
+            if turn:
+                taken[name].append((time.perf_counter() - start) / runs)
+    base = taken["cross_entropy"]
+    return median(base), {
+        name: median(own / ce for own, ce in zip(taken[name], base, strict=True)) for name in losses if name in names
+    }
+
+
+def memory(name: str, shape: tuple[int, int] = (4096, 1000)) -> float:
+    """Peak growth of this process in tensors of the logits' size; meant for a fresh process."""
+    import torch
+
+    torch.set_num_threads(1)
+    loss = _loss(name)
+    small = torch.randn(64, shape[1], requires_grad=True)
+    loss(small, torch.zeros(64, dtype=torch.int64)).backward()  # libraries load here
+    logits = torch.randn(shape, requires_grad=True)
+    labels = torch.zeros(shape[0], dtype=torch.int64)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loss(logits, labels).backward()
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return grown * 1024 / (4 * shape[0] * shape[1])
+
+
+def measure(quick: bool = False) -> Table:
+    rows = []
+    for shape, targets in TARGETS.items():
+        if quick and shape[1] > 1000:
+            continue
+        groups = (SINGLE, SUMS, FOCAL) if shape[1] <= 1000 else (("nce", "agce"), ("jal-ce",), ("anl-fl",))
+        absolute, found = ratios(shape, tuple(name for group in groups for name in group), 0.3 if quick else 1.0)
+        for group, target in zip(groups, targets, strict=True):
+            own = ", ".join(f"{name} {found[name]:.2f}" for name in group)
+            worst = max(found[name] for name in group)
+            met = "yes" if worst <= target else "no"
+            rows.append((f"{shape[0]} x {shape[1]}", show(absolute), own, f"{worst:.2f}", f"{target:g}", met))
+    for name in MEMORY:
+        command = [sys.executable, __file__, "--memory", name]
+        grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        met = "-" if name == "cross_entropy" else "yes" if grown <= 2 else "no"
+        rows.append(("4096 x 1000", "", f"{name}: peak memory", f"{grown:.2f}", "2", met))
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
+    return Table(
+        f"Torch losses, forward + backward, ratio to cross_entropy (load {load})",
+        "single, sums, focal: at most 1.25, 1.5-1.6, 2 for 1000 classes, 3, 4, 5 for 10; at most 2 tensors of memory",
+        ("logits", "cross_entropy", "ratio", "largest", "target", "met"),
+        tuple(rows),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a third of the turns, no vocabulary-sized logits")
+    parser.add_argument("--memory", metavar="LOSS", help="print the peak memory of one loss and nothing else")
+    options = parser.parse_args()
+    print(memory(options.memory) if options.memory else measure(options.quick))
+
+
+if __name__ == "__main__":
+    main()
