@@ -1028,7 +1028,7 @@ def test_archives_that_do_not_fit(tmp_path):
         ("T.json", '{"T": [[1, 0], [0, 1]], "names": ["a"]}', r"1 class names given for 2 classes$"),
         ("T.json", '{"clean": [0, 1], "noisy": [0, 1.5]}', r"noisy labels must be whole numbers, got '3/2'"),
         ("T.json", b"\xff\xfe", r"is not a UTF-8 text file$"),
-        ("T.txt", "1,0\n0,1\n", r"unknown file type \.txt; allowed: \.csv, \.json, \.npy, \.npz$"),
+        ("T.txt", "1,0\n0,1\n", r"unknown file type \.txt; allowed: \.csv, \.json, \.npy, \.npz, \.parquet$"),
         ("T", "1,0\n0,1\n", r"unknown file type without suffix"),
         ("T.npy", "0.9,0.1\n", r"is not a \.npy or \.npz file \(arrays only; pickles are never loaded\)$"),
     ],
@@ -1046,7 +1046,7 @@ def test_missing_directory_unreadable(tmp_path):
         with pytest.raises(InputError, match=rf"{name}: no such file$"):
             noise.load(tmp_path / name)
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(InputError, match=r"d\.csv: is a directory; a file \(\.csv, \.json, \.npy, \.npz\) is needed$"):
+    with pytest.raises(InputError, match=r"d\.csv: is a directory; a file \(\.csv, \.json, \.npy, \.npz, \.parquet\) is needed$"):
         noise.load(tmp_path / "d.csv")
     with pytest.raises(InputError, match=r": is a directory"):
         noise.resolve(str(tmp_path))
