@@ -249,7 +249,7 @@ def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: boo
 
 def page(report: Report) -> str:
     """The whole HTML file."""
-    noise = report.noise
+    noise, headline = report.noise, _headline(report.noise)
     style = (HERE / "report.css").read_text(encoding="utf-8")
     scripts = [(HERE / "page.js").read_text(encoding="utf-8")]
     family, start = _panel_start(report)
@@ -259,8 +259,8 @@ def page(report: Report) -> str:
     policy = f"{POLICY}; script-src {hashes}"
     return Template((HERE / "report.html").read_text(encoding="utf-8")).substitute(
         policy=policy,
-        title=escape(f"Losses on {_headline(noise)}"),
-        headline=typeset(_headline(noise)),
+        title=escape(f"Losses on {headline}"),
+        headline=typeset(headline[0].upper() + headline[1:] if noise.kind in panel.NOISES else headline),
         style=style,
         page_script=bodies[0],
         panel_script=bodies[1],
@@ -288,8 +288,7 @@ def _digest(text: str) -> str:
 
 def _headline(noise: NoiseModel) -> str:
     rate = "" if noise.rate is None else f", rate {show(noise.rate)}"
-    kind = noise.kind.capitalize() if noise.kind in panel.NOISES else noise.kind
-    return f"{kind} noise, {noise.classes} classes{rate}"
+    return f"{noise.kind} noise, {noise.classes} classes{rate}"
 
 
 def _facts(noise: NoiseModel) -> str:

