@@ -35,7 +35,8 @@ _HOMES = {
     "thresholds": ("solve_many",),
     "symbolic": ("Symbolic", "derive"),
     "estimate": ("NoiseEstimate",),
-    "selection": ("AsymmetricLossSelector", "Candidate", "Selection", "select"),
+    "candidates": ("Candidate",),
+    "selection": ("AsymmetricLossSelector", "Selection", "select"),
     "experiments": ("WeightedRiskExperiment", "WeightedRiskResult"),
     "calibration": ("Calibration", "calibrate", "excess_risk_bound"),
 }  # fmt: skip

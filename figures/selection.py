@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from asymtheory.selection import Candidate, Selection
+    from asymtheory.candidates import Candidate
+    from asymtheory.selection import Selection
 
 MOST = 6  # losses drawn
 FARTHEST = 100.0  # fitting ratios beyond it are not shown

@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("threshold",),
     ("calibration", "coverage", "symbolic", "thresholds"),
     ("scan",),
+    ("candidates",),
     ("selection",),
     ("formula",),
     ("atlas", "experiments"),

@@ -31,13 +31,13 @@ from asymtheory import (
     solve,
     symmetric,
 )
+from asymtheory.candidates import Candidate
 from asymtheory.cli import main
 from asymtheory.coverage import covers, curve, missed, share
 from asymtheory.estimate import from_sample_posteriors, known
 from asymtheory.losses import Loss, names
 from asymtheory.rules import decide
 from asymtheory.scan import feasible
-from asymtheory.selection import Candidate
 from asymtheory.slopes import led_by_nce
 
 EIGHT = symmetric(10, Fraction(4, 5))
