@@ -19,10 +19,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import torch
-from asymtheory.backends import FLOAT, POLY
+from asymtheory.backends import FLOAT, POLY, Backend
 from asymtheory.errors import InputError
 from asymtheory.exact import Poly
 from asymtheory.formula import Formula
@@ -71,6 +72,96 @@ class _Point(Point):
         return self.logu * a + torch.log(self.rest) * b if b else self.logu * a
 
 
+class _Curve:
+    """``constant + factor * f(shift + scale u)`` with f a power, or exp where ``exponent`` is None.
+
+    GCE, AGCE, AUL, AMSE and AEL come out in this form when their line is run on ``_Curve.identity()``, and are then
+    evaluated with fewer operations than a jet takes. Arithmetic that leaves the form raises TypeError.
+    """
+
+    def __init__(self, constant: Any, factor: Any, shift: Any, scale: Any, exponent: Any) -> None:
+        self.constant, self.factor, self.shift, self.scale, self.exponent = constant, factor, shift, scale, exponent
+
+    @classmethod
+    def identity(cls) -> _Curve:
+        return cls(0, 1, 0, 1, 1)
+
+    @classmethod
+    def of(cls, atom: Separable, coefficient: float) -> _Curve | None:
+        """``coefficient * active``, if it has the form."""
+        try:
+            found = atom.on(_CURVE).active(cls.identity(), None, _CURVE) * coefficient  # type: ignore[attr-defined]
+        except (TypeError, ArithmeticError, ValueError):
+            return None
+        numbers = (found.constant, found.factor, found.shift, found.scale) if isinstance(found, _Curve) else ()
+        return found if numbers and all(isinstance(x, Real) and math.isfinite(x) for x in numbers) else None
+
+    def __add__(self, other: Any) -> _Curve:
+        if not isinstance(other, Real):
+            return NotImplemented
+        if self.exponent == 1:
+            return _Curve(0, 1, self.shift + other, self.scale, 1)
+        return _Curve(self.constant + other, self.factor, self.shift, self.scale, self.exponent)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> _Curve:
+        if not isinstance(other, Real):
+            return NotImplemented
+        if self.exponent == 1:
+            return _Curve(0, 1, self.shift * other, self.scale * other, 1)
+        return _Curve(self.constant * other, self.factor * other, self.shift, self.scale, self.exponent)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> _Curve:
+        return self * -1
+
+    def __sub__(self, other: Any) -> _Curve:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> _Curve:
+        return -self + other
+
+    def __truediv__(self, other: Any) -> _Curve:
+        return self * (1 / other) if isinstance(other, Real) else NotImplemented
+
+    def __pow__(self, exponent: Any) -> _Curve:
+        if self.exponent != 1 or not isinstance(exponent, Real):
+            return NotImplemented
+        return self if exponent == 1 else _Curve(0, 1, self.shift, self.scale, exponent)
+
+    def exp(self) -> _Curve:
+        if self.exponent != 1:
+            raise TypeError("exp of a power")
+        return _Curve(0, 1, self.shift, self.scale, None)
+
+    def at(self, point: _Point) -> tuple[Tensor, Tensor]:
+        """Value and slope in log u."""
+        factor, shift, scale = float(self.factor), float(self.shift), float(self.scale)
+        if self.exponent is None:
+            value = torch.exp(point.u * scale + shift if shift else point.u * scale) * factor
+            slope = value * point.u * scale
+        elif shift == 0:  # a power of u itself: in logarithms, for u may be below the smallest number
+            exponent = float(self.exponent)
+            value = torch.exp(point.logu * exponent) * (factor * scale**exponent)
+            slope = value * exponent
+        else:
+            exponent, one_more = float(self.exponent), float(self.shift + self.scale)
+            base = point.u * scale + shift if scale > 0 else (1 - point.u) * -scale + one_more  # no cancellation
+            steep = base ** (exponent - 1)
+            value = steep * base * factor if factor != 1 else steep * base
+            slope = steep * point.u * (factor * exponent * scale)
+        return value + float(self.constant) if self.constant else value, slope
+
+
+def _refuse(*_: Any) -> Any:
+    raise TypeError("not of the form of a curve")
+
+
+_CURVE = Backend("curve", lambda x: x, _refuse, _Curve.exp, lambda x, e: x**e, split=_refuse)
+
+
 # ------------------------------------------------------------------------------------------- what a loss consists of
 
 
@@ -100,6 +191,7 @@ class Plan:
     loss: Loss
     detach: bool
     inward: bool
+    curves: tuple[_Curve, ...]  # at the label
     active: tuple[tuple[float, Separable], ...]  # at the label, by jets
     polynomial: tuple[float, ...]  # at the label, in 1 - u_y, from the constant term up; holds all constants of a row
     logarithm: float  # coefficient of log u_y
@@ -120,7 +212,7 @@ class Plan:
         profile = Profile.of(loss, K)
         if not all(math.isfinite(_slope_at_one(atom)) for _, atom in profile.separable):
             return None
-        active, passive = [], []
+        curves, active, passive = [], [], []
         polynomial, logarithm, square = Poly(()), 0.0, Fraction(0)
         one_less = 1 - Poly.variable()
         for coefficient, atom in profile.separable:
@@ -129,6 +221,8 @@ class Plan:
                 polynomial += own * coefficient
             elif isinstance(atom, CE):
                 logarithm -= float(coefficient)
+            elif (curve := _Curve.of(atom, float(coefficient))) is not None:
+                curves.append(curve)
             else:
                 active.append((float(coefficient), atom.on(TORCH)))
             if type(atom).passive is Separable.passive or (isinstance(atom, Formula) and atom.texts[1] is None):
@@ -154,6 +248,7 @@ class Plan:
             loss=loss,
             detach=detach,
             inward=inward,
+            curves=tuple(curves),
             active=tuple(active),
             polynomial=tuple(float(c) for c in polynomial.coefficients or ()),
             logarithm=logarithm,
@@ -378,6 +473,9 @@ def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
         slope = at.u * -slope if lower else 0.0
     if plan.logarithm:
         value, slope = _plus(value, at.logu, plan.logarithm), slope + plan.logarithm
+    for curve in plan.curves:
+        height, steep = curve.at(at)
+        value, slope = _plus(value, height), _plus(slope, steep)
     for coefficient, atom in plan.active:
         if isinstance(atom, FL):
             height, steep = _focal(atom.gamma, at.logu.clone(), at.u, plan.detach)
