@@ -8,6 +8,8 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from asymtheory.errors import InputError
@@ -29,11 +31,12 @@ def run(tasks: Sequence[Task], workers: int | None = None) -> Iterator[tuple[int
         return
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_leave_interrupts)
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
     others = set(multiprocessing.active_children())
     finished = False
     try:
-        waiting = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(tasks)}
+        with _interrupts_held():
+            waiting = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(tasks)}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
         finished = True
@@ -52,6 +55,15 @@ def run(tasks: Sequence[Task], workers: int | None = None) -> Iterator[tuple[int
                 os.environ[name] = value
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the parent, which ends its processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT back for a moment: processes that start meanwhile never see it, for Ctrl-C is for the parent alone."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would let signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
