@@ -22,7 +22,7 @@ _TEX = {
 # names of Greek letters that the core's texts use as such; alpha to tau are also names of parameters, typed like that
 _LETTERS = re.compile(r"\b(eta|phi|psi|alpha|beta|gamma|tau|mu|nu|xi|rho)(?=\b|_)")
 _TENS = re.compile(r"\b1e([-+]?)0*(\d+)\b")  # 1e-07
-_SIGNS = (("&lt;=", "≤"), ("&gt;=", "≥"), ("!=", "≠"), ("-&gt; ", "→ "), (" - ", " − "))
+_SIGNS = (("&lt;=", "≤"), ("&gt;=", "≥"), ("!=", "≠"), ("-&gt; ", "→ "), (" - ", " − "), ("= -", "= −"))
 _NORM = re.compile(r"\|\|_(\w)")
 _POWER = re.compile(r"\^\(([^()]*)\)|\^(-?\w+(?:\.\d+)?|[-+*])")
 _BASE = r"\b(sum|lim|inf|sup|max|min|log|prod|[A-Za-zα-ω]{1,2})_"

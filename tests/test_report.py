@@ -252,6 +252,7 @@ def test_panel_starts_where_the_report_is() -> None:
         ("sum_(k != y) p_k -> 0", "Σ<sub>k≠y</sub> p<sub>k</sub> → 0"),
         ("eta_jk < 1 & rho", "η<sub>jk</sub> &lt; 1 &amp; ρ"),
         ("pine_tree, beta-carotene", "pine_tree, β-carotene"),
+        ("A = -4 - 1", "A = −4 − 1"),
         ("H^-(eta) and p^2", "H<sup>-</sup>(η) and p<sup>2</sup>"),
         ("log_{prod_k p_k} p_y", "log<sub>Π<sub>k</sub> p<sub>k</sub></sub> p<sub>y</sub>"),
         ("<script>", "&lt;script&gt;"),
