@@ -22,7 +22,12 @@ from _timing import Table, show
 SINGLE = ("ce", "mae", "gce", "agce", "aul", "ael", "amse", "nce", "nnce", "taylor-ce", "phuber-ce")
 SUMS = ("jal-ce", "anl-ce", "nce+rce", "nce+agce")
 FOCAL = ("fl", "nfl", "nnfl", "jal-fl", "anl-fl")
-TARGETS = {(128, 10): (3.0, 4.0, 5.0), (256, 1000): (1.25, 1.6, 2.0), (4096, 1000): (1.25, 1.5, 2.0), (1024, 50000): (1.0,) * 3}
+TARGETS = {
+    (128, 10): (3.0, 4.0, 5.0),
+    (256, 1000): (1.25, 1.6, 2.0),
+    (4096, 1000): (1.25, 1.5, 2.0),
+    (1024, 50000): (1.0,) * 3,
+}
 REPEATS = {(128, 10): (60, 40), (256, 1000): (40, 6), (4096, 1000): (9, 1), (1024, 50000): (3, 1)}
 MEMORY = ("cross_entropy", "jal-ce", "anl-fl", "gce")
 

@@ -10,12 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from asymtheory import build, from_formula  # noqa: E402
-from asymtheory.losses import Loss, Normalised, names  # noqa: E402
 from asymtheory_training import build_loss  # noqa: E402
 from asymtheory_training.fused import Plan, _Labels, row_losses  # noqa: E402
 from asymtheory_training.reference import label_losses, probabilities  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
+
+from asymtheory import build, from_formula  # noqa: E402
+from asymtheory.losses import Loss, Normalised, names  # noqa: E402
 
 ATOMS_AND_SUMS = sorted(names())
 # parameters at kinks and corners of their domains, polynomial and fractional powers, sums that share and mix all forms
@@ -90,9 +91,7 @@ def test_fused_equals_the_definition(case: str) -> None:
             for target in targets(12, K):
                 for option in options:
                     fused, plain = (
-                        value_and_gradient(
-                            build_loss(EVERY[case], reduction="none", fused=fused, **option), z, target
-                        )
+                        value_and_gradient(build_loss(EVERY[case], reduction="none", fused=fused, **option), z, target)
                         for fused in (True, False)
                     )
                     torch.testing.assert_close(fused, plain, rtol=1e-10, atol=1e-11)
@@ -169,7 +168,8 @@ def test_probabilities_keep_their_precision() -> None:
 def test_logit_clip_is_cross_entropy_of_clipped_logits() -> None:
     z = logits(30, 5, 2)
     norm = z.norm(dim=-1, keepdim=True)
-    assert bool((norm > 2.5).any()) and bool((norm < 2.5).any())
+    assert bool((norm > 2.5).any())
+    assert bool((norm < 2.5).any())
     y = targets(30, 5)[0]
     wanted = torch.nn.functional.cross_entropy(z * (2.5 / norm).clamp(max=1), y)
     (slope,) = torch.autograd.grad(wanted, z)
@@ -309,7 +309,9 @@ def test_float32_is_close_to_float64(name: str) -> None:
         y = targets(16, K)[0]
         exact = value_and_gradient(build_loss(name, reduction="none"), z, y)
         short = z.detach().float().requires_grad_()
-        exact_short = value_and_gradient(build_loss(name, reduction="none"), short.detach().double().requires_grad_(), y)
+        exact_short = value_and_gradient(
+            build_loss(name, reduction="none"), short.detach().double().requires_grad_(), y
+        )
         found = value_and_gradient(build_loss(name, reduction="none"), short, y)
         scale = float(exact[1].abs().max())
         torch.testing.assert_close(found[0].double(), exact_short[0], rtol=2e-5, atol=2e-6)

@@ -16,8 +16,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
-from asymtheory import InputError, build, pair, symmetric  # noqa: E402
 from asymtheory_training import BelowThreshold, RobustLoss, build_loss  # noqa: E402
+
+from asymtheory import InputError, build, pair, symmetric  # noqa: E402
 
 
 def logits(*shape: int, seed: int = 0) -> Any:
@@ -191,7 +192,9 @@ def test_asymmetric_on_asks_the_core() -> None:
 
 def test_below_the_threshold_warns_once_and_names_it() -> None:
     noise = symmetric(10, Fraction(4, 5))
-    with pytest.warns(BelowThreshold, match=r"jal-ce with a = 5 is not asymmetric on this noise; it is for: a >= 9") as seen:
+    with pytest.warns(
+        BelowThreshold, match=r"jal-ce with a = 5 is not asymmetric on this noise; it is for: a >= 9"
+    ) as seen:
         module = build_loss("jal-ce", a=5, noise=noise)
     assert len(seen) == 1
     assert seen[0].filename == __file__

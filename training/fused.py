@@ -23,6 +23,8 @@ from numbers import Real
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from asymtheory.backends import FLOAT, POLY, Backend
 from asymtheory.errors import InputError
 from asymtheory.exact import Poly
@@ -30,7 +32,6 @@ from asymtheory.formula import Formula
 from asymtheory.jet import Jet
 from asymtheory.losses import CE, FL, Loss, Separable
 from asymtheory.profile import NEXT_TO_ONE, Profile
-from torch import Tensor
 
 from .reference import TORCH, Monomial, Point, as_tensor, clipped, is_focal, label_losses, precision, wide
 
@@ -212,7 +213,9 @@ class Plan:
         profile = Profile.of(loss, K)
         if not all(math.isfinite(_slope_at_one(atom)) for _, atom in profile.separable):
             return None
-        curves, active, passive = [], [], []
+        curves: list[_Curve] = []
+        active: list[tuple[float, Separable]] = []
+        passive: list[tuple[float, Separable]] = []
         polynomial, logarithm, square = Poly(()), 0.0, Fraction(0)
         one_less = 1 - Poly.variable()
         for coefficient, atom in profile.separable:
@@ -224,7 +227,7 @@ class Plan:
             elif (curve := _Curve.of(atom, float(coefficient))) is not None:
                 curves.append(curve)
             else:
-                active.append((float(coefficient), atom.on(TORCH)))
+                active.append((float(coefficient), _on_torch(atom)))
             if type(atom).passive is Separable.passive or (isinstance(atom, Formula) and atom.texts[1] is None):
                 continue
             other = POLY.number(atom.on(POLY).passive(Poly.variable(), Poly.unknown(), POLY))  # type: ignore[attr-defined]
@@ -235,12 +238,12 @@ class Plan:
                 polynomial += (Poly.of(K * p0 + p1) - at_label) * coefficient
                 square += p2 * coefficient
             else:
-                passive.append((float(coefficient), atom.on(TORCH)))
+                passive.append((float(coefficient), _on_torch(atom)))
         clip = None
-        for coefficient, atom in profile.clipped:
-            loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(atom.tau)
-        ratios = tuple(_Ratio(float(c), _base(atom)) for c, atom in profile.normalised)
-        negatives = tuple(_negative(c, atom, K, detach) for c, atom in profile.negative)
+        for coefficient, clipped_ce in profile.clipped:
+            loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(clipped_ce.tau)
+        ratios = tuple(_Ratio(float(c), _base(ratio)) for c, ratio in profile.normalised)
+        negatives = tuple(_negative(c, negative, K, detach) for c, negative in profile.negative)
         bases = tuple({part.base: None for part in (*ratios, *negatives) if part.base is not None})
         logarithmic = any(ratio.base is None for ratio in ratios)
         own = len(bases) <= 1 and not logarithmic and all(negative.base is not None for negative in negatives)
@@ -275,8 +278,13 @@ def _slope_at_one(atom: Separable) -> float:
         return math.inf
 
 
+def _on_torch(atom: Separable) -> Separable:
+    on: Any = atom.on(TORCH)
+    return on
+
+
 def _base(atom: Any) -> Separable | None:
-    return None if isinstance(atom.base, CE) else atom.base.on(TORCH)
+    return None if isinstance(atom.base, CE) else _on_torch(atom.base)
 
 
 def _negative(coefficient: Any, atom: Any, K: int, detach: bool) -> _Negative:
@@ -383,7 +391,7 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
         weight = _sum(labels.given)
         row, through, fields = row * weight, through * weight, [field * weight for field in fields]
         square = square if square is None else square * weight
-    bottom = _sum(logu) if plan.logarithmic else None
+    bottom: Any = _sum(logu) if plan.logarithmic else None
     bases = {base: _based(plan, base, logu, u) for base in plan.bases}  # may overwrite logu, if nothing else needs it
     for ratio in plan.ratios:
         if ratio.base is None:
@@ -581,9 +589,7 @@ class Fused(torch.autograd.Function):
         logits, label, scale, *compiled = ctx.saved_tensors
         total, soft, plan, reduction = ctx.rest
         if torch.is_grad_enabled():  # create_graph: a second derivative will be taken
-            value = reduction(
-                reference_losses(plan.loss, logits, label, soft, plan.detach, plan.inward), scale, total
-            )
+            value = reduction(reference_losses(plan.loss, logits, label, soft, plan.detach, plan.inward), scale, total)
             (slope,) = torch.autograd.grad(value, logits, upstream, create_graph=True)
         else:
             factor = reduction.backward(upstream, scale, total)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from asymtheory.condition import Condition, check
 from asymtheory.domain import Domain, plain
 from asymtheory.errors import InputError
@@ -16,7 +18,6 @@ from asymtheory.losses import Loss, build
 from asymtheory.noise import NoiseModel, from_weights
 from asymtheory.profile import Profile
 from asymtheory.threshold import solve
-from torch import Tensor, nn
 
 from .fused import Plan, Reduction, fused_losses, reference_losses
 from .reference import precision
@@ -141,9 +142,7 @@ class RobustLoss(nn.Module):
             return value.reshape(logits.shape[:0] if logits.dim() == 1 else (logits.shape[0], *logits.shape[2:]))
         return value
 
-    def _reduced(
-        self, rows: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, K: int
-    ) -> Tensor:
+    def _reduced(self, rows: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, K: int) -> Tensor:
         reduction = Reduction(self.reduction)
         plan = self._plan(K) if self.fused and not _transformed() else None
         if plan is not None and not (soft and label.requires_grad):

@@ -15,10 +15,11 @@ from numbers import Real
 from typing import Any
 
 import torch
-from asymtheory.backends import Backend
-from asymtheory.losses import FL, LogitClipCE, Loss, NormalisedNegative, total
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
+
+from asymtheory.backends import Backend
+from asymtheory.losses import FL, LogitClipCE, Loss, NormalisedNegative, total
 
 
 class Point:
@@ -127,7 +128,7 @@ class Monomial:
         if isinstance(other, Real):
             if other == 0:
                 return self
-            if self.c < 0 and (self.a, self.b) in ((1, 0), (0, 1)) and -self.c <= other < -2 * self.c:
+            if self.c < 0 and (self.a, self.b) in ((1, 0), (0, 1)) and -self.c <= float(other) < -2 * self.c:
                 rest = Monomial(self.at, -self.c, self.b, self.a)  # x - c u = (x - c) + c (1 - u)
                 return rest if other == -self.c else rest.tensor() + (float(other) + self.c)
             return self.tensor() + float(other)
