@@ -36,7 +36,7 @@ from asymtheory.profile import NEXT_TO_ONE, Profile
 from .reference import TORCH, Monomial, Point, as_tensor, clipped, is_focal, label_losses, precision, wide
 
 BLOCK = 2**17  # elements of a block for each thread, few enough that its temporaries stay in the cache of one core
-BLOCK_ELEMENTWISE = 2**15  # where a loss needs more of them
+BLOCK_ELEMENTWISE = 2**16  # where a loss needs more of them
 BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs nothing, small enough for the memory
 DEGREE = 4  # of a polynomial at the label; a higher one is a power and stays one
 
@@ -244,7 +244,11 @@ class Plan:
             loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(clipped_ce.tau)
         ratios = tuple(_Ratio(float(c), _base(ratio)) for c, ratio in profile.normalised)
         negatives = tuple(_negative(c, negative, K, detach) for c, negative in profile.negative)
-        bases = tuple({part.base: None for part in (*ratios, *negatives) if part.base is not None})
+        bases = tuple(
+            dict.fromkeys(
+                base for base in (*(r.base for r in ratios), *(n.base for n in negatives)) if base is not None
+            )
+        )
         logarithmic = any(ratio.base is None for ratio in ratios)
         own = len(bases) <= 1 and not logarithmic and all(negative.base is not None for negative in negatives)
         return cls(
@@ -330,6 +334,7 @@ class _Labels:
 
     given: Tensor
     soft: bool
+    scale: Any = None  # of the gradient of each row (n, 1), a number for all, or none
 
     def of(self, x: Tensor) -> Tensor:
         """Entries of x (n, K) at the label."""
@@ -340,7 +345,8 @@ class _Labels:
         return _sum(self.given * x) if self.soft else x
 
     def __getitem__(self, rows: slice) -> _Labels:
-        return _Labels(self.given[rows], self.soft)
+        scale = self.scale[rows] if isinstance(self.scale, Tensor) else self.scale
+        return _Labels(self.given[rows], self.soft, scale)
 
 
 def _sum(x: Tensor) -> Tensor:
@@ -372,25 +378,25 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
     row: Any = 0.0  # part of the value, the same for all labels
     constant: Any = 0.0  # part of s, the same on a row
     through: Any = 0.0  # sum_k s_k, without s at the label
-    fields: list[Tensor] = []  # parts of s, elementwise
+    fields: list[tuple[Tensor, Any]] = []  # parts of s, elementwise, and their factors by row
     factors: dict[Separable, Any] = {}  # more of them: of the slopes of each base
-    square: Any = None  # part of s: square * u^2
+    square: Any = 0.0  # part of s: square * u^2
 
     if plan.square:
         norm = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
         root = norm if plan.elementwise else norm * inverse
         row = root * root * plan.square
         through = row * 2
-        square = 2 * plan.square if plan.elementwise else inverse * inverse * (2 * plan.square)
+        square = torch.full_like(mass, 2 * plan.square) if plan.elementwise else inverse * inverse * (2 * plan.square)
     for coefficient, atom in plan.passive:
         height, field = _jet(atom, "passive", _Point(logu, u), plan.detach)
         row = _plus(row, _sum(height), coefficient)
         value, slope = value - labels.of(height) * coefficient, slope - labels.of(field) * coefficient
-        fields.append(field * coefficient)
+        fields.append((field, coefficient))
     if labels.soft:  # each of these holds for one label
         weight = _sum(labels.given)
-        row, through, fields = row * weight, through * weight, [field * weight for field in fields]
-        square = square if square is None else square * weight
+        row, through, fields = row * weight, through * weight, [(field, c * weight) for field, c in fields]
+        square = square * weight if isinstance(square, Tensor) else square
     bottom: Any = _sum(logu) if plan.logarithmic else None
     bases = {base: _based(plan, base, logu, u) for base in plan.bases}  # may overwrite logu, if nothing else needs it
     for ratio in plan.ratios:
@@ -424,7 +430,7 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
             mask = above.sign_()
             if negative.base is None:
                 slope = _plus(slope, inside if plan.inward else inside * labels.of(mask), -negative.weight)
-                fields.append(mask.mul_(common))
+                fields.append((mask, common))
             else:
                 outside = -negative.slope if plan.inward else 0.0
                 own_slope = torch.where(labels.of(mask) > 0, labels.of(field), outside)
@@ -434,29 +440,36 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
     result = _plus(row, labels.expected(result))
     if not gradient:
         return result, u
-    # s_j - u_j sum_k s_k, written over u
-    fields += [bases[base][1] * factor for base, factor in factors.items()]
-    for field in fields:
-        through = _plus(through, _sum(field))
-    if not isinstance(slope, Tensor):
-        slope = torch.full_like(at.logu, slope)
-    through = _plus(through, labels.expected(slope))
-    at_label = labels.given * slope if labels.soft else slope
+
+    # (s_j - u_j sum_k s_k) times the scale, written over u
+    def scaled(x: Any) -> Any:
+        return x if labels.scale is None or (isinstance(x, float) and x == 0) else x * labels.scale
+
+    slope, constant, square, through = scaled(slope), scaled(constant), scaled(square), scaled(through)
+    if not isinstance(slope, Tensor) or slope.shape != at.logu.shape:
+        slope = torch.zeros_like(at.logu) + slope
+    if labels.soft:
+        slope = labels.given * slope
+    through = _plus(through, _sum(slope) if labels.soft else slope)
     if not isinstance(constant, float):
         through = torch.add(through, constant, alpha=u.shape[-1])
+    fields += [(bases[base][1], factor) for base, factor in factors.items()]
+    parts = [torch.mul(field, scaled(factor), out=field if field is logu else None) for field, factor in fields]
+    for part in parts:
+        through = through + _sum(part)
     inner = through.neg() if plan.elementwise else through.neg().mul_(inverse)
-    if square is None:
+    if isinstance(square, float):
         u.mul_(inner)
     else:
         u.mul_(torch.mul(u, square, out=None if plan.negatives else logu).add_(inner))
     if not isinstance(constant, float):
         u.add_(constant)
-    for field in fields:
-        u.add_(field)
+    for part in parts:
+        u.add_(part)
     if labels.soft:
-        u.add_(at_label)
+        u.add_(slope)
     else:
-        u.scatter_add_(-1, labels.given, at_label)
+        u.scatter_add_(-1, labels.given, slope)
     return result, u
 
 
@@ -538,12 +551,12 @@ class Reduction:
             return losses.sum() / total
         return torch.where(total == 0, math.nan, losses.sum() / _off_zero(total))
 
-    def backward(self, upstream: Tensor, scale: Tensor | None, total: Any) -> Tensor:
-        """The factor (N, 1), or (), of the gradient of each row."""
-        factor = upstream / _off_zero(total) if self.kind == "mean" else upstream
-        if scale is not None:
-            factor = factor * scale
-        return factor.unsqueeze(-1) if factor.dim() else factor
+    def of_rows(self, scale: Tensor | None, total: Any, dtype: torch.dtype) -> Any:
+        """What the gradient of each row is multiplied by: (N, 1), a number, or None."""
+        if scale is None:
+            return 1 / total if self.kind == "mean" else None
+        rows = scale.to(dtype).unsqueeze(-1)
+        return rows / _off_zero(total) if self.kind == "mean" else rows
 
 
 def _off_zero(total: Any) -> Any:
@@ -566,7 +579,7 @@ class Fused(torch.autograd.Function):
     """Reduced losses of rows (N, K); keeps the gradient of each row, and the logits for a second derivative."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         logits: Tensor,
         label: Tensor,
@@ -577,31 +590,35 @@ class Fused(torch.autograd.Function):
         reduction: Reduction,
     ) -> Tensor:
         gradient = ctx.needs_input_grad[0]
-        losses, slopes = row_losses(plan, logits, _Labels(label, soft), gradient)
+        rows = reduction.of_rows(scale, total, precision(logits)) if gradient else None
+        losses, slopes = row_losses(plan, logits, _Labels(label, soft, rows), gradient)
         if gradient:
-            ctx.save_for_backward(logits, label, scale, *([slopes] if torch.compiler.is_compiling() else []))
-            ctx.slopes = None if torch.compiler.is_compiling() else slopes
+            compiling = torch.compiler.is_compiling()
+            ctx.save_for_backward(logits, label, scale, *([slopes] if compiling else []))
+            ctx.slopes = None if compiling else slopes
             ctx.rest = total, soft, plan, reduction
         return reduction(losses, scale, total)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         logits, label, scale, *compiled = ctx.saved_tensors
         total, soft, plan, reduction = ctx.rest
         if torch.is_grad_enabled():  # create_graph: a second derivative will be taken
             value = reduction(reference_losses(plan.loss, logits, label, soft, plan.detach, plan.inward), scale, total)
             (slope,) = torch.autograd.grad(value, logits, upstream, create_graph=True)
-        else:
-            factor = reduction.backward(upstream, scale, total)
-            if compiled:
-                slope = (compiled[0] * factor).to(logits.dtype)
-            else:
-                slopes, ctx.slopes = ctx.slopes, None  # given away, so that no second (N, K) tensor is needed
-                if slopes is None:  # backward again, with retain_graph
-                    slopes = row_losses(plan, logits, _Labels(label, soft), True)[1]
-                same = slopes.dtype == logits.dtype
-                slope = slopes.mul_(factor) if same else torch.mul(slopes, factor, out=torch.empty_like(logits))
-        return slope, None, None, None, None, None, None
+            return slope, None, None, None, None, None, None
+        factor = upstream if reduction.kind != "none" else upstream.unsqueeze(-1)
+        if compiled:
+            return (compiled[0] * factor).to(logits.dtype), None, None, None, None, None, None
+        slopes, ctx.slopes = ctx.slopes, None  # given away, so that no second (N, K) tensor is needed
+        if slopes is None:  # backward again, with retain_graph
+            rows = reduction.of_rows(scale, total, precision(logits))
+            slopes = row_losses(plan, logits, _Labels(label, soft, rows), True)[1]
+        if slopes.dtype != logits.dtype:
+            slopes = torch.mul(slopes, factor, out=torch.empty_like(logits))
+        elif factor.dim() or not factor.is_cpu or factor != 1:  # on the CPU a look at the factor costs no waiting
+            slopes.mul_(factor)
+        return slopes, None, None, None, None, None, None
 
 
 def fused_losses(
