@@ -19,7 +19,7 @@ from asymtheory_training import Data, Images, Settings, Trainer, build_loss, bui
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-REPEAT = 12
+IMAGES = 15000  # of each case and loop, so that all take about as long to be sure of
 CASES = (
     # model, width, shape, images, augmentation
     ("mlp", 1.0, (1, 8, 8), 1442, "none"),
@@ -95,7 +95,7 @@ def published(trainer: Trainer, model: nn.Module, labels: Tensor) -> Callable[[]
     return epoch
 
 
-def measure(repeat: int = REPEAT) -> Table:
+def measure(seen: int = IMAGES) -> Table:
     """Each loop trains a model of its own, all from the same weights; a run is an epoch."""
     rows = []
     for name, width, shape, count, kind in CASES:
@@ -106,7 +106,7 @@ def measure(repeat: int = REPEAT) -> Table:
             "ours": trainer.epoch,
             "published": published(second, second.model, labels),
         }
-        times = interleaved(loops, max(4, repeat * 1000 // count))
+        times = interleaved(loops, max(5, seen // (count * max(1, round(shape[0] * width * 4)))))
         steps = -(-count // SETTINGS.batch)
         each = {loop: Time(time.best / steps, time.median / steps) for loop, time in times.items()}
         rows.append(

@@ -109,6 +109,7 @@ REFUSED = [
     ("[parameters]\na = 'x'", ", line 2: parameters.a 'x': 'x' is not a finite number"),
     ("[parameters]\na = [1]", ", line 2: parameters.a [1]: a number is needed"),
     ("[noise]\nkind = 'symmetric'\neta = 1.5", ", line 3: noise.eta 1.5: a noise rate in [0, 1] is needed"),
+    ("seed = 1\n[noise]\nkind = 'none'\nseed = -1", ", line 4: noise.seed -1: a whole number >= 0 is needed"),
     ("[noise]\neta = 0.4", ", line 2: noise.eta 0.4: noise.kind must name a noise"),
     ("noise = 'symmetric'", ", line 1: noise is a table, written [noise]"),
     ("regularisation = 'l1'", ", line 1: regularisation 'l1': strength must be a number > 0 as well"),

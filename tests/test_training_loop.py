@@ -316,6 +316,46 @@ def test_other_precisions_run() -> None:
     assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
 
 
+class Follows(nn.Module):
+    """Cross entropy that notes what it is told, and remembers how often it saw each sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(0))
+        self.begun: list[tuple[int, int, int]] = []
+        self.drawn: list[float] = []
+
+    def follow(self, labels: Tensor) -> None:
+        self.seen = torch.zeros(len(labels))
+
+    def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None:
+        self.begun.append((epoch, epochs, len(labels)))
+        self.labels = labels
+        self.drawn.append(torch.rand(1, generator=generator).item())
+
+    def forward(self, logits: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
+        assert torch.equal(self.labels[indices], labels)
+        self.seen[indices] += 1
+        return F.cross_entropy(logits, labels)
+
+
+def test_a_loss_that_follows_its_samples_is_told_and_resumed() -> None:
+    x, y, _ = toy()
+    settings = Settings(epochs=3, batch=16, precision="float64")
+    first = Trainer(small(), Follows(), Data(Images(x), y), settings)
+    for _ in range(2):
+        first.epoch()
+    assert isinstance(first.loss, Follows)
+    assert first.loss.begun == [(0, 3, 75), (1, 3, 75)]
+    assert len(set(first.loss.drawn)) == 2
+    second = Trainer(small(), Follows(), Data(Images(x), y), settings)
+    second.restore(first.state())
+    second.epoch()
+    assert torch.equal(second.loss.seen, torch.full((75,), 3.0))  # type: ignore[arg-type]
+    first.epoch()
+    assert same(weights(first.model), weights(second.model))
+
+
 BAD_FITS: list[tuple[dict[str, Any], str]] = [
     ({"epoch": 3}, "fit has no setting 'epoch'; did you mean 'epochs'"),
     ({"labels": torch.zeros(75)}, r"labels of shape \(75,\) and torch.float32: int64"),
@@ -428,7 +468,7 @@ def test_a_resumed_run_is_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert torch.equal(one["momentum_buffer"], other["momentum_buffer"])
     clock = ("seconds", "images_per_second")
     curves = [
-        [{k: v for k, v in e.to_dict().items() if k not in clock} for e in result.history.curve]
+        [{k: v for k, v in e.facts().items() if k not in clock} for e in result.history.curve]
         for result in (whole, parts)
     ]
     assert curves[0] == curves[1]

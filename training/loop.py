@@ -16,10 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,18 @@ class Redraw(Protocol):
     """Fresh noisy labels for true ones, such as :class:`asymtheory_training.labels.Redrawn`."""
 
     def draw(self, clean_labels: Tensor, generator: torch.Generator) -> Tensor: ...
+
+
+class Following(Protocol):
+    """A loss that follows every sample through training, such as NLNL: it is told of epochs and gets the samples' places.
+
+    ``follow`` makes room for what is remembered (before a state dict is loaded), ``begin`` starts epoch 0..epochs-1; both get
+    the labels (N,) of the whole training set. It is then called with logits, labels and indices (n,) into that set.
+    """
+
+    def follow(self, labels: Tensor) -> None: ...
+
+    def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,15 +347,22 @@ class Trainer:
             weight_decay=settings.strength if settings.regularisation == "l2" else 0.0,
             fused=setup.device.type in ("cpu", "cuda"),
         )
+        self.following: Following | None = cast(Following, loss) if hasattr(loss, "begin") else None
+        if self.following is not None:
+            self.following.follow(self.data.given)
         self.l1 = settings.strength if settings.regularisation == "l1" else 0.0
         self.done = 0
         self.curve: list[Epoch] = []
 
-    def step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One step on a batch of inputs: (logits, loss, norm of the gradient before clipping), all on the device."""
+    def step(self, x: Tensor, y: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One step on a batch of inputs: (logits, loss, norm of the gradient before clipping), all on the device.
+
+        ``which``: the batch's places in the training set, for a loss that follows its samples.
+        """
         with self.setup.computing():
             logits = self.forward(self.setup.inputs(x))
-        value = self.loss(logits if self.setup.autocast is None else logits.float(), y)
+        scores = logits if self.setup.autocast is None else logits.float()
+        value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
         value.backward()
         trained = [p for p in self.weights if p.grad is not None]
         gradients = [p.grad for p in trained if p.grad is not None]
@@ -371,6 +391,9 @@ class Trainer:
         self.loss.train()
         start = perf_counter()
         given = data.labels_in(number, settings.seed)
+        if self.following is not None:
+            own = generator(settings.seed, number, "loss", device)
+            self.following.begin(number, settings.epochs, given, own)
         order = shuffled(len(data.images), settings.seed, number).to(device)
         random = generator(settings.seed, number, "augmentation", device)
         parts = batches(order, settings.batch)
@@ -379,7 +402,7 @@ class Trainer:
         norms: list[Tensor] = []
         with seeded(stream(settings.seed, number, "model"), device):
             for part in parts:
-                logits, loss, norm = self.step(data.images.batch(part, self.setup.dtype, random), given[part])
+                logits, loss, norm = self.step(data.images.batch(part, self.setup.dtype, random), given[part], part)
                 predicted[part] = logits.argmax(-1)
                 losses.append(loss)
                 norms.append(norm)
@@ -434,10 +457,10 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to a :meth:`state`."""
+        """Go back to a :meth:`state`, which is copied: a state is a view of the trainer it was taken from."""
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load_state_dict(deepcopy(state["optimiser"]))
         self.curve = [Epoch.from_dict(facts) for facts in state["curve"]]
         self.done = int(state["epoch"])
 

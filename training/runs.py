@@ -92,7 +92,10 @@ def run(
 
 def loss_of(config: TrainConfig) -> nn.Module:
     """The loss of a configuration as a torch module; InputError for a name, parameter or formula that is none."""
-    return build_loss(config.core_loss())
+    if config.formula is not None:
+        return build_loss(config.core_loss())
+    values: dict[str, Any] = dict(config.parameters)
+    return build_loss(config.loss, **values)
 
 
 # ----------------------------------------------------------------------------------------------------- what is trained

@@ -68,6 +68,9 @@ def train(arguments: list[str]) -> int:
     if options.write_config is not None:
         _write(Path(options.write_config), config.to_toml())
     if options.dry_run:
+        from .runs import loss_of
+
+        loss_of(config)  # a name or a parameter that is none is said here too
         if options.json:
             _print_json({"id": config.key(), **config.to_dict()})
         else:
