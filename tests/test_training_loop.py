@@ -291,6 +291,17 @@ def test_fit_trains_a_users_model_and_leaves_the_rest_alone() -> None:
     assert history.images_per_second > 0
 
 
+def test_the_example_of_the_documentation_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/training.md").read_text(), re.S | re.M)
+    names: dict[str, Any] = {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        exec(block, names)
+    assert names["history"].last.test > 0.9
+    assert names["history"].final.memorised < 0.2
+    assert "memorised" in capsys.readouterr().out
+
+
 def test_dropout_is_a_function_of_the_seed() -> None:
     x, y, _ = toy()
     found = []

@@ -227,7 +227,8 @@ def find_device(name: str) -> torch.device:
 class Setup:
     """How a model is computed: ``auto`` resolved for the device.
 
-    On a CPU bfloat16 halves the speed, channels_last gains a fifth (benchmarks/loop.py); on a GPU ``auto`` is bfloat16 autocast.
+    ``auto`` is float32 on a CPU, where bfloat16 was half as fast on one machine and 2.6 times as fast on another (one with
+    bfloat16 instructions), and bfloat16 autocast on a GPU. channels_last gains a fifth to a third (benchmarks/loop.py).
     """
 
     device: torch.device
