@@ -285,7 +285,9 @@ def _reason(candidate: Candidate, known: NoiseEstimate) -> str:
     if found.status == "threshold":
         row = candidate.at.binding_row if known.unit == "class" else known.binding
         binding = "" if known.noise.representative else f", set by {known.row_name(row)}"
-        best = f"{value} pulls most on unfitted samples ({price})"
+        # of a sum with NCE the ratio need not be monotone in the parameter: others may pull more
+        most = not any(isinstance(atom, Normalised) for _, atom in loss.terms())
+        best = f"{value} pulls most on unfitted samples ({price})" if most else f"{value} has {price}"
         return f"needs {found.answer}{at}{binding}; {best}{extra}"
     if found.status == "undecided":
         return f"undecided: {found.condition}; {price}{extra}"
@@ -312,12 +314,12 @@ def _notes(loss: Loss, slope: FittingSlope, known: NoiseEstimate) -> tuple[str, 
     normalised = [atom for atom in atoms if isinstance(atom, Normalised)]
     if any(not isinstance(atom.base, CE | FL) for atom in normalised):
         return (f"normalised: {_ledger('ngce')}",)
+    term = "NFL" if normalised and isinstance(normalised[0].base, FL) else "NCE"
     if led_by_nce(loss, known.K):
-        return (f"its NCE term leads, so the limit in which it is asymmetric is far: {_ledger('nce')}",)
+        return (f"its {term} term leads, so the limit in which it is asymmetric is far: {_ledger('nce')}",)
     if normalised:
-        only = (
-            "alone it has no unique minimiser" if len(atoms) == 1 else "its NCE term is least there in the limit only"
-        )
+        limit = f"its {term} term is least there in the limit only"
+        only = "alone it has no unique minimiser" if len(atoms) == 1 else limit
         return (f"{only}: {_ledger('nce')}",)
     return ()
 

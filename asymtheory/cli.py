@@ -88,9 +88,25 @@ def _plugin(command: str, arguments: list[str]) -> int:
     try:
         run = found[command].load()
     except ImportError as error:
-        extra = found[command].value.split(":")[0].split(".")[0].removeprefix("asymtheory_")
+        extra = _extra(found[command].value)
         raise InputError(f"{command} needs an extra: pip install 'asymtheory[{extra}]' ({error})") from error
     return int(run(arguments) or ANSWERED)
+
+
+def _extra(target: str) -> str:
+    """The extra that brings an entry point's module: ``training`` for ``asymtheory_training.cli:train``."""
+    return target.split(":")[0].split(".")[0].removeprefix("asymtheory_")
+
+
+def _further() -> str:
+    """The commands that extras bring, for the help text: ``figure, report (extra figures)``."""
+    from importlib.metadata import entry_points
+
+    by_extra: dict[str, list[str]] = {}
+    for entry in sorted(entry_points(group="asymtheory.commands"), key=lambda entry: entry.name):
+        by_extra.setdefault(_extra(entry.value), []).append(entry.name)
+    listed = "; ".join(f"{', '.join(names)} (extra {extra})" for extra, names in sorted(by_extra.items()))
+    return f"further commands: {listed}" if listed else ""
 
 
 # ---------------------------------------------------------------------------------------------- parsers
@@ -101,6 +117,7 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="asymtheory",
         description="Which hyper-parameters make a noise-robust loss asymmetric (hence noise-tolerant), exactly.",
+        epilog=_further() if command is None else None,
     )
     from . import __version__
 

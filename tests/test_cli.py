@@ -221,6 +221,14 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().out
 
 
+def test_help_names_the_commands_of_extras(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "figure, report (extra figures); labels, " in shown
+    assert "train (extra training)" in shown
+
+
 def test_module_entry_point_and_closed_pipe() -> None:
     line = f"{sys.executable} -m asymtheory noise cifar100 --eta 0.4 | head -1"
     result = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=True)

@@ -320,6 +320,14 @@ def test_noise_without_dominance() -> None:
     assert "not bird, cat, deer, ..." in of(found, "mae").reason
 
 
+def test_reasons_of_sums_name_their_normalised_term_and_claim_no_most() -> None:
+    found = select("pair", K=10, eta=Fraction("0.2"), losses=["jal-fl", "jal-ce", "ael"])
+    assert "; its NFL term is least there in the limit only" in of(found, "jal-fl").reason
+    assert "; its NCE term is least there in the limit only" in of(found, "jal-ce").reason
+    assert "pulls most" in of(found, "ael").reason
+    assert "pulls most" not in of(found, "jal-ce").reason  # its ratio need not be monotone
+
+
 def test_normalised_losses_outside_symmetric_noise(eight: Selection, worse: Selection) -> None:
     assert not any(candidate.notes for candidate in eight.candidates if candidate.loss.name != "logitclip-ce")
     assert "apl-lemma2-condition is refuted" in worse.warnings[0]
