@@ -238,7 +238,7 @@ class NLNL(BaselineLoss):
                 "nlnl: labels changed; it follows what the network makes of one label (not of redrawn ones)"
             )
         self.epoch, self._generator = epoch, generator
-        self.phase = PHASES[sum(epoch >= start * epochs and start < 1 for start in self.starts)]
+        self.phase = PHASES[sum(epoch >= start * epochs for start in self.starts)]
         counts = labels.bincount()
         self._weights = counts.max() / counts.clamp_min(1)
         known = min(epoch, self.history)

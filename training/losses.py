@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ from asymtheory.threshold import solve
 
 from .fused import Plan, Reduction, fused_losses, reference_losses
 from .reference import precision
+
+if TYPE_CHECKING:
+    from .baselines import BaselineLoss
 
 REDUCTIONS = ("none", "mean", "sum")
 FLOORS = ("inward", "flat")
@@ -208,7 +211,7 @@ def build_loss(
     floor: str = "inward",
     fused: bool = True,
     **parameters: Any,
-) -> RobustLoss:
+) -> RobustLoss | BaselineLoss:
     """A torch loss from a registered name, a sum ``"x+y"``, a loss of the core, or a formula.
 
         build_loss("jal-ce", alpha=1, beta=1, a=30)
@@ -218,6 +221,7 @@ def build_loss(
     Names, parameters and their domains are the core's (``asymtheory losses``); a parameter that is not given keeps the
     core's default, which is the papers' CIFAR-10 setting (``published_settings`` has those of other data sets and the
     few on which papers differ). ``passive`` and ``domains`` belong to a formula: see ``asymtheory.from_formula``.
+    Baselines that are no losses on the simplex ("nlnl", "nls", "ece+mae", ...) have names too: see :mod:`.baselines`.
 
     With ``noise`` (a noise model, or the class weights of one row) the loss accepts logits of that many classes only, and
     a parameter at which it is not asymmetric on this noise gives a BelowThreshold warning that names the threshold.
@@ -233,6 +237,14 @@ def build_loss(
     elif isinstance(loss, Loss):
         core = loss.replace(**parameters) if parameters else loss
     elif isinstance(loss, str):
+        from .baselines import baseline  # it is made of the losses here
+
+        other = baseline(loss)
+        if other is not None:
+            if noise is not None:
+                raise InputError(f"{other.name} is no loss on the simplex: no threshold on a noise model is defined")
+            options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction, "floor": floor}
+            return other.build(parameters, {**options, "detach_modulation": detach_modulation, "fused": fused})
         core = build(loss, **parameters)
     else:
         raise InputError(f"a loss is a name or a Loss of asymtheory, got {type(loss).__name__}")
