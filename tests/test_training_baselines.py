@@ -98,6 +98,9 @@ def test_the_one_that_is_left_out_says_why() -> None:
         ("nlnl", {"reduction": "sum"}, "nlnl has no option reduction"),
         ("nls", {"reduction": "total"}, "'total' is not one of"),
         ("nls", {"noise": [3, 2, 1]}, "no threshold"),
+        ("nlnk", {}, r"did you mean 'nlnl'\?.*docs/baselines.md"),
+        ("gces", {}, r"did you mean 'gce'\?.*asymtheory losses"),
+        ("mse+mae", {"b": 1}, "has no parameter 'b'"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(name: str, parameters: dict[str, Any], message: str) -> None:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from asymtheory.condition import Condition
 from asymtheory.domain import Domain, above, at_least, below, between, plain
-from asymtheory.errors import InputError
-from asymtheory.losses import build, unknown_parameter
+from asymtheory.errors import InputError, nearest
+from asymtheory.losses import build, names, unknown_parameter
 
 from .losses import RobustLoss
 from .reference import clipped, precision, probabilities, wide
@@ -359,3 +359,13 @@ def baseline(name: str) -> Baseline | None:
             f"that it names; docs/baselines.md says more"
         )
     return BASELINES.get(key)
+
+
+def check_spelling(name: str) -> None:
+    """InputError for a name that is none, where a baseline is nearer than the losses that the core would suggest."""
+    try:
+        build(name)
+    except InputError:
+        hint = nearest(name, [*names(), *BASELINES])
+        if any(repr(known) in hint for known in BASELINES):
+            raise InputError(f"--loss {name!r} is not a known loss{hint} (docs/baselines.md lists them)") from None

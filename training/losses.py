@@ -237,7 +237,7 @@ def build_loss(
     elif isinstance(loss, Loss):
         core = loss.replace(**parameters) if parameters else loss
     elif isinstance(loss, str):
-        from .baselines import baseline  # it is made of the losses here
+        from .baselines import baseline, check_spelling  # made of the losses here
 
         other = baseline(loss)
         if other is not None:
@@ -245,7 +245,11 @@ def build_loss(
                 raise InputError(f"{other.name} is no loss on the simplex: no threshold on a noise model is defined")
             options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction, "floor": floor}
             return other.build(parameters, {**options, "detach_modulation": detach_modulation, "fused": fused})
-        core = build(loss, **parameters)
+        try:
+            core = build(loss, **parameters)
+        except InputError:
+            check_spelling(loss)
+            raise
     else:
         raise InputError(f"a loss is a name or a Loss of asymtheory, got {type(loss).__name__}")
     model = noise if noise is None or isinstance(noise, NoiseModel) else from_weights(noise)
