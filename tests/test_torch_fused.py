@@ -129,7 +129,7 @@ def test_a_block_is_smaller_than_a_batch() -> None:
                     self.made.append(result.numel())
             return result
 
-    z, y = torch.randn(2000, 1000), torch.zeros(2000, 1, dtype=torch.int64)
+    z, y = torch.randn(5000, 1000), torch.zeros(5000, 1, dtype=torch.int64)
     for name in ("jal-ce", "anl-fl", "gce"):
         plan = Plan.of(build(name), 1000)
         assert plan is not None

@@ -10,13 +10,14 @@ So without such fields the gradient of any sum is ``u_j (k u_j + A) + B`` per ro
 these parts in a loss; no formula is written a second time: polynomials come from running the core's lines on its
 exact polynomials, all other values and slopes from running them on jets in log u.
 
-Rows are worked in blocks that stay in the processor's cache, and what is kept for the backward pass is one (N, K)
+Rows are worked in blocks, so that temporaries stay small, and what is kept for the backward pass is one (N, K)
 tensor: the gradient of each row's own loss. A second derivative, if asked for, is that of ``reference``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
@@ -35,8 +36,10 @@ from asymtheory.profile import NEXT_TO_ONE, Profile
 
 from .reference import TORCH, Monomial, Point, as_tensor, clipped, is_focal, label_losses, precision, wide
 
-BLOCK = 2**17  # elements of a block for each thread, few enough that its temporaries stay in the cache of one core
-BLOCK_ELEMENTWISE = 2**16  # where a loss needs more of them
+# Elements of a block of rows on the CPU. Small enough to be much less than a large batch, large enough for many threads: each
+# operation on a block ends with all of them waiting for the last one, which on a busy machine takes long.
+BLOCK = 2**20
+BLOCK_ELEMENTWISE = 2**19  # where a loss needs more temporaries
 BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs nothing, small enough for the memory
 DEGREE = 4  # of a polynomial at the label; a higher one is a power and stays one
 
@@ -308,14 +311,19 @@ def _jet(atom: Separable, side: str, at: Point, detach: bool) -> tuple[Any, Any]
     return (as_tensor(found.value), as_tensor(found.slope)) if isinstance(found, Jet) else (as_tensor(found), 0.0)
 
 
-def _focal(gamma: float, logu: Tensor, u: Tensor, detach: bool) -> tuple[Tensor, Tensor]:
+def _focal(
+    gamma: float, logu: Tensor, u: Tensor, detach: bool, scratch: Sequence[Tensor | None] = (None, None)
+) -> tuple[Tensor, Tensor]:
     """Minus the focal loss of every entry, and minus its slope in log u; the tensor ``logu`` becomes the value.
 
     The one formula written twice: as jets it takes twice the time. ``v = (1-u)^gamma log u`` has the slope
     ``(1-u)^gamma - gamma u v / (1-u)``.
     """
-    rest = (1 - u).clamp_(min=torch.finfo(u.dtype).tiny)
-    power = rest.sqrt() if gamma == 0.5 else rest.log().mul_(gamma).exp_()
+    rest = torch.neg(u, out=scratch[0]).add_(1).clamp_(min=torch.finfo(u.dtype).tiny)
+    if gamma == 0.5:
+        power = torch.sqrt(rest, out=scratch[1])
+    else:
+        power = torch.log(rest, out=scratch[1]).mul_(gamma).exp_()
     value = torch.mul(power, logu, out=logu)
     if detach or not gamma:
         return value, power
@@ -361,9 +369,16 @@ def _plus(total: Any, x: Any, factor: float = 1.0) -> Any:
     return scaled if isinstance(total, float) and total == 0 else total + scaled
 
 
-def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Tensor | None) -> tuple[Tensor, Tensor]:
+def _block(
+    plan: Plan,
+    logits: Tensor,
+    labels: _Labels,
+    gradient: bool,
+    out: Tensor | None = None,
+    scratch: Sequence[Tensor | None] = (None, None, None),
+) -> tuple[Tensor, Tensor]:
     """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing."""
-    logu = logits - logits.amax(-1, keepdim=True)
+    logu = torch.sub(logits, logits.amax(-1, keepdim=True), out=scratch[0])
     u = torch.exp(logu, out=out)
     mass = _sum(u)
     size, inverse = mass.log(), mass.reciprocal()
@@ -398,7 +413,9 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
         row, through, fields = row * weight, through * weight, [(field, c * weight) for field, c in fields]
         square = square * weight if isinstance(square, Tensor) else square
     bottom: Any = _sum(logu) if plan.logarithmic else None
-    bases = {base: _based(plan, base, logu, u) for base in plan.bases}  # may overwrite logu, if nothing else needs it
+    bases = {
+        base: _based(plan, base, logu, u, scratch[1:]) for base in plan.bases
+    }  # may overwrite logu, if nothing else needs it
     for ratio in plan.ratios:
         if ratio.base is None:
             top, below, steep = at.logu, bottom if plan.elementwise else bottom.add(size, alpha=-u.shape[-1]), None
@@ -454,7 +471,8 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
     if not isinstance(constant, float):
         through = torch.add(through, constant, alpha=u.shape[-1])
     fields += [(bases[base][1], factor) for base, factor in factors.items()]
-    parts = [torch.mul(field, scaled(factor), out=field if field is logu else None) for field, factor in fields]
+    alone = {id(logu), *(id(field) for _, field in bases.values())}  # tensors that nothing else holds
+    parts = [torch.mul(field, scaled(factor), out=field if id(field) in alone else None) for field, factor in fields]
     for part in parts:
         through = through + _sum(part)
     inner = through.neg() if plan.elementwise else through.neg().mul_(inverse)
@@ -473,10 +491,14 @@ def _block(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool, out: Ten
     return result, u
 
 
-def _based(plan: Plan, base: Separable, logu: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+def _based(
+    plan: Plan, base: Separable, logu: Tensor, u: Tensor, scratch: Sequence[Tensor | None]
+) -> tuple[Tensor, Tensor]:
     """Minus a base of a normalised loss on all entries, and minus its slope in log u, in tensors of their own."""
     if isinstance(base, FL):
-        return _focal(base.gamma, logu if plan.own else logu.clone(), u, plan.detach)
+        if len(plan.bases) > 1:
+            scratch = (None, None)
+        return _focal(base.gamma, logu if plan.own else logu.clone(), u, plan.detach, scratch)
     height, field = _jet(base, "active", _Point(logu, u), plan.detach)
     return -height, -field
 
@@ -510,21 +532,28 @@ def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
 def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Losses (N,) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
-    if torch.compiler.is_compiling():
-        step = n  # the compiler makes its own blocks
-    else:
-        block = BLOCK_ELEMENTWISE if plan.elementwise else BLOCK
-        step = max(1, (block * torch.get_num_threads() if logits.is_cpu else BLOCK_DEVICE) // k)
+    step = n if torch.compiler.is_compiling() else max(1, _block_size(plan, logits) // k)  # a compiler makes its own
     if n <= step:
-        losses, slopes = _block(plan, wide(logits), labels, gradient, None)
+        losses, slopes = _block(plan, wide(logits), labels, gradient)
         return losses.squeeze(-1), slopes if gradient else None
-    losses = logits.new_empty(n, 1, dtype=precision(logits))
-    kept = logits.new_empty(n, k, dtype=precision(logits)) if gradient else None
+    dtype = precision(logits)
+    losses = logits.new_empty(n, 1, dtype=dtype)
+    kept = logits.new_empty(n, k, dtype=dtype) if gradient else None
+    # fresh memory of this size would come from the system, page by page, for every block
+    buffers = [logits.new_empty(step, k, dtype=dtype) for _ in range(3 if plan.bases else 1)]
     for start in range(0, n, step):
         rows = slice(start, start + step)
+        scratch = [buffer[: n - start] for buffer in buffers]
         out = None if kept is None else kept[rows]
-        losses[rows] = _block(plan, wide(logits[rows]), labels[rows], gradient, out)[0]
+        losses[rows] = _block(plan, wide(logits[rows]), labels[rows], gradient, out, scratch)[0]
     return losses.squeeze(-1), kept
+
+
+def _block_size(plan: Plan, logits: Tensor) -> int:
+    """Elements of a block."""
+    if not logits.is_cpu:
+        return BLOCK_DEVICE
+    return BLOCK_ELEMENTWISE if plan.elementwise else BLOCK
 
 
 # ------------------------------------------------------------------------------------------------------- autograd
