@@ -254,6 +254,7 @@ CHECKS: dict[str, Check] = {
     "column": text(optional=True),
     "model": text(name=True),
     "width": number(0, positive=True),
+    "pretrained": truth,
     "epochs": whole(1),
     "batch": whole(2),
     "rate": number(0, positive=True),
@@ -272,6 +273,10 @@ CHECKS: dict[str, Check] = {
     "measure": choice("running", "frozen"),
     "threads": whole(1, optional=True),
     "subset": whole(1, optional=True),
+    "balanced": whole(1, optional=True),
+    "image_size": whole(8, optional=True),
+    "ilsvrc_dir": text(optional=True),
+    "workers": whole(0, optional=True),
     "data_dir": text(optional=True),
     "download": truth,
     "noise.kind": text(),
@@ -320,8 +325,11 @@ class TrainConfig(Settings):
     """A run: data, labels, loss, network and :class:`Settings`.
 
     ``loss`` with ``parameters``, or ``formula`` (and ``passive``) with them. ``labels``: a file of noisy labels (and the ``column``
-    of one that has several), instead of ``noise``. ``subset``: so many training images, the first of each class. Raises
-    InputError (a :class:`FieldError` where one setting is to blame) for values out of range and settings that exclude each other.
+    of one that has several), instead of ``noise``. ``subset``: so many training images, the first of each class. ``balanced``: an
+    epoch sees so many images of each class, drawn anew. ``pretrained``: start from ImageNet weights. Sets in files have an
+    ``image_size`` for the network, decoding processes (``workers``) and, for WebVision, a second test set (``ilsvrc_dir``).
+    Raises InputError (a :class:`FieldError` where one setting is to blame) for values out of range and settings that exclude
+    each other.
     """
 
     dataset: str = "digits"
@@ -333,7 +341,12 @@ class TrainConfig(Settings):
     column: str | None = None
     model: str = "mlp"
     width: float = 1.0
+    pretrained: bool = False
     subset: int | None = None
+    balanced: int | None = None
+    image_size: int | None = None
+    ilsvrc_dir: str | None = None
+    workers: int | None = None
     data_dir: str | None = None
     download: bool = False
     parameters: Mapping[str, Fraction] = field(default_factory=dict, hash=False)
@@ -429,12 +442,13 @@ class TrainConfig(Settings):
 
 
 ORDER = (
-    "dataset", "recipe", "loss", "formula", "passive", "labels", "column", "model", "width", "epochs", "batch", "rate", "momentum",
-    "nesterov", "schedule", "clip", "regularisation", "strength", "seed", "subset", "device", "precision", "channels_last",
-    "compile", "threads", "evaluate", "measure", "data_dir", "download", "parameters", "noise",
+    "dataset", "recipe", "loss", "formula", "passive", "labels", "column", "model", "width", "pretrained", "epochs", "batch",
+    "rate", "momentum", "nesterov", "schedule", "clip", "regularisation", "strength", "seed", "subset", "balanced",
+    "image_size", "device", "precision", "channels_last", "compile", "threads", "workers", "evaluate", "measure", "data_dir",
+    "ilsvrc_dir", "download", "parameters", "noise",
 )  # fmt: skip
 TABLES = ("parameters", "noise")
-ELSEWHERE = ("device", "threads", "data_dir", "download")
+ELSEWHERE = ("device", "threads", "workers", "data_dir", "ilsvrc_dir", "download")
 """Settings that say where a run happens, not what it is: a run may be resumed with others."""
 
 

@@ -24,6 +24,8 @@ from .fetch import Description, OfficialFile, Version, describe, descriptions, f
 EMBEDDED = "digits"
 DATASETS = (EMBEDDED, "mnist", "fashion-mnist", "cifar10", "cifar100")
 """Every name that :func:`load_dataset` knows; ``digits`` needs no files."""
+IN_FILES = ("webvision", "clothing1m", "animal10n", "folder")
+"""Sets whose images stay in files: :func:`.folders.load_folders`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +103,11 @@ def load_dataset(
     fetches what is missing. Every file is checked against its official MD5. An unknown name, and files that are missing,
     truncated or damaged, raise InputError.
     """
+    if name in IN_FILES:
+        raise InputError(f"dataset {name!r}: its images stay in files; asymtheory_training.folders reads it")
     if name not in DATASETS:
-        raise InputError(f"dataset {name!r}: unknown ({', '.join(DATASETS)}){nearest(name, DATASETS)}")
+        known = (*DATASETS, *IN_FILES)
+        raise InputError(f"dataset {name!r}: unknown ({', '.join(known)}){nearest(name, known)}")
     if name == EMBEDDED:
         return _digits().to(device)
     description = describe(name)

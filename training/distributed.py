@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from asymtheory.errors import InputError
 
 PATIENCE = timedelta(minutes=60)  # for processes that wait for a slow one: lists, checkpoints, a test set on one disk
-STEP = 0.3  # seconds that a rank waits for each lower one to speak first
+PAUSE = 2.0  # seconds that a failing process waits for rank 0 to say what is wrong, for it may have failed as well
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 
 
@@ -237,6 +237,10 @@ def together(run: Callable[[], int]) -> int:
     if status == 0:
         dist.destroy_process_group()
         return status
+    if rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        time.sleep(
+            PAUSE
+        )  # the store lives in this process (torchrun keeps it in its own): the others read it once more
     stdout.flush()
     stderr.flush()
     os._exit(status)  # an orderly end would wait for the processes that are gone
@@ -259,14 +263,19 @@ def _join() -> Any:
 
 
 def _say(store: Any, stream: TextIO, text: str) -> None:
-    """Print what went wrong, if no other process has: lower ranks first, the name of the rank before all but rank 0's."""
+    """Print what went wrong, unless another process has: rank 0 at once, the others if it stays silent, naming themselves."""
     rank, size = int(os.environ["RANK"]), os.environ["WORLD_SIZE"]
-    time.sleep(min(rank, 5) * STEP)
-    try:
-        mine = store is None or store.compare_set("spoken", "", str(rank)) == str(rank).encode()
-    except RuntimeError:  # the store went down with the process that kept it
-        mine = True
-    if mine and (store is not None or not rank):
+    if store is None:  # they never met
+        mine = not rank
+    else:
+        try:
+            wait = time.monotonic() + min(rank, 1) * PAUSE
+            while time.monotonic() < wait and not store.check(["spoken"]):
+                time.sleep(0.05)
+            mine = store.compare_set("spoken", "", str(rank)) == str(rank).encode()
+        except RuntimeError:  # the store went down with the process that kept it
+            mine = True
+    if mine:
         print(f"asymtheory train: {f'process {rank} of {size}: ' if rank else ''}{text}", file=stream, flush=True)
 
 

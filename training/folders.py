@@ -91,6 +91,10 @@ class FolderImages:
         lines = None if self.lines is None else self.lines[indices]
         return replace(self, names=self.names[indices], lines=lines)
 
+    def first(self, count: int) -> FolderImages:
+        """So many of them only."""
+        return self.take(np.arange(min(count, len(self))))
+
     def to(self, device: torch.device, dtype: torch.dtype) -> FolderImages:
         """The same, handed over on a device."""
         return replace(self, device=device)
@@ -286,9 +290,9 @@ def load_folders(
     Everything that is wrong with the lists, and every missing image, raises InputError that names file and line.
     """
     known = FOLDERS[check_name(name)]
-    root = _root(known, data_dir)
     if ilsvrc_dir is not None and name != "webvision":
         raise InputError(f"--ilsvrc-dir {ilsvrc_dir}: goes with --dataset webvision, not with {name}")
+    root = _root(known, data_dir)
     contents = known.read(root)
     size, count = image_size or known.size, worker_count(workers, world)
 

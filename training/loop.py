@@ -30,6 +30,7 @@ from asymtheory.errors import InputError, nearest
 
 from .augment import augment, normalise
 from .config import Settings
+from .distributed import ALONE, World, parallel
 from .record import Epoch, Fitted, History
 
 RESIDENT = 2**29  # bytes of normalised images that are kept instead of being made anew in every epoch
@@ -96,6 +97,31 @@ class Following(Protocol):
     def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None: ...
 
 
+class Inputs(Protocol):
+    """What the loop asks of images: :class:`Images` on the device, or :class:`.folders.FolderImages` in files."""
+
+    @property
+    def evaluation(self) -> int:
+        """How many in a batch without gradients."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Inputs: ...
+
+    def first(self, count: int) -> Inputs: ...
+
+    def batch(self, which: Tensor | slice, dtype: torch.dtype) -> Tensor:
+        """Network inputs of some, without chance."""
+        ...
+
+    def visits(
+        self, parts: Sequence[Tensor], dtype: torch.dtype, visit: tuple[int, int] | None = None, world: World = ALONE
+    ) -> Iterator[Tensor]:
+        """This process's share of the batches ``parts`` of indices; at random for a ``visit`` (seed, epoch)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Inputs on the device: uint8 images that are augmented and normalised on the way, or floats that are taken as they are.
@@ -108,8 +134,14 @@ class Images:
     std: Sequence[float] | None = None
     kind: str = "none"
 
+    evaluation = EVALUATION
+
     def __len__(self) -> int:
         return len(self.tensor)
+
+    def first(self, count: int) -> Images:
+        """So many of them only."""
+        return replace(self, tensor=self.tensor[:count])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Images:
         """On the device; normalised once and for all where nothing is random and they are not too large."""
@@ -120,11 +152,30 @@ class Images:
             return Images(normalise(tensor, self.mean, self.std, dtype))
         return replace(self, tensor=tensor)
 
-    def batch(self, which: Tensor | slice, dtype: torch.dtype, random: torch.Generator | None = None) -> Tensor:
-        """Network inputs; augmented when a generator is given."""
+    def visits(
+        self, parts: Sequence[Tensor], dtype: torch.dtype, visit: tuple[int, int] | None = None, world: World = ALONE
+    ) -> Iterator[Tensor]:
+        """Network inputs batch by batch, this process's share; augmented for a ``visit`` (seed, epoch).
+
+        The random numbers are those of the whole batch, whoever takes which part of it.
+        """
+        random = None if visit is None else generator(*visit, "augmentation", self.tensor.device)
+        for part in parts:
+            yield self.batch(part, dtype, random, world.share(len(part)) if world.size > 1 else None)
+
+    def batch(
+        self,
+        which: Tensor | slice,
+        dtype: torch.dtype,
+        random: torch.Generator | None = None,
+        share: slice | None = None,
+    ) -> Tensor:
+        """Network inputs; augmented when a generator is given; of a batch that is shared, one part."""
         found = self.tensor[which] if isinstance(which, slice) else self.tensor.index_select(0, which)
         if random is not None and self.kind != "none":
             found = augment(found, self.kind, random)
+        if share is not None:
+            found = found[share]
         if self.mean is None or self.std is None:
             return found
         return normalise(found, self.mean, self.std, dtype)
@@ -136,20 +187,25 @@ class Data:
 
     ``given`` are the labels to fit, ``true`` the clean ones where they are known. With ``redraw`` every epoch, and so every
     visit of an image, gets a label of its own drawn from the noise for its true class; ``given`` is then not looked at.
+    ``second`` is another test set. ``balanced``: an epoch sees so many images of every given class, drawn anew each time.
     """
 
-    images: Images
+    images: Inputs
     given: Tensor
     true: Tensor | None = None
     redraw: Redraw | None = None
-    test: Images | None = None
+    test: Inputs | None = None
     test_labels: Tensor | None = None
+    second: Inputs | None = None
+    second_labels: Tensor | None = None
+    balanced: int | None = None
 
     def __post_init__(self) -> None:
         for what, labels, images in (
             ("labels", self.given, self.images),
             ("true labels", self.true, self.images),
             ("test labels", self.test_labels, self.test),
+            ("labels of the second test set", self.second_labels, self.second),
         ):
             if labels is None:
                 continue
@@ -161,10 +217,34 @@ class Data:
                 raise InputError(f"{len(labels)} {what} for {len(images)} images")
         if len(self.images) < 2:
             raise InputError(f"{len(self.images)} training images: at least 2 are needed")
-        if (self.test is None) != (self.test_labels is None):
+        if (self.test is None) != (self.test_labels is None) or (self.second is None) != (self.second_labels is None):
             raise InputError("test images and test labels go together")
         if self.redraw is not None and self.true is None:
             raise InputError("labels are redrawn from the true ones: these are needed")
+        if self.balanced is not None:
+            least, label = (each.item() for each in self._sizes().min(0))
+            if least < self.balanced:
+                raise InputError(f"--balanced {self.balanced}: class {label} has {least} images only")
+
+    def _sizes(self) -> Tensor:
+        """How many images every given class has."""
+        return torch.bincount(self.given)
+
+    @property
+    def visited(self) -> int:
+        """How many images an epoch sees."""
+        return len(self.images) if self.balanced is None else self.balanced * len(self._sizes())
+
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """The images of an epoch in their order, (N,) or, where it is balanced, a part of them; on the CPU."""
+        order = shuffled(len(self.images), seed, epoch)
+        if self.balanced is None:
+            return order
+        labels = self.given.cpu()[order]
+        by_class = labels.argsort(stable=True)
+        ascending = labels[by_class]
+        place = torch.arange(len(order)) - torch.searchsorted(ascending, ascending)  # of an image in its class
+        return order[by_class[place < self.balanced].sort().values]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Data:
         """The same on a device, images ready for a network of that type."""
@@ -174,7 +254,8 @@ class Data:
 
         return Data(
             self.images.to(device, dtype), self.given.to(device), moved(self.true), self.redraw,
-            None if self.test is None else replace(self.test, kind="none").to(device, dtype), moved(self.test_labels),
+            None if self.test is None else self.test.to(device, dtype), moved(self.test_labels),
+            None if self.second is None else self.second.to(device, dtype), moved(self.second_labels), self.balanced,
         )  # fmt: skip
 
     def labels_in(self, epoch: int, seed: int) -> Tensor:
@@ -238,8 +319,8 @@ class Setup:
     threads: int
 
     @classmethod
-    def of(cls, settings: Settings, model: nn.Module, images: Images) -> Setup:
-        device = find_device(settings.device)
+    def of(cls, settings: Settings, model: nn.Module, images: Inputs, world: World = ALONE) -> Setup:
+        device = world.device(find_device(settings.device))
         precision = settings.precision
         if precision == "auto":
             bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -272,7 +353,7 @@ class Setup:
         }
 
 
-def _small(model: nn.Module, images: Images, settings: Settings) -> bool:
+def _small(model: nn.Module, images: Inputs, settings: Settings) -> bool:
     """Does a forward pass of one batch take so little that threads would mostly wait for each other?"""
     first = next(model.parameters(), None)
     if first is None or first.device.type != "cpu":
@@ -304,40 +385,59 @@ def plural(count: int, what: str) -> str:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Images, setup: Setup, batch: int = EVALUATION) -> Tensor:
-    """The class of the largest logit for every image, (N,), in evaluation mode; the model's mode is restored."""
+def predict(model: nn.Module, images: Inputs, setup: Setup, batch: int | None = None, world: World = ALONE) -> Tensor:
+    """The class of the largest logit for every image, (N,), in evaluation mode; the model's mode is restored.
+
+    Several processes share the batches out, and each gets the whole answer.
+    """
     training = model.training
     model.eval()
+    parts = list(torch.arange(len(images), device=setup.device).split(batch or images.evaluation))[
+        world.rank :: world.size
+    ]
     try:
         with setup.computing():
-            parts = []
-            for start in range(0, len(images), batch):
-                x = images.batch(slice(start, start + batch), setup.dtype)
-                parts.append(model(setup.inputs(x)).argmax(-1))
-            return torch.cat(parts, -1)
+            found = [model(setup.inputs(x)).argmax(-1) for x in images.visits(parts, setup.dtype)]
     finally:
         model.train(training)
+    if world.size == 1:
+        return torch.cat(found, -1)
+    answer = torch.zeros(len(images), dtype=torch.int64, device=setup.device)
+    for part, classes in zip(parts, found, strict=True):
+        answer[part] = classes
+    return world.sum(answer)
 
 
 # ------------------------------------------------------------------------------------------------------------- trainer
 
 
 class Trainer:
-    """A model in training, between two epochs. ``step`` by ``step`` it is :meth:`epoch`; :meth:`state` is a checkpoint."""
+    """A model in training, between two epochs. ``step`` by ``step`` it is :meth:`epoch`; :meth:`state` is a checkpoint.
 
-    def __init__(self, model: nn.Module, loss: nn.Module, data: Data, settings: Settings) -> None:
+    With a ``world`` of several processes each of them has a trainer, and all do the same things in the same order.
+    """
+
+    def __init__(self, model: nn.Module, loss: nn.Module, data: Data, settings: Settings, world: World = ALONE) -> None:
         self.settings = settings
-        self.setup = setup = Setup.of(settings, model, data.images)
+        self.world = world
+        self.setup = setup = Setup.of(settings, model, data.images, world)
+        if world.size > 1:
+            world.check_batches(data.visited, settings.batch)
+            if hasattr(loss, "begin") or any(True for _ in loss.parameters()):
+                raise InputError(
+                    "a loss that follows its samples or has weights of its own is trained in one process only"
+                )
         self.model = model.to(setup.device, setup.dtype)
         if setup.channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model, through = parallel(self.model, world, setup.device)
         self.loss = loss.to(setup.device)
         self.data = data.to(setup.device, setup.dtype)
-        self.forward: Callable[[Tensor], Tensor] = self.model
+        self.forward: Callable[[Tensor], Tensor] = through
         if settings.compile != "off":
             mode = "reduce-overhead" if settings.compile == "graphs" else "default"
-            self.forward = torch.compile(self.model, mode=mode)
-        self.weights: list[Tensor] = [p for part in (model, loss) for p in part.parameters() if p.requires_grad]
+            self.forward = torch.compile(through, mode=mode)
+        self.weights: list[Tensor] = [p for part in (self.model, loss) for p in part.parameters() if p.requires_grad]
         if not self.weights:
             raise InputError("the model has no parameters to train")
         self.optimiser = torch.optim.SGD(
@@ -355,15 +455,23 @@ class Trainer:
         self.done = 0
         self.curve: list[Epoch] = []
 
-    def step(self, x: Tensor, y: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    @property
+    def steps(self) -> int:
+        """How many an epoch has."""
+        return len(batches(torch.arange(self.data.visited), self.settings.batch))
+
+    def step(self, x: Tensor, y: Tensor, which: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         """One step on a batch of inputs: (logits, loss, norm of the gradient before clipping), all on the device.
 
-        ``which``: the batch's places in the training set, for a loss that follows its samples.
+        ``which``: the batch's places in the training set, for a loss that follows its samples. ``weight``: of this process's part
+        of the batch, see :meth:`.distributed.World.weight`.
         """
         with self.setup.computing():
             logits = self.forward(self.setup.inputs(x))
         scores = logits if self.setup.autocast is None else logits.float()
         value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
+        if weight != 1:
+            value = value * weight
         value.backward()
         trained = [p for p in self.weights if p.grad is not None]
         gradients = [p.grad for p in trained if p.grad is not None]
@@ -384,7 +492,7 @@ class Trainer:
             return self._epoch(tick)
 
     def _epoch(self, tick: Callable[[], Any]) -> Epoch:
-        settings, data, number = self.settings, self.data, self.done
+        settings, data, world, number = self.settings, self.data, self.world, self.done
         device, rate = self.setup.device, settings.rate_in(number)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -395,56 +503,75 @@ class Trainer:
         if self.following is not None:
             own = generator(settings.seed, number, "loss", device)
             self.following.begin(number, settings.epochs, given, own)
-        order = shuffled(len(data.images), settings.seed, number).to(device)
-        random = generator(settings.seed, number, "augmentation", device)
+        order = data.order(settings.seed, number).to(device)
         parts = batches(order, settings.batch)
-        predicted = torch.empty_like(given)
+        inputs = data.images.visits(parts, self.setup.dtype, (settings.seed, number), world)
+        predicted = torch.zeros_like(given)
         losses: list[Tensor] = []
         norms: list[Tensor] = []
-        with seeded(stream(settings.seed, number, "model"), device):
-            for part in parts:
-                logits, loss, norm = self.step(data.images.batch(part, self.setup.dtype, random), given[part], part)
+        purpose = f"model/{world.rank}" if world.rank else "model"  # no two processes drop the same units
+        with seeded(stream(settings.seed, number, purpose), device):
+            for part, x in zip(parts, inputs, strict=True):
+                weight = 1.0
+                if world.size > 1:
+                    weight, part = world.weight(len(part)), part[world.share(len(part))]
+                logits, loss, norm = self.step(x, given[part], part, weight)
                 predicted[part] = logits.argmax(-1)
                 losses.append(loss)
                 norms.append(norm)
                 if len(losses) % LOOK == 0:
                     self._finite(losses)
                 tick()
-        self._finite(losses)
+        means = self._finite(losses)
+        world.sum(predicted)
         sizes = torch.tensor([float(len(part)) for part in parts], device=device)
-        gathered = torch.stack([torch.stack(losses).float(), torch.stack(norms).float()])
+        gathered = torch.stack([means.float(), torch.stack(norms).float()])
         mean_loss = float((gathered[0] * sizes).sum() / sizes.sum())
         mean_norm, clipped = gathered[1].mean().item(), (gathered[1] > settings.clip).double().mean().item()
         seconds = perf_counter() - start
         self.done += 1
         if settings.measure == "frozen":
-            predicted = predict(self.model, data.images, self.setup)
-        (found,) = fitted(predicted, given, data.true)
+            predicted = predict(self.model, data.images, self.setup, world=world)
+        if len(order) < len(given):
+            seen = order.sort().values
+            (found,) = fitted(predicted[seen], given[seen], None if data.true is None else data.true[seen])
+        else:
+            (found,) = fitted(predicted, given, data.true)
         due = self.done % settings.evaluate == 0 or self.done == settings.epochs
-        test = self.test() if due else None
-        result = Epoch(self.done, rate, mean_loss, found, test, mean_norm, clipped, seconds, len(data.images) / seconds)
+        test, second = (self.test(), self.second()) if due else (None, None)
+        speed = len(order) / seconds
+        result = Epoch(self.done, rate, mean_loss, found, test, mean_norm, clipped, seconds, speed, second)
         self.curve.append(result)
         return result
 
-    def _finite(self, losses: list[Tensor]) -> None:
-        values = torch.stack(losses)
+    def _finite(self, losses: list[Tensor]) -> Tensor:
+        """The losses of the batches so far, over all processes; every one of them stops where one is not finite."""
+        values = self.world.sum(torch.stack(losses)) / self.world.size
         good = torch.isfinite(values)
         if not bool(good.all()):
             batch = int((~good).int().argmax())
             raise DivergedError(self.done + 1, batch + 1, float(values[batch]))
+        return values
 
     def test(self) -> float | None:
         """Accuracy on the test set now, None without one."""
-        if self.data.test is None:
+        return self._accuracy(self.data.test, self.data.test_labels)
+
+    def second(self) -> float | None:
+        """Accuracy on the second test set now, None without one."""
+        return self._accuracy(self.data.second, self.data.second_labels)
+
+    def _accuracy(self, images: Inputs | None, labels: Tensor | None) -> float | None:
+        if images is None or labels is None:
             return None
-        assert self.data.test_labels is not None
-        return fitted(predict(self.model, self.data.test, self.setup), self.data.test_labels, None)[0].train
+        return fitted(predict(self.model, images, self.setup, world=self.world), labels, None)[0].train
 
     def history(self) -> History:
         """The curve so far, with the training set under the present weights against the labels of the last epoch."""
         given = self.data.labels_in(max(self.done - 1, 0), self.settings.seed)
         with using(self.setup.threads):
-            (final,) = fitted(predict(self.model, self.data.images, self.setup), given, self.data.true)
+            predicted = predict(self.model, self.data.images, self.setup, world=self.world)
+        (final,) = fitted(predicted, given, self.data.true)
         return History(tuple(self.curve), final)
 
     def state(self) -> dict[str, Any]:
@@ -542,8 +669,7 @@ class Progress:
         if wanted:
             from tqdm import tqdm
 
-            steps = len(batches(torch.arange(len(trainer.data.images)), trainer.settings.batch))
-            total, done = steps * trainer.settings.epochs, steps * trainer.done
+            total, done = trainer.steps * trainer.settings.epochs, trainer.steps * trainer.done
             self.bar = tqdm(total=total, initial=done, unit="step", leave=False, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:

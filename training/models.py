@@ -10,8 +10,11 @@ Published code seeds the CUDA generator only and builds its models on the CPU, s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,18 +44,30 @@ class Network(nn.Module):
         return logits
 
 
-def build_model(name: str, K: int, shape: Sequence[int], width: float = 1.0, seed: int | None = None) -> Network:
+def build_model(
+    name: str,
+    K: int,
+    shape: Sequence[int],
+    width: float = 1.0,
+    seed: int | None = None,
+    pretrained: bool = False,
+    download: bool = False,
+) -> Network:
     """A network by name for K classes of images of ``shape`` (C, H, W), in float32 on the CPU.
 
     ``cnn4`` (the papers' 4-layer CNN of MNIST: 422,090 parameters at K = 10, 1x28x28), ``cnn8`` (their 8-layer CNN of
     CIFAR-10: 1,639,794), ``resnet34`` (CIFAR stem), ``mlp`` (two hidden layers of 256), and ``resnet50`` and ``vgg19-bn``
     from torchvision or timm, at width 1 only. With ``seed`` the weights are a function of the arguments; without, they come
-    from torch's generator as it stands. Raises InputError for an unknown name, images too small, a width that is not
+    from torch's generator as it stands. ``pretrained`` starts those two from the library's ImageNet weights (all but the last
+    layer), which are on this machine already unless ``download`` may fetch them.
+    Raises InputError for an unknown name, images too small, a width that is not
     positive and a library that is not installed.
     """
     key = name.strip().lower().replace("_", "-")
-    if key not in MODELS:
-        raise InputError(f"--model {name!r}: not a model ({', '.join(MODELS)}){nearest(key, MODELS)}")
+    if pretrained and key in MODELS:
+        raise InputError(f"--pretrained: goes with --model {' or '.join(LIBRARY)}, not with {key}")
+    if key not in NAMES:
+        raise InputError(f"--model {name!r}: not a model ({', '.join(NAMES)}){nearest(key, NAMES)}")
     if not isinstance(K, int) or K < 2:
         raise InputError(f"K {K}: the number of classes must be a whole number >= 2")
     if not 0 < width < float("inf"):
@@ -68,6 +83,8 @@ def build_model(name: str, K: int, shape: Sequence[int], width: float = 1.0, see
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.random.default_generator.manual_seed(seed)
+        if key in LIBRARY:
+            return _library_model(key, K, (channels, height, breadth), width, pretrained, download)
         return MODELS[key](K, (channels, height, breadth), width)
 
 
@@ -170,26 +187,27 @@ def _resnet34(K: int, shape: Shape, width: float) -> Network:
 # ------------------------------------------------------------------------------------- from torchvision or timm
 
 
-def _library_model(name: str) -> Callable[[int, Shape, float], Network]:
-    """The library's own network and initialisation, its last layer replaced by one for K classes."""
-
-    def build(K: int, shape: Shape, width: float) -> Network:
-        if width != 1:
-            raise InputError(f"--width {width:g}: {name} comes from a library and has one width; leave --width out")
-        if shape[0] != 3:
-            raise InputError(f"--model {name}: images of {shape[0]} channels; 3 are needed")
-        body, size = _from_torchvision(name) or _from_timm(name) or _missing(name)
-        return Network(body, nn.Linear(size, K))
-
-    return build
+def _library_model(name: str, K: int, shape: Shape, width: float, pretrained: bool, download: bool) -> Network:
+    """The library's own network and initialisation or weights, its last layer replaced by one for K classes."""
+    if width != 1:
+        raise InputError(f"--width {width:g}: {name} comes from a library and has one width; leave --width out")
+    if shape[0] != 3:
+        raise InputError(f"--model {name}: images of {shape[0]} channels; 3 are needed")
+    body, size = (
+        _from_torchvision(name, pretrained, download) or _from_timm(name, pretrained, download) or _missing(name)
+    )
+    return Network(body, nn.Linear(size, K))
 
 
-def _from_torchvision(name: str) -> tuple[nn.Module, int] | None:
+def _from_torchvision(name: str, pretrained: bool, download: bool) -> tuple[nn.Module, int] | None:
     try:
         library = import_module("torchvision.models")
     except (ImportError, RuntimeError):  # RuntimeError: an installed torchvision that does not fit this torch
         return None
-    model: nn.Module = getattr(library, name.replace("-", "_"))(weights=None)
+    key = name.replace("-", "_")
+    model: nn.Module = getattr(library, key)(weights=None)
+    if pretrained:
+        model.load_state_dict(_torchvision_weights(library.get_model_weights(key).DEFAULT, download))
     holder: nn.Module = model if name == "resnet50" else model.get_submodule("classifier")
     place = "fc" if name == "resnet50" else "6"
     last = holder.get_submodule(place)
@@ -198,13 +216,39 @@ def _from_torchvision(name: str) -> tuple[nn.Module, int] | None:
     return model, last.in_features
 
 
-def _from_timm(name: str) -> tuple[nn.Module, int] | None:
+def _torchvision_weights(weights: Any, download: bool) -> Any:
+    """The weights from torch's cache, where torchvision keeps them; fetched into it only if asked."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    if not path.exists() and not download:
+        raise InputError(
+            f"--pretrained: {path} is missing; put torchvision's file of that name there, or say --download"
+        )
+    try:
+        return weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"--pretrained: {path} cannot be had ({_brief(error)})") from None
+
+
+def _from_timm(name: str, pretrained: bool, download: bool) -> tuple[nn.Module, int] | None:
     try:
         library = import_module("timm")
     except (ImportError, RuntimeError):
         return None
-    model = library.create_model(name.replace("-", "_"), pretrained=False, num_classes=0)
+    if pretrained and not download and not os.environ.get("HF_HUB_OFFLINE"):
+        raise InputError(
+            "--pretrained: timm would ask the network; say --download, or HF_HUB_OFFLINE=1 for what it has"
+        )
+    try:
+        model = library.create_model(name.replace("-", "_"), pretrained=pretrained, num_classes=0)
+    except Exception as error:  # whatever the client of timm's hub raises for a file that it does not find
+        if not pretrained:
+            raise
+        raise InputError(f"--pretrained: timm has no weights of {name} here ({_brief(error)})") from None
     return model, int(getattr(model, "head_hidden_size", None) or model.num_features)
+
+
+def _brief(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:160]
 
 
 def _missing(name: str) -> tuple[nn.Module, int]:
@@ -216,8 +260,8 @@ MODELS: dict[str, Callable[[int, Shape, float], Network]] = {
     "cnn8": _cnn8,
     "resnet34": _resnet34,
     "mlp": _mlp,
-    "resnet50": _library_model("resnet50"),
-    "vgg19-bn": _library_model("vgg19-bn"),
 }
+LIBRARY = ("resnet50", "vgg19-bn")
+NAMES = (*MODELS, *LIBRARY)
 LEAST = {"cnn4": 4, "cnn8": 8, "resnet34": 1, "mlp": 1, "resnet50": 32, "vgg19-bn": 32}
 """The least height and width of an image: below it a pool would leave nothing."""

@@ -53,7 +53,8 @@ class Epoch:
     """One epoch, counted from 1. ``fitted`` as ``measure`` says: while it ran, or frozen after it.
 
     ``gradient``: mean norm of the steps' gradients before clipping; ``clipped``: share of steps that were clipped.
-    ``seconds`` and ``images_per_second`` are of the training steps alone, without evaluation and checkpoints.
+    ``seconds`` and ``images_per_second`` are of the training steps alone, without evaluation and checkpoints. ``second``: accuracy
+    on a second test set, where there is one.
     """
 
     epoch: int
@@ -65,6 +66,7 @@ class Epoch:
     clipped: float
     seconds: float
     images_per_second: float
+    second: float | None = None
 
     def facts(self) -> dict[str, Any]:
         """Flat: the five accuracies stand among the others. Exact, and read back by :meth:`from_dict`."""
@@ -178,7 +180,7 @@ class RunResult:
             table(self.history.curve, most=8),
         ]
         wrong = "" if labels.get("wrong") is None else f", {labels['wrong']} wrong"
-        noise = f"labels of {config.labels}" if config.labels else str(config.noise)
+        noise = f"labels of {config.labels}" if config.labels else labels.get("kind") or str(config.noise)
         lines.append(f"  noise       {noise}: {labels['count']} labels{wrong}, checksum {labels['checksum']}")
         norm = "none" if config.regularisation == "none" else f"{config.regularisation} {config.strength:g}"
         lines.append(f"  penalty     {norm} on the weights")
@@ -187,6 +189,8 @@ class RunResult:
             lines.append(
                 f"  test        {percent(last.test)} % last epoch, {percent(best.test)} % best (epoch {best.epoch})"
             )
+        if last.second is not None:
+            lines.append(f"              {percent(last.second)} % on the second test set ({config.ilsvrc_dir})")
         lines.append(f"  training    {percent(final.train)} % of the given labels fitted in the end")
         if final.memorised is not None:
             lines.append(
@@ -273,6 +277,19 @@ def append(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
                 raise
     except OSError as error:
         raise InputError(f"results {path}: the line cannot be written ({error.strerror or error})") from None
+
+
+def repair(path: str | os.PathLike[str]) -> None:
+    """Complete or remove a last line without its newline, as :func:`append` does; a file that is not there stays so."""
+    if not Path(path).exists():
+        return
+    try:
+        with open(path, "r+b", buffering=0) as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            _repair(file, path)
+    except OSError as error:
+        raise InputError(f"results {path}: cannot be repaired ({error.strerror or error})") from None
 
 
 def _repair(file: Any, path: str | os.PathLike[str]) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -31,12 +31,16 @@ from asymtheory.threshold import solve
 
 from . import checkpoint
 from .config import CLEAN, ELSEWHERE, TrainConfig
-from .data import Dataset, load_dataset, subset_indices
+from .data import IN_FILES, Dataset, load_dataset, subset_indices
+from .distributed import ALONE, World, current
 from .labels import INSTANCE, NoisyLabels, Redrawn, checksum, make_labels, noise_model
-from .loop import Data, Images, Progress, Trainer, stream
+from .loop import Data, Images, Inputs, Progress, Trainer, stream
 from .losses import build_loss
 from .models import Network, build_model, parameters
 from .record import Epoch, RunResult, append, locked, read, revision, versions
+
+if TYPE_CHECKING:
+    from .folders import FolderSet
 
 SHARE = 20  # a checkpoint may take 1/20 of the time between two of them
 CONFIG, LINE = "config.toml", "result.jsonl"
@@ -56,24 +60,26 @@ def run(
 
     ``out``: the folder of the run; ``resume`` goes on with what it holds (from the start, if it holds nothing). ``results``: the
     file that gets the run's line (default: ``result.jsonl`` in ``out``). ``on_epoch`` is called with every :class:`Epoch`.
+    Where torchrun started several processes, each of them calls this, and the first one writes.
     Raises InputError for bad input, also for a checkpoint of another configuration (naming the settings that differ), and
     :class:`.loop.DivergedError` when the loss is no longer finite.
     """
-    loss = loss_of(config)
+    loss, world = loss_of(config), current()
     with ExitStack() as stack:
-        folder = None if out is None else _open(Path(out), config, resume, stack)
+        folder = None if out is None else Path(out)
+        if folder is not None and world.leads:
+            _open(folder, config, resume, stack)
         start = perf_counter()
-        prepared = Prepared.of(config)
-        trainer = prepared.trainer(loss)
+        prepared, trainer = _ready(config, loss, world)
         started, before = datetime.now(UTC).isoformat(timespec="seconds"), 0.0
-        if folder is not None and resume and (folder / checkpoint.NAME).exists():
-            state = checkpoint.load(folder / checkpoint.NAME)
-            _same(state, config, prepared)
-            trainer.restore(state)
-            started, before = state["started"], state["seconds"]
-        keeper = Keeper(folder, config, prepared, started, before - start)
-        writer = Writer(folder, trainer.done) if tensorboard else None
-        bar = stack.enter_context(Progress(trainer, progress))
+        if folder is not None and resume:
+            state = world.from_leader(lambda: _kept(folder, config, prepared))
+            if state is not None:
+                trainer.restore(state)
+                started, before = state["started"], state["seconds"]
+        keeper = Keeper(folder if world.leads else None, config, prepared, started, before - start)
+        writer = Writer(folder, trainer.done) if tensorboard and world.leads else None
+        bar = stack.enter_context(Progress(trainer, progress and world.leads))
         for _ in trainer.remaining():
             epoch = trainer.epoch(bar.tick)
             keeper.after(trainer)
@@ -82,12 +88,26 @@ def run(
                 writer.add(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
+        device = {**trainer.setup.to_dict(), "processes": world.size}
         result = RunResult(
-            config, trainer.history(), prepared.facts, theory(config, prepared.noise), trainer.setup.to_dict(),
+            config, trainer.history(), prepared.facts, theory(config, prepared.noise) if world.leads else None, device,
             parameters(trainer.model), started, perf_counter() - start + before, versions(), revision(),
         )  # fmt: skip
-        _record(result, results if results is not None else None if folder is None else folder / LINE)
+        if world.leads:
+            _record(result, results if results is not None else None if folder is None else folder / LINE)
         return result
+
+
+def _ready(config: TrainConfig, loss: nn.Module, world: World) -> tuple[Prepared, Trainer]:
+    """Data and trainer; what has to be fetched first is fetched by one process."""
+    if not config.download:
+        prepared = Prepared.of(config, world)
+        return prepared, prepared.trainer(loss, world)
+    with world.leader_first():
+        prepared, model = Prepared.of(config, world), None
+        if config.pretrained:
+            model = prepared.model()
+    return prepared, prepared.trainer(loss, world, model)
 
 
 def loss_of(config: TrainConfig) -> nn.Module:
@@ -106,15 +126,17 @@ class Prepared:
     """Data and labels of a configuration. ``facts`` describe the labels, ``noise`` is the model that they were drawn from."""
 
     config: TrainConfig
-    dataset: Dataset
+    dataset: Dataset | FolderSet
     data: Data
     facts: Mapping[str, Any]
     noise: NoiseModel | None
 
     @classmethod
-    def of(cls, config: TrainConfig) -> Prepared:
+    def of(cls, config: TrainConfig, world: World = ALONE) -> Prepared:
         """Load and corrupt; nothing here depends on ``config.seed``, so runs of several seeds share their labels."""
-        dataset = load_dataset(config.dataset, config.data_dir, config.download)
+        dataset = _load(config, world)
+        if not isinstance(dataset, Dataset) and not dataset.trusted:
+            return cls._as_collected(config, dataset)
         noisy = None
         if config.labels is not None:  # of the whole training set, or of the subset
             kept = dataset if config.subset is None else dataset.subset(config.subset)
@@ -129,7 +151,7 @@ class Prepared:
         elif kind != CLEAN:
             noisy = make_labels(
                 true.numpy(), kind, K=dataset.K, eta=eta, seed=config.noise.seed, mode=config.noise.mode,
-                images=dataset.train_images, mean=dataset.mean, std=dataset.std, name=dataset.name,
+                name=dataset.name, **_pixels(dataset, kind),
             )  # fmt: skip
             noise = noisy.model(dataset.class_names) if kind in INSTANCE else noise_model(kind, dataset.K, eta)
         elif noisy is not None:
@@ -140,20 +162,79 @@ class Prepared:
             wrong = int(noisy.corrupted.sum())
             facts = {"count": len(true), "wrong": wrong, "rate": noisy.rate, "checksum": noisy.checksum[:CHECKSUM]}
         given = true if noisy is None else torch.tensor(noisy.labels)
-        images = Images(dataset.train_images, dataset.mean, dataset.std, dataset.augmentation)
-        test = Images(dataset.test_images, dataset.mean, dataset.std)
-        data = Data(images, given, true, redraw, test, dataset.test_labels)
+        images, test = _inputs(dataset)
+        data = Data(images, given, true, redraw, test, dataset.test_labels, balanced=config.balanced)
         return cls(config, dataset, data, facts, noise)
 
-    def trainer(self, loss: nn.Module) -> Trainer:
-        """A fresh model and its trainer."""
+    @classmethod
+    def _as_collected(cls, config: TrainConfig, dataset: FolderSet) -> Prepared:
+        """A set whose labels are noisy already, nobody knows where: they are trained on as they are."""
+        if config.noise.kind != CLEAN or config.labels is not None:
+            given = f"--labels {config.labels}" if config.labels is not None else f"--noise {config.noise.kind}"
+            raise InputError(f"{given}: the labels of {dataset.name} are noisy as they were collected; leave it out")
+        if config.subset is not None:
+            dataset = dataset.subset(config.subset)
+        labels = dataset.train_labels
+        data = Data(
+            dataset.train, labels, None, None, dataset.test, dataset.test_labels, dataset.second, dataset.second_labels,
+            config.balanced,
+        )  # fmt: skip
+        digest = checksum(labels.numpy())[:CHECKSUM]
+        facts = {"count": len(labels), "wrong": None, "rate": None, "checksum": digest, "kind": "as collected"}
+        return cls(config, dataset, data, facts, None)
+
+    def model(self) -> Network:
+        """The network before training: the same in every process."""
         config, dataset = self.config, self.dataset
         seed = stream(config.seed, 0, "weights")
-        model = build_model(config.model, dataset.K, dataset.shape, config.width, seed)
-        return Trainer(model, loss, self.data, config)
+        return build_model(
+            config.model, dataset.K, dataset.shape, config.width, seed, config.pretrained, config.download
+        )
+
+    def trainer(self, loss: nn.Module, world: World = ALONE, model: Network | None = None) -> Trainer:
+        """A fresh model (or the one given) and its trainer."""
+        return Trainer(self.model() if model is None else model, loss, self.data, self.config, world)
 
 
-def _from_file(config: TrainConfig, whole: Dataset, kept: Dataset) -> NoisyLabels:
+def _load(config: TrainConfig, world: World) -> Dataset | FolderSet:
+    """The data set, on the device or in files."""
+    if config.dataset in IN_FILES:
+        try:
+            from .folders import load_folders
+        except ImportError as error:
+            raise InputError(
+                f"dataset {config.dataset}: its images need Pillow: pip install pillow ({error})"
+            ) from None
+        return load_folders(
+            config.dataset, config.data_dir, config.image_size, config.workers, config.ilsvrc_dir, world
+        )
+    for name in ("image_size", "ilsvrc_dir", "workers"):
+        if getattr(config, name) is not None:
+            option = f"--{name.replace('_', '-')} {getattr(config, name)}"
+            raise InputError(
+                f"{option}: goes with the sets in files ({', '.join(IN_FILES)}), not with {config.dataset}"
+            )
+    return load_dataset(config.dataset, config.data_dir, config.download)
+
+
+def _inputs(dataset: Dataset | FolderSet) -> tuple[Inputs, Inputs]:
+    """Training and test images, as the loop takes them."""
+    if not isinstance(dataset, Dataset):
+        return dataset.train, dataset.test
+    images = Images(dataset.train_images, dataset.mean, dataset.std, dataset.augmentation)
+    return images, Images(dataset.test_images, dataset.mean, dataset.std)
+
+
+def _pixels(dataset: Dataset | FolderSet, kind: str) -> dict[str, Any]:
+    """What noise that depends on the image is made from; images in files are too many for it."""
+    if not isinstance(dataset, Dataset):
+        if kind in INSTANCE:
+            raise InputError(f"--noise {kind}: needs the pixels of all images; those of {dataset.name} are in files")
+        return {}
+    return {"images": dataset.train_images, "mean": dataset.mean, "std": dataset.std}
+
+
+def _from_file(config: TrainConfig, whole: Dataset | FolderSet, kept: Dataset | FolderSet) -> NoisyLabels:
     """Labels of a file for the training images that are kept; it may hold those of the whole set."""
     assert config.labels is not None
     try:
@@ -193,6 +274,15 @@ def _open(folder: Path, config: TrainConfig, resume: bool, stack: ExitStack) -> 
     except OSError as error:
         raise InputError(f"--out {folder}: cannot be used ({error.strerror or error})") from None
     return folder
+
+
+def _kept(folder: Path, config: TrainConfig, prepared: Prepared) -> dict[str, Any] | None:
+    """The checkpoint in the folder, of this very configuration; None where there is none yet."""
+    if not (folder / checkpoint.NAME).exists():
+        return None
+    state = checkpoint.load(folder / checkpoint.NAME)
+    _same(state, config, prepared)
+    return state
 
 
 def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> None:

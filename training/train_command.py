@@ -20,7 +20,8 @@ STOPPED = 130
 
 # option -> (setting, metavar, help); a setting's check is that of the TOML file
 TEXTS = {
-    "--dataset": ("dataset", "NAME", "digits (default; needs no files), mnist, fashion-mnist, cifar10 or cifar100"),
+    "--dataset": ("dataset", "NAME", "digits (default; needs no files), mnist, fashion-mnist, cifar10, cifar100; "
+        "webvision, clothing1m, animal10n or folder, whose images you bring (docs/large-sets.md)"),
     "--loss": ("loss", "NAME", "a name from `asymtheory losses`, or a sum x+y"),
     "--formula": ("formula", "TEXT", "your own loss in u and named parameters, instead of --loss"),
     "--passive": ("passive", "TEXT", "with --formula: the term of each other class, such as u**2"),
@@ -37,6 +38,7 @@ TEXTS = {
     "--channels-last": ("channels_last", "WORD", "auto (default), on or off"),
     "--compile": ("compile", "WORD", "off (default), on (torch.compile) or graphs (CUDA graphs)"),
     "--measure": ("measure", "WORD", "the training set while an epoch is running (default), or frozen after it"),
+    "--ilsvrc-dir": ("ilsvrc_dir", "DIR", "with webvision: ILSVRC12's validation set in class folders, a second test set"),
     "--data-dir": ("data_dir", "DIR", "the folder of the data set's files (default: $ASYMTHEORY_DATA, or a cache)"),
 }  # fmt: skip
 NUMBERS = {
@@ -51,6 +53,9 @@ NUMBERS = {
     "--strength": ("strength", "X", "of the regularisation: weight decay, or lambda of the L1 norm"),
     "--seed": ("seed", "N", "of weights, order and augmentation (default 0)"),
     "--subset": ("subset", "N", "train on the first images of every class only, N in all"),
+    "--balanced": ("balanced", "N", "an epoch sees N images of every class, as labelled, drawn anew each time"),
+    "--image-size": ("image_size", "N", "side of the network's inputs, for sets in files (default 224; animal10n 64)"),
+    "--workers": ("workers", "N", "processes that decode images, for sets in files (default: one a core, at most 16)"),
     "--threads": ("threads", "N", "of a CPU (default: one for a small model, else all)"),
     "--evaluate": ("evaluate", "N", "test set every N epochs (default 1)"),
 }
@@ -111,8 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters; decimals are exact"
     )
+    parser.add_argument("--pretrained", action="store_true", default=None, help="start from ImageNet weights")
     parser.add_argument("--nesterov", action="store_true", default=None, help="Nesterov's momentum")
-    parser.add_argument("--download", action="store_true", default=None, help="fetch what is missing in --data-dir")
+    parser.add_argument("--download", action="store_true", default=None, help="fetch what is missing: data, or weights")
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; options on the command line go before it")
     parser.add_argument("--write-config", metavar="FILE", help="write all settings to a file that --config reads")
     parser.add_argument("--dry-run", action="store_true", help="print all settings, train nothing")
@@ -159,7 +165,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
             raise InputError(f"{option}{str(error).removeprefix(setting)}") from None
         table, _, name = setting.rpartition(".")
         (found.setdefault(table, {}) if table else found)[name] = value
-    for name in ("nesterov", "download"):
+    for name in ("nesterov", "download", "pretrained"):
         if getattr(options, name):
             found[name] = True
     parameters: dict[str, Fraction] = {}
