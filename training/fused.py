@@ -29,7 +29,6 @@ from torch import Tensor
 from asymtheory.backends import FLOAT, POLY, Backend
 from asymtheory.errors import InputError
 from asymtheory.exact import Poly
-from asymtheory.formula import Formula
 from asymtheory.jet import Jet
 from asymtheory.losses import CE, FL, Loss, Separable
 from asymtheory.profile import NEXT_TO_ONE, Profile
@@ -231,8 +230,6 @@ class Plan:
                 curves.append(curve)
             else:
                 active.append((float(coefficient), _on_torch(atom)))
-            if type(atom).passive is Separable.passive or (isinstance(atom, Formula) and atom.texts[1] is None):
-                continue
             other = POLY.number(atom.on(POLY).passive(Poly.variable(), Poly.unknown(), POLY))  # type: ignore[attr-defined]
             if other.coefficients is not None and other.degree <= 2:
                 # sum_{k != y} P(u_k) = K p0 + p1 + p2 sum_k u_k^2 - P(u_y)
