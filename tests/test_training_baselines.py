@@ -311,6 +311,21 @@ def test_nlnl_averages_over_the_epochs_that_there_were() -> None:
         assert value.item() == pytest.approx(math.log(2) if kept else 0)
 
 
+def test_nlnl_averages_over_a_samples_own_visits() -> None:
+    """Seen once in three epochs is known by that once, seen never is kept; another training starts from nothing."""
+    y = torch.zeros(3, dtype=torch.int64)
+    loss = NLNL(gamma=0.5, selnl=0.75, selpl=0.75)
+    for _ in range(2):
+        for epoch, seen in enumerate(([0, 1], [0], [0])):
+            loss.begin(epoch, 4, y)
+            u = torch.tensor([0.9, 0.4] if epoch == 0 else [0.6])[: len(seen)]
+            loss(torch.stack([u, 1 - u], 1).log(), y[seen], torch.tensor(seen))
+        loss.begin(3, 4, y)
+        torch.testing.assert_close(loss.record.nanmean(1), torch.tensor([0.7, 0.4, math.nan]), equal_nan=True)
+        kept = [loss(torch.zeros(1, 2), y[:1], torch.tensor([i])).item() > 0 for i in range(3)]
+        assert kept == [True, False, True]
+
+
 def test_nlnl_never_says_the_given_label_is_wrong() -> None:
     """Each other class is drawn about equally often, the given one never."""
     K, n = 5, 4000

@@ -171,9 +171,9 @@ class NLNL(BaselineLoss):
     * SelNL: the same for the samples whose label y has a mean probability of at least 1/K;
     * SelPL: cross entropy ``-log u_y`` for those at which it is at least ``gamma``.
 
-    The mean is over the probabilities that the sample had in training in the last ``history`` epochs, and decides for a whole
-    epoch. A class of n samples has weight n_max / n, with n_max the size of the largest. The result is the mean over the
-    samples that count (in SelPL weighted), and 0 with a gradient of 0 in a batch without any.
+    The mean is over the probabilities that the sample had in training in the last ``history`` epochs (in those it was seen in),
+    and decides for a whole epoch. A class of n samples has weight n_max / n, with n_max the size of the largest. The result is
+    the mean over the samples that count (in SelPL weighted), and 0 with a gradient of 0 in a batch without any.
 
     In a loop of your own, with the index of each sample beside its label::
 
@@ -213,20 +213,21 @@ class NLNL(BaselineLoss):
         if self.starts[0] > self.starts[1]:
             first, second = map(plain, self.starts)
             raise InputError(f"nlnl: selnl = {first} is after selpl = {second}; SelNL comes before SelPL")
-        self.register_buffer("record", torch.zeros(0, self.history))  # u_y of every sample in its last epochs
+        self.register_buffer(
+            "record", torch.zeros(0, self.history)
+        )  # u_y of each sample in the last epochs, NaN: not seen
         self.phase = PHASES[0]
         self.epoch = 0
         self._labels: Tensor | None = None
         self._generator: torch.Generator | None = None
-        self._confidence: Tensor | None = None  # mean of the record of every sample; None before there is any
+        self._confidence = torch.zeros(0)  # mean of the record of every sample
         self._weights = torch.zeros(0)  # of every class
 
     def follow(self, labels: Tensor) -> None:
         """Make room for what is remembered of these samples; before a state dict is loaded. ``labels`` (N,), as given."""
         if labels.dim() != 1 or labels.is_floating_point():
             raise InputError(f"nlnl: integer labels (N,) are needed, got {labels.dtype} {tuple(labels.shape)}")
-        if self.record.shape[0] != len(labels) or self.record.device != labels.device:
-            self.record = torch.zeros(len(labels), self.history, device=labels.device)
+        self.record = torch.full((len(labels), self.history), math.nan, device=labels.device)
         self._labels = labels
 
     def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator | None = None) -> None:
@@ -237,12 +238,13 @@ class NLNL(BaselineLoss):
             raise InputError(
                 "nlnl: labels changed; it follows what the network makes of one label (not of redrawn ones)"
             )
+        if epoch == 0:
+            self.record.fill_(math.nan)  # another training with the same loss
         self.epoch, self._generator = epoch, generator
         self.phase = PHASES[sum(epoch >= start * epochs for start in self.starts)]
         counts = labels.bincount()
         self._weights = counts.max() / counts.clamp_min(1)
-        known = min(epoch, self.history)
-        self._confidence = self.record[:, :known].mean(1) if known else None
+        self._confidence = self.record.nanmean(1)
 
     def forward(self, logits: Tensor, labels: Tensor, indices: Tensor) -> Tensor:
         """The loss of a batch: logits (n, K), given labels (n,), and where the samples are in the training set (n,)."""
@@ -256,7 +258,7 @@ class NLNL(BaselineLoss):
         own = at.logu.gather(1, labels[:, None])[:, 0]
         least = self.gamma if self.phase == "SelPL" else 0.0 if self.phase == "NL" else 1 / K
         weights = self._weights[labels].to(own.dtype)
-        kept = torch.ones_like(own) if self._confidence is None else (self._confidence[indices] >= least).to(own.dtype)
+        kept = (~(self._confidence[indices] < least)).to(own.dtype)  # nothing is held against a sample never seen
         self.record[indices, self.epoch % self.history] = own.detach().exp().float()
         if self.phase == "SelPL":
             return -(weights * kept * own).sum() / (weights * kept).sum().clamp_min(1)  # every weight is at least 1
