@@ -1,4 +1,4 @@
-"""The commands of the extra `training`: ``asymtheory train`` and ``asymtheory labels``, each loaded when it is named."""
+"""The commands of the extra `training`, each loaded when it is named."""
 
 from __future__ import annotations
 
@@ -13,5 +13,12 @@ def train(arguments: list[str]) -> int:
 def labels(arguments: list[str]) -> int:
     """``asymtheory labels``: see :mod:`.label_command`."""
     from .label_command import labels as run
+
+    return run(arguments)
+
+
+def sweep(arguments: list[str]) -> int:
+    """``asymtheory sweep``: see :mod:`.sweep_command`."""
+    from .sweep_command import sweep as run
 
     return run(arguments)

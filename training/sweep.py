@@ -1,0 +1,433 @@
+"""Many runs, one folder: each run once, whatever happens to the machine.
+
+    DIR/results.jsonl      one line a finished run, with the run's `key` (see :func:`.plan.run_key`)
+    DIR/failures.jsonl     one line a failure: `key`, `error`, `message`, `config`, `time`
+    DIR/runs/KEY/          checkpoint and progress of a run that is not finished; gone with its line unless it is kept
+
+One process, the sweep, writes the two files, under a lock on the folder; runs are trained by others, that an engine starts:
+:class:`LocalEngine` here, :mod:`.cluster` on many machines. A run whose key is in the results is never trained again. What stops
+half-way (Ctrl-C, a killed process, a lost machine) goes on from its last checkpoint.
+
+Failures are of two kinds. An error that a run *raises* (a loss that became NaN, a missing file) would only come again: it is
+recorded at once and left out of later sweeps until ``retry``. A process that *dies*, or runs out of memory, takes others with it
+or falls because of others: its runs are started again, after two such ends one at a time, and a third, alone, is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Protocol
+from uuid import uuid4
+
+import torch
+from filelock import FileLock, Timeout
+
+from asymtheory.errors import InputError
+
+from . import checkpoint
+from .config import TrainConfig
+from .plan import Plan, Point
+from .record import Epoch, append, locked, read, repair
+from .runs import run
+
+RESULTS, FAILURES, RUNS, PROGRESS, OWNER = "results.jsonl", "failures.jsonl", "runs", "progress.json", ".sweep"
+NAME = 16  # hexadecimal digits of a key in the name of its folder
+DEATHS = 3  # ends of its process after which a run is a failure, the last of them alone
+TICK = 0.5  # seconds between two looks at what goes on
+PATIENCE = 600.0  # seconds that a run waits for a process that still holds its folder
+IDLE = 60.0  # seconds after which a process without work ends, so that none outlives a killed sweep for long
+CROWDED = ("OutOfMemoryError", "MemoryError")  # errors that a run may have because of the others
+
+# ------------------------------------------------------------------------------------------- in the process of a run
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process is given: a run, the folder of the sweep, and this sweep's own name."""
+
+    key: str
+    config: TrainConfig
+    folder: str
+    owner: str
+
+    @property
+    def place(self) -> Path:
+        return Path(self.folder) / RUNS / self.key[:NAME]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: the line of the results, or the error's type and message."""
+
+    line: Mapping[str, Any] | None = None
+    error: str = ""
+    message: str = ""
+
+
+class AbandonedError(Exception):
+    """The sweep that asked for this run is gone."""
+
+
+_ONE = threading.Lock()
+"""Torch's random state and threads belong to the process: it trains one run at a time."""
+
+
+def execute(task: Task) -> Outcome:
+    """Train a run to its end, from its checkpoint if there is one. An error comes back as an outcome.
+
+    Where the folder of the sweep cannot be seen (a machine without shared files) there is no checkpoint, and a run that
+    dies starts again.
+    """
+    with _ONE:
+        try:
+            if not task.place.parent.is_dir():
+                return Outcome(run(task.config).to_dict())
+            task.place.mkdir(exist_ok=True)
+            _wait_for(task.place)
+            _drop_damaged(task.place / checkpoint.NAME)
+            return Outcome(run(task.config, task.place, resume=True, on_epoch=_Reporter(task)).to_dict())
+        except Exception as error:  # many errors cannot be pickled, and none may end the sweep
+            return Outcome(error=type(error).__name__, message=str(error) or repr(error))
+
+
+def _wait_for(folder: Path) -> None:
+    """Until no process holds the folder: one that was given up may be in its last epoch."""
+    end = monotonic() + PATIENCE
+    while True:
+        try:
+            with locked(folder):
+                return
+        except InputError:
+            if monotonic() > end:
+                raise
+            sleep(TICK / 2)
+
+
+def _drop_damaged(path: Path) -> None:
+    """A checkpoint that cannot be read is worth nothing: the run starts again."""
+    if path.exists():
+        try:
+            checkpoint.load(path)
+        except InputError:
+            path.unlink()
+
+
+class _Reporter:
+    """After every epoch: is the sweep still there, and where is this run? Written at most twice a second."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.next = 0.0
+
+    def __call__(self, epoch: Epoch) -> None:
+        if not owner(Path(self.task.folder), self.task.owner).exists():
+            raise AbandonedError("another sweep has begun, or this one was stopped")
+        if monotonic() < self.next:
+            return
+        self.next = monotonic() + TICK
+        facts = {"epoch": epoch.epoch, "epochs": self.task.config.epochs, "test": epoch.test, "pid": os.getpid()}
+        part = self.task.place / f"{PROGRESS}.part"
+        with suppress(OSError):  # only for the eyes
+            part.write_text(json.dumps(facts), encoding="utf-8")
+            os.replace(part, self.task.place / PROGRESS)
+
+
+def owner(folder: Path, name: str) -> Path:
+    """The file that is there while a sweep is."""
+    return folder / f"{OWNER}-{name}"
+
+
+# ---------------------------------------------------------------------------------------------------- the folder
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """The files of a sweep: ``lines`` of finished runs and last ``failures`` by key."""
+
+    folder: Path
+    lines: dict[str, dict[str, Any]]
+    failures: dict[str, dict[str, Any]]
+
+    @classmethod
+    def look(cls, folder: Path) -> Store:
+        """What a folder holds; nothing, if there is none. Raises InputError for a file with a line that is no JSON."""
+        found: list[dict[str, dict[str, Any]]] = []
+        for name in (RESULTS, FAILURES):
+            lines = read(folder / name) if (folder / name).exists() else []
+            found.append({line["key"]: line for line in lines if isinstance(line, dict) and "key" in line})
+        done, failed = found
+        return cls(folder, done, {key: line for key, line in failed.items() if key not in done})
+
+    @classmethod
+    @contextmanager
+    def hold(cls, folder: Path) -> Iterator[Store]:
+        """The same for one sweep alone; torn last lines are repaired. InputError when another sweep has the folder."""
+        lock = FileLock(folder / ".lock")
+        try:
+            (folder / RUNS).mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"--out {folder}: another sweep is writing there; wait for it or name another") from None
+        except OSError as error:
+            raise InputError(f"--out {folder}: cannot be used ({error.strerror or error})") from None
+        try:
+            for old in folder.glob(f"{OWNER}-*"):  # of a sweep that was killed: runs that outlived it stop
+                old.unlink()
+            for name in (RESULTS, FAILURES):
+                repair(folder / name)
+            yield cls.look(folder)
+        finally:
+            lock.release()
+
+    def add(self, point: Point, line: Mapping[str, Any], keep: bool) -> None:
+        """A finished run; its folder goes unless it is kept."""
+        if point.key not in self.lines:
+            multiples = {name: float(factor) for name, factor in point.multiples.items()}
+            facts = {"key": point.key, **({"times_threshold": multiples} if multiples else {}), **line}
+            append(self.folder / RESULTS, facts)
+            self.lines[point.key] = facts
+            self.failures.pop(point.key, None)
+        if not keep:
+            shutil.rmtree(self.folder / RUNS / point.key[:NAME], ignore_errors=True)
+
+    def fail(self, point: Point, outcome: Outcome) -> None:
+        """A failed run; its checkpoint stays."""
+        facts = {
+            "key": point.key, "error": outcome.error, "message": outcome.message,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"), "config": point.config.to_dict(),
+        }  # fmt: skip
+        append(self.folder / FAILURES, facts)
+        self.failures[point.key] = facts
+
+    def progress(self, point: Point) -> dict[str, Any] | None:
+        """Where a run is that is being trained; None before its first epoch, or where that cannot be seen."""
+        try:
+            found = json.loads((self.folder / RUNS / point.key[:NAME] / PROGRESS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+# ---------------------------------------------------------------------------------------------------- the engines
+
+
+class Engine(Protocol):
+    """Where runs are trained. ``slots``: how many are handed out at once, None for all."""
+
+    slots: int | None
+
+    def submit(self, task: Task) -> Future[Outcome]: ...
+
+    def renew(self) -> None:
+        """After a process died and took the others with it."""
+
+    def close(self, now: bool) -> None:
+        """Let go; ``now``: what is still being trained is given up."""
+
+
+class LocalEngine:
+    """Processes on this machine (joblib's loky), ``jobs`` of them, each with its share of the cores.
+
+    With several GPUs every run that may use any of them gets the one with the fewest.
+    """
+
+    def __init__(self, jobs: int, threads: int) -> None:
+        self.slots: int | None = jobs
+        self.threads = threads
+        self.load = Counter({f"cuda:{i}": 0 for i in range(torch.cuda.device_count())})
+        self.executor = self._start()
+
+    def _start(self) -> Any:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        threads = str(self.threads)
+        return ProcessPoolExecutor(
+            self.slots, timeout=IDLE, initializer=_begin, initargs=(self.threads,),
+            env={"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+        )  # fmt: skip
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        device = task.config.device
+        if len(self.load) > 1 and device in ("auto", "cuda"):
+            device = min(self.load, key=lambda name: self.load[name])
+            task = replace(task, config=replace(task.config, device=device))
+        with _held():
+            future: Future[Outcome] = self.executor.submit(execute, task)
+        if device in self.load:
+            self.load[device] += 1
+            future.add_done_callback(lambda _: self.load.subtract([device]))
+        return future
+
+    def renew(self) -> None:
+        self.executor.shutdown(wait=True, kill_workers=True)
+        self.executor = self._start()
+
+    def close(self, now: bool) -> None:
+        with _held():
+            self.executor.shutdown(wait=True, kill_workers=now)
+
+
+def _begin(threads: int) -> None:
+    """First thing in a process."""
+    torch.set_num_threads(threads)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Ctrl-C waits inside, and never reaches a process that is started inside: the sweep alone answers it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# ------------------------------------------------------------------------------------------------------ the sweep
+
+
+class View(Protocol):
+    """Who watches a sweep."""
+
+    def done(self, point: Point, line: Mapping[str, Any]) -> None: ...
+
+    def failed(self, point: Point, outcome: Outcome) -> None: ...
+
+    def died(self, points: Sequence[Point]) -> None: ...
+
+    def look(self, running: Sequence[Point], waiting: int) -> None: ...
+
+
+def pending(plan: Plan, store: Store, retry: bool) -> list[Point]:
+    """The runs of a plan that are still to be trained."""
+    return [
+        point for point in plan.points
+        if point.key not in store.lines and (retry or point.key not in store.failures)
+    ]  # fmt: skip
+
+
+def sweep(points: Sequence[Point], store: Store, engine: Engine, view: View, keep: bool = False) -> None:
+    """Train the points and record each; the engine is closed in the end.
+
+    After KeyboardInterrupt, or any other exception, what has finished is recorded and the rest can go on later.
+    """
+    mine = uuid4().hex
+    owner(store.folder, mine).touch()
+    flow = _Flow(points, store, engine, view, keep, mine)
+    finished = False
+    try:
+        flow.run()
+        finished = True
+    finally:
+        with suppress(OSError):
+            owner(store.folder, mine).unlink()  # tells runs that cannot be killed from here to stop after their epoch
+        flow.gather()
+        engine.close(now=not finished)
+
+
+class _Flow:
+    """Runs on their way: ``waiting`` to start, ``flying``, and those to be trained ``alone``."""
+
+    def __init__(
+        self, points: Sequence[Point], store: Store, engine: Engine, view: View, keep: bool, mine: str
+    ) -> None:
+        self.store, self.engine, self.view, self.keep, self.mine = store, engine, view, keep, mine
+        self.waiting, self.alone = deque(points), deque[Point]()
+        self.flying: dict[Future[Outcome], Point] = {}
+        self.deaths: Counter[str] = Counter()
+
+    def run(self) -> None:
+        while self.waiting or self.alone or self.flying:
+            self.hand_out()
+            self.view.look(list(self.flying.values()), len(self.waiting) + len(self.alone))
+            done, _ = wait(self.flying, timeout=TICK, return_when=FIRST_COMPLETED)
+            dead: list[Point] = []
+            for future in done:
+                self.finish(future, dead)
+            if dead:  # the executor is broken: what it still holds fails with the same error
+                for future in list(self.flying):
+                    with suppress(Exception):
+                        future.exception(timeout=20 * TICK)
+                    if future.done():
+                        self.finish(future, dead)
+                self.bury(dead)
+
+    def hand_out(self) -> None:
+        slots = self.engine.slots
+        while self.waiting and (slots is None or len(self.flying) < slots):
+            self.start(self.waiting)
+        if self.alone and not self.flying and not self.waiting:
+            self.start(self.alone)
+
+    def start(self, queue: deque[Point]) -> None:
+        point = queue[0]
+        task = Task(point.key, point.config, str(self.store.folder.resolve()), self.mine)
+        try:
+            future = self.engine.submit(task)
+        except BrokenExecutor:  # it broke just now; the runs in flight are about to say so
+            if self.flying:
+                return
+            self.engine.renew()
+            future = self.engine.submit(task)
+        self.flying[future] = queue.popleft()
+
+    def finish(self, future: Future[Outcome], dead: list[Point]) -> None:
+        """Take a future that is done: record it, or put it among the dead."""
+        point = self.flying.pop(future)
+        try:
+            outcome = future.result()
+        except BrokenExecutor:
+            dead.append(point)
+            return
+        except CancelledError:
+            raise InputError("the scheduler is gone; what has finished is kept, start again to go on") from None
+        except Exception as error:
+            outcome = Outcome(error=type(error).__name__, message=str(error).splitlines()[0] if str(error) else "")
+        if outcome.line is not None:
+            self.store.add(point, outcome.line, self.keep)
+            self.view.done(point, outcome.line)
+        elif outcome.error in CROWDED and self.again(point):
+            self.view.died([point])
+        else:
+            self.store.fail(point, outcome)
+            self.view.failed(point, outcome)
+
+    def bury(self, dead: Sequence[Point]) -> None:
+        """Processes died: their runs start again in new ones."""
+        self.engine.renew()
+        for point in dead:
+            if not self.again(point):
+                outcome = Outcome(error="ProcessDied", message=f"its process was killed or crashed, {DEATHS} times")
+                self.store.fail(point, outcome)
+                self.view.failed(point, outcome)
+        self.view.died([point for point in dead if point.key not in self.store.failures])
+
+    def again(self, point: Point) -> bool:
+        """Put a run back that may have been the victim of others; False when it has had its chances."""
+        self.deaths[point.key] += 1
+        if self.deaths[point.key] >= DEATHS:
+            return False
+        (self.alone if self.deaths[point.key] == DEATHS - 1 else self.waiting).append(point)
+        return True
+
+    def gather(self) -> None:
+        """Record what had finished when the sweep was stopped."""
+        for future, point in list(self.flying.items()):
+            if future.done() and not future.cancelled() and future.exception() is None:
+                line = future.result().line
+                if line is not None:
+                    self.store.add(point, line, self.keep)

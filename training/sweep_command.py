@@ -1,0 +1,171 @@
+"""The command ``asymtheory sweep``: train all runs of a plan, each once, and go on where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from asymtheory.cli import ANSWERED, NO, _count, _Parser, _print_json
+from asymtheory.errors import InputError
+
+STOPPED = 130
+
+
+def sweep(arguments: list[str]) -> int:
+    """``asymtheory sweep``; returns the exit status: 0 all runs are in the results, 1 some failed, 130 stopped."""
+    options = _parser().parse_args(arguments)
+    if options.scheduler is not None and options.jobs is not None:
+        raise InputError("--jobs is of this machine; with --scheduler its workers are as many as were started")
+    if options.resources is not None and options.scheduler is None:
+        raise InputError("--resources goes with --scheduler")
+    jobs = None if options.jobs is None else _count(options.jobs, "--jobs", least=1)
+    from .plan import read_plan
+    from .sweep import Store, pending
+
+    plan = read_plan(options.plan)
+    folder = Path(options.plan).with_suffix("") if options.out is None else Path(options.out)
+    if options.dry_run:
+        return _dry_run(plan, Store.look(folder), jobs, options)
+    with _terminated_as_interrupted(), Store.hold(folder) as store:
+        points = pending(plan, store, options.retry)
+        try:
+            _train(plan, points, store, jobs, options)
+        except KeyboardInterrupt:
+            left = len(pending(plan, store, True))
+            rest = "1 run is left" if left == 1 else f"{left} runs are left"
+            print(f"asymtheory sweep: stopped; {rest}, the same command goes on", file=sys.stderr)
+            return STOPPED
+        return _report(plan, store, len(points), options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="asymtheory sweep",
+        description="Train all runs of a plan (TOML: [defaults] and [[runs]] with grids; see docs/sweeps.md). Runs that are in "
+        "DIR/results.jsonl already are left out, runs that were stopped go on from their checkpoints.",
+    )
+    parser.add_argument("plan", metavar="PLAN.toml", help="the plan")
+    parser.add_argument("--out", metavar="DIR", help="results.jsonl, failures.jsonl and runs/ (default: PLAN)")
+    parser.add_argument("--dry-run", action="store_true", help="list the runs and estimate the time; train nothing")
+    parser.add_argument("--jobs", metavar="N", help="runs at once on this machine (default: one a core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="train on the workers of a dask.distributed scheduler")
+    parser.add_argument("--resources", metavar="NAME=X", help="with --scheduler: what a run takes, such as GPU=1")
+    parser.add_argument("--retry", action="store_true", help="train runs again that failed in an earlier sweep")
+    parser.add_argument("--keep", action="store_true", help="keep the checkpoints (networks) of finished runs")
+    parser.add_argument("--json", action="store_true", help="the list, or the summary, as JSON")
+    return parser
+
+
+def _shares(jobs: int | None, runs: int) -> tuple[int, int]:
+    """(runs at once, threads of each)."""
+    from joblib import cpu_count
+
+    cores: int = cpu_count()
+    jobs = min(jobs or cores, max(runs, 1))
+    return jobs, max(1, cores // jobs)
+
+
+def _train(plan: Any, points: Sequence[Any], store: Any, jobs: int | None, options: argparse.Namespace) -> None:
+    from .loop import plural
+    from .sweep import LocalEngine, sweep
+    from .sweep_table import Table
+
+    already = sum(point.key in store.lines for point in plan.points)
+    failed = len(plan.points) - already - len(points)
+    facts = [f"{plural(len(plan.points), 'run')} in {store.folder}", *([f"{already} done before"] if already else [])]
+    facts += [f"{failed} failed before (--retry trains them again)"] if failed else []
+    facts += [f"{plan.repeated} named twice"] if plan.repeated else []
+    print(f"asymtheory sweep: {', '.join(facts)}", file=sys.stderr)
+    if not points:
+        return
+    engine: Any
+    if options.scheduler is not None:
+        from .cluster import ClusterEngine, parse_resources
+
+        resources = None if options.resources is None else parse_resources(options.resources)
+        engine = ClusterEngine(options.scheduler, resources)
+        if not engine.workers():
+            print("asymtheory sweep: the scheduler has no workers yet; waiting for them", file=sys.stderr)
+    else:
+        check_data(points)
+        engine = LocalEngine(*_shares(jobs, len(points)))
+    table = Table(plan, store, len(points), live=sys.stderr.isatty())
+    try:
+        sweep(points, store, engine, table, options.keep)
+    finally:
+        table.close()
+
+
+def check_data(points: Sequence[Any]) -> None:
+    """Refuse before the first run what would fail in all: data that are not there, a subset of more than there is."""
+    from .plan import images_of
+
+    tried = set()
+    for config in (point.config for point in points):
+        data = (config.dataset, config.data_dir, config.download, config.subset)
+        if data not in tried:
+            images_of(config)
+            tried.add(data)
+
+
+def _report(plan: Any, store: Any, trained: int, options: argparse.Namespace) -> int:
+    from .sweep_table import groups, summary
+
+    failures = [store.failures[point.key] for point in plan.points if point.key in store.failures]
+    rows = groups(plan, store)
+    if options.json:
+        done = sum(point.key in store.lines for point in plan.points)
+        facts = {"folder": str(store.folder), "runs": len(plan.points), "done": done, "handed_out": trained}
+        _print_json({**facts, "failures": failures, "groups": rows})
+    else:
+        print(summary(rows))
+        for failure in failures:
+            print(f"failed: {failure['key'][:8]} {failure['error']}: {failure['message']}")
+    return NO if failures else ANSWERED
+
+
+def _dry_run(plan: Any, store: Any, jobs: int | None, options: argparse.Namespace) -> int:
+    from .loop import plural
+    from .sweep_estimate import estimate
+
+    todo = [point for point in plan.points if point.key not in store.lines]
+    found = estimate(todo, store.lines.values(), *_shares(jobs, len(todo)))
+
+    def state(point: Any) -> str:
+        return "done" if point.key in store.lines else "failed" if point.key in store.failures else "to do"
+
+    if options.json:
+        runs = [
+            {"key": point.key, "state": state(point), "run": plan.label(point), "config": point.config.to_dict()}
+            for point in plan.points
+        ]
+        _print_json({"folder": str(store.folder), "runs": runs, "seconds": found.seconds, "jobs": found.jobs})
+        return ANSWERED
+    for point in plan.points:
+        print(f"{point.key[:8]}  {state(point):<6}  {plan.label(point)}")
+    repeated = f" ({plan.repeated} named twice)" if plan.repeated else ""
+    print(f"{plural(len(plan.points), 'run')}{repeated}, {len(todo)} to do" + (f": {found}" if todo else ""))
+    return ANSWERED
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM (a batch system at its time limit) stops as Ctrl-C does, here in the main thread."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,189 @@
+"""How long a sweep will take: from the lines of runs of the same shape, else from a few steps measured now.
+
+A shape is all that the time of an epoch depends on: data, network, batch, precision, what is measured. An estimate is no promise:
+it takes as many runs at once as asked for, each as fast as one alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from asymtheory.errors import InputError
+
+from .config import TrainConfig
+from .loop import Inputs, Trainer, batches, find_device, plural, using
+from .plan import Point
+from .runs import Prepared, loss_of
+
+SHAPE = (
+    "dataset", "model", "width", "batch", "subset", "balanced", "image_size", "precision", "channels_last", "compile",
+    "evaluate", "measure",
+)  # fmt: skip
+STEPS, WARM = 8, 2  # steps that are measured, after those that are not
+LONG = 5.0  # seconds after which enough is measured
+
+Shape = tuple[Any, ...]
+
+
+def shape_of(config: Mapping[str, Any]) -> Shape:
+    """The settings that tell how long an epoch takes."""
+    return tuple(config.get(name) for name in SHAPE)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds that a run takes before and after its epochs, and for each of them; ``source`` says where they are from."""
+
+    fixed: float
+    epoch: float
+    source: str
+
+    def of(self, epochs: int) -> float:
+        """Seconds of a whole run."""
+        return self.fixed + epochs * self.epoch
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds for all runs of a sweep, ``jobs`` at once, and what the runs of every shape cost.
+
+    ``unknown``: why a shape could not be measured; the seconds then are those of the others.
+    """
+
+    seconds: float
+    jobs: int
+    costs: Mapping[Shape, Cost]
+    unknown: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        shown = [
+            f"{shape[SHAPE.index('dataset')]} {shape[SHAPE.index('model')]}: {cost.epoch:.2g} s an epoch, {cost.source}"
+            for shape, cost in self.costs.items()
+        ]
+        known = [f"about {duration(self.seconds)} with {self.jobs} at once"] if self.costs else ["no estimate"]
+        return "\n".join([*known, *(f"  {text}" for text in (*shown, *self.unknown))])
+
+
+def estimate(points: Sequence[Point], lines: Iterable[Mapping[str, Any]], jobs: int, threads: int) -> Estimate:
+    """Of the runs that are still to be trained, with the ``lines`` of those that were."""
+    past: dict[Shape, list[float]] = {}
+    for line in lines:
+        config = line.get("config", {})
+        if config.get("epochs") and _here(line):
+            past.setdefault(shape_of(config), []).append(line["seconds"] / config["epochs"])
+    costs: dict[Shape, Cost] = {}
+    unknown: dict[Shape, str] = {}
+    for point in points:
+        shape = shape_of(point.config.to_dict())
+        if shape in costs or shape in unknown:
+            continue
+        if known := past.get(shape):
+            costs[shape] = Cost(0.0, median(known), f"from {plural(len(known), 'finished run')}")
+            continue
+        try:
+            costs[shape] = measure(point.config, threads)
+        except InputError as error:
+            unknown[shape] = f"{point.config.dataset} {point.config.model}: not measured: {error}"
+    seconds = [
+        costs[shape].of(point.config.epochs)
+        for point in points
+        if (shape := shape_of(point.config.to_dict())) in costs
+    ]  # fmt: skip
+    whole = max(sum(seconds) / jobs, max(seconds, default=0.0))
+    return Estimate(whole, jobs, costs, tuple(unknown.values()))
+
+
+def _here(line: Mapping[str, Any]) -> bool:
+    """Was a run made on the kind of device that ``auto`` is here?"""
+    found: bool = line.get("device", {}).get("type") == find_device("auto").type
+    return found
+
+
+def measure(config: TrainConfig, threads: int) -> Cost:
+    """Of a run: its preparation timed, and a few training steps and evaluation batches scaled to all of an epoch."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        start = perf_counter()
+        trainer = Prepared.of(config).trainer(loss_of(config))
+        fixed = perf_counter() - start
+        with using(trainer.setup.threads):
+            # in the end the whole training set is looked at once more
+            return Cost(fixed + _pass(trainer, trainer.data.images), _epoch(trainer), "measured now")
+    finally:
+        torch.set_num_threads(before)
+
+
+def _epoch(trainer: Trainer) -> float:
+    """Seconds: the median step of the first few, and what is predicted after an epoch."""
+    data, settings = trainer.data, trainer.settings
+    steps = len(batches(torch.arange(data.visited), settings.batch))
+    watch = _Watch(trainer.setup.device)
+    with suppress(_EnoughError):
+        while True:  # a small set has few steps in an epoch
+            trainer.epoch(watch)
+    return watch.step * steps + sum(
+        _pass(trainer, images) * share
+        for images, share in ((data.test, 1 / settings.evaluate), (data.images, float(settings.measure == "frozen")))
+        if images is not None
+    )
+
+
+class _EnoughError(Exception):
+    """Ends an epoch when enough of its steps are measured."""
+
+
+class _Watch:
+    """Called after every step."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.at: list[float] = []
+
+    def __call__(self) -> None:
+        _wait(self.device)
+        self.at.append(perf_counter())
+        if len(self.at) > WARM + STEPS or (len(self.at) > WARM and self.at[-1] - self.at[0] > LONG):
+            raise _EnoughError
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step: the median of those after the first ones, which are slower."""
+        return median(after - before for before, after in pairwise(self.at[WARM - 1 :]))
+
+
+@torch.no_grad()
+def _pass(trainer: Trainer, images: Inputs) -> float:
+    """Seconds to predict all images, from one part of them."""
+    count = min(len(images), images.evaluation)
+    model, setup = trainer.model, trainer.setup
+    start = perf_counter()
+    model.eval()
+    with setup.computing():
+        model(setup.inputs(images.batch(slice(0, count), setup.dtype)))
+    _wait(setup.device)
+    return (perf_counter() - start) * len(images) / count
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 5 h``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
