@@ -1,8 +1,8 @@
 """Baselines of the papers' tables: values in closed form, gradients, what they are there for, and reached by name.
 
-Seen failing: a threshold of SelNL at 2/K, the record written one epoch late, complementary labels that may be the given one,
-phases that start an epoch late, weights of SelPL left out of its mean, clipping by the norm over the batch, epsilon-softmax on
-the label instead of the largest, smoothing with r/(K-1), ignored labels counted, the generator of the epoch not used.
+Seen failing with: a threshold of SelNL at 2/K, the record written one epoch late, complementary labels that may be the given
+one, phases that start an epoch late, weights of SelPL left out of its mean, clipping by the norm over the batch, epsilon-softmax
+on the least likely class, smoothing with r/(K-1), ignored labels counted, another generator, a record that is not saved, ...
 """
 
 from __future__ import annotations
