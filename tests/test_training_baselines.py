@@ -459,6 +459,13 @@ def test_labels_that_change_at_every_visit_cannot_be_followed() -> None:
         fit(nn.Linear(3, 2), NLNL(), x, None, true=y, redraw=Redrawn("symmetric", 2, 1), epochs=1)
 
 
+def test_a_baseline_gets_the_penalty_that_the_paper_gave_baselines() -> None:
+    config = TrainConfig.resolve({"recipe": "anl-cifar10", "loss": "nlnl", "regularisation": "published"})
+    assert (config.regularisation, config.strength) == ("l2", 1e-4)
+    with pytest.raises(InputError, match="not a known loss"):
+        TrainConfig.resolve({"recipe": "anl-cifar10", "loss": "nnll", "regularisation": "published"})
+
+
 def test_wrappers_show_what_they_are() -> None:
     assert repr(LogitClip(nn.CrossEntropyLoss(), 1)).startswith("LogitClip(\n  tau=1\n")
     assert "m=3" in repr(EpsilonSoftmax(nn.CrossEntropyLoss(), 3))

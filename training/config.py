@@ -392,7 +392,11 @@ class TrainConfig(Settings):
             if chosen is None or "strength" in given:
                 raise FieldError("regularisation", repr(PUBLISHED), "a recipe is needed, and no strength")
             values["regularisation"], values["strength"] = "none", 0.0
-            values["regularisation"], values["strength"] = chosen.penalty(cls(**values).core_loss())
+            from .baselines import baseline  # needs torch
+
+            other = values.get("loss") is not None and baseline(values["loss"]) is not None
+            loss = None if other else cls(**values).core_loss()
+            values["regularisation"], values["strength"] = chosen.penalty(loss)
         return cls(**values)
 
     @classmethod

@@ -43,9 +43,9 @@ class Recipe:
     exceptions: tuple[tuple[frozenset[str], Penalty], ...] = ()
     note: str = ""
 
-    def penalty(self, loss: Loss) -> Penalty:
-        """(norm, strength) of the weights' penalty that the paper trained this loss with."""
-        atoms = {atom.name for _, atom in loss.terms()}
+    def penalty(self, loss: Loss | None) -> Penalty:
+        """(norm, strength) of the weights' penalty that the paper trained this loss with; None: a baseline outside the core."""
+        atoms = set() if loss is None else {atom.name for _, atom in loss.terms()}
         for names, penalty in self.exceptions:
             if atoms & names:
                 return penalty
