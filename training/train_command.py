@@ -22,7 +22,7 @@ STOPPED = 130
 TEXTS = {
     "--dataset": ("dataset", "NAME", "digits (default; needs no files), mnist, fashion-mnist, cifar10, cifar100; "
         "webvision, clothing1m, animal10n or folder, whose images you bring (docs/large-sets.md)"),
-    "--loss": ("loss", "NAME", "a name from `asymtheory losses`, or a sum x+y"),
+    "--loss": ("loss", "NAME", "a name from `asymtheory losses`, a sum x+y, or a baseline such as nlnl (docs/baselines.md)"),
     "--formula": ("formula", "TEXT", "your own loss in u and named parameters, instead of --loss"),
     "--passive": ("passive", "TEXT", "with --formula: the term of each other class, such as u**2"),
     "--recipe": ("recipe", "NAME", "settings of a paper, such as jal-cifar10; `list` shows them all"),
