@@ -221,7 +221,9 @@ def test_module_habits() -> None:
     assert list(module.state_dict()) == []
     assert list(module.parameters()) == []
     z, y = logits(4, 10), labels(10, 4)
+    unused = pickle.dumps(module)
     value = module(z, y)
+    assert pickle.dumps(module) == unused  # what was worked out for K = 10 stays out
     for twin in (pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
         assert isinstance(twin, RobustLoss)
         assert repr(twin) == repr(module)
