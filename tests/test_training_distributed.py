@@ -61,6 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = folder_run(folder / "images")
     with pytest.raises(Stop):
         run(config, folder / "resumed", on_epoch=stop_after(2))
+    shutil.copy(folder / "resumed" / checkpoint.NAME, folder / "half.pt")
     return folder
 
 
@@ -81,7 +82,7 @@ def pair(place: Path) -> list[tuple[int, str, str]]:
     script = [str(HERE / "two_processes.py"), str(place)]
     processes = [started(script, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in range(2)]
     try:
-        answers = [process.communicate(timeout=120) for process in processes]
+        answers = [process.communicate(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()
@@ -172,7 +173,10 @@ def test_converting_keeps_the_parameters_themselves_and_their_names() -> None:
 def test_two_processes_go_on_with_a_run_of_one_and_end_where_it_ends(
     place: Path, whole: dict[str, Any], pair: list[tuple[int, str, str]]
 ) -> None:
-    same_state(checkpoint.load(place / "resumed" / checkpoint.NAME), whole)
+    state, half = checkpoint.load(place / "resumed" / checkpoint.NAME), torch.load(place / "half.pt")
+    same_state(state, whole)
+    assert half["epoch"] in (1, 2)  # a checkpoint is taken after every epoch unless that takes too much of the time
+    assert [e["seconds"] for e in state["curve"][: half["epoch"]]] == [e["seconds"] for e in half["curve"]]
     assert sorted(file.name for file in (place / "resumed").iterdir()) == [
         ".lock", "checkpoint.pt", "config.toml", "result.jsonl",
     ]  # fmt: skip
@@ -217,7 +221,7 @@ def test_torchrun_trains_as_one_process_does(place: Path, whole: dict[str, Any],
         "--progress",
     ]
     process = started(command)
-    printed, errors = process.communicate(timeout=120)
+    printed, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert printed.count("test set") + printed.count("last epoch") == 1
     assert errors.count("  0%|") == 1

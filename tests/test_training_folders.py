@@ -404,7 +404,7 @@ def test_images_do_not_depend_on_who_decodes_them(webvision: Path) -> None:
     later = next(found.train.visits(parts, torch.float32, (7, 4)))
     assert not torch.equal(later, alone[0])
     twice = found.train.take(np.array([1, 1]))  # one file at two places of the list: two different crops
-    assert twice.where(1).endswith("google.txt, line 3: google/q0002/a.jpg")
+    assert twice.where(0).endswith("google.txt, line 3: google/q0002/a.jpg")
     first, second = next(twice.visits([torch.tensor([0, 1])], torch.float32, (7, 3)))
     assert not torch.equal(first, second)
     plain = next(found.train.visits(parts, torch.float32))
