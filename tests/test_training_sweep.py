@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
@@ -21,9 +22,9 @@ from asymtheory_training import checkpoint
 from asymtheory_training import sweep as sweeping
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.plan import Plan, Point, read_plan, run_key
-from asymtheory_training.record import append, read
-from asymtheory_training.runs import run
-from asymtheory_training.sweep import DEATHS, Outcome, Store, Task, execute, pending, sweep
+from asymtheory_training.record import append, locked, read
+from asymtheory_training.runs import run, trained_model
+from asymtheory_training.sweep import DEATHS, LocalEngine, Outcome, Store, Task, execute, pending, sweep
 from asymtheory_training.sweep_command import sweep as command
 from asymtheory_training.sweep_estimate import duration, estimate
 from asymtheory_training.sweep_table import Table, groups, summary
@@ -149,6 +150,16 @@ seeds = 1
     first, second = (point.config for point in plan.points)
     assert (first.loss, first.formula, first.seed, first.noise.seed) == (None, "1-u", 3, 3)
     assert (second.loss, second.labels, second.noise.kind, second.seed) == ("amse", str(labels), "none", 0)
+
+
+def test_the_plan_of_the_documentation(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    text = page.split("```toml\n")[1].split("```")[0]
+    plan = planned(tmp_path, text)
+    assert len(plan.points) == 36 + 12
+    with pytest.raises(InputError) as caught:
+        planned(tmp_path, text.replace("[1, 2, 4]", '["1/2", 1]'))
+    assert str(caught.value).replace(f"{tmp_path}/", "") in page
 
 
 def test_a_run_named_twice_is_one_run(tmp_path: Path) -> None:
@@ -305,6 +316,58 @@ def test_each_run_has_one_line_and_is_never_trained_again(tmp_path: Path) -> Non
     assert (again.trained, seeds(out)) == ([3], [0, 1, 2, 3])
 
 
+def test_what_is_kept_of_a_finished_run(tmp_path: Path) -> None:
+    plan, out = planned(tmp_path, THREE.replace("seeds = 3", "seeds = 1")), tmp_path / "out"
+    trained(plan, out, Here(), keep=True)
+    model, config = trained_model(out / "runs" / plan.points[0].key[:16])
+    assert (config.loss, sum(p.numel() for p in model.parameters()) > 0) == ("amse", True)
+
+
+def test_a_folder_that_another_process_holds_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (point, *_) = planned(tmp_path, THREE).points
+    task = Task(point.key, point.config, str(tmp_path), "mine")
+    task.place.mkdir(parents=True)
+    (tmp_path / ".sweep-mine").touch()
+    monkeypatch.setattr(sweeping, "TICK", 0.02)
+    with ThreadPoolExecutor(1) as pool:
+        with locked(task.place):
+            future = pool.submit(execute, task)
+            time.sleep(0.2)
+            assert not future.done()
+        assert future.result().line is not None
+        monkeypatch.setattr(sweeping, "PATIENCE", 0.1)
+        with locked(task.place):
+            assert "another run is writing there" in pool.submit(execute, task).result().message
+
+
+def test_runs_are_spread_over_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, Future[Outcome]]] = []
+
+    class Pool:
+        def submit(self, function: Any, task: Task) -> Future[Outcome]:
+            given.append((task.config.device, Future()))
+            return given[-1][1]
+
+    monkeypatch.setattr(LocalEngine, "_start", lambda self: Pool())
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    engine = LocalEngine(4, 1)
+
+    def submit(device: str) -> None:
+        config = TrainConfig(loss="ce", device=device)
+        engine.submit(Task(run_key(config), config, str(tmp_path), "mine"))
+
+    for device in ("auto", "cuda", "auto", "cpu", "cuda:1"):
+        submit(device)
+    assert [device for device, _ in given] == ["cuda:0", "cuda:1", "cuda:0", "cpu", "cuda:1"]
+    given[1][1].set_result(Outcome())
+    submit("auto")
+    assert given[-1][0] == "cuda:1"
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    engine = LocalEngine(4, 1)
+    submit("auto")
+    assert given[-1][0] == "auto"
+
+
 def test_a_torn_line_is_repaired_and_its_run_trained_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan, out = planned(tmp_path, THREE), tmp_path / "out"
     trained(plan, out, Here())
@@ -458,6 +521,11 @@ def progress(out: Path, not_of: int = 0) -> dict[str, Any] | None:
     return None
 
 
+needs_distributed = pytest.mark.skipif(
+    importlib.util.find_spec("distributed") is None, reason="dask.distributed is missing: pip install 'asymtheory[cluster]'"
+)  # fmt: skip
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C reaches a process group on POSIX only")
 def test_a_killed_process_then_ctrl_c_then_the_end(tmp_path: Path) -> None:
     path, out = written(tmp_path, LONG % (1500, 1)), tmp_path / "out"
@@ -496,9 +564,7 @@ def test_a_killed_process_then_ctrl_c_then_the_end(tmp_path: Path) -> None:
     assert [epoch["epoch"] for epoch in line["curve"]] == list(range(1, 1501))
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("distributed") is None, reason="dask.distributed is missing: pip install 'asymtheory[cluster]'"
-)  # fmt: skip
+@needs_distributed
 def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from asymtheory_training.cluster import ClusterEngine
     from distributed import LocalCluster
@@ -534,6 +600,45 @@ def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path: Path, monkeyp
         assert [epoch["epoch"] for epoch in line["curve"]] == list(range(1, 301))
     assert killed
     assert not (out / "failures.jsonl").exists()
+
+
+@needs_distributed
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("tcp://127.0.0.1:9", "--scheduler tcp://127.0.0.1:9: no scheduler answers there ("),
+        ("nonsense", "--scheduler nonsense: tcp://HOST:PORT is needed (missing port number"),
+    ],
+)
+def test_where_no_scheduler_is(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
+    from asymtheory_training import cluster
+
+    monkeypatch.setattr(cluster, "TIMEOUT", 0.3)
+    with pytest.raises(InputError) as caught:
+        cluster.ClusterEngine(address)
+    assert str(caught.value).startswith(said)
+
+
+@needs_distributed
+def test_workers_of_several_threads_are_refused(tmp_path: Path) -> None:
+    from asymtheory_training.cluster import ClusterEngine
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", dashboard_address=None, silence_logs=50,
+        local_directory=str(tmp_path),
+    ) as cluster:  # fmt: skip
+        with pytest.raises(InputError, match=r"has 2 threads; start workers with --nthreads 1"):
+            ClusterEngine(cluster.scheduler_address)
+
+
+def test_resources_of_a_run() -> None:
+    from asymtheory_training.cluster import parse_resources
+
+    assert parse_resources("GPU=1, MEMORY=2e9") == {"GPU": 1.0, "MEMORY": 2e9}
+    for text in ("GPU", "GPU=", "=1", "GPU=-1", "GPU=inf", "GPU=nan", ""):
+        with pytest.raises(InputError, match="NAME=AMOUNT is needed"):
+            parse_resources(text)
 
 
 # ------------------------------------------------------------------------------------------------------ the command
@@ -664,8 +769,12 @@ def test_the_live_table_redraws_what_is_running(tmp_path: Path) -> None:
         (place / "progress.json").write_text('{"epoch": 1, "epochs": 2, "test": 0.5, "pid": 1}')
         table = Table(plan, store, 3, live=True, stream=stream)
         table.look(plan.points[:2], 1)
-        first = "  seed 1  epoch 1/2  test 50.00 %\n0 of 3 done, 2 running, 1 waiting\n"
-        assert stream.getvalue() == first
+        first = stream.getvalue()
+        shown = (
+            re.escape("  seed 1  epoch 1/2  test 50.00 %\n0 of 3 done, 2 running, 1 waiting, about ")
+            + "[0-9]+ s left\n"
+        )
+        assert re.fullmatch(shown, first)
         table.failed(plan.points[0], Outcome(error="E", message="m"))
         table.look(plan.points[1:2], 1)
         table.close()

@@ -35,13 +35,17 @@ class ClusterEngine:
     def __init__(self, address: str, resources: Mapping[str, float] | None = None) -> None:
         try:
             from distributed import Client
+            from distributed.comm import get_address_host_port
         except ImportError as error:
             raise InputError(f"{INSTALL} ({error})") from None
         try:
+            get_address_host_port(address)
+        except ValueError as error:  # a client made with such an address would speak again when it is thrown away
+            raise InputError(f"--scheduler {address}: tcp://HOST:PORT is needed ({error})") from None
+        try:
             self.client: Any = Client(address, timeout=TIMEOUT, set_as_default=False)
-        except (OSError, ValueError) as error:  # TimeoutError among them
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"--scheduler {address}: no scheduler answers there ({reason})") from None
+        except OSError as error:  # TimeoutError among them
+            raise InputError(f"--scheduler {address}: no scheduler answers there ({_first_line(error)})") from None
         for name, facts in self.workers().items():
             if facts["nthreads"] != 1:
                 self.client.close()
@@ -65,6 +69,10 @@ class ClusterEngine:
     def close(self, now: bool) -> None:
         self.executor.shutdown(wait=not now)
         self.client.close()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def parse_resources(text: str) -> dict[str, float]:

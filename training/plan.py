@@ -65,8 +65,6 @@ EXCLUSIVE = (
 )
 """What an entry gives takes away these of the defaults, which it excludes."""
 
-_SHOWN = {"seeds": "seed", "noise.eta": "eta"}
-
 
 Grid = dict[str, list[Any]]
 Place = tuple[Any, ...]
@@ -136,9 +134,13 @@ class Plan:
 
     def label(self, point: Point, seed: bool = True) -> str:
         """A run in words: what it does not share with all others, ``amse, a 1.8, eta 0.4, seed 0``."""
-        shown = {name: point.settings.get(name) for name in self.varied if seed or name not in SEEDS}
+        shown = {
+            name.replace("noise.eta", "eta"): point.settings.get(name)
+            for name in self.varied
+            if seed or name not in SEEDS
+        }
         words = [
-            str(value) if name in PLAIN else f"{_SHOWN.get(name, name).removeprefix('parameters.')} {_short(value)}"
+            str(value) if name in PLAIN else f"{name.removeprefix('parameters.')} {_short(value)}"
             for name, value in shown.items()
             if value is not None
         ]
@@ -303,7 +305,7 @@ class _Reader:
                 point = Point(config, factors, self.lines.get(("runs", index), 0))
                 _ = point.key  # reads the files of labels and noise
             except InputError as error:
-                run = ", ".join(f"{_SHOWN.get(name, name)} = {_written(chosen[name])}" for name in several)
+                run = ", ".join(f"{'seed' if name == 'seeds' else name} = {_written(chosen[name])}" for name in several)
                 place: Place = ("runs", index)
                 if isinstance(error, FieldError) and (*place, *error.key.split(".")) in self.lines:
                     place = (*place, *error.key.split("."))

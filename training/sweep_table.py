@@ -47,17 +47,19 @@ class Table:
         self._clear()
         size = _size()
         rows = []
+        parts = float(self.finished)  # of runs that are trained so far
         for point in running:
             progress = self.store.progress(point)
             if progress is not None:
+                parts += progress["epoch"] / progress["epochs"]
                 test = "" if progress["test"] is None else f"  test {percent(progress['test'])} %"
                 rows.append(f"  {self.plan.label(point)}  epoch {progress['epoch']}/{progress['epochs']}{test}")
         most = max(1, min(ROWS, size.lines - 3))
         if len(rows) > most:
             rows[most - 1 :] = [f"  and {len(rows) - most + 1} more"]
         left = ""
-        if self.finished:
-            rest = (monotonic() - self.since) / self.finished * (self.total - self.finished)
+        if parts:
+            rest = (monotonic() - self.since) / parts * (self.total - parts)
             left = f", about {duration(rest)} left"
         failed = f", {self.failures} failed" if self.failures else ""
         rows.append(f"{self.finished} of {self.total} done{failed}, {len(running)} running, {waiting} waiting{left}")
@@ -87,9 +89,10 @@ class Table:
 
 def _size() -> os.terminal_size:
     try:
-        return os.get_terminal_size(sys.stderr.fileno())
+        size = os.get_terminal_size(sys.stderr.fileno())
     except (OSError, ValueError):
-        return os.terminal_size((80, 24))
+        size = os.terminal_size((0, 0))
+    return size if size.columns and size.lines else os.terminal_size((80, 24))
 
 
 # ----------------------------------------------------------------------------------------------------------- in the end
