@@ -90,9 +90,9 @@ class Gradients:
     own: Array  # -dNNCE/dp_y over p_y, j = any other class
     printed: Array  # the same by the second line of ANL Eq. 15
     mae: tuple[float, float]  # (dMAE/dp_j, -dMAE/dp_y), constant
-    map_j: Array  # (G,) values of p_j of the map, of equal ratio
-    map_y: Array  # (G,) values of p_y
-    field: Array  # (G, G) dNNCE/dp_j at [p_y, p_j]; NaN outside the simplex
+    map_j: Array  # (G, G) values of p_j of the map: for each p_y of equal ratio, as far as the simplex goes
+    map_y: Array  # (G, 1) values of p_y
+    field: Array  # (G, G) dNNCE/dp_j there
 
 
 def anl_gradients_data(points: int = 160) -> Gradients:
@@ -107,11 +107,9 @@ def anl_gradients_data(points: int = 160) -> Gradients:
     assert np.ptp(flat[..., 0]) == np.ptp(flat[..., 1]) == 0
     A = -np.log(float(nnce.p_min))  # type: ignore[attr-defined]
     printed = 1 / (p_y * (A + np.log(own)).sum(-1) ** 2)
-    map_j, map_y = np.geomspace(1e-4, 0.97, points), np.linspace(0.005, 0.99, points)
-    y, j = np.meshgrid(map_y, map_j, indexing="ij")
-    field = np.full(y.shape, np.nan)
-    inside = y + j < 0.995
-    field[inside] = by_probability(nnce, with_equal_rest(K, p_y=y[inside], p_j=j[inside]))[..., 1]
+    map_y = np.linspace(0.005, 0.99, points)[:, None]
+    map_j = np.geomspace(1e-4, 0.995 - map_y[:, 0], points, axis=1)  # up to the edge, which is drawn as a smooth one
+    field = by_probability(nnce, with_equal_rest(K, p_y=map_y, p_j=map_j))[..., 1]
     slopes = -by_probability(nnce, own)[..., 0]
     return Gradients(p_j, other, p_y, slopes, printed, (float(flat[0, 1]), -float(flat[0, 0])), map_j, map_y, field)
 
@@ -153,8 +151,9 @@ def _draw_field(drawn: Figure, panel: Axes, data: Gradients) -> None:
     from matplotlib.ticker import FuncFormatter
 
     height = np.log10(data.field)
-    shown = panel.contourf(data.map_j, data.map_y, height, levels=np.arange(-3.0, 1.01, 0.25), extend="both")
-    panel.contour(data.map_j, data.map_y, height, levels=[0.0], colors="white", linewidths=1.2)
+    plane = data.map_j, np.broadcast_to(data.map_y, data.map_j.shape)
+    shown = panel.contourf(*plane, height, levels=np.arange(-3.0, 1.01, 0.25), extend="both")
+    panel.contour(*plane, height, levels=[0.0], colors="white", linewidths=1.2)
     bar = drawn.colorbar(shown, ax=panel, aspect=18, pad=0.02)
     bar.set_label(r"$\partial L / \partial p_j$ of NNCE (white: 1)")
     bar.set_ticks([-3, -2, -1, 0, 1])

@@ -135,7 +135,8 @@ def _draw_thresholds(panel: Axes, data: Sequence[Human]) -> None:
         values = [end.value if (end := human.thresholds[i].end) is not None else np.nan for human in data]
         panel.plot(range(len(data)), values, **_line(loss), marker=style.look(loss.name).marker)
     panel.set_xticks(range(len(data)), [human.title for human in data], rotation=90, fontsize=6)
-    panel.set(yscale="log", ylabel="least $a$", xlim=(-0.4, len(data) - 0.6))
+    panel.set(ylabel="least $a$", xlim=(-0.4, len(data) - 0.6))
+    style.log_ticks(panel, "y")
     panel.set_xlabel("labels", fontsize=7)
     panel.set_title("least $a$ of each loss", fontsize=7)
 

@@ -33,7 +33,7 @@ CORNERS = np.array([[0.5, np.sqrt(0.75)], [0.0, 0.0], [1.0, 0.0]])  # of classes
 BELOW, ABOVE = 0.4, 3.0  # parameters drawn, as multiples of the threshold
 CONTOURS = (0.0, 0.01, 0.03, 0.06, 0.1, 0.16, 0.24, 0.34, 0.46, 0.6, 0.78, 1.0)  # shares of the range of the risk
 STARTS = 8  # flow starts at the inner points of a lattice with this many steps along an edge
-TIMES = np.geomspace(1e-2, 1e5, 240)  # at which flow lines are drawn
+TIMES = np.geomspace(1e-2, 1e9, 320)  # at which flow lines are drawn; the last is so late that all of them have arrived
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,10 @@ def flow(loss: Loss, weights: Array, starts: Array, times: Array = TIMES) -> tup
 )
 def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "0.5,0.3,0.2") -> Figure:
     """Weighted risk on the simplex of three classes (shaded and contoured in shares of its range), with the exact minimiser
-    and gradient flow on softmax logits (dz/dt = -dF/dz, arrows), for AMSE unless another loss is given: below its threshold
-    the minimiser lies inside, at and above it at the vertex of the clean class. NCE has no unique minimiser: its risk tends to
-    the infimum along the whole edge on which the class of least weight has probability 0, though the flow ends at one point.
+    and gradient flow on softmax logits (dz/dt = -dF/dz, arrows, up to t = 10^9), for AMSE unless another loss is given: below
+    its threshold the minimiser lies inside, at and above it at the vertex of the clean class. NCE has no unique minimiser: its
+    risk tends to the infimum along the whole edge on which the class of least weight has probability 0, though the flow,
+    which slides along that edge in the end, tends to one point of it (circle).
 
     That point is u_k = (w_k - w_3) / (w_1 + w_2 - 2 w_3): with v = -log u_3 -> inf the risk is
     w_3 + sum_k (w_k - w_3) (-log u_k) / v + o(1/v), and at any v the cross entropy with weights w_k - w_3 is least there.
@@ -162,6 +163,7 @@ def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "
         Line2D([], [], **_MINIMISER, linestyle="", label="exact minimiser"),
         Line2D([], [], **_EDGE, label="infimum, approached all along the edge"),
         Line2D([], [], **_FLOW, marker=">", markersize=3, label="gradient flow on softmax logits"),
+        Line2D([], [], **_END, linestyle="", label="where the flow on the edge ends"),
     ]
     style.legend(drawn, handles)
     return drawn
@@ -184,9 +186,12 @@ def around_threshold(loss: Loss, weights: Any) -> list[tuple[Loss, str]]:
 
 
 _MINIMISER: dict[str, Any] = {
-    "marker": "*", "markersize": 8, "color": "#cf5002", "markeredgecolor": "white", "markeredgewidth": 0.5,
+    "marker": "*", "markersize": 7, "color": "#cf5002", "markeredgecolor": "white", "markeredgewidth": 0.3,
 }  # fmt: skip
 _EDGE: dict[str, Any] = {"color": "#cf5002", "linewidth": 2.4, "solid_capstyle": "round"}
+_END: dict[str, Any] = {
+    "marker": "o", "markersize": 3.5, "color": "black", "markerfacecolor": "white", "markeredgewidth": 0.7,
+}  # fmt: skip
 _FLOW: dict[str, Any] = {"color": "black", "linewidth": 0.5}
 
 
@@ -209,12 +214,14 @@ def _draw(panel: Axes, data: Landscape, colours: Any, norm: Any) -> None:
     panel.tricontourf(mesh, filled, levels=CONTOURS, cmap=colours, norm=norm)
     panel.tricontour(mesh, filled, levels=CONTOURS[1:-1], colors="white", linewidths=0.3)
     panel.plot(*plane(np.eye(3)[[0, 1, 2, 0]]).T, color=style.INK, linewidth=0.7)
-    for path in data.lines:
-        _draw_line(panel, plane(path))
     if data.minimiser is not None:
-        panel.plot(*plane(data.minimiser), **_MINIMISER, clip_on=False, zorder=5)
+        panel.plot(*plane(data.minimiser), **_MINIMISER, clip_on=False)
     if data.edge is not None:
-        panel.plot(*plane(data.edge).T, **_EDGE, clip_on=False, zorder=4)
+        panel.plot(*plane(data.edge).T, **_EDGE, clip_on=False)
+    for path in data.lines:  # over the marks, so that each is seen to arrive
+        _draw_line(panel, plane(path))
+    if data.edge is not None:
+        panel.plot(*plane(np.mean([path[-1] for path in data.lines], 0)), **_END, zorder=4)
     _draw_axes(panel, data.weights)
 
 
@@ -244,7 +251,7 @@ def _draw_axes(panel: Axes, weights: Array) -> None:
         text = f"$u_1={share:g}$" if share == 0.5 else f"{share:g}"
         panel.annotate(text, (x, y), xytext=(-4, 1), textcoords="offset points", ha="right", va="center", fontsize=6)
     places: tuple[tuple[str, str, tuple[int, int]], ...] = (
-        ("left", "center", (7, -1)), ("center", "top", (0, -4)), ("center", "top", (0, -4)),
+        ("left", "center", (7, -1)), ("left", "top", (-6, -4)), ("right", "top", (6, -4)),
     )  # fmt: skip
     for k, (across, upright, shift) in enumerate(places):
         panel.annotate(

@@ -326,7 +326,6 @@ def _draw_pairs(panel: Axes, shown: Sequence[Family]) -> None:
         for mark in marks(family, "pair"):
             colour = {"markeredgecolor": line["color"]} if mark.holds else {"markerfacecolor": line["color"]}
             panel.plot(float(mark.eta), mark.value, **_LOOKS[mark.holds] | colour, zorder=4 if mark.holds else 5)
-    panel.set(
-        yscale="log", ylim=(0.1, 300), xlim=(0, 0.5), xlabel=r"noise rate $\eta$", ylabel="$a$",
-        title="pair flips, any $K$: least $a$",
-    )  # fmt: skip
+    panel.set(ylim=(0.1, 300), xlim=(0, 0.5), xlabel=r"noise rate $\eta$", ylabel="$a$")
+    panel.set_title("pair flips, any $K$: least $a$")
+    style.log_ticks(panel, "y")

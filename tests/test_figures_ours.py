@@ -251,7 +251,7 @@ def test_landscapes_below_at_and_above_the_threshold():
         np.testing.assert_allclose(data.minimiser, project(float(loss.a) * WEIGHTS), atol=1e-9)
         assert np.abs(data.points[data.risk.argmin()] - data.minimiser).max() <= 1 / 60
         for line in data.lines:
-            assert np.abs(line[-1] - data.minimiser).max() < 2e-3
+            assert np.abs(line[-1] - data.minimiser).max() < 1e-5
     ((same, title),) = landscape.around_threshold(build("agce", a=6, q=Fraction(3, 2)), exact)
     assert same.a == 6
     assert "always" in title
@@ -304,8 +304,8 @@ def test_nce_has_a_whole_edge_and_its_flow_one_end():
     assert risks[2].max() - 0.2 < 3e-3  # 1 / 690 of a cross entropy
     inner = data.risk[np.isfinite(data.risk) & (data.points > 0).all(1)]
     assert inner.min() > 0.2
-    (end,) = landscape.flow(build("nce"), WEIGHTS, np.array([[0.1, 0.2, 0.7]]), np.array([1e9]))
-    np.testing.assert_allclose(end[-1], [0.75, 0.25, 0], atol=0.01)  # (w_k - w_3) / (w_1 + w_2 - 2 w_3)
+    for line in data.lines:  # all have arrived: (w_k - w_3) / (w_1 + w_2 - 2 w_3)
+        np.testing.assert_allclose(line[-1], [0.75, 0.25, 0], atol=1e-3)
 
 
 @pytest.mark.parametrize("weights", [[0.5, 0.5], [0.2, 0.5, 0.3], [0.4, 0.3, 0.2, 0.1]])
