@@ -9,17 +9,10 @@ asymtheory figure --all --out figures
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
-import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -29,9 +22,7 @@ from tqdm import tqdm
 from asymtheory.cli import ANSWERED, _loss, _Parser, _print_json, _with_formulas
 from asymtheory.errors import InputError
 
-from . import gallery, style
-
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from . import gallery, style, workers
 
 
 @dataclass(frozen=True)
@@ -55,8 +46,8 @@ def figure(arguments: Sequence[str]) -> int:
     if options.list:
         return _list(options)
     jobs = _jobs(options)
-    alone = len(jobs) == 1 or options.formula is not None  # a formula's loss does not travel to other processes
-    for paths in _one_after_another(jobs) if alone else _side_by_side(jobs):
+    count = None if options.formula is None else 1  # a formula's loss does not travel to other processes
+    for paths in _drawn(jobs, count):
         for path in paths:
             tqdm.write(str(path))
     return ANSWERED
@@ -160,64 +151,17 @@ def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dic
     return given
 
 
-# ------------------------------------------------------------------------------------------------ the work
-
-
-def _one_after_another(jobs: Sequence[Job]) -> Iterator[list[Path]]:
-    return (job.run() for job in jobs)
-
-
-def _side_by_side(jobs: Sequence[Job]) -> Iterator[list[Path]]:
-    """The jobs on a process a core, in the order in which they finish; what is finished stays when it is interrupted."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
-    pool = ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1), multiprocessing.get_context("spawn"))
-    others = set(multiprocessing.active_children())
-    finished = False
+def _drawn(jobs: Sequence[Job], count: int | None = None) -> Iterator[list[Path]]:
+    """The files of each job as it finishes, in ``count`` processes; what is finished stays when it is interrupted."""
+    work = workers.run([(job.run, ()) for job in jobs], count)
     try:
-        with _interrupts_held():
-            waiting: set[Future[list[Path]]] = {pool.submit(job.run) for job in jobs}
-        with tqdm(total=len(jobs), unit="figure", leave=False, disable=not sys.stderr.isatty()) as bar:
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    paths = future.result()
-                    bar.update()
-                    yield paths
-        finished = True
-    except BrokenProcessPool:
-        raise InputError("a process that drew was killed (out of memory?); draw fewer figures at once") from None
-    finally:
-        if not finished:
-            _end(set(multiprocessing.active_children()) - others, jobs)
-        pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold SIGINT back for a moment: processes that start meanwhile never see it, for Ctrl-C is for the parent alone."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # starting it would let signals through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end(processes: Iterable[BaseProcess], jobs: Sequence[Job]) -> None:
-    """End these processes, and remove what they had not finished writing."""
-    for process in processes:
-        process.terminate()
-        process.join()
-    for job in jobs:
-        for part in job.folder.glob(f".{job.name}*.part"):
-            with suppress(OSError):
-                part.unlink()
+        with closing(work), tqdm(total=len(jobs), unit="figure", leave=False, disable=not sys.stderr.isatty()) as bar:
+            for _, paths in work:
+                bar.update()
+                yield paths
+    except BaseException:
+        for job in jobs:  # what they had not finished writing
+            for part in job.folder.glob(f".{job.name}*.part"):
+                with suppress(OSError):
+                    part.unlink()
+        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Task = tuple[Callable[..., Any], tuple[Any, ...]]  # a function of a module, and its arguments
 
 
-def run(tasks: Sequence[Task], workers: int | None = None) -> Iterator[tuple[int, Any]]:
+def run(tasks: Sequence[Task], workers: int | None = None) -> Generator[tuple[int, Any], None, None]:
     """(position, result) of each task as it finishes, in ``workers`` processes (default: one a core; 1: in this one).
 
-    A task's exception is raised here; then, and at Ctrl-C, the processes are ended at once.
+    A task's exception is raised here; then, at Ctrl-C, and when the caller closes it, the processes are ended at once.
     """
     count = min(workers or os.cpu_count() or 1, len(tasks))
     if count <= 1:
@@ -41,7 +41,7 @@ def run(tasks: Sequence[Task], workers: int | None = None) -> Iterator[tuple[int
             yield waiting[future], future.result()
         finished = True
     except BrokenProcessPool:
-        raise InputError("a process was killed (out of memory?)") from None
+        raise InputError("a process was killed (out of memory?); ask for fewer things at once") from None
     finally:
         if not finished:
             for process in set(multiprocessing.active_children()) - others:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from asymtheory_figures import alf
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,6 +15,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 _boxes: WeakKeyDictionary[Figure, list[tuple[str, Bbox]]] = WeakKeyDictionary()
+# experiments, run once for whoever looks at them
+fig2_data, fig2_exponents_data = cache(alf.alf_fig2_data), cache(alf.alf_fig2_exponents_data)
 SLACK = 0.8  # pixels at 100 dpi by which boxes may touch
 
 
@@ -21,7 +25,7 @@ def boxes(figure: Figure) -> list[tuple[str, Bbox]]:
     if figure in _boxes:
         return _boxes[figure]
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     renderer = canvas.get_renderer()
     found: list[tuple[str, Any]] = []
     found += [(f"legend {i}", legend) for i, legend in enumerate(figure.legends)]
