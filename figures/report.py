@@ -308,7 +308,8 @@ def _facts(noise: NoiseModel) -> str:
 
 def _description(noise: NoiseModel) -> str:
     """One line on what happens to the labels, and where the numbers are from."""
-    parts = [KINDS.get(noise.kind, ""), noise.source or ""]
+    what = KINDS.get(noise.kind, "")
+    parts = [what[:1].upper() + what[1:], noise.source or ""]
     return typeset(". ".join(part for part in parts if part))
 
 

@@ -206,6 +206,13 @@ def test_noise_without_dominance_says_that_no_loss_stands_it() -> None:
     assert "no unique largest weight on the clean label" in html
 
 
+def test_a_sentence_has_a_capital_and_a_file_keeps_its_name() -> None:
+    assert report._description(NOISE)[:1].isupper()
+    assert report._description(from_matrix(MATRIX, source="m.csv")).endswith("m.csv")
+    assert report._description(from_posteriors(MATRIX, source="post.csv")) == "post.csv"
+    assert not re.search(r"\.description[^{]*\{[^}]*text-transform", (report.HERE / "report.css").read_text("utf-8"))
+
+
 def test_thousands_of_posteriors_are_reduced_to_the_rows_that_bind() -> None:
     rng = np.random.default_rng(0)
     array = rng.dirichlet(np.full(4, 0.4), 120)
@@ -227,10 +234,12 @@ def test_same_input_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
     told: list[str] = []
 
     def once() -> str:
-        return report.page(report.collect(NOISE, "x", quick=True, figures=FIGURES[:1], workers=1, progress=told.append))
+        return report.page(
+            report.collect(NOISE, "x", quick=True, figures=["anl-fig1"], workers=1, progress=told.append)
+        )
 
     assert once() == once()
-    assert len(told) == 2 * report.steps(FIGURES[:1])
+    assert len(told) == 2 * report.steps(["anl-fig1"])
 
 
 def test_panel_starts_where_the_report_is() -> None:
@@ -413,10 +422,28 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Any, built: Path) -> Iterator[Visit]:
-    opened = Visit(browser, built)
+    """The whole page."""
+    yield from visiting(browser, built)
+
+
+@pytest.fixture(scope="module")
+def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("lean") / "page.html"
+    file.write_text(bare(NOISE, "--noise symmetric --K 10 --eta 0.8"), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def tried(browser: Any, lean: Path) -> Iterator[Visit]:
+    """The page without ledger and figures, for the panel: it is laid out in a tenth of the time."""
+    yield from visiting(browser, lean)
+
+
+def visiting(browser: Any, file: Path) -> Iterator[Visit]:
+    opened = Visit(browser, file)
     yield opened
     assert opened.complaints == []
-    assert opened.requests == [built.as_uri()]
+    assert opened.requests == [file.as_uri()]
     opened.context.close()
 
 
@@ -430,15 +457,15 @@ def in_panel() -> list[str]:
     return [name for name in names() if not panel.why_not(build(name))]
 
 
-def test_panel_has_every_loss_that_it_can_solve(visit: Visit) -> None:
-    offered = visit.page.eval_on_selector_all("#loss option", "all => all.map(o => o.value)")
+def test_panel_has_every_loss_that_it_can_solve(tried: Visit) -> None:
+    offered = tried.page.eval_on_selector_all("#loss option", "all => all.map(o => o.value)")
     assert offered == in_panel()
     assert {"amse", "agce", "aul", "ael", "jal-ce", "nce+agce", "phuber-ce", "taylor-ce", "sce"} <= set(offered)
-    without = {part.strip() for part in re.split(r"[,;:(]", visit.text(".aside"))}
+    without = {part.strip() for part in re.split(r"[,;:(]", tried.text(".aside"))}
     assert {build(name).title for name in names() if name not in offered} <= without
 
 
-def test_javascript_terms_are_those_of_the_core(visit: Visit) -> None:
+def test_javascript_terms_are_those_of_the_core(tried: Visit) -> None:
     grid = np.array([0.0, 1e-6, 0.2, 0.5, 0.9, 1.0])
     rng = np.random.default_rng(1)
     for name in [n for n in in_panel() if n in ATOMS]:
@@ -450,7 +477,7 @@ def test_javascript_terms_are_those_of_the_core(visit: Visit) -> None:
             with np.errstate(all="ignore"):
                 jets = [profile.jet(side, grid, numpy_())[i] for side in ("active", "passive") for i in (0, 1)]
                 wanted = np.array([np.broadcast_to(part, grid.shape) for part in jets], dtype=float)
-            found = visit.page.evaluate(
+            found = tried.page.evaluate(
                 """([name, parameters, grid]) => {
                   const loss = asymtheory.profile(name, parameters, 7);
                   return ["active", "passive"].flatMap(s => [grid.map(loss.value[s]), grid.map(loss.slope[s])])
@@ -482,16 +509,19 @@ def assert_same_pieces(found: list[list[Any]], wanted: list[list[Any]], what: An
                 assert ours[i + 2] == theirs[i + 2], (what, found, wanted)
 
 
-def test_thresholds_in_the_page_are_those_of_solve(visit: Visit) -> None:
+def test_thresholds_in_the_page_are_those_of_solve(tried: Visit) -> None:
     cases, wanted = [], []
     for name in in_panel():
         loss = build(name)
         parameters = {p["name"]: float(Fraction(p["default"])) for p in panel._parameters(loss, len(loss.terms()) > 1)}
-        settings = SETTINGS if name in ("agce", "amse") else SETTINGS[:1]
-        for (kind, K, eta), parameter in itertools.product(settings, panel._facts(loss)["parameters"]):
-            cases.append([name, parameters, parameter["name"], kind, K, float(eta)])
-            wanted.append(pieces_of(solve(loss, resolve(kind, K, Fraction(eta)), parameter["name"])))
-    found = visit.page.evaluate(
+        for parameter in (fact["name"] for fact in panel._facts(loss)["parameters"]):
+            if name.startswith("jal") and parameter == "q":
+                continue  # the same numbers as amse's, which take the core long
+            settings = SETTINGS if (name, parameter) in (("amse", "a"), ("agce", "a"), ("agce", "q")) else SETTINGS[:1]
+            for kind, K, eta in settings:
+                cases.append([name, parameters, parameter, kind, K, float(eta)])
+                wanted.append(pieces_of(solve(loss, resolve(kind, K, Fraction(eta)), parameter)))
+    found = tried.page.evaluate(
         "cases => cases.map(([name, parameters, parameter, kind, K, eta]) =>"
         " asymtheory.threshold(name, parameters, parameter, [asymtheory.familyRow(kind, K, eta)]))",
         cases,
@@ -501,19 +531,19 @@ def test_thresholds_in_the_page_are_those_of_solve(visit: Visit) -> None:
         assert_same_pieces(ours, theirs, case)
 
 
-def test_noise_rates_in_the_page_are_those_of_solve_rate(visit: Visit) -> None:
+def test_noise_rates_in_the_page_are_those_of_solve_rate(tried: Visit) -> None:
     cases, wanted = [], []
     for name, (kind, K, _) in itertools.product(in_panel(), SETTINGS[:3]):
         loss = build(name)
         parameters = {p["name"]: float(Fraction(p["default"])) for p in panel._facts(loss)["parameters"]}
         cases.append([name, parameters, kind, K])
         wanted.append(pieces_of(solve_rate(loss, kind, K)))
-    found = visit.page.evaluate("cases => cases.map(c => asymtheory.rates(...c))", cases)
+    found = tried.page.evaluate("cases => cases.map(c => asymtheory.rates(...c))", cases)
     for case, ours, theirs in zip(cases, found, wanted, strict=True):
         assert_same_pieces(ours, theirs, case)
 
 
-def test_minimisers_in_the_page_are_those_of_minimise(visit: Visit) -> None:
+def test_minimisers_in_the_page_are_those_of_minimise(tried: Visit) -> None:
     rng = np.random.default_rng(0)
     weights = [
         [0.2, *[0.8 / 9] * 9],
@@ -531,7 +561,7 @@ def test_minimisers_in_the_page_are_those_of_minimise(visit: Visit) -> None:
             loss = build(name, **{**defaults, **more})
             wanted.append(minimise(loss, w))
             cases.append([name, {p: float(v) for p, v in {**defaults, **more}.items()}, w])
-    found = visit.page.evaluate("cases => cases.map(c => asymtheory.minimise(...c))", cases)
+    found = tried.page.evaluate("cases => cases.map(c => asymtheory.minimise(...c))", cases)
     exact = 0
     for case, ours, theirs in zip(cases, found, wanted, strict=True):
         if theirs.exact:
@@ -560,24 +590,24 @@ def test_minimisers_in_the_page_are_those_of_minimise(visit: Visit) -> None:
     ],
 )
 def test_controls_change_what_is_shown_to_what_the_core_says(
-    loss: str, kind: str, K: int, eta: str, set_: dict[str, Any], visit: Visit
+    loss: str, kind: str, K: int, eta: str, set_: dict[str, Any], tried: Visit
 ) -> None:
-    visit.choose("#loss", loss)
-    visit.choose("#noise", kind)
-    visit.type("#p-K-box", K)
-    visit.type("#p-eta-box", eta)
+    tried.choose("#loss", loss)
+    tried.choose("#noise", kind)
+    tried.type("#p-K-box", K)
+    tried.type("#p-eta-box", eta)
     for name, value in set_.items():
-        visit.type(f"#p-{name}-box", value)
+        tried.type(f"#p-{name}-box", value)
     noise = resolve(kind, K, Fraction(eta))
     used = build(loss, **{name: Fraction(str(value)) for name, value in set_.items()})
     answer = solve(used, noise)
-    assert_shows(visit.text("#threshold"), answer)
+    assert_shows(tried.text("#threshold"), answer)
     for name in set_:
-        assert_shows(visit.text(f"#p-{name}-where").removeprefix("asymmetric for "), solve(used, noise, name))
+        assert_shows(tried.text(f"#p-{name}-where").removeprefix("asymmetric for "), solve(used, noise, name))
     verdict = check(used, noise)
-    assert visit.text("#verdict") == f"As set: {'asymmetric' if verdict.asymmetric else 'not asymmetric'}"
+    assert tried.text("#verdict") == f"As set: {'asymmetric' if verdict.asymmetric else 'not asymmetric'}"
     minimiser = minimise(used, [float(w) for w in noise.rows[0].weights])
-    bars = visit.page.eval_on_selector_all(
+    bars = tried.page.eval_on_selector_all(
         "#minimiser g",
         "all => all.map(g => [g.querySelector('title').textContent, g.querySelector('.bar').height.baseVal.value])",
     )
@@ -586,8 +616,8 @@ def test_controls_change_what_is_shown_to_what_the_core_says(
     for (said, height), u in zip(bars, minimiser.point, strict=True):
         assert float(said.rsplit(" ", 1)[1].replace("−", "-")) == pytest.approx(u, abs=1e-5)
         assert height == pytest.approx(u * 202, abs=0.01)  # the plot is 202 units high
-    assert visit.page.locator("#profile path").count() == (2 if used.terms()[-1][1].name == "amse" else 1)
-    command = visit.text("#command")
+    assert tried.page.locator("#profile path").count() == (2 if used.terms()[-1][1].name == "amse" else 1)
+    command = tried.text("#command")
     assert command.startswith(f"asymtheory check --loss {loss} --set ")
     assert command.endswith(f" --noise {kind} --K {K} --eta {eta}")
     assert cli.main(command.split()[1:]) == (0 if verdict.asymmetric else 1)
@@ -625,41 +655,41 @@ def test_sliders_answer_to_the_keyboard(visit: Visit) -> None:
     assert_shows(visit.text("#threshold"), solve(build("agce"), symmetric(100, Fraction(7, 10))))
 
 
-def test_equality_at_a_threshold_holds_and_just_below_it_does_not(visit: Visit) -> None:
+def test_equality_at_a_threshold_holds_and_just_below_it_does_not(tried: Visit) -> None:
     for value, said in (("9", "asymmetric"), ("8.999", "not asymmetric"), ("9.001", "asymmetric")):
-        visit.type("#p-a-box", value)
-        assert visit.text("#verdict") == f"As set: {said}"
-    visit.choose("#loss", "phuber-ce")
+        tried.type("#p-a-box", value)
+        assert tried.text("#verdict") == f"As set: {said}"
+    tried.choose("#loss", "phuber-ce")
     for value, said in (("2.25", "asymmetric"), ("2.26", "not asymmetric")):
-        visit.type("#p-tau-box", value)
-        assert visit.text("#verdict") == f"As set: {said}"
+        tried.type("#p-tau-box", value)
+        assert tried.text("#verdict") == f"As set: {said}"
 
 
-def test_a_typed_number_outside_the_domain_is_refused_and_the_last_good_one_stays(visit: Visit) -> None:
-    visit.type("#p-a-box", "250")  # farther than the slider goes
-    assert "a=250" in visit.text("#command")
+def test_a_typed_number_outside_the_domain_is_refused_and_the_last_good_one_stays(tried: Visit) -> None:
+    tried.type("#p-a-box", "250")  # farther than the slider goes
+    assert "a=250" in tried.text("#command")
     for bad in ("0.5", "", "1e999"):
-        visit.type("#p-a-box", bad)
-        assert visit.page.get_attribute("#p-a-box", "aria-invalid") is not None
-        assert visit.text("#p-a-where") == "a must be in [1, ∞)"
-        assert "a=250" in visit.text("#command")
-    visit.type("#p-a-box", "12")
-    assert visit.page.get_attribute("#p-a-box", "aria-invalid") is None
-    visit.type("#p-K-box", "2.5")
-    assert visit.text("#p-K-where") == "K must be in [2, 1000], whole numbers"
+        tried.type("#p-a-box", bad)
+        assert tried.page.get_attribute("#p-a-box", "aria-invalid") is not None
+        assert tried.text("#p-a-where") == "a must be in [1, ∞)"
+        assert "a=250" in tried.text("#command")
+    tried.type("#p-a-box", "12")
+    assert tried.page.get_attribute("#p-a-box", "aria-invalid") is None
+    tried.type("#p-K-box", "2.5")
+    assert tried.text("#p-K-where") == "K must be in [2, 1000], whole numbers"
 
 
-def test_where_no_exact_minimiser_is_known_the_panel_says_so(visit: Visit) -> None:
-    visit.choose("#loss", "jal-ce")
-    visit.type("#p-a-box", "2")
+def test_where_no_exact_minimiser_is_known_the_panel_says_so(tried: Visit) -> None:
+    tried.choose("#loss", "jal-ce")
+    tried.type("#p-a-box", "2")
     assert not minimise(build("jal-ce", a=2), [float(w) for w in NOISE.rows[0].weights]).exact
-    assert visit.text("#point").startswith("No exact minimiser: NCE moves it")
-    assert visit.page.locator("#minimiser .bar").count() == 0
-    assert visit.text("#threshold") == "a ≥ 9"
+    assert tried.text("#point").startswith("No exact minimiser: NCE moves it")
+    assert tried.page.locator("#minimiser .bar").count() == 0
+    assert tried.text("#threshold") == "a ≥ 9"
 
 
-def test_every_loss_and_noise_is_drawn_at_the_ends_of_its_sliders(visit: Visit) -> None:
-    visit.page.evaluate(
+def test_every_loss_and_noise_is_drawn_at_the_ends_of_its_sliders(tried: Visit) -> None:
+    tried.page.evaluate(
         """async () => {
           const fire = (node, value) => {
             node.value = value;
