@@ -681,6 +681,11 @@ def test_a_failure_is_said_in_the_end(
     assert found.out.splitlines()[-1].endswith("RuntimeError: no such luck")
     assert command([str(path), "--out", str(tmp_path / "x")]) == 1
     assert "1 failed before (--retry trains them again)" in capsys.readouterr().err
+    for more, left in (([], 0), (["--retry"], 1)):
+        assert command([str(path), "--out", str(tmp_path / "x"), "--dry-run", *more]) == 0
+        said = capsys.readouterr().out.splitlines()
+        assert said[0].split()[1] == "failed"
+        assert said[1].startswith(f"1 run, {left} to do")
 
 
 def test_the_dry_run_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

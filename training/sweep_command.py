@@ -8,10 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from asymtheory.cli import ANSWERED, NO, _count, _Parser, _print_json
 from asymtheory.errors import InputError
+
+if TYPE_CHECKING:
+    from .plan import Plan, Point
+    from .sweep import Engine, Store
 
 STOPPED = 130
 
@@ -70,7 +74,7 @@ def _shares(jobs: int | None, runs: int) -> tuple[int, int]:
     return jobs, max(1, cores // jobs)
 
 
-def _train(plan: Any, points: Sequence[Any], store: Any, jobs: int | None, options: argparse.Namespace) -> None:
+def _train(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, options: argparse.Namespace) -> None:
     from .loop import plural
     from .sweep import LocalEngine, sweep
     from .sweep_table import Table
@@ -83,13 +87,13 @@ def _train(plan: Any, points: Sequence[Any], store: Any, jobs: int | None, optio
     print(f"asymtheory sweep: {', '.join(facts)}", file=sys.stderr)
     if not points:
         return
-    engine: Any
+    engine: Engine
     if options.scheduler is not None:
         from .cluster import ClusterEngine, parse_resources
 
         resources = None if options.resources is None else parse_resources(options.resources)
-        engine = ClusterEngine(options.scheduler, resources)
-        if not engine.workers():
+        engine = cluster = ClusterEngine(options.scheduler, resources)
+        if not cluster.workers():
             print("asymtheory sweep: the scheduler has no workers yet; waiting for them", file=sys.stderr)
     else:
         check_data(points)
@@ -101,7 +105,7 @@ def _train(plan: Any, points: Sequence[Any], store: Any, jobs: int | None, optio
         table.close()
 
 
-def check_data(points: Sequence[Any]) -> None:
+def check_data(points: Sequence[Point]) -> None:
     """Refuse before the first run what would fail in all: data that are not there, a subset of more than there is."""
     from .plan import images_of
 
@@ -113,7 +117,7 @@ def check_data(points: Sequence[Any]) -> None:
             tried.add(data)
 
 
-def _report(plan: Any, store: Any, trained: int, options: argparse.Namespace) -> int:
+def _report(plan: Plan, store: Store, trained: int, options: argparse.Namespace) -> int:
     from .sweep_table import groups, summary
 
     failures = [store.failures[point.key] for point in plan.points if point.key in store.failures]
@@ -129,14 +133,15 @@ def _report(plan: Any, store: Any, trained: int, options: argparse.Namespace) ->
     return NO if failures else ANSWERED
 
 
-def _dry_run(plan: Any, store: Any, jobs: int | None, options: argparse.Namespace) -> int:
+def _dry_run(plan: Plan, store: Store, jobs: int | None, options: argparse.Namespace) -> int:
     from .loop import plural
+    from .sweep import pending
     from .sweep_estimate import estimate
 
-    todo = [point for point in plan.points if point.key not in store.lines]
+    todo = pending(plan, store, options.retry)
     found = estimate(todo, store.lines.values(), *_shares(jobs, len(todo)))
 
-    def state(point: Any) -> str:
+    def state(point: Point) -> str:
         return "done" if point.key in store.lines else "failed" if point.key in store.failures else "to do"
 
     if options.json:
