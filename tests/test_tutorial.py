@@ -36,7 +36,8 @@ LARGEST = 80_000  # bytes of a picture
 COLOURS = 64
 POINTS = 6.0  # of a percentage after training
 ROBUST = {"alpha": 1, "beta": 4, "a": 5}  # what `select` recommends there
-UNLIKE = 0.004  # mean difference of two pictures, black to white is 1
+UNLIKE = {"frontier.png": 0.004, "curves.png": 0.02}
+"""Mean difference of a picture from the one kept (black to white is 1). Curves with another seed differ by 0.009."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def test_pictures_are_those_of_the_tutorial(ran: Ran) -> None:
         old, new = grey(kept / name), grey(ran.folder / name)
         assert old.shape == new.shape
         assert old.std() > 0.05  # there is something on it
-        assert np.abs(old - new).mean() < UNLIKE
+        assert np.abs(old - new).mean() < UNLIKE[name]
 
 
 def test_the_table_in_the_text_is_true(ran: Ran) -> None:
@@ -152,8 +153,10 @@ def test_the_table_in_the_text_is_true(ran: Ran) -> None:
     runs = [("robust", "ce"), ("robust-fast", "ce-slow"), ("redrawn", "redrawn-ce")]
     assert len(rows) == len(runs)
     for row, names in zip(rows, runs, strict=True):
-        for said, name in zip(row, names, strict=True):
-            assert float(said) == pytest.approx(ran.test(name), abs=2.5)
+        said, found = [float(cell) for cell in row], [ran.test(name) for name in names]
+        assert said == pytest.approx(found, abs=2.5)
+        if abs(said[0] - said[1]) >= 2:  # the text says which is the better one
+            assert (said[0] > said[1]) == (found[0] > found[1])
 
 
 def test_the_story_is_true(ran: Ran) -> None:
