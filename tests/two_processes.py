@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from asymtheory_training import checkpoint, runs
 from asymtheory_training.config import Settings, TrainConfig
 from asymtheory_training.data import load_dataset
 from asymtheory_training.distributed import current, together
@@ -77,11 +78,17 @@ def cropped() -> dict[str, Any]:
     return trainer.state()
 
 
+def refuse(*arguments: Any) -> None:
+    raise AssertionError("the second process writes")
+
+
 def work(folder: Path) -> int:
     """In each of two processes: train, go on with what one process began, then meet an image that cannot be read."""
     state = cropped()
     if current().leads:
         torch.save(state, folder / "cropped.pt")
+    else:  # only the first process writes
+        runs._record = checkpoint.save = refuse
     run(folder_run(folder / "images", workers=1), folder / "resumed", resume=True)
     print("the second process is not heard")
     print("nor is its standard error", file=sys.stderr)
