@@ -85,12 +85,11 @@ def _plugin(command: str, arguments: list[str]) -> int:
         raise InputError(
             f"{command!r} is not a command{nearest(command, [*COMMANDS, *found])} (asymtheory --help lists them)"
         )
-    try:
-        run = found[command].load()
+    try:  # the command, too: what an extra brings may be imported at its first use
+        return int(found[command].load()(arguments) or ANSWERED)
     except ImportError as error:
         extra = _extra(found[command].value)
         raise InputError(f"{command} needs an extra: pip install 'asymtheory[{extra}]' ({error})") from error
-    return int(run(arguments) or ANSWERED)
 
 
 def _extra(target: str) -> str:

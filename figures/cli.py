@@ -45,6 +45,8 @@ def figure(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(_with_formulas(list(arguments)))
     if options.list:
         return _list(options)
+    import matplotlib  # noqa: F401  # if it is missing, that is said before a folder is made
+
     jobs = _jobs(options)
     count = None if options.formula is None else 1  # a formula's loss does not travel to other processes
     for paths in _drawn(jobs, count):

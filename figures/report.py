@@ -542,6 +542,8 @@ def report(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the ledger's searches, figures of few draws")
     parser.add_argument("--figures", metavar="NAME[,NAME...]", help="these figures alone, or none (default: all)")
     options = parser.parse_args(arguments)
+    import matplotlib  # noqa: F401  # if it is missing, that is said before a file is made
+
     out, figures = Path(options.out), _names(options.figures)
     noise, given = _noise(options)
     with _writing(out) as write, _bar(steps(figures)) as progress:

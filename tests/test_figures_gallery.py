@@ -347,6 +347,19 @@ def test_bad_input_is_refused_in_one_line(
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("arguments", [("figure", "alf-fig1"), ("figure", "--all"), ("report",)])
+def test_a_missing_extra_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status = main([*arguments, "--out", str(tmp_path / "out")])
+    err = capsys.readouterr().err
+    assert status == 2
+    assert f"{arguments[0]} needs an extra: pip install 'asymtheory[figures]' (" in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     status, _, err = command(capsys, "alf-fig1", "--out", str(tmp_path / "file"))
