@@ -22,3 +22,10 @@ def sweep(arguments: list[str]) -> int:
     from .sweep_command import sweep as run
 
     return run(arguments)
+
+
+def confirm(arguments: list[str]) -> int:
+    """``asymtheory confirm``: see :mod:`.confirm_command`."""
+    from .confirm_command import confirm as run
+
+    return run(arguments)

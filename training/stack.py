@@ -92,7 +92,7 @@ class StackedMLP(nn.Module):
             if not isinstance(module, Network | nn.Sequential | nn.Flatten | nn.ReLU | nn.Linear):
                 raise InputError(f"a network with {type(module).__name__} cannot be stacked: only mlp can")
         self.names = [name for name, module in layers[0] if isinstance(module, nn.Linear)]
-        found = [[model.get_submodule(name) for model in models] for name in self.names]
+        found: Any = [[model.get_submodule(name) for model in models] for name in self.names]
         self.weights = nn.ParameterList(torch.stack([each.weight.detach().T for each in layer]) for layer in found)
         self.biases = nn.ParameterList(torch.stack([each.bias.detach()[None] for each in layer]) for layer in found)
 
@@ -150,15 +150,19 @@ class StackedTrainer:
             raise InputError(f"rows of shape {tuple(rows.shape)}: {(K, K)}, and true labels, are needed")
         self.family, self.settings, self.seeds, self.K = family, settings, tuple(seeds), K
         self.device, self.dtype = find_device(settings.device), TYPES[settings.precision]
-        self.threads = settings.threads or torch.get_num_threads()
+        # a second thread waits for the first after each of many small operations: ten times as slow on a busy machine
+        self.threads = settings.threads or 1
         self.data = data.to(self.device, self.dtype)
         self.given = self.data.given.expand(len(seeds), -1) if given is None else given.to(self.device)
         self.rows = None if rows is None else rows.to(self.device, self.dtype)
-        shape = data.images.tensor.shape[1:]
+        if not isinstance(self.data.images, Images):
+            raise InputError("images that do not lie in one tensor cannot be stacked: train on a smaller set")
+        self.images: Images = self.data.images
+        shape = tuple(self.images.tensor.shape[1:])
         networks = [build_model("mlp", K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
         models = [network for network in networks for _ in range(len(family))]
         self.model = StackedMLP(models).to(self.device, self.dtype)
-        self.weights = list(self.model.parameters())
+        self.weights: list[Tensor] = list(self.model.parameters())
         self.optimiser = torch.optim.SGD(
             self.weights,
             lr=settings.rate,
@@ -220,7 +224,7 @@ class StackedTrainer:
         for parts in zip(*orders, strict=True):
             x = torch.stack(
                 [
-                    data.images.batch(part, self.dtype, random).flatten(1)
+                    self.images.batch(part, self.dtype, random).flatten(1)
                     for part, random in zip(parts, randoms, strict=True)
                 ]
             )
@@ -261,6 +265,7 @@ class StackedTrainer:
             return None
         assert self.data.test_labels is not None
         right = torch.zeros(len(self), dtype=torch.int64, device=self.device)
+        assert isinstance(self.data.test, Images)
         for part, logits in self.predict(self.data.test):
             right += (logits.argmax(-1) == self.data.test_labels[part]).sum(1)
         return (right.double() / len(self.data.test)).tolist()

@@ -1,0 +1,408 @@
+"""The design, its measurements against hand-made ones, resumption, the sentences, and what the command refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from asymtheory_training import confirm as engine
+from asymtheory_training import confirm_command, confirm_summary
+from asymtheory_training.cli import confirm as command
+from asymtheory_training.config import Noise, TrainConfig
+from asymtheory_training.confirm import Design, Grid, confirm, groups, interval, level, losses
+from asymtheory_training.confirm_summary import crossing, locate, spearman, summarise
+from asymtheory_training.loop import Data, Images
+
+from asymtheory.errors import InputError
+from asymtheory.losses import build
+from asymtheory.noise import from_matrix, pair, symmetric
+from asymtheory.slopes import fitting_slope
+
+KEYS = (
+    "loss", "parameter", "value", "threshold", "regime", "exact", "measured", "low", "high", "memorised", "last", "best", "seeds"
+)  # fmt: skip
+
+
+def config(**given: Any) -> TrainConfig:
+    base = {
+        "dataset": "digits", "model": "mlp", "width": 0.125, "epochs": 6, "rate": 0.05, "subset": 200, "strength": 0.0,
+        "regularisation": "none", "threads": 1, "noise": {"kind": "symmetric", "eta": "0.4"},
+    }  # fmt: skip
+    return TrainConfig.resolve({**base, **given})
+
+
+def design(regime: str = "population", **given: Any) -> Design:
+    own = {name: given.pop(name) for name in ("seeds", "expected", "equalise", "count") if name in given}
+    return Design(**{"config": config(**given), "regime": regime, "seeds": (0, 1), "count": 3, **own})
+
+
+@pytest.fixture(scope="module")
+def population() -> list[dict[str, Any]]:
+    return confirm(design(), losses([("amse", {}), ("ce", {})]))
+
+
+@pytest.fixture(scope="module")
+def fixed() -> list[dict[str, Any]]:
+    return confirm(design("fixed"), losses([("agce", {"q": "1/2"}), ("mae", {})]))
+
+
+# ---------------------------------------------------------------------------------------------------------------- grid
+
+
+def test_the_grid_holds_the_threshold_itself_and_reaches_eight_times_as_far() -> None:
+    grid = Grid.of(build("agce", q=Fraction(1, 2)), pair(10, Fraction(2, 5)), 9)
+    # c = 3/2, so sqrt((a+1)/a) = 3/2 at a = 4/5
+    assert grid.threshold == Fraction(4, 5)
+    assert len(grid.values) == 9
+    assert grid.values[4] == Fraction(4, 5)
+    assert (grid.values[0], grid.values[8]) == (Fraction(1, 10), Fraction(32, 5))
+    ratios = [float(b / a) for a, b in zip(grid.values, grid.values[1:], strict=False)]
+    np.testing.assert_allclose(ratios, 8**0.25, rtol=1e-5)
+
+
+def test_an_irrational_threshold_is_taken_from_the_feasible_side() -> None:
+    loss, noise = build("ael"), symmetric(10, Fraction(2, 5))
+    grid = Grid.of(loss, noise, 3)
+    assert grid.threshold is not None
+    assert float(grid.threshold) == pytest.approx(1 / math.log(13.5), rel=1e-12)
+    assert level(loss.replace(a=grid.threshold), noise) == pytest.approx(1, abs=1e-9)
+
+
+def test_values_outside_the_domain_are_said_and_the_least_one_taken() -> None:
+    grid = Grid.of(build("amse"), symmetric(10, Fraction(2, 5)), 9)
+    assert grid.threshold == Fraction(9, 5)
+    assert grid.values[0] == 1
+    assert all(value < 1 for value in grid.outside)
+    assert len(grid.outside) == 3
+    assert len(grid.values) == 7
+
+
+def test_without_a_threshold_the_grid_stands_around_the_loss_s_own_value() -> None:
+    grid = Grid.of(build("agce", a=2, q=Fraction(3, 2)), symmetric(10, Fraction(2, 5)), 3)
+    assert (grid.threshold, grid.status) == (None, "always")
+    assert grid.values == (Fraction(1, 4), 2, 16)
+    ends = Grid.of(build("ce"), symmetric(10, Fraction(2, 5)), 3)
+    assert (ends.parameter, ends.values, len(ends.members)) == (None, (), 1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "noise", "expected"),
+    [
+        (build("agce", a=1, q=Fraction(1, 2)), pair(10, Fraction(2, 5)), 1.5 / math.sqrt(2)),  # c r, r = sqrt(a/(a+1))
+        (build("amse", a=5), pair(10, Fraction(2, 5)), 1.0),  # the threshold: a = 1 / margin
+        (build("amse", a=1), pair(10, Fraction(2, 5)), 0.0),
+        (build("mae"), symmetric(10, Fraction(4, 5)), 2.25),
+        (build("amse", a=5), from_matrix([[0.6, 0.4], [0.1, 0.9]]), None),
+    ],
+)
+def test_the_level_is_clean_level_times_ratio(loss: Any, noise: Any, expected: float | None) -> None:
+    assert level(loss, noise) == (None if expected is None else pytest.approx(expected, rel=1e-9))
+
+
+# ------------------------------------------------------------------------------------------------------------ measuring
+
+
+def test_rows_have_the_agreed_keys_in_order(population: list[dict[str, Any]], fixed: list[dict[str, Any]]) -> None:
+    for row in (*population, *fixed):
+        assert tuple(row)[: len(KEYS)] == KEYS
+        json.dumps(row, allow_nan=False)
+    assert [row["value"] for row in population] == [1, 1.8, 14.4, None]
+    assert {row["memorised"] for row in population} == {None}
+    assert all(0 <= row["memorised"] <= 1 for row in fixed)
+
+
+def test_exact_is_u_m_of_the_minimiser(population: list[dict[str, Any]]) -> None:
+    """AMSE, q = 2: the projection of a w on the simplex; at a = 1 it is w itself. CE: w."""
+    assert [row["exact"] for row in population] == pytest.approx([0.6, 1, 1, 0.6], abs=1e-6)
+
+
+def test_the_scale_equalises_the_initial_slope(population: list[dict[str, Any]]) -> None:
+    for row in population:
+        loss = build(row["loss"]) if row["value"] is None else build(row["loss"], a=Fraction(str(row["value"])))
+        assert row["scale"] * fitting_slope(loss, 10).unfitted == pytest.approx(10, rel=1e-5)
+    assert design(equalise=False).scale(build("mae")) == 1
+
+
+def test_equalisation_reaches_the_training() -> None:
+    """Two losses that differ by a factor train alike when equalised, and do not otherwise."""
+    chosen = [build("mae"), build("unhinged")]
+    one, two = confirm(design(seeds=(0,)), chosen)
+    assert one["measured"] == pytest.approx(two["measured"], abs=1e-5)
+    one, two = confirm(design(seeds=(0,), equalise=False), chosen)
+    assert abs(one["measured"] - two["measured"]) > 1e-3
+
+
+def test_p_is_measured_against_a_network_by_hand() -> None:
+    """Softmax of the true class, mean vectors, shares and histograms from logits that are given."""
+    random = np.random.default_rng(0)
+    true = torch.tensor([0, 1, 2, 0, 1, 2])
+    given = torch.tensor([[0, 1, 0, 0, 2, 2], [1, 1, 2, 0, 1, 2]])
+    data = Data(Images(torch.zeros(6, 2)), given[0], true, None, Images(torch.zeros(6, 2)), true)
+    z = torch.from_numpy(random.normal(size=(4, 6, 3)))
+
+    def logits(images: Any) -> Any:
+        yield slice(0, 4), z[:, :4]
+        yield slice(4, 6), z[:, 4:]
+
+    found = engine._measured(logits, data, given, 3, (2, 2))
+    u = torch.softmax(z, -1).numpy().reshape(2, 2, 6, 3)
+    for s in range(2):
+        for v in range(2):
+            each = u[s, v]
+            np.testing.assert_allclose(found["train"][s, v], [each[i, true[i]] for i in range(6)])
+            np.testing.assert_allclose(found["vectors"][s, v, 1], (each[1] + each[4]) / 2)
+            wrong = (given[s] != true).numpy()
+            q = np.array([each[i, given[s, i]] for i in range(6)])
+            for part, kept in enumerate((~wrong, wrong)):
+                np.testing.assert_array_equal(found["histograms"][s, v, part], np.histogram(q[kept], 20, (0, 1))[0])
+            hit = each.argmax(-1) == given[s].numpy()
+            assert found["shares"][s, v, 0] == hit[~wrong].mean()
+            assert found["shares"][s, v, 1] == hit[wrong].mean()
+
+
+def test_the_interval_covers_seeds_and_images() -> None:
+    random = np.random.default_rng(0)
+    images = random.normal(size=(1, 2, 400))
+    low, high = interval(images)[0]
+    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.2)  # of a mean of 400 images
+    assert low < images[0, 0].mean() < high
+    seeds = np.linspace(-1, 1, 5)[:, None, None] + np.zeros((5, 1, 50))
+    ((low, high),) = interval(seeds)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.5 / 5), rel=0.15)
+
+
+def test_expected_losses_are_the_mean_of_many_redrawn_ones() -> None:
+    """No label is drawn: the seed of the noise makes no difference, and nothing is memorised."""
+    (row,) = confirm(design(expected=True, seeds=(0,)), [build("ce")])
+    assert (row["labels"], row["memorised"], row["exact"]) == ("expected", None, pytest.approx(0.6))
+    assert confirm(design(expected=True, seeds=(0,)), [build("ce")])[0] == row
+
+
+def test_ce_on_the_population_risk_finds_the_noise_row() -> None:
+    """With the expected loss and some training the softmax is the row of the noise, on a class map too, vector by vector."""
+    noise = {"kind": "pair", "eta": "0.4"}
+    (row,) = confirm(
+        design(expected=True, seeds=(0,), epochs=100, rate=0.1, noise=noise, schedule="cosine"), [build("ce")]
+    )
+    assert row["measured"] == pytest.approx(0.6, abs=0.02)
+    assert row["distance"] < 0.05
+    assert abs(row["deviation"] - (row["measured"] - row["exact"])) < 1e-5
+
+
+def test_class_maps_are_compared_vector_by_vector() -> None:
+    (row,) = confirm(design(seeds=(0,), noise={"kind": "mnist", "eta": "0.3"}), [build("ce")])
+    assert np.shape(row["vectors"]["exact"]) == np.shape(row["vectors"]["measured"]) == (10, 10)
+    np.testing.assert_allclose(np.sum(row["vectors"]["measured"], 1), 1, rtol=1e-4)
+    np.testing.assert_allclose(row["classes"]["exact"], np.diag(row["vectors"]["exact"]))
+    assert len(set(row["classes"]["exact"])) > 1
+
+
+def test_other_networks_are_trained_one_by_one_with_the_same_measurements() -> None:
+    """The loop's own trainer in the place of the stack: same seeds, same labels, same numbers."""
+    plan = design("fixed", seeds=(0, 2))
+    apart = replace(plan, config=replace(plan.config, precision="float64"))
+    chosen = losses([("ael", {})])
+    together = confirm(apart, chosen)
+
+    class Single(Design):
+        stacks = property(lambda self: False)  # type: ignore[assignment]
+
+    single = Single(config=apart.config, regime="fixed", seeds=(0, 2), count=3)
+    assert len(groups(single, [Grid.of(chosen[0], single.noise, 3)])) == 6
+    for one, other in zip(together, confirm(single, chosen), strict=True):
+        assert one == other
+
+
+def test_a_convolutional_network_is_confirmed_too() -> None:
+    plan = design("fixed", model="cnn4", width=0.125, epochs=1, subset=100, seeds=(0,))
+    rows = confirm(plan, [build("mae")])
+    assert (rows[0]["model"], rows[0]["seeds"]) == ("cnn4", 1)
+    with pytest.raises(InputError, match="--expected"):
+        confirm(design(model="cnn4", width=0.125, seeds=(0,), expected=True), [build("mae")])
+
+
+# ----------------------------------------------------------------------------------------------------------- resumption
+
+
+def test_groups_that_are_kept_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = losses([("ael", {}), ("mae", {})])
+    plan = design("fixed", seeds=(0,), epochs=2)
+    whole = confirm(plan, chosen)
+    trained: list[str] = []
+    train = engine.train
+
+    def stopped(group: Any, tick: Any) -> Any:
+        if len(trained) == 1:
+            raise KeyboardInterrupt
+        trained.append(group.key)
+        return train(group, tick)
+
+    monkeypatch.setattr(engine, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        confirm(plan, chosen, tmp_path)
+    assert len((tmp_path / engine.GROUPS).read_text().splitlines()) == 1
+    with open(tmp_path / engine.GROUPS, "a") as file:
+        file.write('{"key": "torn')
+
+    def second(group: Any, tick: Any) -> Any:
+        trained.append(group.key)
+        return train(group, tick)
+
+    monkeypatch.setattr(engine, "train", second)
+    rows = confirm(plan, chosen, tmp_path)
+    assert len(trained) == len(set(trained)) == 2
+    for row, expected in zip(rows, whole, strict=True):
+        assert row["measured"] == pytest.approx(expected["measured"], abs=1e-6)
+        assert {k: row[k] for k in ("memorised", "last", "best")} == {
+            k: expected[k] for k in ("memorised", "last", "best")
+        }
+    # another design is another key, another place to run is not
+    confirm(replace(plan, equalise=False), chosen, tmp_path)
+    assert len(trained) == 4
+    confirm(replace(plan, config=replace(plan.config, threads=2)), chosen, tmp_path)
+    assert len(trained) == 4
+
+
+# -------------------------------------------------------------------------------------------------------------- summary
+
+
+def test_a_step_is_located_where_it_is() -> None:
+    factors = [2.0**e for e in range(-4, 5)]
+    where, rise = crossing(factors, [1 / (1 + math.exp(-4 * (math.log2(f) - 1))) for f in factors])
+    assert where == pytest.approx(2, rel=0.01)
+    assert rise == pytest.approx(1, abs=0.01)
+    assert crossing(factors, [0.5 - 0.1 * f for f in factors])[0] is None  # it falls
+    assert crossing(factors, [0.5] * 9)[0] is None
+
+
+def test_the_interval_of_a_transition_is_over_seeds() -> None:
+    factors = [2.0**e for e in range(-4, 5)]
+    steps = np.array([[float(e >= shift) for e in range(-4, 5)] for shift in (-1, 0, 1, 2)])
+    found = locate(factors, steps)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.factor < found.high  # type: ignore[operator]
+    assert 0.25 <= found.low
+    assert found.high <= 4
+    assert locate(factors, steps[:1]).low is None
+
+
+def test_rank_correlation_needs_pairs() -> None:
+    assert spearman([(1, 2), (2, 1), (3, 0.5), (4, -1.0), (None, 3)]) == {"rho": pytest.approx(-1), "n": 4}
+    assert spearman([(1, 1), (2, 2), (3, 3)]) is None
+    assert spearman([(1, 1), (1, 2), (1, 3), (1, 4)]) is None
+
+
+def made(factor: float, exact: float, measured: float, **more: Any) -> dict[str, Any]:
+    row = {
+        "loss": "amse", "fixed": {"q": "2"}, "parameter": "a", "value": 2 * factor, "threshold": 2.0, "regime": "population",
+        "exact": exact, "measured": measured, "status": "threshold", "factor": factor, "deviation": measured - exact,
+        "deviation_low": measured - exact - 0.01, "deviation_high": measured - exact + 0.01, "proved": True, "diverged": 0,
+        "outside": [], "level": factor, "seeds": 2, "by_seed": {"measured": [measured, measured]},
+    }  # fmt: skip
+    return {**row, **more}
+
+
+def test_the_population_summary_says_what_was_measured() -> None:
+    rows = [made(0.25, 0.3, 0.305), made(0.5, 0.6, 0.5), made(1, 1, 0.9), made(2, 1, 0.95), made(4, 1, 0.99)]
+    found = summarise(rows)
+    facts = found["losses"]["amse (q = 2)"]
+    assert facts["below"] == {"mean": pytest.approx(-0.0475), "largest": pytest.approx(0.1), "n": 2, "holding": 1}
+    assert facts["at"] == {"measured": 0.9, "distance": pytest.approx(0.1)}
+    assert facts["above"]["largest"] == pytest.approx(0.05)
+    assert facts["transition"]["factor"] > facts["exact_transition"]["factor"]
+    assert any("0.1000 short of 1" in line for line in found["says"])
+    assert "silent" in found["says"][-1]
+
+
+def test_the_fixed_summary_does_not_find_what_is_not_there() -> None:
+    def fixed_row(factor: float, memorised: float) -> dict[str, Any]:
+        each = {"memorised": [memorised] * 2, "measured": [0.5] * 2}
+        return made(factor, 1, 0.5, regime="fixed", memorised=memorised, last=0.9, drop=0.1, clean=1.0, by_seed=each)
+
+    flat = summarise([fixed_row(f, 0.3) for f in (0.25, 0.5, 1, 2, 4)])["losses"]["amse (q = 2)"]
+    assert flat["transition"]["factor"] is None
+    assert flat["rank_memorised"] is None
+    falling = summarise([fixed_row(f, 0.9 if f < 1.5 else 0.1) for f in (0.25, 0.5, 1, 2, 4)])["losses"]["amse (q = 2)"]
+    assert 1 < falling["transition"]["factor"] < 2
+    assert falling["rank_memorised"]["rho"] < -0.8
+    rising = summarise([fixed_row(f, 0.1 * f) for f in (0.25, 0.5, 1, 2, 4)])["losses"]["amse (q = 2)"]
+    assert rising["transition"]["factor"] is None
+    assert rising["rank_memorised"]["rho"] == pytest.approx(1)
+
+
+def test_regimes_are_never_mixed(population: list[dict[str, Any]], fixed: list[dict[str, Any]]) -> None:
+    with pytest.raises(InputError, match="one regime"):
+        summarise([*population, *fixed])
+    assert summarise(population)["regime"] == "population"
+    assert summarise(fixed)["regime"] == "fixed"
+
+
+# -------------------------------------------------------------------------------------------------------------- command
+
+SMALL = "--subset 100 --epochs 1 --width 0.05 --seeds 1 --values 3"
+
+
+def test_the_command_prints_rows_and_sentences(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    given = f"{SMALL} --loss amse agce:q=1/2 mae --regime fixed --out {tmp_path} --json"
+    assert command(given.split()) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["loss"] for row in found["rows"]] == ["amse"] * 3 + ["agce"] * 3 + ["mae"]
+    assert found["rows"][4]["fixed"] == {"q": "0.5"}
+    lines = (tmp_path / confirm_command.ROWS).read_text().splitlines()
+    assert [json.loads(line) for line in lines] == found["rows"]
+    assert command(f"{SMALL} --loss amse --out {tmp_path}".split()) == 0
+    text = capsys.readouterr().out
+    assert "population regime (redrawn labels)" in text
+    assert "a* = 1.8" in text
+    assert "1 of the grid's values lie outside the domain of a" in text
+
+
+def test_ctrl_c_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(group: Any, tick: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "train", stopped)
+    assert command(f"{SMALL} --out {tmp_path}".split()) == 130
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("--regime both", "--regime 'both'"),
+        ("--loss amze", "amse"),
+        ("--loss amse:q", "NAME:PARAMETER=VALUE"),
+        ("--loss amse:b=2", "'b'"),
+        ("--eta 1.4", "--eta 1.4"),
+        ("--noise none", "clean labels|leave|must name"),
+        ("--values 4", "odd"),
+        ("--seeds 0", "--seeds 0"),
+        ("--seeds x", "--seeds"),
+        ("--regime fixed --expected", "--expected"),
+        ("--dataset digit", "digits"),
+        ("--regularisation l2 --strength 0", "strength"),
+        ("--precision bfloat16", "bfloat16"),
+        ("--noise cifar10n-wors", "cifar10n-worse"),
+        ("--epochs 0", "--epochs 0"),
+        ("--frobnicate", "frobnicate"),
+    ],
+)
+def test_bad_input_is_one_line(given: str, says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        command([*SMALL.split(), *given.split()])
+    assert "\n" not in str(caught.value)
+
+
+def test_noise_is_named_for_people() -> None:
+    assert str(Noise("symmetric", Fraction(2, 5))) == "symmetric 0.4"
+    assert confirm_summary.name_of({"loss": "aul", "fixed": {"p": "1/2"}}) == "aul (p = 1/2)"
