@@ -356,7 +356,7 @@ class _Flow:
             self.view.look(list(self.flying.values()), len(self.waiting) + len(self.alone))
             done, _ = wait(self.flying, timeout=TICK, return_when=FIRST_COMPLETED)
             dead: list[Point] = []
-            for future in done:
+            for future in [each for each in self.flying if each in done]:  # in the order of their start
                 self.finish(future, dead)
             if dead:  # the executor is broken: what it still holds fails with the same error
                 for future in list(self.flying):
