@@ -373,6 +373,9 @@ def test_a_torn_line_is_repaired_and_its_run_trained_again(tmp_path: Path, capsy
     trained(plan, out, Here())
     content = (out / "results.jsonl").read_bytes()
     (out / "results.jsonl").write_bytes(content[:-40])
+    with Store.hold(out) as store:  # at once, not only when a line is added
+        assert (out / "results.jsonl").read_bytes() == b"".join(content.splitlines(keepends=True)[:2])
+        assert list(store.lines) == [point.key for point in plan.points[:2]]
     engine = Here()
     trained(plan, out, engine)
     assert "a torn last line" in capsys.readouterr().err
@@ -656,6 +659,7 @@ def test_the_command_trains_reports_and_leaves_out(
     rows = first.out.splitlines()
     assert rows[0].split() == ["run", "seeds", "test,", "last", "epoch", "memorised"]
     assert [row.split()[:3] for row in rows[1:]] == [["a", "1.8", "2"], ["a", "3.6", "2"]]
+    assert all(" ± " in row for row in rows[1:])
     lines = read(tmp_path / "plan" / "results.jsonl")
     assert sorted(line["times_threshold"]["a"] for line in lines) == [1.0, 1.0, 2.0, 2.0]
     assert command([str(path), "--json"]) == 0
