@@ -807,6 +807,8 @@ def test_no_page_scrolls_sideways(width: int, scheme: str, browser: Any, built: 
     opened.page.click("#unfold")
     opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    narrow = "Math.min(...[...document.querySelectorAll('.claim .where')].map(e => e.getBoundingClientRect().width))"
+    assert opened.page.evaluate(narrow) >= 60  # a long name beside it leaves room for words
     opened.context.close()
 
 
