@@ -18,6 +18,7 @@ from asymtheory_training.cli import confirm as command
 from asymtheory_training.config import Noise, TrainConfig
 from asymtheory_training.confirm import Design, Grid, confirm, groups, interval, level, losses
 from asymtheory_training.confirm_summary import crossing, locate, spearman, summarise
+from asymtheory_training.data import load_dataset
 from asymtheory_training.loop import Data, Images
 
 from asymtheory.errors import InputError
@@ -202,6 +203,8 @@ def test_class_maps_are_compared_vector_by_vector() -> None:
     np.testing.assert_allclose(np.sum(row["vectors"]["measured"], 1), 1, rtol=1e-4)
     np.testing.assert_allclose(row["classes"]["exact"], np.diag(row["vectors"]["exact"]))
     assert len(set(row["classes"]["exact"])) > 1
+    counts = np.bincount(load_dataset("digits").subset(200).train_labels.numpy())
+    assert row["exact"] == pytest.approx(np.average(row["classes"]["exact"], weights=counts), abs=1e-5)
 
 
 def test_other_networks_are_trained_one_by_one_with_the_same_measurements() -> None:
