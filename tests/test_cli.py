@@ -225,8 +225,7 @@ def test_help_names_the_commands_of_extras(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert "figure, report (extra figures); labels, " in shown
-    assert "train (extra training)" in shown
+    assert "figure, report (extra figures); confirm, labels, sweep, train (extra training)" in shown
 
 
 def test_module_entry_point_and_closed_pipe() -> None:
