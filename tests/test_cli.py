@@ -222,6 +222,8 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_names_the_commands_of_extras(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib import metadata
+
     found = [
         metadata.EntryPoint(name, f"asymtheory_{room}.cli:{name}", "asymtheory.commands")
         for name, room in (("train", "training"), ("report", "figures"), ("figure", "figures"))

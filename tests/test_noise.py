@@ -1046,7 +1046,9 @@ def test_missing_directory_unreadable(tmp_path):
         with pytest.raises(InputError, match=rf"{name}: no such file$"):
             noise.load(tmp_path / name)
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(InputError, match=r"d\.csv: is a directory; a file \(\.csv, \.json, \.npy, \.npz, \.parquet\) is needed$"):
+    with pytest.raises(
+        InputError, match=r"d\.csv: is a directory; a file \(\.csv, \.json, \.npy, \.npz, \.parquet\) is needed$"
+    ):
         noise.load(tmp_path / "d.csv")
     with pytest.raises(InputError, match=r": is a directory"):
         noise.resolve(str(tmp_path))
