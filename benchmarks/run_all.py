@@ -1,6 +1,7 @@
-"""All benchmarks of the core: python benchmarks/run_all.py [--write]
+"""The benchmarks: python benchmarks/run_all.py [--write]
 
-With --write the tables go to benchmarks/README.md. `experiment.py`, which takes minutes, is run by itself.
+With --write the tables go to benchmarks/README.md. `experiment.py`, `stack.py` and `real_labels.py`, which take minutes, are
+run by themselves.
 """
 
 from __future__ import annotations
@@ -8,22 +9,23 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
+import sys
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-import minimisers
-import ratio
-import startup
-import thresholds
-
-README = Path(__file__).parent / "README.md"
+HERE = Path(__file__).parent
+BENCHMARKS = (
+    "startup", "thresholds", "minimisers", "ratio", "selection", "torch_losses", "augmentation", "loop",
+)  # fmt: skip
+README = HERE / "README.md"
 HEAD = """# Benchmarks
 
-`python benchmarks/run_all.py --write` wrote this page; `startup.py`, `thresholds.py`, `minimisers.py` and `ratio.py` are
-one table each. Rivals are timed in the same run, in turns, so ratios say more than times. Times are the best run (and the
-median); the load is that of the machine's last minute before the first table, and time on a busy machine is longer.
-`experiment.py` times the weighted-risk experiment and is run by itself.
+`python benchmarks/run_all.py --write` wrote this page; each table is a command of its own (`startup.py`, `thresholds.py`, ...).
+Rivals are timed in the same run, in turns, so ratios say more than times. Times are the best run (and the median); the load is
+that of the machine's last minute before the first table, and time on a busy machine is longer. Run by themselves: `experiment.py`
+(the weighted-risk experiment), `stack.py` (many small models as one batch), `real_labels.py` (the evidence in docs/selection.md).
 """
 
 
@@ -34,7 +36,7 @@ def machine() -> str:
         platform.processor() or platform.machine(),
     )
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "python-flint"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "python-flint", "torch"))
     return f"{date.today()}: {model}, {os.cpu_count()} cores{load}; Python {platform.python_version()}, {versions}."
 
 
@@ -48,8 +50,9 @@ def main() -> None:
     options = parser.parse_args()
     parts = [HEAD.strip(), machine()]
     print(parts[-1])
-    for benchmark in (startup, thresholds, minimisers, ratio):
-        parts.append(str(benchmark.measure()))
+    for name in BENCHMARKS:  # a process each: the memory and the threads of one are no matter of the next
+        done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True, stdout=subprocess.PIPE, text=True)
+        parts.append(done.stdout.strip())
         print(f"\n{parts[-1]}", flush=True)
     if options.write:
         README.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
