@@ -665,8 +665,8 @@ def _validated(loss: Formula) -> Formula:
         tolerance = 1e-9 * (np.max(np.abs(slope[np.isfinite(slope)]), initial=0.0))
         wrong = np.flatnonzero(slope * sign > tolerance)
         if not len(wrong):
-            with np.errstate(invalid="ignore"):
-                rising = np.diff(value) * sign > 1e-9 * np.maximum(1e-3, np.abs(value[1:]) + np.abs(value[:-1]))
+            with np.errstate(invalid="ignore", over="ignore"):
+                rising = np.diff(value) * sign > 2e-9 * np.maximum(5e-4, np.fmax(np.abs(value[1:]), np.abs(value[:-1])))
             wrong = np.flatnonzero(rising)
         if len(wrong):
             does, must = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -58,12 +59,21 @@ def run(tasks: Sequence[Task], workers: int | None = None) -> Generator[tuple[in
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Hold SIGINT back for a moment: processes that start meanwhile never see it, for Ctrl-C is for the parent alone."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    if (
+        not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread()
+    ):  # or Windows
         yield
         return
     resource_tracker.ensure_running()  # starting it would let signals through
+    held: list[
+        int
+    ] = []  # the mask is for this thread; another one may still be told, and Python would interrupt this one
+    handler = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if held and callable(handler):
+        handler(held[0], None)
