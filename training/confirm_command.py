@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,8 @@ from asymtheory.cli import ANSWERED, NOISE_HELP, _Parser, _print_json
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
-from .config import FieldError, TrainConfig, check_given
+from .config import TrainConfig
+from .options import by_setting, errors_name, settings_given
 
 STOPPED = 130
 ROWS = "rows.jsonl"
@@ -130,20 +130,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _config(options: argparse.Namespace) -> TrainConfig:
     """The configuration of the command line; what is not given is the data set's."""
-    given: dict[str, Any] = {"noise": {"kind": "symmetric"}}
-    for option, (setting, *_) in SETTINGS.items():
-        text = getattr(options, option[2:].replace("-", "_"))
-        if text is None:
-            continue
-        value: Any = text
-        if option in NUMBERS:
-            value = math.inf if setting == "clip" and text in ("inf", "none") else parse_number(text, option)
-        try:
-            value = check_given(setting, value)
-        except FieldError as error:
-            raise InputError(f"{option}{str(error).removeprefix(error.key)}") from None
-        table, _, name = setting.rpartition(".")
-        (given[table] if table else given)[name] = value
+    given = settings_given(options, SETTINGS, NUMBERS)
+    given["noise"] = {"kind": "symmetric", **given.get("noise", {})}
     from asymtheory.noise import FAMILIES
 
     if given["noise"]["kind"] in FAMILIES and "eta" not in given["noise"]:
@@ -154,7 +142,7 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         given.setdefault("width", 0.5)  # a minute for the whole grid
     if options.regime == "population" and "regularisation" not in given and "strength" not in given:
         given["regularisation"] = "none"
-    try:
+    with errors_name(by_setting(SETTINGS)):
         config = TrainConfig.resolve(given)
         epochs = config.epochs
         if options.quick and options.epochs is None:
@@ -162,9 +150,6 @@ def _config(options: argparse.Namespace) -> TrainConfig:
         if options.evaluate is None or options.quick:
             given["evaluate"] = max(1, epochs // EVALUATIONS)
         config = TrainConfig.resolve({**given, "epochs": epochs})
-    except FieldError as error:
-        named = {setting: option for option, (setting, *_) in SETTINGS.items()}
-        raise InputError(f"{named.get(error.key, error.key)}{str(error).removeprefix(error.key)}") from None
     if options.seeds is None:
         options.seeds = "1" if options.quick else "3"
     if options.values is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
@@ -14,7 +13,8 @@ from asymtheory.cli import ANSWERED, NO, NOISE_HELP, _Parser, _print_json, _with
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
-from .config import FieldError, TrainConfig, check_given, read_toml
+from .config import TrainConfig, read_toml
+from .options import by_setting, errors_name, settings_given
 
 STOPPED = 130
 
@@ -141,30 +141,13 @@ def _configuration(options: argparse.Namespace) -> TrainConfig:
     if options.resume and file is None and (Path(options.out) / "config.toml").exists():
         file = str(Path(options.out) / "config.toml")
     here = _given(options)
-    try:
+    with errors_name(by_setting({**TEXTS, **NUMBERS})):
         return TrainConfig.resolve(here) if file is None else TrainConfig.resolve(_merged(read_toml(file), here))
-    except FieldError as error:
-        named = {setting: option for option, (setting, *_) in {**TEXTS, **NUMBERS}.items()}
-        flag = named.get(error.key, f"--set {error.key.removeprefix('parameters.')}")
-        raise InputError(f"{flag}{str(error).removeprefix(error.key)}") from None
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets, keys as in the TOML file; each value checked by itself, errors name the option."""
-    found: dict[str, Any] = {}
-    for option, (setting, *_) in {**TEXTS, **NUMBERS}.items():
-        text = getattr(options, option[2:].replace("-", "_"))
-        if text is None:
-            continue
-        value: Any = text
-        if option in NUMBERS:
-            value = math.inf if setting == "clip" and text in ("inf", "none") else parse_number(text, option)
-        try:
-            value = check_given(setting, value)
-        except FieldError as error:
-            raise InputError(f"{option}{str(error).removeprefix(setting)}") from None
-        table, _, name = setting.rpartition(".")
-        (found.setdefault(table, {}) if table else found)[name] = value
+    found = settings_given(options, {**TEXTS, **NUMBERS}, NUMBERS)
     for name in ("nesterov", "download", "pretrained"):
         if getattr(options, name):
             found[name] = True
