@@ -111,6 +111,10 @@ def test_names_sums_losses_and_formulas() -> None:
     z, y = logits(6, 5), labels(5, 6)
     formula = build_loss(formula="((a+1)**q-(a+u)**q)/q", a=1, q=0.5)
     torch.testing.assert_close(formula(z, y), build_loss("agce", a=1, q=0.5)(z, y))
+    u = torch.softmax(z, 1).gather(1, y[:, None])
+    for fused in (True, False):
+        quotient = build_loss(formula="(1-u)/u**0.5", fused=fused)
+        torch.testing.assert_close(quotient(z, y), ((1 - u) / u.sqrt()).mean())
     with_passive = build_loss(formula="(1-u)**2", passive="u**2")
     torch.testing.assert_close(with_passive(z, y) / 5, build_loss("mse")(z, y))
 

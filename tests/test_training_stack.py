@@ -106,6 +106,19 @@ def test_clip_penalty_and_schedule_are_those_of_the_loop(changed: dict[str, Any]
     assert_same(trainer, losses, settings, data())
 
 
+def test_the_loss_of_an_epoch_is_that_of_the_loop() -> None:
+    """The batches differ in size, so that a mean of batches is not the mean of images."""
+    loss, kept = build("amse", a=5), data()
+    trainer = StackedTrainer(Family(loss, "a", [5]), kept, SETTINGS, SEEDS, K=K, width=1 / 32)
+    means = torch.stack([trainer.epoch() for _ in trainer.remaining()], 1)
+    for seed, mean in zip(SEEDS, means, strict=True):
+        model = build_model("mlp", K, SHAPE, 1 / 32, stream(seed, 0, "weights"))
+        single = Trainer(model, RobustLoss(loss), kept, replace(SETTINGS, seed=seed))
+        assert mean.tolist() == pytest.approx(
+            [single.epoch().loss for _ in single.remaining()], rel=1e-6
+        )  # summed in float32
+
+
 def test_redrawn_labels_are_those_of_the_loop() -> None:
     kept = data(redrawn=True)
     trainer = stacked(Family(build("ce"), None), data=kept)
