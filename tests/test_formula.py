@@ -29,7 +29,8 @@ from asymtheory.condition import check
 from asymtheory.domain import Domain, at_least, between
 from asymtheory.errors import InputError
 from asymtheory.exact import Exact, Poly
-from asymtheory.formula import _choose, _Env, from_formula, parse, parse_domain
+from asymtheory.expressions import Env, choose, parse
+from asymtheory.formula import from_formula, parse_domain
 from asymtheory.interval import Interval
 from asymtheory.losses import CONCAVE, CONVEX, LINEAR, MIXED, Loss, build
 from asymtheory.noise import from_weights, symmetric
@@ -543,9 +544,9 @@ def test_values_are_those_of_python(text, u) -> None:
     assert found[1] == pytest.approx(found[0], rel=1e-6, abs=1e-9, nan_ok=True)
 
 
-def _env(u: float, a: float, xp: Backend) -> _Env:
+def _env(u: float, a: float, xp: Backend) -> Env:
     x = np.float64(u) if xp is numpy_() else u
-    return _Env(x, xp.log(x), xp, {"a": xp.number(a)}, _choose)
+    return Env(x, xp.log(x), xp, {"a": xp.number(a)}, choose)
 
 
 @pytest.mark.parametrize("text", ["exp((log(u)**u))", "abs(log(u)**u)", "min(log(u)**u,1)", "max(1,(u-2)**(1/3))"])
@@ -558,10 +559,10 @@ def test_what_is_no_real_number_has_a_value_in_no_number_system(text) -> None:
                 assert math.isnan(run(_env(u, 2.0, xp)))
     third = F(1, 3)
     ball, exact = arb_().number(third), Exact.of(third)
-    assert not run(_Env(ball, arb_().log(ball), arb_(), {}, _choose)).is_finite()
-    assert not EXACT.number(run(_Env(exact, EXACT.log(exact), EXACT, {}, _choose))).known
+    assert not run(Env(ball, arb_().log(ball), arb_(), {}, choose)).is_finite()
+    assert not EXACT.number(run(Env(exact, EXACT.log(exact), EXACT, {}, choose))).known
     box = Interval.of(third)
-    assert run(_Env(box, box.log(), INTERVAL, {}, _choose)).high == math.inf
+    assert run(Env(box, box.log(), INTERVAL, {}, choose)).high == math.inf
 
 
 # ------------------------------------------------------------------------------------------- the command line
