@@ -20,9 +20,10 @@ from typing import Any
 from tqdm import tqdm
 
 from asymtheory.cli import ANSWERED, _loss, _Parser, _print_json, _with_formulas
-from asymtheory.errors import InputError
+from asymtheory.errors import InputError, nearest
 
 from . import gallery, style, workers
+from .results import NothingMeasured
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,16 @@ class Job:
     width: str | float
     dpi: int
     options: dict[str, Any]
+    named: bool  # asked for by name, not among all
 
-    def run(self) -> list[Path]:
-        return gallery.save(self.name, self.folder, self.formats, width=self.width, dpi=self.dpi, **self.options)
+    def run(self) -> list[Path] | NothingMeasured:
+        """The files; of a figure that nobody named and for which nothing was measured, what it lacks."""
+        try:
+            return gallery.save(self.name, self.folder, self.formats, width=self.width, dpi=self.dpi, **self.options)
+        except NothingMeasured as error:
+            if self.named:
+                raise
+            return error
 
 
 def figure(arguments: Sequence[str]) -> int:
@@ -49,8 +57,11 @@ def figure(arguments: Sequence[str]) -> int:
 
     jobs = _jobs(options)
     count = None if options.formula is None else 1  # a formula's loss does not travel to other processes
-    for paths in _drawn(jobs, count):
-        for path in paths:
+    for job, done in _drawn(jobs, count):
+        if isinstance(done, NothingMeasured):
+            tqdm.write(f"asymtheory figure: {job.name} is left out: {done}", file=sys.stderr)
+            continue
+        for path in done:
             tqdm.write(str(path))
     return ANSWERED
 
@@ -67,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="asymtheory figure", description=summary)
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures by name (--list shows them)")
     parser.add_argument("--list", action="store_true", help="every figure: name, source, title, options")
-    parser.add_argument("--all", action="store_true", help="all figures, on all cores")
+    parser.add_argument(
+        "--all", action="store_true", help="all figures for which there is something to draw, on all cores"
+    )
     parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (default: this one)")
     parser.add_argument("--format", default="pdf", metavar="F[,F...]", help="pdf (default), png, svg")
     widths = ", ".join(style.WIDTHS)
@@ -106,7 +119,8 @@ def _list(options: argparse.Namespace) -> int:
         return ANSWERED
     wide = max(len(e.name) for e in found) + 2
     for e in found:
-        takes = f"; options: {', '.join(e.parameters)}" if e.parameters else ""
+        takes = "; needs results of training" * e.measured
+        takes += f"; options: {', '.join(e.parameters)}" if e.parameters else ""
         title, source = (wrap(text, 120 - wide) for text in (gallery.plain_text(e.title), e.source + takes))
         for start, line in zip([e.name] + [""] * (len(title) + len(source)), [*title, *source], strict=False):
             print(f"{start:<{wide}}{line}")
@@ -127,11 +141,11 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
     gallery.check_dpi(options.dpi)
     given = _options(options, names)
     folder = gallery.check_folder(options.out)
-    return [Job(name, folder, forms, options.width, options.dpi, given[name]) for name in names]
+    return [Job(name, folder, forms, options.width, options.dpi, given[name], not options.all) for name in names]
 
 
 def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The options of each figure; each must be known to every figure that is named."""
+    """The options of each figure; each must be known to every figure that is named, with --all to one of them."""
     given: dict[str, dict[str, Any]] = {name: {} for name in names}
     if options.loss is None and options.formula is None and options.set:
         raise InputError(f"--set {options.set[0]!r} goes with --loss or --formula")
@@ -146,21 +160,25 @@ def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dic
         option, equals, text = setting.partition("=")
         if not equals or not option:
             raise InputError(f"--option {setting!r}: NAME=VALUE is needed")
-        for name in names:
+        takers = [name for name in names if option in gallery.find(name).parameters] if options.all else names
+        if not takers:
+            known = {parameter for name in names for parameter in gallery.find(name).parameters}
+            raise InputError(f"--option {option}: no figure has it{nearest(option, known)}")
+        for name in takers:
             if option in given[name]:
                 raise InputError(f"--option {option} is given twice")
             given[name][option] = gallery.read_option(name, option, text)
     return given
 
 
-def _drawn(jobs: Sequence[Job], count: int | None = None) -> Iterator[list[Path]]:
-    """The files of each job as it finishes, in ``count`` processes; what is finished stays when it is interrupted."""
+def _drawn(jobs: Sequence[Job], count: int | None = None) -> Iterator[tuple[Job, list[Path] | NothingMeasured]]:
+    """Each job with what came of it as it finishes, in ``count`` processes; what is finished stays when it is interrupted."""
     work = workers.run([(job.run, ()) for job in jobs], count)
     try:
         with closing(work), tqdm(total=len(jobs), unit="figure", leave=False, disable=not sys.stderr.isatty()) as bar:
-            for _, paths in work:
+            for position, done in work:
                 bar.update()
-                yield paths
+                yield jobs[position], done
     except BaseException:
         for job in jobs:  # what they had not finished writing
             for part in job.folder.glob(f".{job.name}*.part"):

@@ -74,6 +74,11 @@ class Entry:
         shown = " ".join((inspect.getdoc(self.make) or "").split("\n\n")[0].split())
         return f"{shown} {self.note}".strip()
 
+    @property
+    def measured(self) -> bool:
+        """Drawn from results of training; without any it raises :class:`.results.NothingMeasured`."""
+        return "results" in self.parameters
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -108,6 +113,12 @@ class Recipe:
 
 _entries: dict[str, Entry] = {}
 _recipes: WeakKeyDictionary[Figure, Recipe] = WeakKeyDictionary()
+_remarks: WeakKeyDictionary[Figure, str] = WeakKeyDictionary()
+
+
+def remark(drawn: Figure, text: str) -> None:
+    """End the caption of a figure that is being drawn with what only its data can say: where it was measured, what is missing."""
+    _remarks[drawn] = f"{_remarks.get(drawn, '')} {text}".strip()
 
 
 def figure(name: str, title: str, source: str, *, note: str = "") -> Callable[[Maker], Maker]:
@@ -131,7 +142,8 @@ def figure(name: str, title: str, source: str, *, note: str = "") -> Callable[[M
                 if not drawn.get_suptitle():
                     style.title(drawn, title)
             given = {option: _text(value) for option, value in options.items()}
-            _recipes[drawn] = Recipe(name, title, source, _entries[name].caption, wide, given)
+            caption = f"{_entries[name].caption} {_remarks.get(drawn, '')}".strip()
+            _recipes[drawn] = Recipe(name, title, source, caption, wide, given)
             return drawn
 
         if name in _entries and _entries[name].make.__module__ != function.__module__:

@@ -115,10 +115,10 @@ def collect(
 ) -> Report:
     """Compute everything. ``quick``: a tenth of the ledger's searches, fewer draws in the figures that have draws.
 
-    ``given``: the options that name the noise; ``figures``: names (default: all); ``workers``: processes (default: one a
-    core); ``progress`` is told what is done, ``steps(figures)`` times.
+    ``given``: the options that name the noise; ``figures``: names (default: all but those of results); ``workers``: processes
+    (default: one a core); ``progress`` is told what is done, ``steps(figures)`` times.
     """
-    shown = gallery.names() if figures is None else list(figures)
+    shown = _default_figures() if figures is None else list(figures)
     claims = select()
     tasks: list[workers_.Task] = [(_picture, (name, quick)) for name in shown]
     tasks += [(_claim_judged, (name, quick)) for name in claims]
@@ -139,7 +139,12 @@ def collect(
 
 def steps(figures: Sequence[str] | None) -> int:
     """How often ``collect`` reports progress."""
-    return len(select()) + len(gallery.names() if figures is None else figures) + len(list(names()))
+    return len(select()) + len(_default_figures() if figures is None else figures) + len(list(names()))
+
+
+def _default_figures() -> list[str]:
+    """What needs nothing but the core; figures of training runs are there when they are named."""
+    return [name for name, entry in gallery.entries().items() if not entry.measured]
 
 
 def _claim_judged(identifier: str, quick: bool) -> tuple[Finding, Verdict, float]:
@@ -151,8 +156,9 @@ def _claim_judged(identifier: str, quick: bool) -> tuple[Finding, Verdict, float
 def _picture(name: str, quick: bool) -> Picture:
     entry = gallery.find(name)
     options = {key: value for key, value in QUICK_OPTIONS.items() if quick and key in entry.parameters}
-    source = gallery.render(gallery.make(name, width=FIGURE_WIDTH, **options), "svg")
-    title, caption = from_mathtext(entry.title), typeset(entry.caption)
+    drawn = gallery.make(name, width=FIGURE_WIDTH, **options)
+    source = gallery.render(drawn, "svg")
+    title, caption = from_mathtext(entry.title), typeset(gallery.recipe(drawn).caption)
     svg = inline_svg(source, f"figure-{name}", _bare(title), _bare(caption))
     return Picture(name, title, entry.source, caption, svg, natural_width(source))
 

@@ -28,6 +28,11 @@ from asymtheory.losses import build
 
 FOLDER = "results"
 
+
+class NothingMeasured(InputError):
+    """No result of training that a figure or table could show; the message names what to run."""
+
+
 Floats = npt.NDArray[np.float64]
 Row = Mapping[str, Any]
 
@@ -180,12 +185,12 @@ class Results:
 def load(folder: str = FOLDER) -> Results:
     """Read all ``*.jsonl`` of a folder, or one file; a line that two files hold is taken once, a torn last line is left out.
 
-    InputError where there is nothing to read, or a line in the middle is broken.
+    :class:`NothingMeasured` where there is nothing to read, InputError where a line in the middle is broken.
     """
     path = Path(folder)
     files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
     if not files:
-        raise InputError(f"results {folder}: no *.jsonl there; name a folder or file with results=PATH")
+        raise NothingMeasured(f"results {folder}: no *.jsonl there; name a folder or file with results=PATH")
     runs, rows, seen = [], [], set()
     for file in files:
         for line in _lines(file):
