@@ -271,6 +271,7 @@ CHECKS: dict[str, Check] = {
     "compile": choice("off", "on", "graphs"),
     "evaluate": whole(1),
     "measure": choice("running", "frozen"),
+    "probe": truth,
     "threads": whole(1, optional=True),
     "subset": whole(1, optional=True),
     "balanced": whole(1, optional=True),
@@ -328,6 +329,7 @@ class TrainConfig(Settings):
     of one that has several), instead of ``noise``. ``subset``: so many training images, the first of each class. ``balanced``: an
     epoch sees so many images of each class, drawn anew. ``pretrained``: start from ImageNet weights. Sets in files have an
     ``image_size`` for the network, decoding processes (``workers``) and, for WebVision, a second test set (``ilsvrc_dir``).
+    ``probe``: look inside the network at a few moments (see :mod:`.probe`); what is trained stays the same.
     Raises InputError (a :class:`FieldError` where one setting is to blame) for values out of range and settings that exclude
     each other.
     """
@@ -347,6 +349,7 @@ class TrainConfig(Settings):
     image_size: int | None = None
     ilsvrc_dir: str | None = None
     workers: int | None = None
+    probe: bool = False
     data_dir: str | None = None
     download: bool = False
     parameters: Mapping[str, Fraction] = field(default_factory=dict, hash=False)
@@ -441,15 +444,16 @@ class TrainConfig(Settings):
 
     def key(self) -> str:
         """What the run is, in 16 hexadecimal digits: all settings that its result depends on."""
-        facts = {name: value for name, value in self.to_dict().items() if name not in ELSEWHERE}
+        unused = () if self.probe else ("probe",)  # it came later: runs without it keep their keys
+        facts = {name: value for name, value in self.to_dict().items() if name not in (*ELSEWHERE, *unused)}
         return blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 ORDER = (
     "dataset", "recipe", "loss", "formula", "passive", "labels", "column", "model", "width", "pretrained", "epochs", "batch",
     "rate", "momentum", "nesterov", "schedule", "clip", "regularisation", "strength", "seed", "subset", "balanced",
-    "image_size", "device", "precision", "channels_last", "compile", "threads", "workers", "evaluate", "measure", "data_dir",
-    "ilsvrc_dir", "download", "parameters", "noise",
+    "image_size", "device", "precision", "channels_last", "compile", "threads", "workers", "evaluate", "measure", "probe",
+    "data_dir", "ilsvrc_dir", "download", "parameters", "noise",
 )  # fmt: skip
 TABLES = ("parameters", "noise")
 ELSEWHERE = ("device", "threads", "workers", "data_dir", "ilsvrc_dir", "download")

@@ -132,6 +132,7 @@ class RunResult:
 
     ``id`` is the key of the configuration: two runs with one id differ in nothing that they were asked for. ``labels``: how
     many there are, how many are wrong, the realised rate and the checksum; ``theory``: the core's verdict on this loss and noise.
+    ``probe``: what :mod:`.probe` saw, where it looked; a line without it has no such entry.
     """
 
     config: TrainConfig
@@ -144,6 +145,7 @@ class RunResult:
     seconds: float
     versions: Mapping[str, str]
     git: str | None
+    probe: Mapping[str, Any] | None = None
 
     @property
     def id(self) -> str:
@@ -170,6 +172,7 @@ class RunResult:
             "device": dict(self.device),
             "versions": dict(self.versions),
             "git": self.git,
+            **({} if self.probe is None else {"probe": _rounded(dict(self.probe))}),
             **self.history.to_dict(),
         }
 

@@ -37,6 +37,7 @@ from .labels import INSTANCE, NoisyLabels, Redrawn, checksum, make_labels, noise
 from .loop import Data, Images, Inputs, Progress, Trainer, stream
 from .losses import build_loss
 from .models import Network, build_model, parameters
+from .probe import Probe
 from .record import Epoch, RunResult, append, locked, read, revision, versions
 
 if TYPE_CHECKING:
@@ -71,18 +72,23 @@ def run(
             _open(folder, config, resume, stack)
         start = perf_counter()
         prepared, trainer = _ready(config, loss, world)
+        probe = Probe(trainer) if config.probe and world.leads else None
         started, before = datetime.now(UTC).isoformat(timespec="seconds"), 0.0
         if folder is not None and resume:
             state = world.from_leader(lambda: _kept(folder, config, prepared))
             if state is not None:
                 trainer.restore(state)
+                if probe is not None:
+                    probe.restore(state["probe"])
                 started, before = state["started"], state["seconds"]
         keeper = Keeper(folder if world.leads else None, config, prepared, started, before - start)
         writer = Writer(folder, trainer.done) if tensorboard and world.leads else None
         bar = stack.enter_context(Progress(trainer, progress and world.leads))
         for _ in trainer.remaining():
             epoch = trainer.epoch(bar.tick)
-            keeper.after(trainer)
+            if probe is not None:
+                probe.after()
+            keeper.after(trainer, probe)
             bar.show(epoch)
             if writer is not None:
                 writer.add(epoch)
@@ -92,6 +98,7 @@ def run(
         result = RunResult(
             config, trainer.history(), prepared.facts, theory(config, prepared.noise) if world.leads else None, device,
             parameters(trainer.model), started, perf_counter() - start + before, versions(), revision(),
+            None if probe is None else probe.result(),
         )  # fmt: skip
         if world.leads:
             _record(result, results if results is not None else None if folder is None else folder / LINE)
@@ -172,6 +179,8 @@ class Prepared:
         if config.noise.kind != CLEAN or config.labels is not None:
             given = f"--labels {config.labels}" if config.labels is not None else f"--noise {config.noise.kind}"
             raise InputError(f"{given}: the labels of {dataset.name} are noisy as they were collected; leave it out")
+        if config.probe:
+            raise InputError(f"--probe: which labels of {dataset.name} are wrong is not known; leave it out")
         if config.subset is not None:
             dataset = dataset.subset(config.subset)
         labels = dataset.train_labels
@@ -289,7 +298,7 @@ def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> 
     """Refuse a checkpoint of another run."""
     there, here = (
         {name: value for name, value in facts.items() if name not in ELSEWHERE}
-        for facts in (state["config"], config.to_dict())
+        for facts in ({"probe": False, **state["config"]}, config.to_dict())  # older checkpoints do not name it
     )
     differing = checkpoint.differences(there, here)
     if not differing:
@@ -313,13 +322,14 @@ class Keeper:
         self.took = 0.0
         self.last = -float("inf")
 
-    def after(self, trainer: Trainer) -> None:
+    def after(self, trainer: Trainer, probe: Probe | None = None) -> None:
         """Called between two epochs. Raises InputError when the checkpoint cannot be written."""
         now = perf_counter()
         due = now - self.last >= SHARE * self.took or trainer.done == trainer.settings.epochs
         if self.path is None or not due:
             return
-        checkpoint.save(self.path, {**self.facts, "seconds": now + self.since, **trainer.state()})
+        seen = {} if probe is None else {"probe": probe.state()}
+        checkpoint.save(self.path, {**self.facts, "seconds": now + self.since, **trainer.state(), **seen})
         self.last = perf_counter()
         self.took = self.last - now
 

@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters; decimals are exact"
     )
     parser.add_argument("--pretrained", action="store_true", default=None, help="start from ImageNet weights")
+    parser.add_argument("--probe", action="store_true", default=None, help="look inside: p, NNCE's gradients, t-SNE")
     parser.add_argument("--nesterov", action="store_true", default=None, help="Nesterov's momentum")
     parser.add_argument("--download", action="store_true", default=None, help="fetch what is missing: data, or weights")
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; options on the command line go before it")
@@ -148,7 +149,7 @@ def _configuration(options: argparse.Namespace) -> TrainConfig:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets, keys as in the TOML file; each value checked by itself, errors name the option."""
     found = settings_given(options, {**TEXTS, **NUMBERS}, NUMBERS)
-    for name in ("nesterov", "download", "pretrained"):
+    for name in ("nesterov", "download", "pretrained", "probe"):
         if getattr(options, name):
             found[name] = True
     parameters: dict[str, Fraction] = {}
