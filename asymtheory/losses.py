@@ -784,9 +784,12 @@ def names() -> Iterator[str]:
 def build(name: str, **parameters: Any) -> Loss:
     """A loss by its registered name, or a sum of two by ``"x+y"``; parameters not given keep their CIFAR-10 defaults.
 
+    ``alpha`` scales a loss that is no sum: ``build("nce", alpha=10)`` is ``10 * NCE()`` (APL Fig. 3).
     Raises InputError for an unknown name (with the nearest one), an unknown parameter or a value outside its domain.
     """
     loss = _find(_key(name))
+    if COEFFICIENTS[0] in parameters and COEFFICIENTS[0] not in loss.domains:
+        loss = 1 * loss
     return loss.replace(**parameters) if parameters else loss
 
 

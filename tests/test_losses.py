@@ -814,6 +814,14 @@ def test_coefficients_are_decimals_through_products():
     assert 2 * CE() == CE() * 2
 
 
+def test_alpha_scales_a_loss_that_is_no_sum():
+    assert build("nce", alpha=10) == 10 * NCE()
+    assert build("agce", alpha=2, a=3, q=2).terms() == ((2, AGCE(a=3, q=2)),)
+    assert build("nce").parameters == {}
+    with pytest.raises(InputError, match=r"nce: alpha = 0 is outside its domain \(0, inf\)"):
+        build("nce", alpha=0)
+
+
 def test_what_is_no_sum_of_losses_is_refused():
     for make in (lambda: CE() * RCE(), lambda: CE() + 3, lambda: 3 + CE(), lambda: CE() - RCE(), lambda: -CE()):
         with pytest.raises(TypeError):
