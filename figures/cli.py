@@ -1,4 +1,4 @@
-"""The commands ``asymtheory figure`` and ``asymtheory report``.
+"""The commands ``asymtheory figure``, ``asymtheory report`` and ``asymtheory table``.
 
 asymtheory figure --list
 asymtheory figure alf-fig1 alf-fig2 --out figures --format pdf,svg --width icml-column
@@ -71,6 +71,13 @@ def report(arguments: Sequence[str]) -> int:
     from .report import report as write
 
     return write(list(arguments))
+
+
+def table(arguments: Sequence[str]) -> int:
+    """``asymtheory table``: a paper's table, measured beside published."""
+    from .table_command import table as show
+
+    return show(list(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,71 @@
+"""The command ``asymtheory table``: a paper's table of accuracies with what was measured beside what was published.
+
+asymtheory table jal-table3 --dataset cifar10
+asymtheory table alf-table1 --results results --format markdown
+asymtheory table --list
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from asymtheory.cli import ANSWERED, _Parser
+from asymtheory.errors import InputError
+
+from .results import FOLDER, Results, load
+from .table_formats import FORMATS, show
+from .tables import compare, names, published
+
+
+def table(arguments: Sequence[str]) -> int:
+    """Print one table, or the list of them; returns the exit status."""
+    options = _parser().parse_args(list(arguments))
+    if options.list:
+        if options.name is not None:
+            raise InputError(f"--list goes without a name (given: {options.name})")
+        print(listing())
+        return ANSWERED
+    if options.name is None:
+        raise InputError("a table's name is needed (asymtheory table --list shows them)")
+    found = compare(options.name, _results(options.results), options.dataset)
+    print(show(found, options.format, options.best), end="")
+    return ANSWERED
+
+
+def listing() -> str:
+    """Every table: name, where it is printed, what it shows."""
+    lines = []
+    for name in names():
+        found = published()["tables"][name]
+        sets = ", ".join(section["dataset"] for section in found["sections"])
+        count = sum(
+            cell is not None for section in found["sections"] for row in section["rows"] for cell in row["cells"]
+        )
+        where = f"{found['paper']} {found['source']}"
+        lines.append(f"{name:<12}{where:<13}{found['what']} ({sets}; {count} figures)")
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    summary = "A paper's table of test accuracies: measured beside published."
+    parser = _Parser(prog="asymtheory table", description=summary)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a table by name (--list shows them)")
+    parser.add_argument("--list", action="store_true", help="every table: name, paper, what it shows")
+    parser.add_argument(
+        "--results", metavar="PATH", help=f"folder or file of JSON lines (default: {FOLDER}, if it is there)"
+    )
+    parser.add_argument(
+        "--dataset", metavar="D", help="the rows of one data set; or runs on another one, such as digits"
+    )
+    parser.add_argument("--format", choices=list(FORMATS), default="text", help="default: text")
+    parser.add_argument("--best", action="store_true", help="the best epoch too (it is chosen by the test labels)")
+    return parser
+
+
+def _results(path: str | None) -> Results | None:
+    """The runs that were asked for; without ``--results`` a folder that is not there yet is no mistake."""
+    if path is None and not any(Path(FOLDER).glob("*.jsonl")):
+        return None
+    return load(path or FOLDER)
