@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,17 +18,23 @@ import pytest
 import torch
 from asymtheory_training import confirm as engine
 from asymtheory_training import confirm_command, confirm_summary
+from asymtheory_training import level as level_module
 from asymtheory_training.cli import confirm as command
 from asymtheory_training.config import Noise, TrainConfig
-from asymtheory_training.confirm import Design, Grid, confirm, groups, interval, level, losses
+from asymtheory_training.confirm import confirm
+from asymtheory_training.confirm_design import Design, Grid, groups, losses
+from asymtheory_training.confirm_models import Outcome, _measured
+from asymtheory_training.confirm_rows import interval, rounded
 from asymtheory_training.confirm_summary import crossing, locate, spearman, summarise
 from asymtheory_training.data import load_dataset
-from asymtheory_training.loop import Data, Images
+from asymtheory_training.level import amplified, level
+from asymtheory_training.loop import Data, Images, Trainer
 
 from asymtheory.errors import InputError
 from asymtheory.losses import build
-from asymtheory.noise import from_matrix, pair, symmetric
+from asymtheory.noise import family, from_matrix, named, pair, symmetric
 from asymtheory.slopes import fitting_slope
+from asymtheory.threshold import solve_rate
 
 KEYS = (
     "loss", "parameter", "value", "threshold", "regime", "exact", "measured", "low", "high", "memorised", "last", "best", "seeds"
@@ -93,18 +103,66 @@ def test_without_a_threshold_the_grid_stands_around_the_loss_s_own_value() -> No
     assert (ends.parameter, ends.values, len(ends.members)) == (None, (), 1)
 
 
-@pytest.mark.parametrize(
-    ("loss", "noise", "expected"),
-    [
-        (build("agce", a=1, q=Fraction(1, 2)), pair(10, Fraction(2, 5)), 1.5 / math.sqrt(2)),  # c r, r = sqrt(a/(a+1))
-        (build("amse", a=5), pair(10, Fraction(2, 5)), 1.0),  # the threshold: a = 1 / margin
-        (build("amse", a=1), pair(10, Fraction(2, 5)), 0.0),
-        (build("mae"), symmetric(10, Fraction(4, 5)), 2.25),
-        (build("amse", a=5), from_matrix([[0.6, 0.4], [0.1, 0.9]]), None),
-    ],
-)
-def test_the_level_is_clean_level_times_ratio(loss: Any, noise: Any, expected: float | None) -> None:
-    assert level(loss, noise) == (None if expected is None else pytest.approx(expected, rel=1e-9))
+STANDS = [
+    (build("agce", a=1, q=Fraction(1, 2)), pair(10, Fraction(2, 5)), 1.5 / math.sqrt(2)),  # c r, r = sqrt(a/(a+1))
+    (build("mae"), symmetric(10, Fraction(4, 5)), 2.25),
+    (build("ce"), symmetric(10, Fraction(4, 5)), 0.0),
+    # AMSE, q = 2, stands a margin of 1/a: of a pair flip 1 - 2 s eta, so s* eta = (1 - 1/a)/2 and c there (a + 1)/(a - 1)
+    (build("amse", a=5), pair(10, Fraction(2, 5)), 1.0),
+    (build("amse", a=20), pair(10, Fraction(2, 5)), 1.5 * 19 / 21),
+    (build("amse", a=20), from_matrix([[0.6, 0.4], [0.1, 0.9]]), 1.5 * 19 / 21),
+    (build("amse", a=1), pair(10, Fraction(2, 5)), 0.0),
+    # 1 - s (eta_9 + T_91) = 1/a; the trucks bind there too, c = (1 - s eta_9) / (s T_91)
+    (
+        build("amse", a=8),
+        named("cifar10n-worse"),
+        1.95248227 * (0.875 / 0.7314 * 0.282) / (1 - 0.875 / 0.7314 * 0.4494),
+    ),
+    (build("amse", a=5000), from_matrix([[0.4, 0.6], [0.1, 0.9]]), 2 / 3 * 4999 / 5001),  # the noise wins
+    (build("amse", a=5), from_matrix([[1, 0], [0, 1]]), None),  # there is none
+    (build("anl-ce"), pair(10, Fraction(2, 5)), None),  # check cannot tell
+]
+
+
+@pytest.mark.parametrize(("loss", "noise", "expected"), STANDS)
+def test_the_level_is_the_clean_level_over_the_least_that_is_stood(
+    loss: Any, noise: Any, expected: float | None
+) -> None:
+    assert level(loss, noise) == (None if expected is None else pytest.approx(expected, rel=1e-8))
+
+
+@pytest.mark.parametrize("name", ["agce", "amse", "nce+agce"])
+@pytest.mark.parametrize("kind", ["symmetric", "uniform", "mnist"])
+def test_the_level_agrees_with_the_highest_rate_that_is_stood(name: str, kind: str) -> None:
+    """On a family T(s) has the rate s eta, so s* eta is the end of solve_rate."""
+    loss, noise = build(name), family(kind, 10)(Fraction(2, 5))
+    (piece,) = solve_rate(loss, kind, 10).pieces
+    assert piece.high is not None
+    worst = family(kind, 10)(Fraction(min(piece.high.value, 1)))
+    assert level(loss, noise) == pytest.approx(float(noise.clean_level / worst.clean_level), rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["mae", "aul", "ael"])
+def test_both_ways_to_the_level_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """c r of a loss l(u_y) against the search, which is for the others."""
+    loss, noise = build(name), named("cifar10n-worse")
+    expected = level(loss, noise)
+
+    def none(*given: Any) -> Any:
+        raise InputError("no ratio")
+
+    monkeypatch.setattr(level_module, "asymmetry_ratio", none)
+    assert level(loss, noise) == pytest.approx(expected, rel=1e-8)
+
+
+def test_more_of_the_same_noise() -> None:
+    noise = amplified(named("cifar10n-worse"), Fraction(3, 2))
+    known = [[Fraction(w) for w in row.weights] for row in named("cifar10n-worse").rows]
+    for i, row in enumerate(noise.rows):
+        assert row.total == 1
+        for k, w in enumerate(row.weights):
+            assert w == (1 - Fraction(3, 2) * (1 - known[i][i]) if k == i else Fraction(3, 2) * known[i][k])
+    assert amplified(symmetric(10, Fraction(2, 5)), Fraction(2)).rows[0] == symmetric(10, Fraction(4, 5)).rows[0]
 
 
 # ------------------------------------------------------------------------------------------------------------ measuring
@@ -117,6 +175,29 @@ def test_rows_have_the_agreed_keys_in_order(population: list[dict[str, Any]], fi
     assert [row["value"] for row in population] == [1, 1.8, 14.4, None]
     assert {row["memorised"] for row in population} == {None}
     assert all(0 <= row["memorised"] <= 1 for row in fixed)
+
+
+def test_rows_have_the_whole_curve(fixed: list[dict[str, Any]], population: list[dict[str, Any]]) -> None:
+    for row in (*population, *fixed):
+        curve = row["curve"]
+        assert curve["epochs"] == [1, 2, 3, 4, 5, 6]
+        by_seed = np.array(curve["by_seed"])
+        assert by_seed.shape == (2, 6)
+        np.testing.assert_allclose(curve["test"], by_seed.mean(0), atol=1e-5)
+        np.testing.assert_allclose(by_seed[:, -1], row["by_seed"]["last"])
+        assert row["last"] == pytest.approx(curve["test"][-1])
+        assert row["best"] == pytest.approx(by_seed.max(1).mean(), abs=1e-5)
+        np.testing.assert_allclose(row["by_seed"]["drop"], by_seed.max(1) - by_seed[:, -1], atol=1e-6)
+    assert len({tuple(row["curve"]["test"]) for row in fixed}) == len(fixed)
+
+
+def test_rows_of_a_loss_share_where_it_turns() -> None:
+    rows = confirm(design(count=5, epochs=4), losses([("ael", {}), ("mae", {})]))
+    assert rows[-1]["transition"] is None
+    assert all(row["transition"] == rows[0]["transition"] for row in rows[:5])
+    facts = summarise(rows)["losses"]["ael"]
+    assert rows[0]["transition"] == rounded({"measured": facts["transition"], "exact": facts["exact_transition"]})
+    assert facts["exact_transition"]["factor"] == pytest.approx(0.5, abs=0.3)
 
 
 def test_exact_is_u_m_of_the_minimiser(population: list[dict[str, Any]]) -> None:
@@ -152,7 +233,7 @@ def test_p_is_measured_against_a_network_by_hand() -> None:
         yield slice(0, 4), z[:, :4]
         yield slice(4, 6), z[:, 4:]
 
-    found = engine._measured(logits, data, given, 3, (2, 2))
+    found = _measured(logits, data, given, 3, (2, 2))
     u = torch.softmax(z, -1).numpy().reshape(2, 2, 6, 3)
     for s in range(2):
         for v in range(2):
@@ -241,7 +322,7 @@ def test_groups_that_are_kept_are_not_trained_again(tmp_path: Path, monkeypatch:
     trained: list[str] = []
     train = engine.train
 
-    def stopped(group: Any, tick: Any) -> Any:
+    def stopped(group: Any, tick: Any, out: Any) -> Any:
         if len(trained) == 1:
             raise KeyboardInterrupt
         trained.append(group.key)
@@ -254,7 +335,7 @@ def test_groups_that_are_kept_are_not_trained_again(tmp_path: Path, monkeypatch:
     with open(tmp_path / engine.GROUPS, "a") as file:
         file.write('{"key": "torn')
 
-    def second(group: Any, tick: Any) -> Any:
+    def second(group: Any, tick: Any, out: Any) -> Any:
         trained.append(group.key)
         return train(group, tick)
 
@@ -271,6 +352,75 @@ def test_groups_that_are_kept_are_not_trained_again(tmp_path: Path, monkeypatch:
     assert len(trained) == 4
     confirm(replace(plan, config=replace(plan.config, threads=2)), chosen, tmp_path)
     assert len(trained) == 4
+
+
+@pytest.mark.parametrize(
+    ("regime", "given", "keys"),
+    [
+        ("fixed", {}, ["3d06764a0009386f"]),
+        ("population", {"expected": True, "equalise": False}, ["0163b6543bb3f5ef"]),
+        (
+            "fixed",
+            {"model": "cnn4", "noise": {"kind": "pair", "eta": "0.3"}, "seeds": (4,)},
+            ["efe5abbc9b55ff72", "4ae2fefe96956964", "b3ed9100ff203dfa"],
+        ),
+    ],
+)
+def test_keys_stay_as_they_are(regime: str, given: dict[str, Any], keys: list[str]) -> None:
+    """Folders of evidence were trained for hours under these names: a setting that is added must not change them."""
+    plan = design(regime, **given)
+    assert [group.key for group in groups(plan, [Grid.of(build("amse"), plan.noise, 3)])] == keys
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from asymtheory_training.confirm import confirm
+from asymtheory_training.confirm_design import losses
+from test_training_confirm import one_by_one
+
+epochs = []
+
+def tick(count):
+    epochs.append(count)
+    if len(epochs) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+confirm(one_by_one(), losses([("mae", {})]), Path(sys.argv[1]), tick)
+"""
+
+
+def one_by_one() -> Design:
+    return design("fixed", model="cnn4", width=0.125, epochs=4, subset=100, seeds=(0,))
+
+
+def test_a_killed_network_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL in the second epoch; what is trained then has the same arrays to the last bit."""
+    chosen = losses([("mae", {})])
+    (whole,) = confirm(one_by_one(), chosen, tmp_path / "whole")
+    there = tmp_path / "killed"
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(there)], env={**os.environ, "PYTHONPATH": paths}, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    (folder,) = (each for each in there.iterdir() if each.is_dir())
+    assert list(there.glob("*.npz")) == []
+    trained: list[int] = []
+    epoch = Trainer.epoch
+    monkeypatch.setattr(Trainer, "epoch", lambda self: trained.append(self.done) or epoch(self))  # type: ignore[func-returns-value]
+    ticks: list[int] = []
+    (row,) = confirm(one_by_one(), chosen, there, ticks.append)
+    assert trained == list(range(ticks[0], 4))
+    assert sum(ticks) == 4
+    assert trained[0] > 0
+    assert row == whole
+    (one,), (other,) = (list(each.glob("*.npz")) for each in (tmp_path / "whole", there))
+    assert one.name == other.name
+    with np.load(one) as first, np.load(other) as second:
+        for name in Outcome.ARRAYS:
+            np.testing.assert_array_equal(first[name], second[name])
+    assert not folder.exists()
 
 
 # -------------------------------------------------------------------------------------------------------------- summary
@@ -371,7 +521,7 @@ def test_the_command_prints_rows_and_sentences(capsys: pytest.CaptureFixture[str
 def test_ctrl_c_says_how_to_go_on(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(group: Any, tick: Any) -> Any:
+    def stopped(group: Any, tick: Any, out: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(engine, "train", stopped)

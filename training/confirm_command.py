@@ -57,8 +57,8 @@ EVALUATIONS = 20
 def confirm(arguments: list[str]) -> int:
     """``asymtheory confirm``; returns the exit status (130 for Ctrl-C)."""
     options = _parser().parse_args(arguments)
-    from .confirm import LOSSES, Design, Group, losses
     from .confirm import confirm as run
+    from .confirm_design import LOSSES, Design, Group, losses
     from .confirm_summary import summarise
 
     design = Design(

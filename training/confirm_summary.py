@@ -79,6 +79,25 @@ def locate(factors: Sequence[float], by_seed: Floats, seed: int = 0) -> Transiti
     return Transition(where, rise, float(low), float(high))
 
 
+def transitions(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Where the curves of one loss turn (each a :class:`Transition`): ``measured`` and ``exact`` p in the population regime,
+    ``memorised`` (its fall) in the fixed one. None with fewer than four values that were measured around a threshold."""
+    if rows[0]["regime"] == "population":
+        good = [row for row in rows if row["measured"] is not None]
+        factors, curves = curve(good, "measured")
+        if len(factors) < LEAST:
+            return None
+        exact = {float(row["factor"]): float(row["exact"]) for row in good if row["factor"] is not None}
+        return {
+            "measured": locate(factors, curves).to_dict(),
+            "exact": Transition(*crossing(factors, [exact[factor] for factor in factors])).to_dict(),
+        }
+    factors, curves = curve([row for row in rows if row["last"] is not None], "memorised")
+    if len(factors) < LEAST or not np.isfinite(curves).all():
+        return None
+    return {"memorised": locate(factors, -curves).to_dict()}
+
+
 def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, Any] | None:
     """Rank correlation of the pairs that are whole: rho, their number; None for fewer than four, or where one side is constant."""
     from scipy.stats import spearmanr
@@ -134,11 +153,9 @@ def _population(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
         if above:
             values = [row["measured"] for row in above]
             says.append(f"  above a*: p from {min(values):.4f} to {max(values):.4f}, where the exact one is 1")
-        factors, curves = curve(good, "measured")
-        if len(factors) >= LEAST:
-            facts["transition"] = locate(factors, curves).to_dict()
-            exact = [row["exact"] for row in good if row["factor"] is not None]
-            facts["exact_transition"] = Transition(*crossing(factors, exact)).to_dict()
+        turns = transitions(rows)
+        if turns is not None:
+            facts["transition"], facts["exact_transition"] = turns["measured"], turns["exact"]
             says.append(
                 f"  half-way up: measured at {Transition(**facts['transition'])}, exact at "
                 f"{Transition(**facts['exact_transition'])}"
@@ -197,9 +214,9 @@ def _fixed(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
         if any(facts[f"rank_{what}"] for what in ("memorised", "last", "drop")):
             parts = [_rank(what, facts[f"rank_{what}"]) for what in ("memorised", "last", "drop")]
             says.append(f"  c r (the level) against: {'; '.join(parts)}")
-        factors, curves = curve(good, "memorised")
-        if len(factors) >= LEAST and np.isfinite(curves).all():
-            facts["transition"] = locate(factors, -curves).to_dict()
+        turns = transitions(rows)
+        if turns is not None:
+            facts["transition"] = turns["memorised"]
             says.append(f"  memorisation falls half-way at {Transition(**facts['transition'])}")
         says += _failed(rows)
         figures[name] = facts
