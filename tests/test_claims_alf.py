@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from asymtheory import losses
-from asymtheory.claims import alf, ledger
+from asymtheory.claims import alf, alf_ratio, alf_tools, ledger
 from asymtheory.claims.ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Effort, Finding
 
 CATALOGUE = Path(__file__).parents[2] / "shared" / "reference" / "claims.md"
@@ -205,7 +205,7 @@ def test_ratio_between_16_65_and_4_9_is_not_asymmetric() -> None:
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """Nothing derived from the broken core may outlive the test."""
-    caches = [x for x in vars(alf).values() if hasattr(x, "cache_clear")]
+    caches = [x for module in (alf, alf_ratio, alf_tools) for x in vars(module).values() if hasattr(x, "cache_clear")]
     for each in caches:
         each.cache_clear()
     yield

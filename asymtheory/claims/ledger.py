@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PAPERS = ("alf", "apl", "anl", "jal")
+MODULES = ("alf", "alf_ratio", "apl", "anl", "jal")  # in the order of their claims
 TITLES = {
     "alf": "ALF: Asymmetric Loss Functions (ICML 2021)",
     "apl": "APL: Normalized Loss Functions (ICML 2020)",
@@ -136,8 +137,8 @@ def claim(
 @cache
 def catalogue() -> dict[str, Claim]:
     """All claims by id, paper by paper."""
-    for paper in PAPERS:
-        import_module(f".{paper}", __package__)
+    for module in MODULES:
+        import_module(f".{module}", __package__)
     order = {paper: i for i, paper in enumerate(PAPERS)}
     return dict(sorted(_claims.items(), key=lambda item: order[item[1].paper]))
 

@@ -1,0 +1,220 @@
+"""What the judges of ALF share: risks on exact numbers, rival points, and the three families with their regimes of curvature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any, ClassVar
+
+from ..backends import EXACT, arb_, sympy_
+from ..domain import above
+from ..losses import (
+    AEL,
+    AGCE,
+    AUL,
+    CONCAVE,
+    CONVEX,
+    LINEAR,
+    MIXED,
+    Curvature,
+    Loss,
+    Separable,
+)
+from ..profile import Profile
+from ..risk import minimise
+
+Q = Fraction
+INF = math.inf
+
+PAIR = AUL(a=2, p=2)  # r = 1/2
+
+
+class Bent(Separable):
+    """A decreasing loss of two slopes: -steep on [0, 1/2], -flat on [1/2, 1]. It attains its ratio flat/steep."""
+
+    name, title = "bent", "bent"
+    formula = "flat (1 - u_y) if u_y > 1/2 else (steep + flat)/2 - steep u_y"
+    source = "a counterexample of this ledger"
+    domains: ClassVar = {"steep": above(0), "flat": above(0)}
+    defaults: ClassVar = {"steep": Q(2), "flat": Q(1)}
+    steep: Any
+    flat: Any
+
+    def active(self, p: Any, logp: Any, xp: Any) -> Any:
+        half = xp.number(Q(1, 2))
+        return xp.split(p, half, (self.steep + self.flat) * half - p * self.steep, (1 - p) * self.flat)
+
+    def curvature(self) -> Curvature:
+        return MIXED, LINEAR  # convex, but not strictly so next to 1
+
+
+def labels(loss: Loss, u: Sequence[Fraction], xp: Any) -> list[Any]:
+    """``L(u, k)`` for every k in the number system ``xp``, from the core's profile (no normalised negative losses)."""
+    profile, points = Profile.of(loss, len(u)), [xp.number(Q(x)) for x in u]
+    own, other = ([profile.part(side, x, xp.log(x), xp) for x in points] for side in ("active", "passive"))
+    rest = sum(other, start=xp.number(Q(0)))
+    values = [a + rest - b for a, b in zip(own, other, strict=True)]
+    for coefficient, atom in profile.normalised:
+        each = [active(atom, x, xp) for x in points]
+        total = sum(each, start=xp.number(Q(0)))
+        values = [v + e / total * xp.number(coefficient) for v, e in zip(values, each, strict=True)]
+    return values
+
+
+def active(atom: Any, x: Any, xp: Any) -> Any:
+    return atom.base.on(xp).active(x, xp.log(x), xp)
+
+
+def risk(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction]) -> Any:
+    """F_w(u): a Fraction where exact arithmetic reaches it, else an Arb ball. Classes of weight 0 are left out."""
+    for xp in (EXACT, arb_()):
+        terms = [xp.number(Q(w)) * x for w, x in zip(weights, labels(loss, u, xp), strict=True) if w]
+        total = sum(terms, start=xp.number(Q(0)))
+        if xp is not EXACT:
+            return total
+        if total.rational() is not None:
+            return total.rational()
+    raise ArithmeticError("an Arb ball is always returned above")
+
+
+def excess(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction]) -> Any:
+    """``F_w(u) - F_w(e_1)``, a Fraction or a ball."""
+    here, there = risk(loss, weights, u), risk(loss, weights, vertex(len(u)))
+    if isinstance(here, Fraction) and isinstance(there, Fraction):
+        return here - there
+    return arb_().number(here) - arb_().number(there)
+
+
+def vertex(K: int, k: int = 0) -> tuple[Fraction, ...]:
+    return tuple(Q(int(j == k)) for j in range(K))
+
+
+def on_two(K: int, share: Fraction) -> tuple[Fraction, ...]:
+    """Class 0 with 1 - share, class 1 with share."""
+    return (1 - share, share, *[Q(0)] * (K - 2))
+
+
+def number(x: Any) -> Any:
+    """A risk for a report: exact where rational and short."""
+    if isinstance(x, Fraction):
+        return str(x) if x.denominator < 10**6 else float(x)
+    return float(x)
+
+
+def against(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction], **more: Any) -> dict[str, Any]:
+    """A counterexample: a point with no more risk than the vertex of the largest weight (class 0)."""
+    return {
+        "loss": str(loss),
+        "w": [str(w) for w in weights],
+        "u": [str(x) for x in u],
+        "risk at u": number(risk(loss, weights, u)),
+        "risk at e_1": number(risk(loss, weights, vertex(len(u)))),
+        **more,
+    }
+
+
+def rival(loss: Loss, weights: Sequence[Any]) -> tuple[Fraction, ...] | None:
+    """A point u != e_1 with ``F(u) <= F(e_1)``, certified: transfers to class 2, then the core's minimiser."""
+    K = len(weights)
+    found = minimise(loss, [float(w) for w in weights]).point
+    point = [Q(float(x)).limit_denominator(10**6) for x in found]
+    point[0] += 1 - sum(point)
+    candidates = [tuple(point), *(on_two(K, Q(1, 2**k)) for k in range(1, 30))]
+    return next((u for u in candidates if u != vertex(K) and min(u) >= 0 and excess(loss, weights, u) <= 0), None)
+
+
+def weights(c: Any, K: int) -> list[Fraction]:
+    """Class 0 with weight c, all others 1."""
+    return [Q(c), *[Q(1)] * (K - 1)]
+
+
+def same(x: Any, y: Any) -> bool:
+    """Are two positive expressions equal (by logarithms)?"""
+    import sympy as sp
+
+    x, y = sp.sympify(x), sp.sympify(y)
+    difference = sp.expand_log(sp.log(sp.factor(x)) - sp.log(sp.factor(y)), force=True)
+    return sp.simplify(difference) == 0
+
+
+class Regime:
+    """A family of losses ``l(u_y)`` with symbols for its parameters, on the range where its curvature has one sign.
+
+    ``parameters`` are written in positive symbols, so that signs are decided; ``shown`` puts the paper's letters back.
+    """
+
+    def __init__(self, text: str, loss: Loss, u: Any, parameters: dict[str, Any], back: dict[Any, Any]) -> None:
+        import sympy as sp
+
+        self.text, self.parameters, self.back = text, tuple(parameters.values()), back
+        profile, xp = Profile.of(loss._with(**parameters), 2), sympy_()
+        bend = sp.simplify(profile.jet("active", u, xp, 2)[2])
+        self.shape = CONVEX if bend.is_positive else CONCAVE if bend.is_negative else LINEAR if bend == 0 else MIXED
+        slopes = profile.slopes(xp)
+        self.l1_over_l0 = sp.simplify(slopes.active1 / slopes.active0)
+
+    def ratio(self, part: str) -> Any:
+        """r_pointwise, r or r_upper, from the end slopes: both means of -l' lie between its values at the ends."""
+        if self.shape == CONVEX:
+            return self.l1_over_l0
+        return 1 / self.l1_over_l0 if self.shape == CONCAVE and part == "r_pointwise" else 1
+
+    def shown(self, expression: Any) -> str:
+        import sympy as sp
+
+        return str(sp.factor(sp.sympify(expression).subs(self.back, simultaneous=True)))
+
+
+@cache
+def agce() -> tuple[Regime, ...]:
+    import sympy as sp
+
+    a, s, u = sp.symbols("a s u", positive=True)
+    q = sp.Symbol("q")
+    ranges: Any = (("q < 1", 1 - s, {s: 1 - q}), ("q = 1", sp.Integer(1), {}), ("q > 1", 1 + s, {s: q - 1}))
+    return tuple(Regime(text, AGCE(), u, {"a": a, "q": value}, back) for text, value, back in ranges)
+
+
+@cache
+def aul() -> tuple[Regime, ...]:
+    import sympy as sp
+
+    b, s, v = sp.symbols("b s v", positive=True)  # a = 1 + b, u = 1 - v: a - u is seen to be positive
+    a, p = sp.symbols("a p")
+    ranges: Any = (("p > 1", 1 + s, {s: p - 1}), ("p = 1", sp.Integer(1), {}), ("p < 1", 1 - s, {s: 1 - p}))
+    return tuple(Regime(t, AUL(), 1 - v, {"a": 1 + b, "p": x}, {b: a - 1, **back}) for t, x, back in ranges)
+
+
+@cache
+def ael() -> tuple[Regime, ...]:
+    import sympy as sp
+
+    a, u = sp.symbols("a u", positive=True)
+    return (Regime("every a", AEL(), u, {"a": a}, {}),)
+
+
+FAMILIES: dict[str, tuple[Callable[[], tuple[Regime, ...]], Callable[..., Loss], tuple[tuple[Any, ...], ...]]] = {
+    "AGCE": (
+        agce,
+        lambda a, q: AGCE(a=a, q=q),
+        tuple(
+            (a, q)
+            for q in (2, Q(3, 2), Q(1, 2), Q(1, 100), Q(99, 100), 1, Q(101, 100), 30)
+            for a in (1, Q(1, 1000), 50)
+        ),
+    ),
+    "AUL": (
+        aul,
+        lambda a, p: AUL(a=a, p=p),
+        tuple(
+            (a, p) for p in (Q(1, 2), 2, Q(1, 100), Q(99, 100), 1, Q(101, 100), 3, 8) for a in (2, Q(1001, 1000), 50)
+        ),
+    ),
+    "AEL": (ael, lambda a: AEL(a=a), ((1,), (Q(1, 50),), (Q(1, 2),), (5,), (1000,))),
+}
+
+
+def text(row: Sequence[Any]) -> str:
+    return "(" + ", ".join(str(float(x)) if x.denominator in (10, 5, 2) else str(x) for x in row) + ")"
