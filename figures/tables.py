@@ -288,9 +288,8 @@ def compare(name: str, results: Results | None = None, dataset: str | None = Non
     usable = [] if results is None else [run for run in results.runs if _usable(run)]
     others = {run.dataset for run in usable} - set(own)
     if dataset is not None and dataset not in own and dataset not in others:
-        known = [*own, *sorted(others)]
-        raise InputError(f"--dataset {dataset}: {name} has {', '.join(own)}"
-                         f"{f'; measured beside it: {sorted(others)}' if others else ''}{nearest(dataset, known)}")  # fmt: skip
+        beside = f"; measured beside it: {', '.join(sorted(others))}" if others else ""
+        raise InputError(f"--dataset {dataset}: {name} has {', '.join(own)}{beside}{nearest(dataset, [*own, *others])}")
     if dataset in others:
         usable = [run for run in usable if run.dataset in (dataset, *own)]
     builders = [
@@ -346,9 +345,9 @@ def _notes(table: str, notes: Sequence[Mapping[str, Any]], sections: Sequence[Se
                 yield f"{section.dataset}, {method}: a figure that the text at hand has lost is taken from {source}"
 
 
-@dataclass
-class _Cells:
-    """What was measured of one row and one noise: the chosen experiment at each place."""
+@dataclass(frozen=True)
+class _Cell:
+    """What was measured of one row and one noise: the chosen experiment of each place, and how many were passed over."""
 
     chosen: dict[Where, list[Run]]
     beside: int
@@ -374,24 +373,23 @@ class _Builder:
         own = {each["dataset"] for each in table["sections"]} - {self.dataset}
         self.runs = [run for run in runs if run.dataset not in own and _as_many(run.dataset, self.dataset)]
         self.losses = [_loss_of(row, self.dataset) for row in section["rows"]]
-        self.cells = [[self._cell(loss, column) for column in self.columns] for loss in self.losses]
+        self.cells = [[*self._cells(loss)] for loss in self.losses]
         met = (run for row in self.cells for cell in row for group in cell.chosen.values() for run in group)
         other = [where for where in places(met, prefer or self.dataset) if where != self.home]
         self.places, self.unseen = other[:PLACES], other[PLACES:]
 
-    def _cell(self, loss: Any, column: Column) -> _Cells:
+    def _cells(self, loss: Any) -> Iterator[_Cell]:
         """At each place the experiment that is nearest to the paper's set-up; of several the one with the most seeds."""
-        fitting = [
-            run for run in self.runs if loss is not None and _fits(run, self.kinds(column), column) and _is(run, loss)
-        ]
-        at: dict[Where, list[list[Run]]] = {}
-        for group in repetitions(fitting):
-            at.setdefault(group[0].where, []).append(group)
-        chosen = {
-            where: min(groups, key=lambda g: (len(self._differences(g, loss, column)), -len(g), g[0].experiment))
-            for where, groups in at.items()
-        }
-        return _Cells(chosen, sum(len(groups) - 1 for groups in at.values()))
+        runs = [run for run in self.runs if loss is not None and _is(run, loss)]
+        for column in self.columns:
+            at: dict[Where, list[list[Run]]] = {}
+            for group in repetitions(run for run in runs if _fits(run, self.kinds(column), column)):
+                at.setdefault(group[0].where, []).append(group)
+            chosen = {where: min(groups, key=self._distance(loss, column)) for where, groups in at.items()}
+            yield _Cell(chosen, sum(len(groups) - 1 for groups in at.values()))
+
+    def _distance(self, loss: Any, column: Column) -> Callable[[list[Run]], tuple[int, int, str]]:
+        return lambda runs: (len(self._differences(runs, loss, column)), -len(runs), runs[0].experiment)
 
     def kinds(self, column: Column) -> list[str]:
         """The noise kinds of training that a column may mean: first what the paper's code did, then what its text says."""
@@ -436,7 +434,7 @@ class _Builder:
         ]
         if "precision" in run.line.get("device", {}):
             pairs.append(("precision", run.line["device"]["precision"], setup["precision"]))
-        if len(runs) > 1 and self.setups["labels"] is not None and column[0] not in (CLEAN, HUMAN):
+        if len(runs) > 1 and self.setups["labels"] is not None and column[0] in ("symmetric", "asymmetric"):
             seeds = {each.config["noise"]["seed"] for each in runs}
             pairs.append(("noisy labels", "by seed" if len(seeds) > 1 else "shared", self.setups["labels"]))
         return [(name, here, paper) for name, here, paper in pairs if here != paper]
