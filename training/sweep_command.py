@@ -23,16 +23,23 @@ STOPPED = 130
 def sweep(arguments: list[str]) -> int:
     """``asymtheory sweep``; returns the exit status: 0 all runs are in the results, 1 some failed, 130 stopped."""
     options = _parser().parse_args(arguments)
+    if options.list:
+        return _list(options)
+    if options.plan is None:
+        raise InputError("a plan is needed: a file, or a name of asymtheory sweep --list")
     if options.scheduler is not None and options.jobs is not None:
         raise InputError("--jobs is of this machine; with --scheduler its workers are as many as were started")
     if options.resources is not None and options.scheduler is None:
         raise InputError("--resources goes with --scheduler")
     jobs = None if options.jobs is None else _count(options.jobs, "--jobs", least=1)
-    from .plan import read_plan
+    from .plan import ONLY, SET, parse_settings, read_plan
+    from .shipped import find
     from .sweep import Store, pending
 
-    plan = read_plan(options.plan)
-    folder = Path(options.plan).with_suffix("") if options.out is None else Path(options.out)
+    path = find(options.plan)
+    plan = read_plan(path, parse_settings(options.set, SET), parse_settings(options.only, ONLY))
+    own = path == Path(options.plan)
+    folder = Path(options.out) if options.out is not None else path.with_suffix("") if own else Path(path.stem)
     if options.dry_run:
         return _dry_run(plan, Store.look(folder), jobs, options)
     with _terminated_as_interrupted(), Store.hold(folder) as store:
@@ -53,7 +60,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Train all runs of a plan (TOML: [defaults] and [[runs]] with grids; see docs/sweeps.md). Runs that are in "
         "DIR/results.jsonl already are left out, runs that were stopped go on from their checkpoints.",
     )
-    parser.add_argument("plan", metavar="PLAN.toml", help="the plan")
+    parser.add_argument("plan", nargs="?", metavar="PLAN", help="the plan: a TOML file, or a name of --list")
+    parser.add_argument("--list", action="store_true", help="list the plans of the papers' figures and tables")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings of all runs that go before those of the plan, such as dataset=digits epochs=40 noise.eta=[0.2,0.4]",
+    )
+    parser.add_argument(
+        "--only", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="only the runs to which the plan gives these values, such as dataset=cifar10",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", help="results.jsonl, failures.jsonl and runs/ (default: PLAN)")
     parser.add_argument("--dry-run", action="store_true", help="list the runs and estimate the time; train nothing")
     parser.add_argument("--jobs", metavar="N", help="runs at once on this machine (default: one a core)")
@@ -63,6 +83,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="store_true", help="keep the checkpoints (networks) of finished runs")
     parser.add_argument("--json", action="store_true", help="the list, or the summary, as JSON")
     return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    from .plan import size
+    from .shipped import shipped
+
+    found = [(plan.name, size(plan.path), plan.title) for plan in shipped()]
+    if options.json:
+        _print_json([{"name": name, "runs": runs, "title": title} for name, runs, title in found])
+    else:
+        width = max(len(name) for name, _, _ in found)
+        print("\n".join(f"{name:<{width}}  {runs:>4} runs  {title}" for name, runs, title in found))
+    return ANSWERED
 
 
 def _shares(jobs: int | None, runs: int) -> tuple[int, int]:
