@@ -290,10 +290,10 @@ def compare(name: str, results: Results | None = None, dataset: str | None = Non
     if dataset is not None and dataset not in own and dataset not in others:
         beside = f"; measured beside it: {', '.join(sorted(others))}" if others else ""
         raise InputError(f"--dataset {dataset}: {name} has {', '.join(own)}{beside}{nearest(dataset, [*own, *others])}")
-    if dataset in others:
-        usable = [run for run in usable if run.dataset in (dataset, *own)]
     builders = [
-        _Builder(found, section, usable, results.places if results else _nowhere, dataset)
+        _Builder(
+            found, section, usable, results.places if results else _nowhere, dataset if dataset in others else None
+        )
         for section in found["sections"]
         if dataset not in own or dataset == section["dataset"]
     ]
@@ -362,7 +362,7 @@ class _Builder:
         section: Mapping[str, Any],
         runs: Sequence[Run],
         places: Callable[[Iterable[Run], str], list[Where]],
-        prefer: str | None,
+        only: str | None,
     ) -> None:
         self.table, self.given = table, section
         self.dataset: str = section["dataset"]
@@ -375,7 +375,7 @@ class _Builder:
         self.losses = [_loss_of(row, self.dataset) for row in section["rows"]]
         self.cells = [[*self._cells(loss)] for loss in self.losses]
         met = (run for row in self.cells for cell in row for group in cell.chosen.values() for run in group)
-        other = [where for where in places(met, prefer or self.dataset) if where != self.home]
+        other = [w for w in places(met, self.dataset) if w != self.home and only in (None, w.dataset)]
         self.places, self.unseen = other[:PLACES], other[PLACES:]
 
     def _cells(self, loss: Any) -> Iterator[_Cell]:
@@ -533,11 +533,12 @@ def _noise(run: Run) -> Column:
 
 
 def _fits(run: Run, kinds: Sequence[str], column: Column) -> bool:
-    kind, rate = _noise(run)
-    asked = column[1]
-    if kind not in kinds or (rate is None) != (asked is None):
+    (kind, rate), asked = _noise(run), column[1]
+    if kind not in kinds:
         return False
-    return rate == asked or (kind != HUMAN and Fraction(str(rate)) == Fraction(str(asked)))
+    if kind in (CLEAN, HUMAN) or rate is None:
+        return rate == asked
+    return Fraction(rate) == Fraction(str(asked))
 
 
 def _measured(where: Where, runs: Sequence[Run]) -> Measured:
