@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CLEAN = "none"
 """The noise kind of a run on clean labels."""
+PENALTIES = ("none", "l1", "l2", "jacobian")
 PUBLISHED = "published"
 """The regularisation that the recipe's paper used for the loss at hand."""
 
@@ -200,8 +201,9 @@ class Settings:
     """How a model is trained, whatever the data; ``fit`` takes these by name.
 
     ``clip``: the gradient's norm is cut to it, infinity for never. ``regularisation``: ``none``, ``l2`` (``strength`` / 2 *
-    ||w||^2, as SGD's weight decay: added after clipping) or ``l1`` (``strength`` * ||w||_1, whose gradient strength * sign(w)
-    is added before clipping); both over *all* trained parameters, biases and batch norms too, as published code does.
+    ||w||^2, as SGD's weight decay: added after clipping), ``l1`` (``strength`` * ||w||_1, whose gradient strength * sign(w)
+    is added before clipping), both over *all* trained parameters, biases and batch norms too, as published code does; or
+    ``jacobian`` (``strength`` / 2 * mean ||d logits / d input||^2, before clipping: :mod:`.jacobian`).
     ``precision``: ``float32``, ``float64``, ``bfloat16`` (autocast) or ``auto``. ``compile``: ``off``, ``on`` or ``graphs``
     (CUDA graphs by torch.compile). ``evaluate``: the test set every so many epochs, and after the last. ``measure``: accuracy
     on the training set as the epoch ``running`` (free; the weights change meanwhile) or ``frozen`` (one more pass after it).
@@ -232,10 +234,13 @@ class Settings:
                 object.__setattr__(self, name, CHECKS[name](name, getattr(self, name)))
         if self.regularisation == "none" and self.strength:
             raise FieldError(
-                "strength", f"{self.strength:g}", 'regularisation is "none"; name l1 or l2, or leave it out'
+                "strength", f"{self.strength:g}", 'regularisation is "none"; name l1, l2 or jacobian, or leave it out'
             )
         if self.regularisation != "none" and not self.strength:
             raise FieldError("regularisation", repr(self.regularisation), "strength must be a number > 0 as well")
+        if self.regularisation == "jacobian" and self.compile != "off":
+            needed = 'regularisation "jacobian" differentiates twice, which torch.compile cannot: off is needed'
+            raise FieldError("compile", repr(self.compile), needed)
         if self.nesterov and not self.momentum:
             raise FieldError("nesterov", "true", "momentum must be > 0")
 
@@ -262,7 +267,7 @@ CHECKS: dict[str, Check] = {
     "nesterov": truth,
     "schedule": _schedule,
     "clip": number(0, positive=True, infinite=True),
-    "regularisation": choice("none", "l1", "l2"),
+    "regularisation": choice(*PENALTIES),
     "strength": number(0),
     "seed": whole(0),
     "device": text(name=True),
@@ -291,7 +296,7 @@ CHECKS: dict[str, Check] = {
 def check_given(key: str, value: Any) -> Any:
     """A setting as it may be given: ``regularisation`` may be "published" until a recipe says what that is."""
     if key == "regularisation":
-        return choice("none", "l1", "l2", PUBLISHED)(key, value)
+        return choice(*PENALTIES, PUBLISHED)(key, value)
     return CHECKS[key](key, value)
 
 

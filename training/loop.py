@@ -7,8 +7,8 @@ every epoch the accuracy against given and against true labels, on the clean and
 from the device during an epoch: predictions, losses and norms are gathered there and fetched once.
 
 Everything random in an epoch comes from generators seeded by (seed, epoch): the order of the images, augmentation, redrawn
-labels, dropout. So an epoch depends on the weights it starts from and on nothing else, and a run resumed between two epochs
-continues bit for bit (on a CPU, with the same number of threads).
+labels, dropout, directions of a Jacobian penalty. So an epoch depends on the weights it starts from and on nothing else, and a
+run resumed between two epochs continues bit for bit (on a CPU, with the same number of threads).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from asymtheory.errors import InputError, nearest
 from .augment import augment, normalise
 from .config import Settings
 from .distributed import ALONE, World, parallel
+from .jacobian import directions, squared_norm, watched
 from .record import Epoch, Fitted, History
 
 RESIDENT = 2**29  # bytes of normalised images that are kept instead of being made anew in every epoch
@@ -423,6 +424,8 @@ class Trainer:
         self.setup = setup = Setup.of(settings, model, data.images, world)
         if world.size > 1:
             world.check_batches(data.visited, settings.batch)
+            if settings.regularisation == "jacobian":
+                raise InputError('regularisation "jacobian" differentiates twice: it is trained in one process only')
             if hasattr(loss, "begin") or any(True for _ in loss.parameters()):
                 raise InputError(
                     "a loss that follows its samples or has weights of its own is trained in one process only"
@@ -452,6 +455,8 @@ class Trainer:
         if self.following is not None:
             self.following.follow(self.data.given)
         self.l1 = settings.strength if settings.regularisation == "l1" else 0.0
+        self.jacobian = settings.strength if settings.regularisation == "jacobian" else 0.0
+        self.random = generator(settings.seed, 0, "jacobian", setup.device)
         self.done = 0
         self.curve: list[Epoch] = []
 
@@ -466,13 +471,19 @@ class Trainer:
         ``which``: the batch's places in the training set, for a loss that follows its samples. ``weight``: of this process's part
         of the batch, see :meth:`.distributed.World.weight`.
         """
+        x = self.setup.inputs(x)
+        if self.jacobian:
+            x = watched(x)
         with self.setup.computing():
-            logits = self.forward(self.setup.inputs(x))
+            logits = self.forward(x)
         scores = logits if self.setup.autocast is None else logits.float()
         value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
         if weight != 1:
             value = value * weight
-        value.backward()
+        penalised = value
+        if self.jacobian:
+            penalised = value + self.jacobian / 2 * squared_norm(scores, x, directions(scores, self.random))
+        penalised.backward()
         trained = [p for p in self.weights if p.grad is not None]
         gradients = [p.grad for p in trained if p.grad is not None]
         if self.l1:  # published code has the norm inside the loss, so its gradient is clipped with the rest
@@ -506,6 +517,7 @@ class Trainer:
         order = data.order(settings.seed, number).to(device)
         parts = batches(order, settings.batch)
         inputs = data.images.visits(parts, self.setup.dtype, (settings.seed, number), world)
+        self.random = generator(settings.seed, number, "jacobian", device)
         predicted = torch.zeros_like(given)
         losses: list[Tensor] = []
         norms: list[Tensor] = []

@@ -142,6 +142,8 @@ class StackedTrainer:
     ) -> None:
         if settings.precision not in TYPES:
             raise InputError(f"precision {settings.precision!r}: models are stacked in {', '.join(TYPES)}")
+        if settings.regularisation == "jacobian":
+            raise InputError("regularisation 'jacobian': stacked models are trained with none, l1 or l2")
         if not seeds:
             raise InputError("seeds: at least one is needed")
         if given is not None and given.shape != (len(seeds), len(data.images)):
