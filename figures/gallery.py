@@ -50,6 +50,7 @@ MODULES: tuple[str, ...] = (
     "atlas",
     "coverage",
     "human",
+    "confirmation",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
 DPI = 300
