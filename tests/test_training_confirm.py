@@ -174,6 +174,7 @@ def test_rows_have_the_agreed_keys_in_order(population: list[dict[str, Any]], fi
         json.dumps(row, allow_nan=False)
     assert [row["value"] for row in population] == [1, 1.8, 14.4, None]
     assert {row["memorised"] for row in population} == {None}
+    assert {row["vectors"] for row in population} == {None}  # of symmetric noise
     assert all(0 <= row["memorised"] <= 1 for row in fixed)
 
 
@@ -275,6 +276,8 @@ def test_ce_on_the_population_risk_finds_the_noise_row() -> None:
     )
     assert row["measured"] == pytest.approx(0.6, abs=0.02)
     assert row["distance"] < 0.05
+    np.testing.assert_allclose(row["vectors"]["exact"], 0.6 * np.eye(10) + 0.4 * np.roll(np.eye(10), 1, 1), atol=1e-6)
+    assert np.abs(np.subtract(row["vectors"]["measured"], row["vectors"]["exact"])).max() < 0.1
     assert abs(row["deviation"] - (row["measured"] - row["exact"])) < 1e-5
 
 

@@ -136,10 +136,11 @@ def _deviation(off: Floats, around: Floats) -> dict[str, Any]:
 
 
 def _classes(design: Design, vectors: Floats, exact: Minimiser) -> dict[str, Any]:
-    """Mean softmax vectors of the true classes (K, K) beside the minimisers."""
+    """Mean softmax vectors of the true classes (K, K) beside the minimisers; whole where the wrong classes differ."""
+    alike = all(row.uniform_rest for row in design.noise.rows)
     return {
         "distance": 0.5 * np.abs(vectors - exact.point).sum(1).mean(),
-        "vectors": None if design.noise.representative else {"exact": exact.point, "measured": vectors},
+        "vectors": None if alike else {"exact": exact.point, "measured": vectors},
         "classes": {"exact": np.diag(exact.point), "measured": np.diag(vectors)},
         "method": exact.method,
         "proved": exact.exact,
