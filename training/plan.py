@@ -476,7 +476,8 @@ class _Reader:
         if "subset" not in wanted:
             found.pop("subset", None)
         if "recipe" in found and "recipe" not in wanted:
-            at_home = TrainConfig.resolve(_nested({**found, "dataset": None}))
+            asked = {name: value for name, value in found.items() if name.partition(".")[0] not in ("dataset", "noise")}
+            at_home = TrainConfig.resolve(_nested(asked))
             if at_home.loss is not None:
                 printed = {f"parameters.{name}": value for name, value in at_home.parameters.items()}
                 multiples = {name: value for name, value in found.items() if isinstance(value, _Multiple)}
