@@ -50,6 +50,9 @@ MODULES: tuple[str, ...] = (
     "atlas",
     "coverage",
     "human",
+    "curves",
+    "runs",
+    "inside",
     "confirmation",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")

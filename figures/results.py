@@ -41,6 +41,8 @@ _BESIDE = {
     "seed", "device", "threads", "data_dir", "download", "evaluate", "measure", "recipe", "workers", "ilsvrc_dir",
     "noise", "parameters", "probe",
 }  # fmt: skip
+# settings of what is compared
+_LOSS = {"loss", "formula", "passive", "regularisation", "strength"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,16 @@ class Run:
         """The same of the epoch of the best test accuracy."""
         value = self.line["best"].get(what)
         return math.nan if value is None else float(value)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """How it was trained whatever the loss: all settings but the loss, its penalty and the noise."""
+        return {name: value for name, value in self.config.items() if name not in _BESIDE | _LOSS}
+
+    @cached_property
+    def setting(self) -> str:
+        """The same with the images and the mode of the labels, as a text to compare by."""
+        return json.dumps([self.settings, self.config["noise"]["mode"], self.images], sort_keys=True)
 
     @cached_property
     def experiment(self) -> str:

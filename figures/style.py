@@ -149,7 +149,8 @@ def grid(
 
 def title(figure: Figure, text: str) -> None:
     """The figure's title at the left, broken into lines that fit its width."""
-    figure.suptitle(wrapped(text, figure.get_figwidth() - 0.12, _size("title")), x=0.02, ha="left")
+    room = 0.96 * figure.get_figwidth() - 0.06  # letters are wider on a coarse screen than in print
+    figure.suptitle(wrapped(text, room, _size("title")), x=0.02, ha="left")
 
 
 def _size(what: str) -> float:
