@@ -15,7 +15,7 @@ from asymtheory.risk import minimise
 
 from . import style
 from .gallery import figure, remark
-from .results import FOLDER, Floats, Results, Row, load
+from .results import FOLDER, Floats, NothingMeasured, Results, Row, load
 from .studies import Study, Subject, also, studies
 
 if TYPE_CHECKING:
@@ -45,9 +45,10 @@ def exact_curve(study: Study, subject: Subject) -> tuple[Floats, Floats]:
 
     Where classes differ u_m is their mean over the training images, which only the rows know.
     """
-    if not study.model.representative:
+    model = study.model
+    if model is None or not model.representative:
         return subject.factors, subject.read("exact")
-    row = study.model.rows[0]
+    row = model.rows[0]
     weights = [float(w) for w in row.weights]
     dense = np.geomspace(subject.factors[0], subject.factors[-1], DENSE)
     factors = np.unique(np.concatenate([dense[1:-1], subject.factors]))
@@ -334,7 +335,7 @@ def _over_level(axes: Axes, subject: Subject, what: str, *, joined: bool) -> Non
 
 MEASURES = {
     "last": "last test accuracy (%)",
-    "drop": "drop from the best epoch (%)",
+    "drop": "drop from the best epoch (points)",
     "memorised": "corrupted images memorised (%)",
 }
 
@@ -415,14 +416,13 @@ def confirm_histograms(
 
 def _named(study: Study, loss: str | None) -> list[Subject]:
     """The losses with a threshold, or those of one name."""
-    kept = [subject for subject in study.around if loss in (None, subject.name)]
-    if not kept:
-        names = sorted({subject.name for subject in study.around})
-        raise InputError(
-            f"option loss = {loss!r}: of the losses with a threshold {', '.join(names) or 'none'} "
-            f"{'was' if len(names) < 2 else 'were'} measured{nearest(str(loss), names)}"
-        )
-    return kept
+    names = sorted({subject.name for subject in study.around})
+    if not names:
+        raise NothingMeasured(f"on {study.dataset_noise} no loss was measured that has a threshold there")
+    if loss is not None and loss not in names:
+        known = ", ".join(names)
+        raise InputError(f"option loss = {loss!r}: measured with a threshold: {known}{nearest(loss, names)}")
+    return [subject for subject in study.around if loss in (None, subject.name)]
 
 
 def _histogram(axes: Axes, subject: Subject, row: Row) -> None:
@@ -458,10 +458,11 @@ def confirm_curves(
     """
     found = load(results)
     study = studies(found, "fixed", dataset, noise)[0]
-    count = len(study.around) + bool(study.ends)
+    subjects = _named(study, None)
+    count = len(subjects) + bool(study.ends)
     drawn, axes = style.grid(width, count, least=1.55, aspect=0.8, extra=1.15, sharey=True)
     across = style.columns(count, width, 1.55)
-    for subject, panel in zip(study.around, axes, strict=False):
+    for subject, panel in zip(subjects, axes, strict=False):
         for row in subject.rows:
             epochs, mean = _curve(row)
             colour, at = factor_colour(row["factor"]), row["factor"] == 1

@@ -13,7 +13,7 @@ import numpy as np
 from asymtheory.domain import plain
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import Loss, build
-from asymtheory.noise import NoiseModel, resolve
+from asymtheory.noise import KINDS, NoiseModel, resolve
 
 from . import style
 from .results import Floats, NothingMeasured, Results, Row, Where
@@ -123,19 +123,20 @@ class Study:
         return len(self.subjects[0].rows[0]["classes"]["exact"])
 
     @cached_property
-    def model(self) -> NoiseModel:
-        """The noise, as the core knows it; InputError for one from a file that is not there."""
+    def model(self) -> NoiseModel | None:
+        """The noise, if it is one that the core knows by name."""
         kind, _, rate = self.noise.partition(" ")
-        return resolve(kind, self.K, Fraction(rate) if rate else None)
+        return resolve(kind, self.K, Fraction(rate) if rate else None) if kind in KINDS else None
+
+    @property
+    def dataset_noise(self) -> str:
+        return f"{self.where.dataset}, {self.noise}"
 
     @property
     def seeds(self) -> str:
         counts = sorted({row["seeds"] for subject in self.subjects for row in subject.rows})
         most = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         return f"{most} seed{'' if counts[-1] == 1 else 's'}"
-
-    def __str__(self) -> str:
-        return f"{self.where}; {self.noise}, labels {self.labels}, {self.seeds}"
 
 
 def studies(
