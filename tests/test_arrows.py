@@ -9,6 +9,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -323,3 +324,20 @@ def test_dead_checks_are_seen() -> None:
     assert dead_checks("assert abs(x - y < 1e-2)\nassert (x == y, 'm')\nx < y < z or z\n") == [1, 2, 3]
     alive = "assert x == y\nassert np.allclose(x, y)\nok = isclose(x, y)\nassert abs(x - y) < 1e-2\nf(x)\n"
     assert dead_checks(alive) == []
+
+
+def test_every_file_beside_the_code_is_shipped() -> None:
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {
+        package: ROOT / setup["package-dir"].get(package, package.replace(".", "/")) for package in setup["packages"]
+    }
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    shipped = {
+        path
+        for package, patterns in setup["package-data"].items()
+        for pattern in patterns
+        for path in folders[package].glob(pattern)
+    }
+    rooms = tuple(str(folder.relative_to(ROOT)) + "/" for folder in folders.values())
+    beside = {ROOT / path for path in tracked if path.startswith(rooms) and not path.endswith(".py")}
+    assert beside - shipped == set()
