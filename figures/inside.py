@@ -273,10 +273,10 @@ def _histograms(shown: Shown) -> Histograms:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """Places of at most ``most`` of ``count`` moments: the first, the last, and some between."""
+    """Places of at most ``most`` (2 at least) of ``count`` moments: the first, the last, and some between."""
     if count <= most:
         return list(range(count))
-    return sorted({round(i * (count - 1) / max(most - 1, 1)) for i in range(most)} | {count - 1})
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
 @figure(

@@ -41,12 +41,12 @@ def probe(loss: str, seed: int, wrong: bool) -> dict[str, Any]:
         size=(120, 2)
     )
     boxes = {
-        part: [[s * 10.0**i * q for q in (0, 1, 2, 3, 9, 4)] for i in range(6)]
+        part: [[s * 10.0**i * q for q in (0 if i else 1e-3, 1, 2, 3, 9, 4)] for i in range(6)]
         for part, s in (("clean", 2 + seed), ("corrupted", 1))
     }
     bins = {
         "clean": [histogram(4 + 3 * i, 90) for i in range(6)],
-        "corrupted": [histogram(1 + (3 * i if loss == "ce" else 0), 60 + 4 * seed) for i in range(6)],
+        "corrupted": [histogram(1 + seed + (3 * i if loss == "ce" else 0), 60 + 4 * seed) for i in range(6)],
     }
     if not wrong:
         boxes["corrupted"] = bins["corrupted"] = None  # type: ignore[assignment]
@@ -171,7 +171,7 @@ def test_histograms_pool_the_seeds(results: str) -> None:
     corrupted = np.array(LINES[0]["probe"]["histograms"]["corrupted"]) + LINES[1]["probe"]["histograms"]["corrupted"]
     np.testing.assert_allclose(ce.shares["corrupted"], corrupted / 124)
     np.testing.assert_allclose(jal.shares["clean"].sum(1), 1)
-    assert ce.above_half("corrupted") == 1  # bins 16 and 17
+    assert ce.above_half("corrupted") == 1  # bins 16 to 18
     assert jal.above_half("corrupted") == 0
 
 
@@ -184,7 +184,7 @@ def test_histograms_show_the_first_and_the_last_epoch(made: dict[tuple[str, str]
     panel = made["jal-fig3", "icml"].axes[5]
     clean, corrupted = (patch.get_data() for patch in panel.patches)  # type: ignore[attr-defined]
     np.testing.assert_allclose(clean.values, np.array(histogram(19, 90)) / 90)
-    assert corrupted.values.argmax() == 16
+    np.testing.assert_allclose(corrupted.values[16:19], np.array([45, 15 + 48, 16]) / 124)
     np.testing.assert_allclose(clean.edges, np.linspace(0, 1, 21))
     assert "CE: 100.0 %; JAL-CE: 0.0 %" in gallery.recipe(made["jal-fig3", "icml"]).caption
 
@@ -203,7 +203,7 @@ def test_boxes_are_means_over_the_seeds(results: str, made: dict[tuple[str, str]
     ends = [(box[:, 1].min(), box[:, 1].max()) for box in boxes]  # type: ignore[index, call-overload]
     np.testing.assert_allclose(ends[:6], [(3 * 10.0**i, 9 * 10.0**i) for i in range(6)])
     np.testing.assert_allclose(ends[6:], [(10.0**i, 3 * 10.0**i) for i in range(6)])
-    assert panel.get_ylim()[0] == pytest.approx(0.5)  # half the least quartile; whiskers that end at 0 are cut there
+    assert panel.get_ylim()[0] == pytest.approx(0.5)  # half the least quartile: whiskers may end below, and at 0
     means = [float(each.get_ydata()[0]) for each in panel.lines if each.get_marker() == "^"]  # type: ignore[index]
     np.testing.assert_allclose(means, [s * 4 * 10.0**i for s in (3, 1) for i in range(6)])
     assert "clean 6 to 6e+05, corrupted 2 to 2e+05" in gallery.recipe(made["anl-fig4", "icml"]).caption
