@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from asymtheory_training.config import TrainConfig
-from asymtheory_training.plan import Plan, parse_settings, read_plan, size
+from asymtheory_training.plan import Plan, read_plan, size
+from asymtheory_training.plan_grid import parse_settings
 from asymtheory_training.recipes import Recipe
 from asymtheory_training.shipped import find, shipped
 from asymtheory_training.sweep_command import sweep as command
@@ -215,7 +216,9 @@ def test_only_some_of_the_runs() -> None:
     by_data = paper("jal-table3", only="dataset=cifar10 noise.kind=symmetric noise.eta=[0.2,0.8] seed=1")
     assert len(by_data) == 13 * 2
     assert {c.seed for c in by_data} == {1}
-    with pytest.raises(InputError, match=r"--only: no run of plan .*apl-fig1.toml has dataset = mnist or cifar10"):
+    with pytest.raises(
+        InputError, match=r"--only: none of the runs of plan .*apl-fig1.toml has dataset = mnist or cifar10"
+    ):
         paper("apl-fig1", only="dataset=[mnist,cifar10]")
 
 

@@ -32,7 +32,8 @@ def sweep(arguments: list[str]) -> int:
     if options.resources is not None and options.scheduler is None:
         raise InputError("--resources goes with --scheduler")
     jobs = None if options.jobs is None else _count(options.jobs, "--jobs", least=1)
-    from .plan import ONLY, SET, parse_settings, read_plan
+    from .plan import read_plan
+    from .plan_grid import ONLY, SET, parse_settings
     from .shipped import find
     from .sweep import Store, pending
 
