@@ -50,9 +50,11 @@ def exact_curve(study: Study, subject: Subject) -> tuple[Floats, Floats]:
         return subject.factors, subject.read("exact")
     row = model.rows[0]
     weights = [float(w) for w in row.weights]
-    dense = np.geomspace(subject.factors[0], subject.factors[-1], DENSE)
-    factors = np.unique(np.concatenate([dense[1:-1], subject.factors]))
-    return factors, np.array([minimise(subject.at(factor), weights).point[row.target] for factor in factors])
+    measured = subject.read("value")
+    between = np.geomspace(measured[0], measured[-1], DENSE)[1:-1]
+    values = np.unique(np.concatenate([between, measured]))  # the ends as they are: one may be the domain's
+    exact = np.array([minimise(subject.at(float(value)), weights).point[row.target] for value in values])
+    return values / subject.threshold, exact
 
 
 @figure("confirm-population", POPULATION, SOURCE)
@@ -60,8 +62,9 @@ def confirm_population(
     *, width: float = 6.75, results: str = FOLDER, dataset: str | None = None, noise: str | None = None
 ) -> Figure:
     """Softmax probability of the true class over a/a*, a panel a loss. Dashed: u_m of the exact minimiser. Filled markers: mean
-    over training images and seeds with its 95 % bootstrap interval; crosses (+): over test images; thin line: median; bands: from
-    the 25 to the 75 % and from the 5 to the 95 % quantile of the images. Below each panel: measured minus exact on training
+    over training images and seeds with its 95 % bootstrap interval; circles: the same without the classes that a seed took for
+    another one (drawn where there are any); crosses (+): over test images; thin line: median; bands: from the 25 to the 75 % and
+    from the 5 to the 95 % quantile of the images. Below each panel: measured minus exact on training
     images with its interval. Last panel: losses without a threshold, at the values of their grid.
     """
     found = load(results)
@@ -170,6 +173,9 @@ def _population_handles() -> list[Artist]:
         Line2D([], [], **EXACT, label="exact minimiser $u_m$"),
         Line2D([], [], color=colour, marker="o", linestyle="none", label="mean, training images"),
         Line2D([], [], color=colour, marker="+", linestyle="none", label="mean, test images"),
+        Line2D(
+            [], [], color=style.INK, marker="o", markerfacecolor="white", linestyle="none", label="without lost classes"
+        ),
         Line2D([], [], color=colour, linewidth=0.6, label="median"),
         Patch(color=colour, alpha=0.4, linewidth=0, label="quantiles 25-75 %"),
         Patch(color=colour, alpha=0.18, linewidth=0, label="5-95 %"),

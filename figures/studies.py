@@ -67,13 +67,12 @@ class Subject:
         """The row whose factor is nearest on a log axis."""
         return self.rows[int(np.abs(np.log(self.factors / factor)).argmin())]
 
-    def at(self, factor: float) -> Loss:
-        """The loss with its parameter at a multiple of the threshold; InputError outside the domain."""
+    def at(self, value: float) -> Loss:
+        """The loss at a value of its parameter."""
         first = self.rows[0]
-        given = {name: Fraction(str(value)) for name, value in first["fixed"].items()}
+        given = {name: Fraction(str(each)) for name, each in first["fixed"].items()}
         assert self.parameter is not None
-        assert self.threshold is not None
-        return build(self.name, **given, **{self.parameter: Fraction(self.threshold) * Fraction(factor)})
+        return build(self.name, **given, **{self.parameter: value})
 
     def line(self) -> dict[str, Any]:
         """Colour and dashes of the family; of several of one family the later ones are lighter and thinner."""
@@ -144,7 +143,7 @@ def studies(
 ) -> list[Study]:
     """The studies of the place that has most rows (of those that agree with ``dataset`` and ``noise``), one for each noise.
 
-    The one with most rows comes first, at equal numbers by name. ``vectors``: only those whose rows have whole vectors.
+    Symmetric noise comes first, the others by name. ``vectors``: only those whose rows have whole vectors.
     Raises NothingMeasured, naming what to run, where there is none.
     """
     every = [row for row in results.rows if row["regime"] == regime and row["measured"] is not None]
@@ -161,7 +160,7 @@ def studies(
     for row in places[most]:
         by_noise.setdefault(row["noise"], []).append(row)
     found = [Study(regime, name, rows[0]["labels"], most[0], tuple(_subjects(rows))) for name, rows in by_noise.items()]
-    return sorted(found, key=lambda study: (-sum(len(each.rows) for each in study.subjects), _noise_order(study.noise)))
+    return sorted(found, key=lambda study: (not study.noise.startswith("symmetric"), study.noise))
 
 
 def also(results: Results, shown: Sequence[Study]) -> str:
@@ -200,14 +199,10 @@ def _where(row: Row) -> Where:
     return Where(row["dataset"], row["model"], float(row["width"]), row["images"], row["epochs"])
 
 
-def _noise_order(noise: str) -> tuple[bool, str]:
-    return not noise.startswith("symmetric"), noise
-
-
 def _number(row: Mapping[str, Any], path: Sequence[str]) -> float:
     found: Any = row
     for name in path:
-        found = None if found is None else found[name]
+        found = None if found is None else found.get(name)
     return np.nan if found is None else float(found)
 
 

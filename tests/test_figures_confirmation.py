@@ -160,8 +160,15 @@ def test_the_exact_curve_is_the_minimiser(found: Results) -> None:
     factors, exact = confirmation.exact_curve(study, amse)
     assert len(factors) > 80
     np.testing.assert_allclose(exact, np.minimum((1 + factors) / 2, 1), atol=1e-7)
-    at = np.searchsorted(factors, amse.factors)
-    np.testing.assert_allclose(exact[at], amse.read("exact"), atol=1e-5)
+    np.testing.assert_allclose(np.interp(amse.factors, factors, exact), amse.read("exact"), atol=1e-5)
+    aul = [
+        dict(row, loss="aul", fixed={"p": "2"}, threshold=1.8, value=v, factor=round(v / 1.8, 6))
+        for v, row in zip((1.0, 1.8, 14.4), amse.rows, strict=False)
+    ]
+    factors, _ = confirmation.exact_curve(
+        study, studies.Subject("AUL", tuple(aul))
+    )  # 0.555556 * 1.8 is outside the domain
+    assert factors[0] == 1 / 1.8
     rows = [dict(row, noise="cifar10n-worse") for row in found.rows]
     (human,) = studies.studies(Results("", (), tuple(rows)), "population")
     factors, exact = confirmation.exact_curve(human, human.subjects[0])
@@ -180,6 +187,12 @@ def test_population_draws_means_intervals_and_deviations(found: Results, measure
     np.testing.assert_allclose(lower.containers[0].lines[0].get_ydata(), amse.read("deviation"))
     assert any(np.array_equal(each.get_ydata(), amse.read("test", "measured")) for each in upper.lines)
     assert any(np.array_equal(each.get_ydata(), amse.read("median")) for each in upper.lines)
+    (circles,) = (each for each in upper.lines if each.get_marker() == "o")
+    lost = [row for row in amse.rows if sum(row["lost"])]
+    assert lost
+    np.testing.assert_array_equal(circles.get_xdata(), [row["factor"] for row in lost])
+    kept = [np.nan if row["kept"] is None else row["kept"]["measured"] for row in lost]
+    np.testing.assert_array_equal(circles.get_ydata(), kept)
 
 
 def test_memorised_draws_all_losses_on_one_axis_and_where_they_turn(found: Results, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def rows(grid: Grid, design: Design, outcomes: Sequence[tuple[Group, Outcome]]) 
             **_deviation(train.off(whole.train)[:, v], around["off"][v]),
             "test": _probability(whole.test[:, v], test.exact[v], around["test"][v]),
             **_classes(design, whole.vectors[:, v].mean(0), exact[v]),
+            **_lost(whole.vectors[:, v], whole.train[:, v], train, v),
             **shares,
             **curve,
             "by_seed": _by_seed(design, whole, v),
@@ -144,6 +145,22 @@ def _classes(design: Design, vectors: Floats, exact: Minimiser) -> dict[str, Any
         "classes": {"exact": np.diag(exact.point), "measured": np.diag(vectors)},
         "method": exact.method,
         "proved": exact.exact,
+    }
+
+
+def _lost(vectors: Floats, p: Floats, truth: Truth, v: int) -> dict[str, Any]:
+    """Classes that a seed takes for another one: their mean softmax vector (S, K, K) is largest elsewhere.
+
+    ``lost`` is their number in each class, over the seeds; ``kept`` is p of the true class (S, N) and its exact value without
+    them. Every vertex is a stationary point of the softmax, so a class that was once taken for another one may stay so.
+    """
+    lost = vectors.argmax(-1) != np.arange(vectors.shape[-1])
+    kept = ~lost[:, truth.labels]
+    exact = np.broadcast_to(truth.at[v], p.shape)
+    some = kept.any()
+    return {
+        "lost": lost.sum(0),
+        "kept": {"exact": exact[kept].mean(), "measured": p[kept].mean()} if some else None,
     }
 
 

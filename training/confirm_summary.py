@@ -160,6 +160,9 @@ def _population(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
                 f"  half-way up: measured at {Transition(**facts['transition'])}, exact at "
                 f"{Transition(**facts['exact_transition'])}"
             )
+        facts["lost"] = sum(sum(row["lost"]) for row in good)
+        if facts["lost"]:
+            says.append(f"  {_lost(good)}")
         if not rows[0]["threshold"]:
             values = [row["measured"] for row in good]
             if values:
@@ -256,6 +259,23 @@ def _side(rows: Sequence[Row]) -> dict[str, Any] | None:
     spread = _spread([row["deviation"] for row in rows])
     assert spread is not None
     return {**spread, "holding": holding}
+
+
+def _lost(rows: Sequence[Row]) -> str:
+    """Of the classes that some seed took for another one, and of p without them."""
+    sides: dict[str, list[Row]] = {"below": [], "at": [], "above": [], "in all": []}
+    for row in rows:
+        factor = row["factor"]
+        sides["in all" if factor is None else "below" if factor < 1 else "above" if factor > 1 else "at"].append(row)
+    parts = []
+    for side, kept in sides.items():
+        if kept:
+            count = sum(sum(row["lost"]) for row in kept)
+            every = sum(len(row["lost"]) * row["seeds"] for row in kept)
+            mean = _mean([None if row["kept"] is None else row["kept"]["measured"] for row in kept])
+            without = "" if mean is None else f" (p without them {mean:.4f})"
+            parts.append(f"{side}{'' if side == 'in all' else ' a*'} {count} of {every}{without}")
+    return f"classes taken for another one by a seed: {', '.join(parts)}"
 
 
 def _spread(deviations: Sequence[float]) -> dict[str, Any] | None:
