@@ -39,7 +39,7 @@ _BELOW, _UNDECIDED = (0, (3, 1.2)), (0, (1, 1))
 BAND = 0.18  # opacity of what lies between the lowest and the highest seed
 ENTRY = 0.135  # inches of one line of a legend
 TALLEST = 3.6  # inches of a panel's width beyond which it gets no higher
-SEVERAL = 3  # penalties that a caption names
+SEVERAL = 4  # penalties that a caption names
 LEAST_SPAN = 10.0  # points of accuracy that an axis shows at least, so that chance does not look like an effect
 
 
@@ -176,16 +176,20 @@ def measured(shown: Sequence[Shown]) -> str:
 
 def _penalties(lines: Sequence[Line]) -> str:
     """The norms and strengths that the runs were trained with; those of a series over the strength stand on its axis."""
-    used: dict[str, list[str]] = {}
+    used: dict[str, list[Line]] = {}
     for line in lines:
         norm, strength = line.runs[0].penalty
         if norm != "none" and STRENGTH not in line.series.over:
-            used.setdefault(f"{norm} {strength:g}", []).append(line.series.label)
-    if len(used) == 1:
-        return next(iter(used))
+            used.setdefault(f"{norm} {strength:g}", []).append(line)
+    if len(used) < 2:
+        return "".join(used)
     if len(used) > SEVERAL:  # where they are what is compared, labels name them
         return ""
-    return "; ".join(f"{penalty} ({', '.join(dict.fromkeys(names))})" for penalty, names in used.items())
+    by_set = [{line.runs[0].dataset for line in group} for group in used.values()]
+    if sum(map(len, by_set)) == len(set.union(*by_set)):  # one for each data set
+        return "; ".join(f"{penalty} ({', '.join(sets)})" for penalty, sets in zip(used, by_set, strict=True))
+    names = (dict.fromkeys(line.series.label for line in group) for group in used.values())
+    return "; ".join(f"{penalty} ({', '.join(group)})" for penalty, group in zip(used, names, strict=True))
 
 
 def _y_label(shown: Sequence[Shown]) -> str:
@@ -279,7 +283,7 @@ def _sides(shown: Sequence[Shown]) -> list[Artist]:
 
     found = {line.level.asymmetric for panel in shown for line in panel.lines if line.level is not None}
     said: dict[bool | None, tuple[Any, str]] = {
-        True: ("-", r"asymmetric on the noise"),
+        True: ("-", "asymmetric on this noise"),
         False: (_BELOW, "not asymmetric"),
         None: (_UNDECIDED, "undecided"),
     }

@@ -222,7 +222,7 @@ SPECS: tuple[Spec, ...] = (
         "anl-fig2", "What is learned of the training and of the test set", "ANL Fig. 2",
         "Accuracy over epochs on the clean part of the training set, on the test set, and the share of the corrupted part that is "
         "given its wrong label (memorised): low is good.",
-        _fits(), papers=("cifar10", "cifar100"),
+        _fits(), papers=("cifar10", "cifar100"), least=1.3,
         claims=(
             Claim("CE overfits", falls("CE")),
             Claim("MAE and NCE+RCE do not overfit", stays("MAE", "NCE+RCE")),

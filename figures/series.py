@@ -215,6 +215,9 @@ def gather(
             found = [[run for run, _ in meant[i, j] if run.setting == setting] for j in range(len(panel.series))]
             if any(found):
                 shown.append(_shown(panel, found, len(datasets) > 1))
+    shown = [panel for panel in shown if panel.lines]  # runs there may be of which this was not measured
+    if not shown:
+        raise _nothing(results, dataset, measured, plan)
     return shown
 
 
