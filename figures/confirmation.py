@@ -122,6 +122,10 @@ def _probabilities(axes: Axes, subject: Subject, x: Floats) -> None:
     if len(x) > 1:
         axes.plot(x, subject.read("median"), color=colour, linewidth=0.6)
     axes.errorbar(x, subject.read("measured"), _around(subject), linestyle="none", elinewidth=0.8, **mark, zorder=3)
+    lost = np.array([sum(row.get("lost", ())) > 0 for row in subject.rows])
+    if lost.any():
+        kept = subject.read("kept", "measured")[lost]
+        axes.plot(x[lost], kept, linestyle="none", marker="o", color=style.INK, markerfacecolor="white", zorder=3.1)
     axes.plot(
         x, subject.read("test", "measured"), linestyle="none", marker="+", markersize=4.5, color=style.INK, zorder=3.2
     )
@@ -174,7 +178,13 @@ def _population_handles() -> list[Artist]:
         Line2D([], [], color=colour, marker="o", linestyle="none", label="mean, training images"),
         Line2D([], [], color=colour, marker="+", linestyle="none", label="mean, test images"),
         Line2D(
-            [], [], color=style.INK, marker="o", markerfacecolor="white", linestyle="none", label="without lost classes"
+            [],
+            [],
+            color=style.INK,
+            marker="o",
+            markerfacecolor="white",
+            linestyle="none",
+            label="mean without lost classes",
         ),
         Line2D([], [], color=colour, linewidth=0.6, label="median"),
         Patch(color=colour, alpha=0.4, linewidth=0, label="quantiles 25-75 %"),
