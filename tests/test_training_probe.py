@@ -95,6 +95,26 @@ def test_below_the_end_of_its_domain_nnce_is_flat() -> None:
     assert pulls(torch.full((1, 3), float("nan")).nan_to_num(0.0), torch.zeros(1, dtype=torch.int64)).item() == 0
 
 
+def test_bins_are_closed_at_one() -> None:
+    p = torch.tensor([0.0, 0.049, 0.051, 0.949, 0.951, 1.0], dtype=torch.float64)
+    assert probe._histogram(p) == [2, 1, *[0] * 16, 1, 2]
+
+
+def test_a_network_that_has_broken_down_is_looked_at_without_failing() -> None:
+    config = tiny(epochs=1)
+    trainer = Prepared.of(config).trainer(loss_of(config))
+    looked = probe.Probe(trainer)
+    with torch.no_grad():
+        for weight in trainer.model.parameters():
+            weight.fill_(torch.nan)
+    trainer.done = 1
+    looked.after()
+    seen = json.loads(json.dumps(looked.result(), allow_nan=False))
+    assert seen["histograms"]["clean"] == [[90, *[0] * 19]]
+    assert seen["gradients"]["corrupted"] == [[0] * 6]
+    assert seen["embedding"] is None
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder of a run that was looked into, with the features that were embedded, and the run's line."""
@@ -300,6 +320,7 @@ def test_features_that_have_no_axes(features: np.ndarray[Any, Any], count: int |
     else:
         assert found is not None
         assert np.isfinite(found).all()
+        assert found == embedded(features)
         assert len({tuple(point) for point in found}) == count == len(found)
 
 

@@ -48,12 +48,10 @@ def pulls(p: Tensor, y: Tensor) -> Tensor:
     domain, a probability counts as p_min, as in published code; the loss is flat there and the derivative 0.
     """
     nnce: Any = NNCE().on(TORCH)
-    own = y[:, None]
     with torch.enable_grad():
         free = p.detach().double().clamp(min=nnce.p_min).requires_grad_()
-        (slopes,) = torch.autograd.grad(nnce.labels(free, free.log(), TORCH).gather(1, own).sum(), free)
-    inside = torch.where(p >= nnce.p_min, slopes, 0.0)
-    return inside.scatter(1, own, -torch.inf).amax(1)
+        (slopes,) = torch.autograd.grad(nnce.labels(free, free.log(), TORCH).gather(1, y[:, None]).sum(), free)
+    return torch.where(p >= nnce.p_min, slopes, 0.0).amax(1)  # the label's own is <= 0, those of the others are >= 0
 
 
 class Probe:
