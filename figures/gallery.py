@@ -54,6 +54,7 @@ MODULES: tuple[str, ...] = (
     "runs",
     "inside",
     "confirmation",
+    "memorisation",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
 DPI = 300

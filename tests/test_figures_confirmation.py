@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asymtheory_figures import confirmation, gallery, studies
+from asymtheory_figures import confirmation, gallery, memorisation, studies
 from asymtheory_figures.results import NothingMeasured, Results, load
 from asymtheory_training.cli import confirm
 from figure_checks import outside, overlaps, unlabelled
@@ -114,10 +114,10 @@ def test_what_was_measured_most_is_shown_and_a_noise_each(found: Results) -> Non
     assert mnist.where.images == 8000
     (pair,) = studies.studies(every, "fixed", None, "pair 0.4")
     assert pair.where.dataset == "digits"
-    unequal = Results("r", (), (*fixed[:4], *(dict(row, equalised=False) for row in fixed)))
+    unequal = Results("r", (), (*(dict(row, equalised=False) for row in fixed), *fixed[:4]))
     (study,) = studies.studies(unequal, "fixed")
     assert not study.equalised
-    assert sum(len(each.rows) for each in study.subjects) == len(fixed)
+    assert [row["equalised"] for each in study.subjects for row in each.rows] == [False] * len(fixed)
 
 
 def test_of_one_value_the_rows_with_more_seeds_count(found: Results) -> None:
@@ -238,15 +238,15 @@ def test_rank_correlation_is_over_all_losses(found: Results) -> None:
             row["by_seed"]["memorised"] = [-row["level"], -row["level"]]
     (study,) = studies.studies(found, "fixed")
     count = sum(len(each.rows) for each in study.subjects)
-    assert confirmation.rank(study, "memorised") == (pytest.approx(-1), count)
+    assert memorisation.rank(study, "memorised") == (pytest.approx(-1), count)
     few = Results("", (), tuple(row for row in found.rows if row["loss"] in ("ce", "mae")))
-    assert confirmation.rank(studies.studies(few, "fixed")[0], "memorised") is None
+    assert memorisation.rank(studies.studies(few, "fixed")[0], "memorised") is None
 
 
 def test_collapse_draws_every_value(measured: Path, found: Results) -> None:
     drawn = gallery.make("confirm-collapse", results=str(measured), width="full")
     (study,) = studies.studies(found, "fixed")
-    for axes, what in zip(drawn.axes, confirmation.MEASURES, strict=True):
+    for axes, what in zip(drawn.axes, memorisation.MEASURES, strict=True):
         points = {
             (x, y) for bars in axes.containers for x, y in zip(*map(list, bars.lines[0].get_data()), strict=True)
         }  # fmt: skip
@@ -276,7 +276,7 @@ def test_histograms_are_shares_of_their_part(found: Results, tmp_path: Path) -> 
     drawn = gallery.make("confirm-histograms", results=write(tmp_path, rows), width="full", loss="amse")
     assert len(drawn.axes) == 3
     amse = the(found, "fixed", "amse")
-    for axes, side in zip(drawn.axes, confirmation.SIDES, strict=True):
+    for axes, side in zip(drawn.axes, memorisation.SIDES, strict=True):
         row = amse.nearest(side)
         for stairs, part in zip(axes.patches, ("clean", "corrupted"), strict=True):
             counts = np.array(row["histograms"][part])

@@ -1,0 +1,63 @@
+"""What the figures of ``asymtheory confirm`` share: the axis and the colours of a/a*, where something was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import style
+from .gallery import remark
+from .results import Results
+from .studies import Study, also
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SOURCE = "this package: asymtheory confirm"
+FACTORS = {0.125: "1/8", 0.25: "1/4", 0.5: "1/2", 1.0: "1", 2.0: "2", 4.0: "4", 8.0: "8"}
+BAND = 0.18  # opacity of what lies between the lowest and the highest seed
+
+
+def factor_colour(factor: float) -> Any:
+    """Of a/a* from 1/8 to 8, dark to light; the lightest yellow is left out."""
+    from matplotlib import colormaps
+
+    share = (np.log2(min(max(factor, 1 / 8), 8)) + 3) / 6
+    return colormaps["cividis"](0.88 * share)
+
+
+def factor_bar(drawn: Figure, axes: Sequence[Axes]) -> None:
+    """One colour bar of a/a* below all panels."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+    colours = LinearSegmentedColormap.from_list("factors", [factor_colour(2**e) for e in np.linspace(-3, 3, 65)])
+    bar = drawn.colorbar(
+        ScalarMappable(LogNorm(1 / 8, 8), colours), ax=list(axes), location="bottom", aspect=50, fraction=0.03, pad=0.02,
+        shrink=0.7,
+    )  # fmt: skip
+    bar.set_label("$a / a^*$")
+    bar.ax.minorticks_off()
+    bar.set_ticks(list(FACTORS), labels=list(FACTORS.values()))
+    bar.ax.grid(False)
+
+
+def over_factors(axes: Axes) -> None:
+    """A logarithmic axis of a/a*, the threshold marked."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(FACTORS), labels=["" if factor in (0.25, 4) else text for factor, text in FACTORS.items()])
+    axes.minorticks_off()
+    axes.set_xlim(1 / 9.5, 9.5)
+
+
+def say_where(drawn: Figure, title: str, found: Results, shown: Sequence[Study]) -> None:
+    """The title says where it was measured, the end of the caption what else was."""
+    first, noises = shown[0], " and ".join(study.noise for study in shown)
+    style.title(drawn, f"{title} ({first.where.dataset}, {noises} noise)")
+    trained = "losses scaled to one initial slope" if first.equalised else "losses not scaled"
+    remark(
+        drawn, f"{first.where}; {noises}, labels {first.labels}; {first.seeds}; {trained}. {also(found, shown)}".strip()
+    )
