@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asymtheory.cli import ANSWERED, NOISE_HELP, _Parser, _print_json
 from asymtheory.errors import InputError
@@ -16,8 +16,15 @@ from asymtheory.noise import parse_number
 from .config import TrainConfig
 from .options import by_setting, errors_name, settings_given
 
+if TYPE_CHECKING:
+    from asymtheory.losses import Loss
+
+    from .confirm_design import Design, Group
+    from .confirm_plan import Study
+
 STOPPED = 130
 ROWS = "rows.jsonl"
+WITH_PLAN = ("plan", "set", "only", "dry_run", "out", "progress", "json")  # options
 
 # option -> (setting, metavar, help); checked as in the TOML file of a run
 SETTINGS: dict[str, tuple[str, str, str]] = {
@@ -51,14 +58,18 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
 NUMBERS = {
     "--eta", "--width", "--subset", "--epochs", "--batch", "--rate", "--clip", "--strength", "--evaluate", "--threads"
 }  # fmt: skip
-EVALUATIONS = 20
 
 
 def confirm(arguments: list[str]) -> int:
     """``asymtheory confirm``; returns the exit status (130 for Ctrl-C)."""
-    options = _parser().parse_args(arguments)
-    from .confirm import confirm as run
-    from .confirm_design import LOSSES, Design, Group, losses
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.plan is not None:
+        return _plan(options, parser)
+    for option in ("set", "only", "dry_run"):
+        if getattr(options, option):
+            raise InputError(f"--{option.replace('_', '-')} goes with --plan")
+    from .confirm_design import LOSSES, Design, losses
     from .confirm_summary import summarise
 
     design = Design(
@@ -67,33 +78,109 @@ def confirm(arguments: list[str]) -> int:
     )  # fmt: skip
     names = options.loss or ["amse"]
     chosen = losses(LOSSES if names == ["all"] else [_named(name) for name in names])
+    out = None if options.out is None else Path(options.out)
+    rows = _trained(design, chosen, out, out, options.progress)
+    if rows is None:
+        return STOPPED
+    summary = summarise(rows)
+    if options.json:
+        _print_json({"rows": rows, "summary": summary})
+    else:
+        print(_shown(design.facts(), rows, summary))
+    return ANSWERED
+
+
+def _trained(
+    design: Design, chosen: Sequence[Loss], out: Path | None, again: Path | None, progress: bool
+) -> list[dict[str, Any]] | None:
+    """The rows of a design, written to ``out``; None after Ctrl-C, when it was said that ``again`` has what is there."""
+    from .confirm import confirm as run
+
     bar: Any = None
 
     def begin(groups: list[Group], done: int) -> None:
         nonlocal bar
-        if options.progress or sys.stderr.isatty():
+        if progress or sys.stderr.isatty():
             from tqdm import tqdm
 
             total = sum(group.steps for group in groups)
             bar = tqdm(total=total, initial=done, unit="epoch", leave=False, dynamic_ncols=True)
 
-    out = None if options.out is None else Path(options.out)
     try:
         rows = run(design, chosen, out, lambda models: bar.update(models) if bar is not None else None, begin)
     except KeyboardInterrupt:
-        where = "nothing is kept without --out" if out is None else f"the same command goes on with what is in {out}"
+        where = (
+            "nothing is kept without --out" if again is None else f"the same command goes on with what is in {again}"
+        )
         print(f"asymtheory confirm: stopped; {where}", file=sys.stderr)
-        return STOPPED
+        return None
     finally:
         if bar is not None:
             bar.close()
-    summary = summarise(rows)
     if out is not None:
         _write(out / ROWS, rows)
+    return rows
+
+
+def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """``--plan``: every design of a file, each in its own folder; the rows of all that is there in one file beside them."""
+    for option, value in vars(options).items():
+        if option not in WITH_PLAN and value != parser.get_default(option):
+            raise InputError(f"--{option.replace('_', '-')}: --plan has it in its file; --set KEY=VALUE changes that")
+    from .confirm_plan import read_studies
+    from .confirm_summary import summarise
+    from .plan_grid import ONLY, SET, parse_settings
+    from .record import read
+    from .shipped import DESIGNS, find, results_of
+
+    path = find(options.plan, DESIGNS)
+    studies = read_studies(path, parse_settings(options.set, SET), parse_settings(options.only, ONLY))
+    out = results_of(options.plan, path) if options.out is None else Path(options.out)
+    if options.dry_run:
+        return _dry_run(studies, out, options.json)
+    everything: list[dict[str, Any]] = []
+    for study in studies:
+        rows = _trained(study.design, study.losses, out / study.name, out, options.progress)
+        if rows is None:
+            return STOPPED
+        _write(out / ROWS, [row for file in sorted(out.glob(f"*/{ROWS}")) for row in read(file)])
+        summary = summarise(rows)
+        everything.append({"name": study.name, "rows": rows, "summary": summary})
+        if not options.json:
+            print(f"{study.name}\n{_shown(study.design.facts(), rows, summary)}\n", flush=True)
     if options.json:
-        _print_json({"rows": rows, "summary": summary})
-    else:
-        print(_shown(design.facts(), rows, summary))
+        _print_json({"folder": str(out), "designs": everything})
+    return ANSWERED
+
+
+def _dry_run(studies: Sequence[Study], out: Path, as_json: bool) -> int:
+    """How many models, and about how long."""
+    from joblib import cpu_count
+
+    from .confirm_plan import loads
+    from .loop import plural
+    from .sweep_estimate import duration
+
+    found = loads(studies, out, cpu_count())
+    models, done = sum(load.models for load in found), sum(load.done for load in found)
+    known = [load.seconds for load in found if load.seconds is not None]
+    if as_json:
+        seconds = sum(known) if len(known) == len(found) else None
+        facts = {"folder": str(out), "models": models, "done": done, "seconds": seconds}
+        _print_json({**facts, "designs": [load.to_dict() for load in found]})
+        return ANSWERED
+    width = max(len(load.study.name) for load in found)
+    for load in found:
+        time = "" if load.seconds is None else f", about {duration(load.seconds)}"
+        state = "done" if load.done == load.models else f"{load.done} done{time}"
+        losses = len(load.study.losses)
+        counts = f"{losses} losses" if losses > 1 else "1 loss"
+        print(f"{load.study.name:<{width}}  {counts:>9}  {plural(load.models, 'model'):>11}  {state}")
+    whole = len(known) == len(found) and models > done
+    total = f", about {duration(sum(known))} one after another" if whole else ""
+    print(f"{plural(len(found), 'design')}, {plural(models, 'model')}, {models - done} to train{total}")
+    for unknown in dict.fromkeys(load.unknown for load in found if load.unknown):
+        print(f"time not measured: {unknown}")
     return ANSWERED
 
 
@@ -120,6 +207,18 @@ def _parser() -> argparse.ArgumentParser:
         "--no-equalise", action="store_true", help="losses as they are, not scaled to one initial slope"
     )
     parser.add_argument("--quick", action="store_true", help="seconds: one seed, 5 values, a tenth of the epochs")
+    parser.add_argument(
+        "--plan", metavar="PLAN", help="instead of all these: a TOML file of designs (docs/confirmation.md), or confirm-grid, the "
+        "study at full size",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="with --plan: settings of all designs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="with --plan: only the designs to which it "
+        "gives these values, such as regime=fixed noise.eta=0.8, and losses, as in loss=[amse,ce]",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="with --plan: count the models and estimate the time")
     parser.add_argument("--out", metavar="DIR", help="keep what is trained there, and go on with what is there")
     parser.add_argument(
         "--progress", action="store_true", help="a progress bar even where standard error is no terminal"
@@ -130,26 +229,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _config(options: argparse.Namespace) -> TrainConfig:
     """The configuration of the command line; what is not given is the data set's."""
-    given = settings_given(options, SETTINGS, NUMBERS)
-    given["noise"] = {"kind": "symmetric", **given.get("noise", {})}
-    from asymtheory.noise import FAMILIES
+    from .confirm_design import settle
 
-    if given["noise"]["kind"] in FAMILIES and "eta" not in given["noise"]:
-        given["noise"]["eta"] = parse_number("0.4", "--eta")
-    dataset = given.get("dataset", "digits")
-    given.setdefault("model", "mlp" if dataset in ("digits", "mnist", "fashion-mnist") else "cnn8")
-    if dataset == "digits":
-        given.setdefault("width", 0.5)  # a minute for the whole grid
-    if options.regime == "population" and "regularisation" not in given and "strength" not in given:
-        given["regularisation"] = "none"
+    given = settings_given(options, SETTINGS, NUMBERS)
     with errors_name(by_setting(SETTINGS)):
-        config = TrainConfig.resolve(given)
-        epochs = config.epochs
-        if options.quick and options.epochs is None:
-            epochs = max(1, config.epochs // 10)
-        if options.evaluate is None or options.quick:
-            given["evaluate"] = max(1, epochs // EVALUATIONS)
-        config = TrainConfig.resolve({**given, "epochs": epochs})
+        config = settle(given, options.regime, options.quick)
     if options.seeds is None:
         options.seeds = "1" if options.quick else "3"
     if options.values is None:

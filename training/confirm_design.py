@@ -13,7 +13,7 @@ from typing import Any
 from asymtheory.domain import plain
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
-from asymtheory.noise import NoiseModel
+from asymtheory.noise import FAMILIES, NoiseModel
 from asymtheory.slopes import fitting_slope
 from asymtheory.threshold import solve
 
@@ -30,6 +30,32 @@ LOSSES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("ce", {}), ("mae", {}),
 )  # fmt: skip
 """The losses of the study; CE (never robust) and MAE (symmetric) are its ends."""
+
+
+EVALUATIONS = 20  # of the test set, over a training
+
+
+def settle(given: Mapping[str, Any], regime: str, quick: bool = False) -> TrainConfig:
+    """The configuration of a design from what was ``given`` (keys as in the TOML file of a run).
+
+    What is not given: digits, a perceptron (an 8-layer CNN for pictures in colour), symmetric noise, a rate of 0.4, no penalty in
+    the population regime, some 20 evaluations, and the rest from the data set. ``quick``: a tenth of the epochs.
+    """
+    found = {**given, "noise": {"kind": "symmetric", **given.get("noise", {})}}
+    if found["noise"]["kind"] in FAMILIES and "eta" not in found["noise"]:
+        found["noise"]["eta"] = Fraction(2, 5)
+    dataset = found.get("dataset", "digits")
+    found.setdefault("model", "mlp" if dataset in ("digits", "mnist", "fashion-mnist") else "cnn8")
+    if dataset == "digits":
+        found.setdefault("width", 0.5)  # a minute for the whole grid
+    if regime == "population" and "regularisation" not in found and "strength" not in found:
+        found["regularisation"] = "none"
+    epochs = TrainConfig.resolve(found).epochs
+    if quick and "epochs" not in found:
+        epochs = max(1, epochs // 10)
+    if quick or "evaluate" not in found:
+        found["evaluate"] = max(1, epochs // EVALUATIONS)
+    return TrainConfig.resolve({**found, "epochs": epochs})
 
 
 def losses(names: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Loss]:

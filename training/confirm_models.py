@@ -87,25 +87,29 @@ def _tested(design: Design, epoch: int) -> bool:
     return epoch % config.evaluate == 0 or epoch == config.epochs
 
 
-def _stacked(group: Group, tick: Callable[[int], Any]) -> Outcome:
-    design, start = group.design, perf_counter()
+def stacked(group: Group) -> StackedTrainer:
+    """The models of a group as one batch, before training."""
+    design = group.design
     by_seed = [prepared(design, seed) for seed in group.seeds]
-    members = group.members
     shared = Family(
         group.grid.loss,
         group.grid.parameter,
         [group.grid.values[place] for place in group.values] if group.grid.parameter else (),
-        [design.scale(member) for member in members],
+        [design.scale(member) for member in group.members],
     )
     data = by_seed[0].data
-    fixed = design.regime == "fixed"
-    given = torch.stack([each.data.given for each in by_seed]) if fixed else None
+    given = torch.stack([each.data.given for each in by_seed]) if design.regime == "fixed" else None
     rows = torch.tensor(transition(design.noise)) if design.expected else None
     if design.expected:
         data = replace(data, redraw=None)
-    trainer = StackedTrainer(
+    return StackedTrainer(
         shared, data, design.config, group.seeds, K=design.K, width=design.config.width, given=given, rows=rows
     )
+
+
+def _stacked(group: Group, tick: Callable[[int], Any]) -> Outcome:
+    design, start = group.design, perf_counter()
+    trainer = stacked(group)
     epochs, curve = [], []
     for _ in trainer.remaining():
         trainer.epoch()
@@ -117,8 +121,8 @@ def _stacked(group: Group, tick: Callable[[int], Any]) -> Outcome:
     def logits(images: Any) -> Iterator[tuple[slice, Tensor]]:
         return trainer.predict(images)
 
-    shape = (len(group.seeds), len(members))
-    labels = trainer.given if fixed else None
+    shape = (len(group.seeds), len(group.values))
+    labels = trainer.given if design.regime == "fixed" else None
     found = _measured(logits, trainer.data, labels, design.K, shape)
     diverged = np.array(trainer.diverged).reshape(shape)
     return Outcome(

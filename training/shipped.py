@@ -1,7 +1,7 @@
 """The plans that come with the package: one for every figure and table of the papers that shows trained networks.
 
-They lie in ``plans/NAME.toml``, full size, and say in their comments what the papers leave open; :func:`find` takes a file of the
-user's own first.
+They lie in ``plans/NAME.toml``, full size, and say in their comments what the papers leave open; those of ``asymtheory confirm``
+lie in ``designs/NAME.toml``. :func:`find` takes a file of the user's own first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from asymtheory.errors import InputError, nearest
 
-FOLDER = Path(__file__).parent / "plans"
+PLANS, DESIGNS = (Path(__file__).parent / name for name in ("plans", "designs"))
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,25 @@ class Shipped:
             return file.readline().removeprefix("#").strip()
 
 
-def shipped() -> tuple[Shipped, ...]:
+def shipped(folder: Path = PLANS) -> tuple[Shipped, ...]:
     """All plans, by name."""
-    return tuple(Shipped(path.stem, path) for path in sorted(FOLDER.glob("*.toml")))
+    return tuple(Shipped(path.stem, path) for path in sorted(folder.glob("*.toml")))
 
 
-def find(name: str | os.PathLike[str]) -> Path:
+def find(name: str | os.PathLike[str], folder: Path = PLANS) -> Path:
     """The file of that name, else the shipped plan; InputError, with the nearest name, when there is neither."""
     path = Path(name)
     if path.is_file():
         return path
-    plans = {plan.name: plan.path for plan in shipped()}
+    plans = {plan.name: plan.path for plan in shipped(folder)}
     key = os.fspath(name).strip().lower().removesuffix(".toml")
     if key not in plans:
-        known = "asymtheory sweep --list shows those that come with the package"
+        command = "asymtheory sweep --list shows those that come" if folder == PLANS else f"{', '.join(plans)} comes"
+        known = f"{command} with the package"
         raise InputError(f"plan {name}: there is no such file, and no such plan ({known}){nearest(key, plans)}")
     return plans[key]
+
+
+def results_of(name: str | os.PathLike[str], path: Path) -> Path:
+    """Where the results of a plan go unless that is said: a folder beside a file, here for a plan of the package."""
+    return path.with_suffix("") if path == Path(name) else Path(path.stem)

@@ -34,13 +34,12 @@ def sweep(arguments: list[str]) -> int:
     jobs = None if options.jobs is None else _count(options.jobs, "--jobs", least=1)
     from .plan import read_plan
     from .plan_grid import ONLY, SET, parse_settings
-    from .shipped import find
+    from .shipped import find, results_of
     from .sweep import Store, pending
 
     path = find(options.plan)
     plan = read_plan(path, parse_settings(options.set, SET), parse_settings(options.only, ONLY))
-    own = path == Path(options.plan)
-    folder = Path(options.out) if options.out is not None else path.with_suffix("") if own else Path(path.stem)
+    folder = results_of(options.plan, path) if options.out is None else Path(options.out)
     if options.dry_run:
         return _dry_run(plan, Store.look(folder), jobs, options)
     with _terminated_as_interrupted(), Store.hold(folder) as store:

@@ -22,6 +22,7 @@ from .config import TrainConfig
 from .loop import Inputs, Trainer, batches, find_device, plural, using
 from .plan import Point
 from .runs import Prepared, loss_of
+from .stack import StackedTrainer
 
 SHAPE = (
     "dataset", "model", "width", "batch", "subset", "balanced", "image_size", "precision", "channels_last", "compile",
@@ -126,15 +127,20 @@ def _epoch(trainer: Trainer) -> float:
     """Seconds: the median step of the first few, and what is predicted after an epoch."""
     data, settings = trainer.data, trainer.settings
     steps = len(batches(torch.arange(data.visited), settings.batch))
-    watch = _Watch(trainer.setup.device)
-    with suppress(_EnoughError):
-        while True:  # a small set has few steps in an epoch
-            trainer.epoch(watch)
-    return watch.step * steps + sum(
+    return measured_steps(trainer, trainer.setup.device) * steps + sum(
         _pass(trainer, images) * share
         for images, share in ((data.test, 1 / settings.evaluate), (data.images, float(settings.measure == "frozen")))
         if images is not None
     )
+
+
+def measured_steps(trainer: Trainer | StackedTrainer, device: torch.device) -> float:
+    """Seconds of a training step: the first few of a trainer, which is of no other use afterwards."""
+    watch = _Watch(device)
+    with suppress(_EnoughError):
+        while True:  # a small set has few steps in an epoch
+            trainer.epoch(watch)
+    return watch.step
 
 
 class _EnoughError(Exception):
