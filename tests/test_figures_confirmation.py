@@ -199,12 +199,13 @@ def test_memorised_draws_all_losses_on_one_axis_and_where_they_turn(found: Resul
     rows = [row for row in found.rows if row["regime"] == "fixed"]
     for row in rows:
         if row["loss"] == "amse":
+            row["by_seed"]["memorised"] = [1 / (1 + row["factor"]), 0.9 / (1 + row["factor"])]
             row["transition"] = {"memorised": {"factor": 1.5, "rise": 0.4, "low": 1.2, "high": 1.9}}
         elif row["transition"] is not None:
             row["transition"] = {"memorised": {"factor": None, "rise": 0.01, "low": None, "high": None}}
     drawn = gallery.make("confirm-memorised", results=write(tmp_path, rows), width="full")
     left, right = drawn.axes
-    amse = the(found, "fixed", "amse")
+    amse = the(Results("", (), tuple(rows)), "fixed", "amse")
     over = line(left, amse.line()["color"])
     np.testing.assert_allclose(over.get_xdata(), amse.factors)
     np.testing.assert_allclose(
@@ -217,18 +218,19 @@ def test_memorised_draws_all_losses_on_one_axis_and_where_they_turn(found: Resul
     assert any(list(each.get_xdata()) == [1.2, 1.9] for each in left.lines)
     levels = line(right, amse.line()["color"])
     np.testing.assert_allclose(levels.get_xdata(), sorted(amse.read("level")))
-    assert left.get_ylim() == right.get_ylim()
     legend = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert legend == ["AMSE, $q = 2$", "AGCE, $q = 0.5$", "AGCE, $q = 1.5$", "CE", "MAE"]
 
 
 def test_a_panel_for_each_noise(found: Results, tmp_path: Path) -> None:
     fixed = [row for row in found.rows if row["regime"] == "fixed"]
-    both = [*fixed, *(dict(row, noise="symmetric 0.4") for row in fixed)]
+    little = {"memorised": [0.01, 0.02]}
+    both = [*fixed, *(dict(row, noise="symmetric 0.4", by_seed={**row["by_seed"], **little}) for row in fixed)]
     drawn = gallery.make("confirm-memorised", results=write(tmp_path, both), width="full")
     assert [axes.get_title(loc="left") for axes in drawn.axes] == [
         "(a) symmetric 0.4", "(b) symmetric 0.4", "(c) pair 0.4", "(d) pair 0.4"
     ]  # fmt: skip
+    assert len({axes.get_ylim() for axes in drawn.axes}) == 1
     assert overlaps(drawn) == []
 
 
