@@ -38,6 +38,7 @@ _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), 
 _BELOW, _UNDECIDED = (0, (3, 1.2)), (0, (1, 1))
 BAND = 0.18  # opacity of what lies between the lowest and the highest seed
 ENTRY = 0.135  # inches of one line of a legend
+LOWEST = 1.4  # inches of a panel's height with its title and label
 TALLEST = 3.6  # inches of a panel's width beyond which it gets no higher
 SEVERAL = 4  # penalties that a caption names
 LEAST_SPAN = 10.0  # points of accuracy that an axis shows at least, so that chance does not look like an effect
@@ -48,7 +49,7 @@ def epochs(shown: Sequence[Shown], width: float, least: float) -> Figure:
     beneath = None if _same_labels(shown) else max(_rows(panel, width, len(shown), least) for panel in shown) * ENTRY
     across = width / style.columns(len(shown), width, least)
     extra = 0.75 + 0.12 * (len(shown) == 1)
-    aspect = (0.74 * min(across, TALLEST) + (0 if beneath is None else beneath + 0.06)) / across
+    aspect = (max(0.74 * min(across, TALLEST), LOWEST) + (0 if beneath is None else beneath + 0.06)) / across
     drawn, axes = style.grid(width, len(shown), aspect=aspect, least=least, extra=extra, sharey=True)
     for panel, ax in zip(shown, axes, strict=True):
         for line, look in zip(panel.lines, _looks(panel), strict=True):

@@ -154,7 +154,7 @@ def _amse(label: str, q: str) -> Series:
 
 SPECS: tuple[Spec, ...] = (
     Spec(
-        "apl-fig1", "Losses and their normalised forms", "APL Fig. 1", _PAIRS_SHOW, _pairs(), papers=("cifar100",),
+        "apl-fig1", "Losses and their normalised forms", "APL Fig. 1", _PAIRS_SHOW, _pairs(), papers=("cifar100",), least=1.6,
         claims=(
             *_OVERFIT,
             Claim("NCE and NFL end below CE and FL", above(("CE", "FL"), ("NCE", "NFL"))),
@@ -162,7 +162,7 @@ SPECS: tuple[Spec, ...] = (
         ),
     ),
     Spec(
-        "apl-fig2", "Losses and their normalised forms", "APL Fig. 2", _PAIRS_SHOW, _pairs(),
+        "apl-fig2", "Losses and their normalised forms", "APL Fig. 2", _PAIRS_SHOW, _pairs(), least=1.6,
         claims=(
             *_OVERFIT,
             Claim("MAE and RCE stay robust when normalised", stays("MAE", "RCE", "NMAE", "NRCE")),
@@ -174,7 +174,7 @@ SPECS: tuple[Spec, ...] = (
         "apl-fig3", "Scaled losses", "APL Fig. 3",
         "Test accuracy over epochs of a loss times a factor, which acts like a larger learning rate.",
         tuple(Panel(name, (Series(name, name.lower(), over=(SCALE,)),), SYM_6) for name in ("NCE", "NFL", "MAE", "RCE")),
-        papers=("cifar100",),
+        papers=("cifar100",), least=1.6,
         claims=(
             Claim("a factor improves NCE", rises("NCE")),
             Claim("a factor improves NFL", rises("NFL")),
