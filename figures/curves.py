@@ -23,7 +23,7 @@ from .printed import (
     stays,
     steadier,
 )
-from .results import FOLDER, load
+from .results import FOLDER, NothingMeasured, load
 from .series import ASYMMETRIC, SCALE, STRENGTH, Noise, Panel, Series, Shown, gather
 
 if TYPE_CHECKING:
@@ -310,7 +310,11 @@ SPECS: tuple[Spec, ...] = (
 def data(name: str, results: str = FOLDER, dataset: str | None = None) -> list[Shown]:
     """What the figure of that name shows: panels with their lines, from the runs in ``results``."""
     spec = next(spec for spec in SPECS if spec.name == name)
-    return gather(spec.panels, load(results), papers=spec.papers, dataset=dataset, plan=spec.name)
+    try:
+        found = load(results)
+    except NothingMeasured as error:
+        raise NothingMeasured(f"{error}; `asymtheory sweep {name}` makes the runs") from None
+    return gather(spec.panels, found, papers=spec.papers, dataset=dataset, plan=spec.name)
 
 
 def caption(spec: Spec, shown: list[Shown]) -> str:

@@ -513,7 +513,10 @@ def test_all_leaves_out_what_was_not_measured(
 def test_a_figure_that_is_named_must_have_something_to_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, out, err = command(capsys, "apl-fig1", "--out", str(tmp_path), "--option", f"results={tmp_path}")
     assert (status, out) == (2, "")
-    assert err == f"asymtheory figure: results {tmp_path}: no *.jsonl there; name a folder or file with results=PATH\n"
+    assert err == (
+        f"asymtheory figure: results {tmp_path}: no *.jsonl there; name a folder or file with results=PATH; "
+        "`asymtheory sweep apl-fig1` makes the runs\n"
+    )
 
 
 def test_the_list_marks_them_and_reports_leave_them_out(capsys: pytest.CaptureFixture[str]) -> None:
