@@ -275,7 +275,9 @@ def test_classes_are_compared_entry_by_entry_up_to_the_threshold(measured: Path,
 
 def test_histograms_are_shares_of_their_part(found: Results, tmp_path: Path) -> None:
     rows = [row for row in found.rows if row["regime"] == "fixed"]
-    drawn = gallery.make("confirm-histograms", results=write(tmp_path, rows), width="full", loss="amse")
+    where = write(tmp_path, [*rows, dict(rows[0], dataset="mnist")])
+    drawn = gallery.make("confirm-histograms", results=where, width="full", loss="amse")
+    assert gallery.recipe(drawn).caption.endswith("Also measured: mnist pair 0.4.")
     assert len(drawn.axes) == 3
     amse = the(found, "fixed", "amse")
     for axes, side in zip(drawn.axes, memorisation.SIDES, strict=True):
