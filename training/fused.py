@@ -6,325 +6,35 @@ With ``u = softmax(z)`` and ``s_k = u_k dL/du_k`` the gradient in the logits is 
 * NCE a number per row, NNCE a number per row on the entries above p_min, both a number at the label;
 * a normalised loss on another base, and a passive part that is no polynomial, one more elementwise field.
 
-So without such fields the gradient of any sum is ``u_j (k u_j + A) + B`` per row plus an entry at the label. ``Plan`` finds
+So without such fields the gradient of any sum is ``u_j (k u_j + A) + B`` per row plus an entry at the label. ``parts`` finds
 these parts in a loss; no formula is written a second time: polynomials come from running the core's lines on its
-exact polynomials, all other values and slopes from running them on jets in log u.
+exact polynomials, all other values and slopes from running them on curves or on jets in log u (``terms``).
 
-Rows are worked in blocks, so that temporaries stay small, and what is kept for the backward pass is one (N, K)
-tensor: the gradient of each row's own loss. A second derivative, if asked for, is that of ``reference``.
+Rows are worked in blocks, so that temporaries stay small and in the cache, in memory that one call leaves to the next; what
+is kept for the backward pass is one (N, K) tensor: the gradient of each row's own loss. A second derivative, if asked
+for, is that of ``reference``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from numbers import Real
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from asymtheory.backends import FLOAT, POLY, Backend
-from asymtheory.errors import InputError
-from asymtheory.exact import Poly
-from asymtheory.jet import Jet
-from asymtheory.losses import CE, FL, Loss, Separable
-from asymtheory.profile import NEXT_TO_ONE, Profile
+from asymtheory.losses import Loss
 
-from .reference import TORCH, Monomial, Point, as_tensor, clipped, is_focal, label_losses, precision, wide
+from .parts import Negative, Plan, Ratio
+from .reference import clipped, label_losses, precision, wide
+from .terms import Focal, LabelPoint, Scratch, Term, times
 
-# Elements of a block of rows on the CPU. Small enough to be much less than a large batch, large enough for many threads: each
-# operation on a block ends with all of them waiting for the last one, which on a busy machine takes long.
-BLOCK = 2**20
-BLOCK_ELEMENTWISE = 2**19  # where a loss needs more temporaries
+# Elements of a block of rows on the CPU, for each thread of torch: what is written on them fits in the cache of a core.
+BLOCK = 2**18
+BLOCK_ELEMENTWISE = 2**17  # where a loss needs more temporaries
+BLOCK_LARGEST = 2**20  # of all threads together
 BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs nothing, small enough for the memory
-DEGREE = 4  # of a polynomial at the label; a higher one is a power and stays one
-
-
-class _Point(Point):
-    """Probabilities whose powers are computed once. ``1 - u`` is kept off 0, where a slope may be ``inf * 0``."""
-
-    def __init__(self, logu: Tensor, u: Tensor) -> None:
-        self.logu, self.u = logu, u
-        self._rest: dict[float, Tensor] = {}
-
-    @property
-    def rest(self) -> Tensor:
-        if 1.0 not in self._rest:
-            self._rest[1.0] = (1 - self.u).clamp_(min=torch.finfo(self.u.dtype).tiny)
-        return self._rest[1.0]
-
-    def power(self, exponent: float) -> Tensor:
-        return self.u if exponent == 1 else torch.exp(self.logu * exponent)
-
-    def rest_power(self, exponent: float) -> Tensor:
-        rest = self.rest
-        if exponent not in self._rest:
-            above = self._rest.get(exponent + 1)  # a slope asks for one power less than the value did
-            if above is not None:
-                self._rest[exponent] = above / rest
-            elif exponent in (0.5, 2.0, 3.0):  # the general power of torch takes ten times as long as exp and log
-                self._rest[exponent] = rest**exponent
-            else:
-                self._rest[exponent] = rest.log().mul_(exponent).exp_()
-        return self._rest[exponent]
-
-    def log(self, a: float, b: float) -> Tensor:
-        return self.logu * a + torch.log(self.rest) * b if b else self.logu * a
-
-
-class _Curve:
-    """``constant + factor * f(shift + scale u)`` with f a power, or exp where ``exponent`` is None.
-
-    GCE, AGCE, AUL, AMSE and AEL come out in this form when their line is run on ``_Curve.identity()``, and are then
-    evaluated with fewer operations than a jet takes. Arithmetic that leaves the form raises TypeError.
-    """
-
-    def __init__(self, constant: Any, factor: Any, shift: Any, scale: Any, exponent: Any) -> None:
-        self.constant, self.factor, self.shift, self.scale, self.exponent = constant, factor, shift, scale, exponent
-
-    @classmethod
-    def identity(cls) -> _Curve:
-        return cls(0, 1, 0, 1, 1)
-
-    @classmethod
-    def of(cls, atom: Separable, coefficient: float) -> _Curve | None:
-        """``coefficient * active``, if it has the form."""
-        try:
-            found = atom.on(_CURVE).active(cls.identity(), None, _CURVE) * coefficient  # type: ignore[attr-defined]
-        except (TypeError, ArithmeticError, ValueError):
-            return None
-        numbers = (found.constant, found.factor, found.shift, found.scale) if isinstance(found, _Curve) else ()
-        return found if numbers and all(isinstance(x, Real) and math.isfinite(x) for x in numbers) else None
-
-    def __add__(self, other: Any) -> _Curve:
-        if not isinstance(other, Real):
-            return NotImplemented
-        if self.exponent == 1:
-            return _Curve(0, 1, self.shift + other, self.scale, 1)
-        return _Curve(self.constant + other, self.factor, self.shift, self.scale, self.exponent)
-
-    __radd__ = __add__
-
-    def __mul__(self, other: Any) -> _Curve:
-        if not isinstance(other, Real):
-            return NotImplemented
-        if self.exponent == 1:
-            return _Curve(0, 1, self.shift * other, self.scale * other, 1)
-        return _Curve(self.constant * other, self.factor * other, self.shift, self.scale, self.exponent)
-
-    __rmul__ = __mul__
-
-    def __neg__(self) -> _Curve:
-        return self * -1
-
-    def __sub__(self, other: Any) -> _Curve:
-        return self + -other
-
-    def __rsub__(self, other: Any) -> _Curve:
-        return -self + other
-
-    def __truediv__(self, other: Any) -> _Curve:
-        return self * (1 / other) if isinstance(other, Real) else NotImplemented
-
-    def __pow__(self, exponent: Any) -> _Curve:
-        if self.exponent != 1 or not isinstance(exponent, Real):
-            return NotImplemented
-        return self if exponent == 1 else _Curve(0, 1, self.shift, self.scale, exponent)
-
-    def exp(self) -> _Curve:
-        if self.exponent != 1:
-            raise TypeError("exp of a power")
-        return _Curve(0, 1, self.shift, self.scale, None)
-
-    def at(self, point: _Point) -> tuple[Tensor, Tensor]:
-        """Value and slope in log u."""
-        factor, shift, scale = float(self.factor), float(self.shift), float(self.scale)
-        if self.exponent is None:
-            value = torch.exp(point.u * scale + shift if shift else point.u * scale) * factor
-            slope = value * point.u * scale
-        elif shift == 0:  # a power of u itself: in logarithms, for u may be below the smallest number
-            exponent = float(self.exponent)
-            value = torch.exp(point.logu * exponent) * (factor * scale**exponent)
-            slope = value * exponent
-        else:
-            exponent, one_more = float(self.exponent), float(self.shift + self.scale)
-            base = point.u * scale + shift if scale > 0 else (1 - point.u) * -scale + one_more  # no cancellation
-            steep = base ** (exponent - 1)
-            value = steep * base * factor if factor != 1 else steep * base
-            slope = steep * point.u * (factor * exponent * scale)
-        return value + float(self.constant) if self.constant else value, slope
-
-
-def _refuse(*_: Any) -> Any:
-    raise TypeError("not of the form of a curve")
-
-
-_CURVE = Backend("curve", lambda x: x, _refuse, _Curve.exp, lambda x, e: x**e, split=_refuse)
-
-
-# ------------------------------------------------------------------------------------------- what a loss consists of
-
-
-@dataclass(frozen=True)
-class _Ratio:
-    """``weight * base(u_y) / sum_k base(u_k)``; base None is -log u."""
-
-    weight: float
-    base: Separable | None
-
-
-@dataclass(frozen=True)
-class _Negative:
-    """``weight * (1 - h_y / sum_k h_k)`` with ``h = top - base`` down to p_min; base None is -log u."""
-
-    weight: float
-    base: Separable | None
-    top: float
-    floor: float  # log p_min
-    slope: float  # of base in log u at p_min
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A loss on K classes, taken apart for one pass."""
-
-    loss: Loss
-    detach: bool
-    inward: bool
-    curves: tuple[_Curve, ...]  # at the label
-    active: tuple[tuple[float, Separable], ...]  # at the label, by jets
-    polynomial: tuple[float, ...]  # at the label, in 1 - u_y, from the constant term up; holds all constants of a row
-    logarithm: float  # coefficient of log u_y
-    square: float  # coefficient of sum_k u_k^2
-    passive: tuple[tuple[float, Separable], ...]  # over all classes and, with a minus, at the label, by jets
-    ratios: tuple[_Ratio, ...]
-    negatives: tuple[_Negative, ...]
-    bases: tuple[Separable, ...]  # of ratios and negatives, other than -log u
-    logarithmic: bool  # is there NCE?
-    elementwise: bool  # does a term need more of an entry than a product with a number of its row?
-    jets: bool  # is something evaluated on jets, which torch.compile does not follow?
-    own: bool  # does one base alone need log u of all entries, so that it may overwrite them?
-    clip: float | None  # greatest norm of the logits; they are clipped before, and `loss` is that of clipped logits
-
-    @classmethod
-    def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> Plan | None:
-        """The parts of a loss; None where its slope at u_y = 1 is infinite (AUL a = 1, p < 1) and `reference` is exact."""
-        profile = Profile.of(loss, K)
-        if not all(math.isfinite(_slope_at_one(atom)) for _, atom in profile.separable):
-            return None
-        curves: list[_Curve] = []
-        active: list[tuple[float, Separable]] = []
-        passive: list[tuple[float, Separable]] = []
-        polynomial, logarithm, square = Poly(()), 0.0, Fraction(0)
-        one_less = 1 - Poly.variable()
-        for coefficient, atom in profile.separable:
-            own = POLY.number(atom.on(POLY).active(one_less, Poly.unknown(), POLY))  # type: ignore[attr-defined]
-            if own.coefficients is not None and own.degree <= DEGREE:
-                polynomial += own * coefficient
-            elif isinstance(atom, CE):
-                logarithm -= float(coefficient)
-            elif (curve := _Curve.of(atom, float(coefficient))) is not None:
-                curves.append(curve)
-            else:
-                active.append((float(coefficient), _on_torch(atom)))
-            other = POLY.number(atom.on(POLY).passive(Poly.variable(), Poly.unknown(), POLY))  # type: ignore[attr-defined]
-            if other.coefficients is not None and other.degree <= 2:
-                # sum_{k != y} P(u_k) = K p0 + p1 + p2 sum_k u_k^2 - P(u_y)
-                p0, p1, p2 = (*other.coefficients, 0, 0, 0)[:3]
-                at_label = POLY.number(atom.on(POLY).passive(one_less, Poly.unknown(), POLY))  # type: ignore[attr-defined]
-                polynomial += (Poly.of(K * p0 + p1) - at_label) * coefficient
-                square += p2 * coefficient
-            else:
-                passive.append((float(coefficient), _on_torch(atom)))
-        clip = None
-        for coefficient, clipped_ce in profile.clipped:
-            loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(clipped_ce.tau)
-        ratios = tuple(_Ratio(float(c), _base(ratio)) for c, ratio in profile.normalised)
-        negatives = tuple(_negative(c, negative, K, detach) for c, negative in profile.negative)
-        bases = tuple(
-            dict.fromkeys(
-                base for base in (*(r.base for r in ratios), *(n.base for n in negatives)) if base is not None
-            )
-        )
-        logarithmic = any(ratio.base is None for ratio in ratios)
-        own = len(bases) <= 1 and not logarithmic and all(negative.base is not None for negative in negatives)
-        return cls(
-            loss=loss,
-            detach=detach,
-            inward=inward,
-            curves=tuple(curves),
-            active=tuple(active),
-            polynomial=tuple(float(c) for c in polynomial.coefficients or ()),
-            logarithm=logarithm,
-            square=float(square),
-            passive=tuple(passive),
-            ratios=ratios,
-            negatives=negatives,
-            bases=bases,
-            logarithmic=logarithmic,
-            elementwise=bool(bases or passive),
-            jets=bool(passive) or not all(isinstance(part, FL) for part in (*bases, *(atom for _, atom in active))),
-            own=own and not passive,
-            clip=clip,
-        )
-
-
-def _slope_at_one(atom: Separable) -> float:
-    """Slope of the active part at u = 1, or next to it where it is 0 * inf there (FL: it is 0)."""
-    profile = Profile(2, ((1, atom),), (), (), ())
-    try:
-        at_one = profile.jet("active", 1.0, FLOAT)[1]
-        return at_one if at_one == at_one else profile.jet("active", float(NEXT_TO_ONE), FLOAT)[1]
-    except (ArithmeticError, ValueError):
-        return math.inf
-
-
-def _on_torch(atom: Separable) -> Separable:
-    on: Any = atom.on(TORCH)
-    return on
-
-
-def _base(atom: Any) -> Separable | None:
-    return None if isinstance(atom.base, CE) else _on_torch(atom.base)
-
-
-def _negative(coefficient: Any, atom: Any, K: int, detach: bool) -> _Negative:
-    p_min = float(atom.p_min)
-    if K * p_min >= 1:
-        raise InputError(f"{atom.name}: p_min = {p_min:g} is not below 1/K = {1 / K:g} for {K} classes")
-    p: Any = p_min if detach and is_focal(atom) else Jet(FLOAT, p_min, p_min)
-    at_floor = atom.base.on(FLOAT).active(p, Jet(FLOAT, math.log(p_min), 1.0), FLOAT)
-    return _Negative(float(coefficient), _base(atom), at_floor.value, math.log(p_min), at_floor.slope)
-
-
-def _jet(atom: Separable, side: str, at: Point, detach: bool) -> tuple[Any, Any]:
-    """Value and slope in log u of ``active`` or ``passive``: tensors, or numbers where they are constant."""
-    u = Monomial(at)
-    p: Any = u if detach and is_focal(atom) else Jet(TORCH, u, u)
-    found = getattr(atom, side)(p, Jet(TORCH, at.logu, 1.0), TORCH)
-    return (as_tensor(found.value), as_tensor(found.slope)) if isinstance(found, Jet) else (as_tensor(found), 0.0)
-
-
-def _focal(
-    gamma: float, logu: Tensor, u: Tensor, detach: bool, scratch: Sequence[Tensor | None] = (None, None)
-) -> tuple[Tensor, Tensor]:
-    """Minus the focal loss of every entry, and minus its slope in log u; the tensor ``logu`` becomes the value.
-
-    The one formula written twice: as jets it takes twice the time. ``v = (1-u)^gamma log u`` has the slope
-    ``(1-u)^gamma - gamma u v / (1-u)``.
-    """
-    rest = torch.neg(u, out=scratch[0]).add_(1).clamp_(min=torch.finfo(u.dtype).tiny)
-    if gamma == 0.5:
-        power = torch.sqrt(rest, out=scratch[1])
-    else:
-        power = torch.log(rest, out=scratch[1]).mul_(gamma).exp_()
-    value = torch.mul(power, logu, out=logu)
-    if detach or not gamma:
-        return value, power
-    return value, power.sub_(torch.div(value, rest, out=rest).mul_(u), alpha=gamma)
 
 
 # ----------------------------------------------------------------------------------------------------- one block
@@ -341,6 +51,11 @@ class _Labels:
     soft: bool
     scale: Any = None  # of the gradient of each row (n, 1), a number for all, or none
 
+    @property
+    def unit(self) -> float:
+        """The scale that all rows share."""
+        return self.scale if isinstance(self.scale, float) else 1.0
+
     def of(self, x: Tensor) -> Tensor:
         """Entries of x (n, K) at the label."""
         return x if self.soft else x.gather(-1, self.given)
@@ -349,9 +64,44 @@ class _Labels:
         """The sum over labels (n, 1) of a quantity at the label."""
         return _sum(self.given * x) if self.soft else x
 
+    def scaled(self, x: Tensor) -> Tensor:
+        """x by row, with the scale that rows do not share."""
+        return x * self.scale if isinstance(self.scale, Tensor) else x
+
     def __getitem__(self, rows: slice) -> _Labels:
         scale = self.scale[rows] if isinstance(self.scale, Tensor) else self.scale
         return _Labels(self.given[rows], self.soft, scale)
+
+
+@dataclass(slots=True)
+class _Softmax:
+    """Softmax of a block: log u and u where a plan is elementwise, else with the mass of a row still in it.
+
+    ``logu - size`` and ``u * inverse`` are then cheaper on what becomes of them than on (n, K).
+    """
+
+    logu: Tensor
+    u: Tensor
+    size: Tensor
+    inverse: Tensor
+    at: LabelPoint  # log u and u at the label, proper
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What the terms of a loss add up to, by row (n, 1) or a number; ``value`` and ``slope``: at the label.
+
+    The last six are of the gradient, with the scale that all rows share.
+    """
+
+    value: Any
+    slope: Any  # s at the label
+    row: Any = 0.0  # part of the value, the same for all labels
+    constant: Any = 0.0  # part of s, the same on a row
+    square: Any = 0.0  # part of s: square * u^2
+    through: Any = 0.0  # sum_k s_k, without constant, fields and label
+    factors: dict[int, Any] = field(default_factory=dict)  # parts of s: of the slopes of each base
+    fields: list[tuple[Tensor, Any]] = field(default_factory=list)  # more of them, with factors by row or None
 
 
 def _sum(x: Tensor) -> Tensor:
@@ -362,8 +112,7 @@ def _plus(total: Any, x: Any, factor: float = 1.0) -> Any:
     """``total + factor * x`` in one operation, where total may still be 0.0 and x a number."""
     if isinstance(x, Tensor) and isinstance(total, Tensor):
         return torch.add(total, x, alpha=factor)
-    scaled = x if factor == 1 else -x if factor == -1 else x * factor
-    return scaled if isinstance(total, float) and total == 0 else total + scaled
+    return times(x, factor) if isinstance(total, float) and total == 0 else total + times(x, factor)
 
 
 def _block(
@@ -372,135 +121,44 @@ def _block(
     labels: _Labels,
     gradient: bool,
     out: Tensor | None = None,
-    scratch: Sequence[Tensor | None] = (None, None, None),
+    scratch: Scratch = (None, None, None),
 ) -> tuple[Tensor, Tensor]:
     """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing."""
-    logu = torch.sub(logits, logits.amax(-1, keepdim=True), out=scratch[0])
+    rows = _softmax(plan, logits, labels, out, scratch[0])
+    sums = _separable(plan, rows.at)
+    if plan.square:
+        _add_squares(plan, rows, sums, labels)
+    for passive in plan.passive:
+        _add_passive(passive, rows, sums, labels)
+    bottom = _sum(rows.logu) if plan.logarithmic else None  # now: what follows may overwrite log u
+    bases = [_based(plan, base, rows, scratch[1:]) for base in plan.bases]
+    for ratio in plan.ratios:
+        _add_ratio(plan, ratio, rows, sums, labels, bottom, bases)
+    for negative in plan.negatives:
+        _add_negative(plan, negative, rows, sums, labels, bases)
+    value = sums.value if isinstance(sums.value, Tensor) else torch.full_like(rows.at.logu, sums.value)
+    losses = _plus(sums.row, labels.expected(value))
+    if gradient:
+        sums.fields += [(bases[index][1], factor) for index, factor in sums.factors.items()]
+        spare = bases[0][0] if bases else None if plan.negatives else rows.logu  # has been used
+        _write_gradient(plan, rows, sums, labels, spare)
+    return losses, rows.u
+
+
+def _softmax(plan: Plan, logits: Tensor, labels: _Labels, out: Tensor | None, scratch: Tensor | None) -> _Softmax:
+    logu = torch.sub(logits, logits.amax(-1, keepdim=True), out=scratch)
     u = torch.exp(logu, out=out)
     mass = _sum(u)
-    size, inverse = mass.log(), mass.reciprocal()
+    size, inverse = mass.log(), mass.reciprocal_()
     if plan.elementwise:
-        logu.sub_(size)
-        u.mul_(inverse)
-        at = _Point(labels.of(logu), labels.of(u))
-    else:  # log u = logu - size, u = u * inverse: cheaper on what becomes of them than on (n, K)
+        at = LabelPoint(labels.of(logu.sub_(size)), labels.of(u.mul_(inverse)))
+    else:
         own = labels.of(logu) - size
-        at = _Point(own, own.exp())
-    value, slope = _separable(plan, at)
-    row: Any = 0.0  # part of the value, the same for all labels
-    constant: Any = 0.0  # part of s, the same on a row
-    through: Any = 0.0  # sum_k s_k, without s at the label
-    fields: list[tuple[Tensor, Any]] = []  # parts of s, elementwise, and their factors by row
-    factors: dict[Separable, Any] = {}  # more of them: of the slopes of each base
-    square: Any = 0.0  # part of s: square * u^2
-
-    if plan.square:
-        norm = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
-        root = norm if plan.elementwise else norm * inverse
-        row = root * root * plan.square
-        through = row * 2
-        square = torch.full_like(mass, 2 * plan.square) if plan.elementwise else inverse * inverse * (2 * plan.square)
-    for coefficient, atom in plan.passive:
-        height, field = _jet(atom, "passive", _Point(logu, u), plan.detach)
-        row = _plus(row, _sum(height), coefficient)
-        value, slope = value - labels.of(height) * coefficient, slope - labels.of(field) * coefficient
-        fields.append((field, coefficient))
-    if labels.soft:  # each of these holds for one label
-        weight = _sum(labels.given)
-        row, through, fields = row * weight, through * weight, [(field, c * weight) for field, c in fields]
-        square = square * weight if isinstance(square, Tensor) else square
-    bottom: Any = _sum(logu) if plan.logarithmic else None
-    bases = {
-        base: _based(plan, base, logu, u, scratch[1:]) for base in plan.bases
-    }  # may overwrite logu, if nothing else needs it
-    for ratio in plan.ratios:
-        if ratio.base is None:
-            top, below, steep = at.logu, bottom if plan.elementwise else bottom.add(size, alpha=-u.shape[-1]), None
-        else:
-            height, field = bases[ratio.base]
-            top, below, steep = labels.of(height), _sum(height), labels.of(field)
-        inside = below.reciprocal()
-        share = top * inside
-        value = _plus(value, share, ratio.weight)
-        slope = _plus(slope, inside if steep is None else inside * steep, ratio.weight)
-        if gradient:
-            common = labels.expected(share) * inside
-            if ratio.base is None:
-                constant = _plus(constant, common, -ratio.weight)
-            else:
-                factors[ratio.base] = _plus(factors.get(ratio.base, 0.0), common, -ratio.weight)
-    for negative in plan.negatives:  # there is at most one; it may overwrite what it is made of
-        if negative.base is None:
-            above = logu.add_(negative.top) if plan.elementwise else logu.add_(negative.top - size)
-        else:
-            height, field = bases[negative.base]
-            above = height.add_(negative.top)
-        above.clamp_(min=0)
-        inside = _sum(above).reciprocal_()
-        share = labels.of(above) * inside
-        value = _plus(value + negative.weight, share, -negative.weight)
-        if gradient:
-            common = labels.expected(share) * inside * negative.weight
-            mask = above.sign_()
-            if negative.base is None:
-                slope = _plus(slope, inside if plan.inward else inside * labels.of(mask), -negative.weight)
-                fields.append((mask, common))
-            else:
-                outside = -negative.slope if plan.inward else 0.0
-                own_slope = torch.where(labels.of(mask) > 0, labels.of(field), outside)
-                slope = _plus(slope, inside * own_slope, -negative.weight)
-                factors[negative.base] = _plus(mask.mul_(common), factors.get(negative.base, 0.0))
-    result = value if isinstance(value, Tensor) else torch.full_like(at.logu, value)
-    result = _plus(row, labels.expected(result))
-    if not gradient:
-        return result, u
-
-    # (s_j - u_j sum_k s_k) times the scale, written over u
-    def scaled(x: Any) -> Any:
-        return x if labels.scale is None or (isinstance(x, float) and x == 0) else x * labels.scale
-
-    slope, constant, square, through = scaled(slope), scaled(constant), scaled(square), scaled(through)
-    if not isinstance(slope, Tensor) or slope.shape != at.logu.shape:
-        slope = torch.zeros_like(at.logu) + slope
-    if labels.soft:
-        slope = labels.given * slope
-    through = _plus(through, _sum(slope) if labels.soft else slope)
-    if not isinstance(constant, float):
-        through = torch.add(through, constant, alpha=u.shape[-1])
-    fields += [(bases[base][1], factor) for base, factor in factors.items()]
-    alone = {id(logu), *(id(field) for _, field in bases.values())}  # tensors that nothing else holds
-    parts = [torch.mul(field, scaled(factor), out=field if id(field) in alone else None) for field, factor in fields]
-    for part in parts:
-        through = through + _sum(part)
-    inner = through.neg() if plan.elementwise else through.neg().mul_(inverse)
-    if isinstance(square, float):
-        u.mul_(inner)
-    else:
-        u.mul_(torch.mul(u, square, out=None if plan.negatives else logu).add_(inner))
-    if not isinstance(constant, float):
-        u.add_(constant)
-    for part in parts:
-        u.add_(part)
-    if labels.soft:
-        u.add_(slope)
-    else:
-        u.scatter_add_(-1, labels.given, slope)
-    return result, u
+        at = LabelPoint(own, own.exp())
+    return _Softmax(logu, u, size, inverse, at)
 
 
-def _based(
-    plan: Plan, base: Separable, logu: Tensor, u: Tensor, scratch: Sequence[Tensor | None]
-) -> tuple[Tensor, Tensor]:
-    """Minus a base of a normalised loss on all entries, and minus its slope in log u, in tensors of their own."""
-    if isinstance(base, FL):
-        if len(plan.bases) > 1:
-            scratch = (None, None)
-        return _focal(base.gamma, logu if plan.own else logu.clone(), u, plan.detach, scratch)
-    height, field = _jet(base, "active", _Point(logu, u), plan.detach)
-    return -height, -field
-
-
-def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
+def _separable(plan: Plan, at: LabelPoint) -> _Sums:
     """Value and slope in log u of the separable part at the label, of all but the sum over classes."""
     value: Any = 0.0
     slope: Any = 0.0
@@ -513,44 +171,208 @@ def _separable(plan: Plan, at: _Point) -> tuple[Any, Any]:
         slope = at.u * -slope if lower else 0.0
     if plan.logarithm:
         value, slope = _plus(value, at.logu, plan.logarithm), slope + plan.logarithm
-    for curve in plan.curves:
-        height, steep = curve.at(at)
+    for active in plan.active:
+        height, steep = active.at(at)
         value, slope = _plus(value, height), _plus(slope, steep)
-    for coefficient, atom in plan.active:
-        if isinstance(atom, FL):
-            height, steep = _focal(atom.gamma, at.logu.clone(), at.u, plan.detach)
-            coefficient = -coefficient
+    return _Sums(value, slope)
+
+
+def _add_squares(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
+    """``plan.square`` times the sum of u_k^2."""
+    norm = torch.linalg.vector_norm(rows.u, dim=-1, keepdim=True)
+    root = norm if plan.elementwise else norm.mul_(rows.inverse)
+    whole, twice = root * root, 2 * plan.square * labels.unit
+    square = torch.full_like(whole, twice) if plan.elementwise else rows.inverse * rows.inverse * twice
+    if labels.soft:  # it holds for one label
+        weight = _sum(labels.given)
+        whole, square = whole * weight, square * weight
+    sums.row, sums.through, sums.square = whole * plan.square, whole * twice, square
+
+
+def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
+    """A term over all classes but the label."""
+    height, slopes = passive.at(LabelPoint(rows.logu, rows.u))
+    sums.value = _plus(sums.value, labels.of(height), -1.0)
+    sums.slope = _plus(sums.slope, labels.of(slopes), -1.0)
+    whole, factor = _sum(height), torch.full_like(rows.size, labels.unit)
+    if labels.soft:
+        weight = _sum(labels.given)
+        whole, factor = whole * weight, factor * weight
+    sums.row = _plus(sums.row, whole)
+    sums.fields.append((slopes, factor))
+
+
+def _based(plan: Plan, base: Term, rows: _Softmax, scratch: Scratch) -> tuple[Tensor, Tensor]:
+    """Minus a base of a normalised loss on all entries, and minus its slope in log u, in tensors of their own."""
+    point = LabelPoint(rows.logu, rows.u)
+    if len(plan.bases) > 1:
+        scratch = (None, None)
+    height, slopes = base.at(point, scratch, plan.own) if isinstance(base, Focal) else base.at(point, scratch)
+    return height, slopes if isinstance(slopes, Tensor) else torch.full_like(height, slopes)
+
+
+def _add_ratio(
+    plan: Plan,
+    ratio: Ratio,
+    rows: _Softmax,
+    sums: _Sums,
+    labels: _Labels,
+    bottom: Tensor | None,
+    bases: list[tuple[Tensor, Tensor]],
+) -> None:
+    """``bottom`` is the sum of ``rows.logu``."""
+    if ratio.base is None:
+        assert bottom is not None
+        inside = (bottom if plan.elementwise else torch.add(bottom, rows.size, alpha=-rows.u.shape[-1])).reciprocal()
+        share, steep = rows.at.logu * inside, inside
+    else:
+        height, slopes = bases[ratio.base]
+        inside = _sum(height).reciprocal_()
+        share, steep = labels.of(height) * inside, labels.of(slopes) * inside
+    sums.value = _plus(sums.value, share, ratio.weight)
+    sums.slope = _plus(sums.slope, steep, ratio.weight)
+    common, factor = labels.expected(share) * inside, -ratio.weight * labels.unit
+    if ratio.base is None:
+        sums.constant = _plus(sums.constant, common, factor)
+    else:
+        sums.factors[ratio.base] = _plus(sums.factors.get(ratio.base, 0.0), common, factor)
+
+
+def _add_negative(
+    plan: Plan, negative: Negative, rows: _Softmax, sums: _Sums, labels: _Labels, bases: list[tuple[Tensor, Tensor]]
+) -> None:
+    """The only one, and the last: it overwrites what it is made of."""
+    if negative.base is None:
+        above = rows.logu.add_(negative.top if plan.elementwise else negative.top - rows.size)
+    else:
+        above = bases[negative.base][0].add_(negative.top)
+    above.clamp_(min=0)
+    inside = _sum(above).reciprocal_()
+    share = labels.of(above) * inside
+    sums.value = _plus(_plus(sums.value, negative.weight), share, -negative.weight)
+    common = times(labels.expected(share) * inside, negative.weight * labels.unit)
+    mask = above.sign_()
+    if negative.base is None:
+        steep = inside if plan.inward else inside * labels.of(mask)
+        sums.fields.append((mask, common))
+    else:
+        slopes = bases[negative.base][1]
+        outside = -negative.slope if plan.inward else 0.0
+        steep = inside * torch.where(labels.of(mask) > 0, labels.of(slopes), outside)
+        other = sums.factors.pop(negative.base, None)  # of a ratio on the same base
+        if other is None:
+            sums.fields.append((slopes.mul_(mask), common))
         else:
-            height, steep = _jet(atom, "active", at, plan.detach)
-        value, slope = _plus(value, height, coefficient), _plus(slope, steep, coefficient)
-    return value, slope
+            sums.fields.append((slopes.mul_(mask.mul_(common).add_(other)), None))
+    sums.slope = _plus(sums.slope, steep, -negative.weight)
+
+
+def _write_gradient(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels, spare: Tensor | None) -> None:
+    """``(s_j - u_j sum_k s_k)`` times the scale, over u; ``spare`` may be overwritten."""
+    u = rows.u
+    slope = times(sums.slope, labels.unit)
+    if labels.soft:
+        slope = labels.given * slope
+    elif not isinstance(slope, Tensor):
+        slope = torch.full_like(rows.size, slope)
+    through = _plus(sums.through, _sum(slope) if labels.soft else slope)
+    constant = sums.constant
+    if isinstance(constant, Tensor):
+        through = torch.add(through, constant, alpha=u.shape[-1])
+    for slopes, factor in sums.fields:
+        through = through + _sum(slopes) if factor is None else torch.addcmul(through, _sum(slopes), factor)
+    inner = labels.scaled(through)
+    inner = inner.neg() if plan.elementwise else (inner * rows.inverse).neg_()
+    if isinstance(sums.square, Tensor):
+        u.mul_(torch.mul(u, labels.scaled(sums.square), out=spare).add_(inner))
+    else:
+        u.mul_(inner)
+    if isinstance(constant, Tensor):
+        u.add_(labels.scaled(constant))
+    for slopes, factor in sums.fields:
+        if factor is None:
+            u.add_(labels.scaled(slopes))
+        else:
+            u.addcmul_(slopes, labels.scaled(factor))
+    if labels.soft:
+        u.add_(labels.scaled(slope))
+    else:
+        u.scatter_add_(-1, labels.given, labels.scaled(slope))
+
+
+# --------------------------------------------------------------------------------------------------- blocks of rows
+
+
+class _Memory:
+    """Temporaries of one call left to the next: fresh memory would come from the system, page by page, at every call.
+
+    A call takes a buffer away and gives it back, so calls at the same time, or inside each other, never share one, and a call
+    that fails gives none back. At most ``COUNT`` buffers of ``LARGEST`` elements are kept, for each of two types.
+    """
+
+    COUNT = 2
+    LARGEST = 3 * BLOCK_LARGEST
+    SMALLEST = 2**14  # elements of a block; below this the allocator has the memory at hand
+
+    def __init__(self) -> None:
+        self.free: dict[torch.dtype, list[Tensor]] = {torch.float32: [], torch.float64: []}
+
+    def take(self, dtype: torch.dtype, size: int) -> Tensor:
+        """A flat tensor of at least ``size`` elements."""
+        try:
+            found = self.free[dtype].pop()
+        except IndexError:
+            found = None
+        if found is None or len(found) < size:
+            with torch.inference_mode(False):  # a tensor made in that mode could not be written outside of it
+                found = torch.empty(size, dtype=dtype, device="cpu")
+        return found
+
+    def give_back(self, buffer: Tensor) -> None:
+        kept = self.free[buffer.dtype]
+        if len(kept) < self.COUNT and len(buffer) <= self.LARGEST and type(buffer) is Tensor:
+            kept.append(buffer)
+
+
+_MEMORY = _Memory()
 
 
 def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Losses (N,) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
-    step = n if torch.compiler.is_compiling() else max(1, _block_size(plan, logits) // k)  # a compiler makes its own
-    if n <= step:
-        losses, slopes = _block(plan, wide(logits), labels, gradient)
-        return losses.squeeze(-1), slopes if gradient else None
-    dtype = precision(logits)
-    losses = logits.new_empty(n, 1, dtype=dtype)
-    kept = logits.new_empty(n, k, dtype=dtype) if gradient else None
-    # fresh memory of this size would come from the system, page by page, for every block
-    buffers = [logits.new_empty(step, k, dtype=dtype) for _ in range(3 if plan.bases else 1)]
-    for start in range(0, n, step):
-        rows = slice(start, start + step)
-        scratch = [buffer[: n - start] for buffer in buffers]
-        out = None if kept is None else kept[rows]
-        losses[rows] = _block(plan, wide(logits[rows]), labels[rows], gradient, out, scratch)[0]
-    return losses.squeeze(-1), kept
+    # a compiler makes blocks of its own
+    count = 1 if torch.compiler.is_compiling() else max(1, -(-n * k // _block_size(plan, logits)))
+    step = max(1, -(-n // count))
+    buffer: Tensor | None = None
+    temporaries = 3 if plan.bases else 1
+    if logits.is_cpu and step * k >= _Memory.SMALLEST and type(logits) is Tensor and not torch.compiler.is_compiling():
+        buffer = _MEMORY.take(precision(logits), temporaries * step * k)
+
+    def scratch(rows: int) -> Scratch:
+        return (None,) * 3 if buffer is None else buffer[: temporaries * rows * k].view(temporaries, rows, k).unbind(0)
+
+    if step >= n:
+        losses, slopes = _block(plan, wide(logits), labels, gradient, None, scratch(n))
+    else:
+        slopes = logits.new_empty(n, k, dtype=precision(logits)) if gradient else None
+        parts = []
+        for start in range(0, n, step):
+            rows = slice(start, start + step)
+            out = None if slopes is None else slopes[rows]
+            parts.append(
+                _block(plan, wide(logits[rows]), labels[rows], gradient, out, scratch(min(step, n - start)))[0]
+            )
+        losses = torch.cat(parts)
+    if buffer is not None:
+        _MEMORY.give_back(buffer)
+    return losses.squeeze(-1), slopes if gradient else None
 
 
 def _block_size(plan: Plan, logits: Tensor) -> int:
     """Elements of a block."""
     if not logits.is_cpu:
         return BLOCK_DEVICE
-    return BLOCK_ELEMENTWISE if plan.elementwise else BLOCK
+    return min(BLOCK_LARGEST, (BLOCK_ELEMENTWISE if plan.elementwise else BLOCK) * torch.get_num_threads())
 
 
 # ------------------------------------------------------------------------------------------------------- autograd
@@ -592,7 +414,6 @@ def _off_zero(total: Any) -> Any:
     return total.clamp(min=torch.finfo(total.dtype).tiny if total.is_floating_point() else 1)
 
 
-@torch.compiler.disable  # torch.compile does not follow the arithmetic of monomials: a graph break
 def reference_losses(
     loss: Loss, logits: Tensor, label: Tensor, soft: bool, detach: bool = False, inward: bool = True
 ) -> Tensor:
@@ -653,10 +474,4 @@ def fused_losses(
     """Reduced losses of rows (N, K) by ``Fused``; logits are clipped before, where the loss asks for it."""
     if plan.clip is not None:
         logits = clipped(wide(logits), plan.clip)
-    apply = _apply_eagerly if plan.jets else Fused.apply
-    return apply(logits, label, scale, total, soft, plan, reduction)
-
-
-@torch.compiler.disable
-def _apply_eagerly(*arguments: Any) -> Tensor:
-    return Fused.apply(*arguments)
+    return Fused.apply(logits, label, scale, total, soft, plan, reduction)

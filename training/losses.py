@@ -134,16 +134,25 @@ class RobustLoss(nn.Module):
             if self.weight is not None:
                 label = label * self.weight
         else:
-            given = target.reshape(-1).long()
-            scale = given != self.ignore_index
-            label = (given * scale).unsqueeze(-1)
-            if self.weight is not None:
-                scale = self.weight.gather(0, label.squeeze(-1)).to(precision(rows)) * scale
-            total = scale.sum()
+            given = (target if target.dim() == 1 else target.reshape(-1)).long()
+            if self.weight is None and self._none_ignored(given):
+                label = given.unsqueeze(-1)
+            else:
+                scale = given != self.ignore_index
+                label = (given * scale).unsqueeze(-1)
+                if self.weight is not None:
+                    scale = self.weight.gather(0, label.squeeze(-1)).to(precision(rows)) * scale
+                total = scale.sum()
         value = self._reduced(rows, label, scale, total, soft, K)
         if self.reduction == "none" and logits.dim() != 2:
             return value.reshape(logits.shape[:0] if logits.dim() == 1 else (logits.shape[0], *logits.shape[2:]))
         return value
+
+    def _none_ignored(self, given: Tensor) -> bool:
+        """Is it known, at no more than a look at the labels, that all of them count? A look is free on the CPU alone."""
+        if self.ignore_index >= 0 or not given.is_cpu or type(given) is not Tensor or torch.compiler.is_compiling():
+            return False
+        return not _transformed() and len(given) > 0 and int(given.min()) >= 0
 
     def _reduced(self, rows: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, K: int) -> Tensor:
         reduction = Reduction(self.reduction)
@@ -158,9 +167,18 @@ class RobustLoss(nn.Module):
         return self.floor == "inward"
 
     def _plan(self, K: int) -> Plan | None:
+        if torch.compiler.is_compiling() or K not in self._plans:
+            self._make_plan(K)
+        return self._plans[K]
+
+    def _make_plan(self, K: int) -> bool:
+        """Plan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
         if K not in self._plans:
             self._plans[K] = Plan.of(self.loss, K, detach=self.detach_modulation, inward=self._inward)
-        return self._plans[K]
+        return True
+
+    # the mark of torch.compiler.assume_constant_result, which itself would import all of the compiler with every loss
+    _make_plan._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
     def _refuse_labels(self, target: Tensor, K: int) -> None:
         """InputError naming the first label outside 0..K-1, if there is one."""

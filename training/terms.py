@@ -1,0 +1,264 @@
+"""What a loss puts at one entry: values and slopes in log u of parts of the core's losses, with few operations.
+
+No formula is written a second time but the focal one: a line of the core is run on ``Curve.identity()`` to see whether it
+has the form of a curve, and otherwise on jets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asymtheory.backends import Backend
+from asymtheory.jet import Jet
+from asymtheory.losses import FL, Separable
+
+from .reference import TORCH, Monomial, Point, as_tensor, is_focal
+
+Scratch = Sequence[Tensor | None]  # tensors that may be overwritten, or None: fresh ones are made
+
+
+class LabelPoint(Point):
+    """Probabilities whose powers are computed once. ``1 - u`` is kept off 0, where a slope may be ``inf * 0``."""
+
+    def __init__(self, logu: Tensor, u: Tensor) -> None:
+        self.logu, self.u = logu, u
+        self._rest: dict[float, Tensor] = {}
+
+    @property
+    def rest(self) -> Tensor:
+        if 1.0 not in self._rest:
+            self._rest[1.0] = (1 - self.u).clamp_(min=torch.finfo(self.u.dtype).tiny)
+        return self._rest[1.0]
+
+    def power(self, exponent: float) -> Tensor:
+        return self.u if exponent == 1 else torch.exp(self.logu * exponent)
+
+    def rest_power(self, exponent: float) -> Tensor:
+        rest = self.rest
+        if exponent not in self._rest:
+            above = self._rest.get(exponent + 1)  # a slope asks for one power less than the value did
+            if above is not None:
+                self._rest[exponent] = above / rest
+            elif exponent in (0.5, 2.0, 3.0):  # the general power of torch takes ten times as long as exp and log
+                self._rest[exponent] = rest**exponent
+            else:
+                self._rest[exponent] = rest.log().mul_(exponent).exp_()
+        return self._rest[exponent]
+
+    def log(self, a: float, b: float) -> Tensor:
+        return self.logu * a + torch.log(self.rest) * b if b else self.logu * a
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``constant + factor * f(shift + scale u)`` with f a power, or the exponential or logarithm of that name.
+
+    GCE, AGCE, AUL, AMSE and AEL come out in this form when their line is run on ``Curve.identity()``, and are then
+    evaluated with fewer operations than a jet takes. Arithmetic that leaves the form raises TypeError.
+    """
+
+    constant: Any
+    factor: Any
+    shift: Any
+    scale: Any
+    f: Any
+
+    @classmethod
+    def identity(cls) -> Curve:
+        return cls(0, 1, 0, 1, 1)
+
+    def __add__(self, other: Any) -> Curve:
+        if not isinstance(other, Real):
+            return NotImplemented
+        if self.f == 1:
+            return Curve(0, 1, self.shift + other, self.scale, 1)
+        return Curve(self.constant + other, self.factor, self.shift, self.scale, self.f)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Curve:
+        if not isinstance(other, Real):
+            return NotImplemented
+        if self.f == 1:
+            return Curve(0, 1, self.shift * other, self.scale * other, 1)
+        return Curve(self.constant * other, self.factor * other, self.shift, self.scale, self.f)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Curve:
+        return self * -1
+
+    def __sub__(self, other: Any) -> Curve:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Curve:
+        return -self + other
+
+    def __truediv__(self, other: Any) -> Curve:
+        return self * (1 / other) if isinstance(other, Real) else NotImplemented
+
+    def __pow__(self, exponent: Any) -> Curve:
+        if self.f != 1 or not isinstance(exponent, Real):
+            return NotImplemented
+        return self if exponent == 1 else Curve(0, 1, self.shift, self.scale, exponent)
+
+    def of(self, f: str) -> Curve:
+        if self.f != 1:
+            raise TypeError(f"{f} of a power")
+        return Curve(0, 1, self.shift, self.scale, f)
+
+    def in_floats(self) -> Curve | None:
+        """For evaluation; None where it would not be exact or finite on all of (0, 1]."""
+        numbers = (self.constant, self.factor, self.shift, self.scale)
+        if not all(isinstance(x, Real) and math.isfinite(x) for x in numbers):
+            return None
+        constant, factor, shift, scale = map(float, numbers)
+        if self.f == "log":
+            return Curve(constant + factor * math.log(scale), factor, 0.0, 1.0, "log") if shift == 0 < scale else None
+        if self.f == "exp":
+            return Curve(constant, factor, shift, scale, "exp")
+        f = float(self.f)
+        if (shift == 0 and scale <= 0) or (f < 1 and shift + scale <= 0):
+            return None
+        return Curve(constant, factor, shift, scale, f)
+
+    def at(self, point: LabelPoint, scratch: Scratch = (None, None)) -> tuple[Tensor, Tensor | float]:
+        """Value and slope in log u, in tensors of their own."""
+        factor, scale, shift = self.factor, self.scale, self.shift
+        slope: Tensor | float
+        if self.f == "exp":
+            value = times(torch.exp(point.u * scale + shift if shift else point.u * scale), factor)
+            slope = value * point.u * scale
+        elif self.f == "log":
+            value, slope = point.logu * factor, factor
+        elif self.f == 1:
+            slope = point.u * scale
+            value = slope + shift
+        elif shift == 0:  # a power of u itself: in logarithms, for u may be below the smallest number
+            value = torch.mul(point.logu, self.f, out=scratch[0]).exp_()
+            if (factor := factor * scale**self.f) != 1:
+                value.mul_(factor)
+            slope = torch.mul(value, self.f, out=scratch[1])
+            return value.add_(self.constant) if self.constant else value, slope
+        else:
+            one_more = shift + scale
+            base = times(point.u, scale) + shift if scale > 0 else (1 - point.u) * -scale + one_more  # no cancellation
+            steep = base ** (self.f - 1)
+            value = times(steep * base, factor)
+            slope = steep * point.u * (factor * self.f * scale)
+        return value + self.constant if self.constant else value, slope
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """One curve up to ``cut``, another above."""
+
+    cut: Any
+    below: Curve
+    above: Curve
+
+    def __mul__(self, other: Any) -> Hinge:
+        return Hinge(self.cut, self.below * other, self.above * other) if isinstance(other, Real) else NotImplemented
+
+    def in_floats(self) -> Hinge | None:
+        below, above = self.below.in_floats(), self.above.in_floats()
+        return Hinge(float(self.cut), below, above) if below is not None and above is not None else None
+
+    def at(self, point: LabelPoint, scratch: Scratch = (None, None)) -> tuple[Tensor, Tensor]:
+        """Value and slope in log u."""
+        low = point.u <= self.cut
+        (value, slope), (other, steep) = self.below.at(point), self.above.at(point)
+        return torch.where(low, value, other), torch.where(low, slope, steep)
+
+
+def _split(x: Any, cut: Any, below: Any, above: Any) -> Hinge:
+    if x != Curve.identity() or not isinstance(cut, Real) or not all(isinstance(y, Curve) for y in (below, above)):
+        return _refuse()
+    return Hinge(cut, below, above)
+
+
+def _refuse(*_: Any) -> Any:
+    raise TypeError("not of the form of a curve")
+
+
+def _log(x: Any) -> Any:
+    return x.of("log") if isinstance(x, Curve) else math.log(x)
+
+
+_CURVE = Backend("curve", lambda x: x, _log, lambda x: x.of("exp"), lambda x, e: x**e, split=_split)
+
+
+@dataclass(frozen=True)
+class Focal:
+    """``coefficient`` times the focal loss. The one formula written twice: as jets it takes twice the time."""
+
+    coefficient: float
+    gamma: float
+    detach: bool
+
+    def at(self, point: LabelPoint, scratch: Scratch = (None, None), own: bool = False) -> tuple[Tensor, Tensor]:
+        """Value and slope in log u; the value overwrites ``log u`` if the term is told that it owns it.
+
+        ``v = (1-u)^gamma log u`` has the slope ``(1-u)^gamma - gamma u v / (1-u)``.
+        """
+        u, gamma = point.u, self.gamma
+        rest = torch.neg(u, out=scratch[0]).add_(1 + torch.finfo(u.dtype).eps)  # off 0 by as little as u is exact to
+        if gamma == 0.5:
+            slope = torch.sqrt(rest, out=scratch[1])
+        elif gamma == 2:
+            slope = torch.square(rest, out=scratch[1])
+        else:
+            slope = torch.log(rest, out=scratch[1]).mul_(gamma).exp_()
+        value = torch.mul(slope, point.logu, out=point.logu if own else None)
+        if gamma and not self.detach:
+            slope.addcmul_(torch.div(value, rest, out=rest), u, value=-gamma)
+        if self.coefficient != -1:
+            value.mul_(-self.coefficient), slope.mul_(-self.coefficient)
+        return value, slope
+
+
+@dataclass(frozen=True)
+class Jets:
+    """``coefficient`` times a side, ``active`` or ``passive``, of a loss of any form."""
+
+    coefficient: float
+    atom: Separable
+    side: str
+    detach: bool
+
+    def at(self, point: Point, scratch: Scratch = (None, None)) -> tuple[Any, Any]:
+        """Value and slope in log u: tensors of their own, or numbers where they are constant."""
+        u = Monomial(point)
+        p: Any = u if self.detach and is_focal(self.atom) else Jet(TORCH, u, u)
+        found = getattr(self.atom, self.side)(p, Jet(TORCH, point.logu, 1.0), TORCH)
+        value, slope = (found.value, found.slope) if isinstance(found, Jet) else (found, 0.0)
+        return as_tensor(value) * self.coefficient, as_tensor(slope) * self.coefficient
+
+
+Term = Curve | Hinge | Focal | Jets
+
+
+def term(coefficient: float, atom: Separable, side: str = "active", *, detach: bool = False) -> Term:
+    """``coefficient`` times a side of a loss in the form that takes the fewest operations."""
+    if isinstance(atom, FL):
+        return Focal(coefficient, float(atom.gamma), detach)
+    try:
+        u = Curve.identity()
+        found = getattr(atom.on(_CURVE), side)(u, u.of("log"), _CURVE) * coefficient
+        curve = found.in_floats() if isinstance(found, Curve | Hinge) else None
+    except (TypeError, ArithmeticError, ValueError):
+        curve = None
+    on_torch: Any = atom.on(TORCH)
+    return curve or Jets(coefficient, on_torch, side, detach)
+
+
+def times(x: Any, factor: float) -> Any:
+    """``x * factor`` with no operation for 1."""
+    return x if factor == 1 else -x if factor == -1 else x * factor
