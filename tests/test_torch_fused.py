@@ -11,11 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss  # noqa: E402
-from asymtheory_training.fused import Plan, _Labels, row_losses  # noqa: E402
+from asymtheory_training.fused import _MEMORY, Plan, _Labels, _Memory, row_losses  # noqa: E402
 from asymtheory_training.reference import label_losses, probabilities  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 
-from asymtheory import build, from_formula  # noqa: E402
+from asymtheory import InputError, build, from_formula  # noqa: E402
 from asymtheory.losses import Loss, Normalised, names  # noqa: E402
 
 ATOMS_AND_SUMS = sorted(names())
@@ -44,6 +44,8 @@ VARIED = {
     "nnfl gamma 0": build("nnfl", gamma=0),
     "nnce p_min 0.01": build("nnce", p_min=0.001),
     "anl-fl gamma 1.7": build("anl-fl", gamma=1.7, alpha=0.3, beta=2),
+    "ngce q 1": build("ngce", q=1),
+    "nfl+amse": build("nfl+amse"),
     "nce+nfl": build("nce+nfl"),
     "nnce+nfl": build("nnce+nfl"),
     "ngce+nnfl+nce": build("ngce+nnfl+nce"),
@@ -138,6 +140,55 @@ def test_a_block_is_smaller_than_a_batch() -> None:
             row_losses(plan, z, _Labels(y, False), True)
         assert sum(size >= z.numel() for size in seen.made) == 1
         assert sorted(seen.made)[-2] <= z.numel() / 4
+
+
+# ----------------------------------------------------------------------- memory that one call leaves to the next
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Nothing left by other tests, and blocks of any size use it."""
+    monkeypatch.setattr(_Memory, "SMALLEST", 1)
+    monkeypatch.setattr(_MEMORY, "free", {torch.float32: [], torch.float64: []})
+    return _MEMORY
+
+
+@pytest.mark.parametrize("name", ["jal-ce", "anl-fl", "nnce", "ngce", "nfl+amse"])
+def test_memory_is_used_again_and_nothing_of_it_escapes(name: str, memory: Any) -> None:
+    """Results of a call outlive the next one, of another size and in inference mode; the second call makes no buffer."""
+    module, (z, other) = build_loss(name, reduction="none"), (logits(9, 7, 3), logits(20, 7, 3, seed=1))
+    y, soft = targets(9, 7)
+    wanted = value_and_gradient(build_loss(name, reduction="none", fused=False), z, y)
+    with torch.inference_mode():
+        module(z.detach().clone(), y)
+    found = value_and_gradient(module, z, y)
+    (buffer,) = memory.free[torch.float64]
+    value_and_gradient(module, z.detach()[:5].requires_grad_(), y[:5])
+    value_and_gradient(module, z, soft)
+    assert memory.free[torch.float64][0] is buffer
+    value_and_gradient(module, other, targets(20, 7)[0])
+    assert [len(x) >= other.numel() for x in memory.free[torch.float64]] == [True]
+    memory.free[torch.float64][0].fill_(math.nan)
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-11)
+
+
+def test_calls_inside_each_other_share_no_memory(memory: Any) -> None:
+    """As calls of several threads: a buffer that is taken is out of reach until it is given back; few are kept, none too large."""
+    buffers = [memory.take(torch.float32, 10) for _ in range(4)]
+    assert len({buffer.data_ptr() for buffer in buffers}) == 4
+    for buffer in buffers:
+        memory.give_back(buffer)
+    assert len(memory.free[torch.float32]) == memory.COUNT
+    memory.free[torch.float32].clear()
+    memory.give_back(torch.empty(memory.LARGEST + 1))
+    assert memory.free[torch.float32] == []
+
+
+def test_a_refused_label_leaves_no_buffer_in_use(memory: Any) -> None:
+    z = logits(4, 3, 1)
+    with pytest.raises(InputError, match="label 3 at position 1"):
+        build_loss("jal-ce")(z, torch.tensor([0, 3, 1, 2]))
+    assert memory.free[torch.float64] == []
 
 
 # ------------------------------------------------------------------------------------- the definition on torch

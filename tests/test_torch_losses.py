@@ -294,14 +294,41 @@ def test_it_trains() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch's own compiler
-@pytest.mark.parametrize(("name", "whole"), [("jal-ce", True), ("anl-fl", True), ("phuber-ce", False)])
-def test_compile(name: str, whole: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("jal-ce", {}),
+        ("anl-fl", {}),
+        ("phuber-ce", {}),
+        ("ngce", {}),
+        ("amse", {"q": 1.5}),
+        ("aul", {"a": 1, "p": 0.1}),
+    ],
+)
+def test_compile_takes_a_loss_in_one_graph(name: str, options: Any) -> None:
+    compare_compiled(build_loss(name, **options), whole=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compile_with_formulas() -> None:
+    """A formula that is one curve stays in the graph; one that is more is read again at its place, outside of it."""
+    compare_compiled(build_loss(formula="((a+1)**q-(a+u)**q)/q", a=1, q=0.5), whole=True)
+    compare_compiled(build_loss(formula="max(0, 3/4-u) + (1-u)/4"), whole=False)
+
+
+def compare_compiled(module: Any, whole: bool) -> None:
     torch._dynamo.reset()
-    module = build_loss(name)
     compiled = torch.compile(module, backend="aot_eager", fullgraph=whole)
     z, y = logits(6, 5), labels(5, 6)
     torch.testing.assert_close(compiled(z, y), module(z, y))
     torch.testing.assert_close(gradient(compiled(z, y), z), gradient(module(z, y), z))
+
+
+def test_a_loss_does_not_import_the_compiler() -> None:
+    """Which takes about as long as torch itself."""
+    code = "import sys, torch; from asymtheory_training import build_loss\nz = torch.zeros(2, 3, requires_grad=True)\n"
+    code += "build_loss('phuber-ce')(z, torch.tensor([0, 1])).backward()\nassert 'torch._dynamo' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # forward mode in torch itself
