@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -118,6 +119,17 @@ class StackedMLP(nn.Module):
         return state
 
 
+@dataclass(frozen=True)
+class Seen:
+    """An epoch of a stack, step by step. ``predicted``: classes as it ran (M, N); ``losses`` and ``norms`` (of the gradients before
+    clipping): (steps, M); ``sizes`` of the batches (steps,)."""
+
+    predicted: Tensor
+    losses: Tensor
+    norms: Tensor
+    sizes: Tensor
+
+
 class StackedTrainer:
     """S seeds times V members of a family in training; model ``s * V + v`` has seed s and member v.
 
@@ -187,7 +199,12 @@ class StackedTrainer:
 
     def step(self, x: Tensor, target: Tensor) -> Tensor:
         """One step on inputs (M, N, D) and labels (M, N), or weights of the labels (M, N, K): each model's loss, (M,)."""
-        losses = self.family(self.model(x))
+        return self._step(x, target)[1]
+
+    def _step(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(logits, losses, norms of the gradients before clipping) of every model."""
+        logits = self.model(x)
+        losses = self.family(logits)
         if target.is_floating_point():
             picked = (losses * target).sum(-1)
         else:
@@ -198,20 +215,26 @@ class StackedTrainer:
         if self.l1:
             with torch.no_grad():
                 torch._foreach_add_(gradients, torch._foreach_sign(self.weights), alpha=self.l1)
+        parts = torch.stack([torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients])
+        norms = torch.linalg.vector_norm(parts, dim=0)
         if self.settings.clip < math.inf:
-            norms = torch.stack([torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients])
-            factor = (self.settings.clip / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)
+            factor = (self.settings.clip / (norms + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients, [factor[:, None, None]] * len(gradients))
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return value.detach()
+        return logits.detach(), value.detach(), norms
 
     def epoch(self, tick: Callable[[], Any] = lambda: None) -> Tensor:
         """Train one more epoch; the mean loss of every model, (M,), NaN for one that diverged."""
+        seen = self.watched(tick)
+        return seen.losses.mT @ seen.sizes / seen.sizes.sum()
+
+    def watched(self, tick: Callable[[], Any] = lambda: None) -> Seen:
+        """Train one more epoch; all that was seen of it."""
         with using(self.threads):
             return self._epoch(tick)
 
-    def _epoch(self, tick: Callable[[], Any]) -> Tensor:
+    def _epoch(self, tick: Callable[[], Any]) -> Seen:
         settings, number, data = self.settings, self.done, self.data
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate_in(number)
@@ -222,7 +245,8 @@ class StackedTrainer:
             batches(shuffled(len(data.images), seed, number).to(self.device), settings.batch) for seed in self.seeds
         ]
         randoms = [generator(seed, number, "augmentation", self.device) for seed in self.seeds]
-        total = torch.zeros(len(self), dtype=self.dtype, device=self.device)
+        predicted = torch.zeros(len(self), len(data.images), dtype=torch.int64, device=self.device)
+        losses, norms, sizes = [], [], []
         for parts in zip(*orders, strict=True):
             x = torch.stack(
                 [
@@ -234,10 +258,15 @@ class StackedTrainer:
             if self.rows is not None:
                 assert data.true is not None
                 y = self.rows[data.true[torch.stack(parts)]]
-            total += self.step(self._spread(x), self._spread(y)) * x.shape[1]
+            logits, loss, norm = self._step(self._spread(x), self._spread(y))
+            predicted.scatter_(1, self._spread(torch.stack(parts)), logits.argmax(-1))
+            losses.append(loss)
+            norms.append(norm)
+            sizes.append(x.shape[1])
             tick()
         self.done += 1
-        return total / len(data.images)
+        weights = torch.tensor(sizes, dtype=self.dtype, device=self.device)
+        return Seen(predicted, torch.stack(losses), torch.stack(norms), weights)
 
     def _spread(self, each: Tensor) -> Tensor:
         """(S, ...) to (M, ...): what belongs to a seed, for all its models."""

@@ -21,7 +21,7 @@ import shutil
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -80,7 +80,7 @@ class AbandonedError(Exception):
     """The sweep that asked for this run is gone."""
 
 
-_ONE = threading.Lock()
+ONE = threading.Lock()
 """Torch's random state and threads belong to the process: it trains one run at a time."""
 
 
@@ -90,14 +90,14 @@ def execute(task: Task) -> Outcome:
     Where the folder of the sweep cannot be seen (a machine without shared files) there is no checkpoint, and a run that
     dies starts again.
     """
-    with _ONE:
+    with ONE:
         try:
             if not task.place.parent.is_dir():
                 return Outcome(run(task.config).to_dict())
             task.place.mkdir(exist_ok=True)
             _wait_for(task.place)
             _drop_damaged(task.place / checkpoint.NAME)
-            return Outcome(run(task.config, task.place, resume=True, on_epoch=_Reporter(task)).to_dict())
+            return Outcome(run(task.config, task.place, resume=True, on_epoch=Reporter(task)).to_dict())
         except Exception as error:  # many errors cannot be pickled, and none may end the sweep
             return Outcome(error=type(error).__name__, message=str(error) or repr(error))
 
@@ -124,7 +124,7 @@ def _drop_damaged(path: Path) -> None:
             path.unlink()
 
 
-class _Reporter:
+class Reporter:
     """After every epoch: is the sweep still there, and where is this run? Written at most twice a second."""
 
     def __init__(self, task: Task) -> None:
@@ -226,7 +226,8 @@ class Store:
 class Engine(Protocol):
     """Where runs are trained. ``slots``: how many are handed out at once, None for all."""
 
-    slots: int | None
+    @property
+    def slots(self) -> int | None: ...
 
     def submit(self, task: Task) -> Future[Outcome]: ...
 
@@ -259,12 +260,16 @@ class LocalEngine:
         )  # fmt: skip
 
     def submit(self, task: Task) -> Future[Outcome]:
-        device = task.config.device
+        return self.call(execute, task)
+
+    def call(self, work: Callable[..., Any], *tasks: Task) -> Future[Any]:
+        """Have ``work(*tasks)`` done in one of the processes."""
+        device = tasks[0].config.device
         if len(self.load) > 1 and device in ("auto", "cuda"):
             device = min(self.load, key=lambda name: self.load[name])
-            task = replace(task, config=replace(task.config, device=device))
+            tasks = tuple(replace(task, config=replace(task.config, device=device)) for task in tasks)
         with _held():
-            future: Future[Outcome] = self.executor.submit(execute, task)
+            future: Future[Any] = self.executor.submit(work, *tasks)
         if device in self.load:
             self.load[device] += 1
             future.add_done_callback(lambda _: self.load.subtract([device]))
@@ -367,8 +372,7 @@ class _Flow:
                 self.bury(dead)
 
     def hand_out(self) -> None:
-        slots = self.engine.slots
-        while self.waiting and (slots is None or len(self.flying) < slots):
+        while self.waiting and (self.engine.slots is None or len(self.flying) < self.engine.slots):
             self.start(self.waiting)
         if self.alone and not self.flying and not self.waiting:
             self.start(self.alone)

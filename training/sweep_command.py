@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resources", metavar="NAME=X", help="with --scheduler: what a run takes, such as GPU=1")
     parser.add_argument("--retry", action="store_true", help="train runs again that failed in an earlier sweep")
     parser.add_argument("--keep", action="store_true", help="keep the checkpoints (networks) of finished runs")
+    parser.add_argument(
+        "--no-stack", action="store_true", help="train perceptrons that differ in seed and one loss parameter one by one, "
+        "not as one batch",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the list, or the summary, as JSON")
     return parser
 
@@ -121,6 +125,7 @@ def _train(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, 
     if not points:
         return
     engine: Engine
+    together = 0
     if options.scheduler is not None:
         from .cluster import ClusterEngine, parse_resources
 
@@ -130,7 +135,13 @@ def _train(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, 
             print("asymtheory sweep: the scheduler has no workers yet; waiting for them", file=sys.stderr)
     else:
         check_data(points)
-        engine = LocalEngine(*_shares(jobs, len(points)))
+        engine = local = LocalEngine(*_shares(jobs, len(points)))
+        if not options.no_stack:
+            from .sweep_stack import with_stacks
+
+            engine, points, together = with_stacks(local, points, store.folder)
+    if together:
+        print(f"asymtheory sweep: {plural(together, 'small run')} in stacks", file=sys.stderr)
     table = Table(plan, store, len(points), live=sys.stderr.isatty())
     try:
         sweep(points, store, engine, table, options.keep)
