@@ -192,6 +192,8 @@ def _add_squares(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels) -> No
 def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
     """A term over all classes but the label."""
     height, slopes = passive.at(LabelPoint(rows.logu, rows.u))
+    if not isinstance(slopes, Tensor):  # the same everywhere
+        slopes = torch.full_like(height, slopes)
     sums.value = _plus(sums.value, labels.of(height), -1.0)
     sums.slope = _plus(sums.slope, labels.of(slopes), -1.0)
     whole, factor = _sum(height), torch.full_like(rows.size, labels.unit)
@@ -344,6 +346,7 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
     count = 1 if torch.compiler.is_compiling() else max(1, -(-n * k // _block_size(plan, logits)))
     step = max(1, -(-n // count))
     buffer: Tensor | None = None
+    slopes: Tensor | None
     temporaries = 3 if plan.bases else 1
     if logits.is_cpu and step * k >= _Memory.SMALLEST and type(logits) is Tensor and not torch.compiler.is_compiling():
         buffer = _MEMORY.take(precision(logits), temporaries * step * k)

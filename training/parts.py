@@ -81,7 +81,8 @@ class Plan:
             other = _polynomial(atom.on(POLY).passive, Poly.variable())  # type: ignore[attr-defined]
             if other.coefficients is not None and other.degree <= 2:
                 # sum_{k != y} P(u_k) = K p0 + p1 + p2 sum_k u_k^2 - P(u_y)
-                p0, p1, p2 = (*other.coefficients, 0, 0, 0)[:3]
+                coefficients: tuple[Any, ...] = (*other.coefficients, 0, 0, 0)
+                p0, p1, p2 = coefficients[:3]
                 at_label = _polynomial(atom.on(POLY).passive, one_less)  # type: ignore[attr-defined]
                 polynomial += (Poly.of(K * p0 + p1) - at_label) * coefficient
                 square += p2 * coefficient
@@ -90,7 +91,7 @@ class Plan:
         clip = None
         for coefficient, clipped_ce in profile.clipped:
             loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(clipped_ce.tau)
-        normalised = [atom for _, atom in (*profile.normalised, *profile.negative)]
+        normalised: list[Any] = [atom for _, atom in (*profile.normalised, *profile.negative)]
         bases = list(dict.fromkeys(atom.base for atom in normalised if not isinstance(atom.base, CE)))
         where = {base: index for index, base in enumerate(bases)}
         logarithmic = any(isinstance(atom.base, CE) for _, atom in profile.normalised)
