@@ -11,8 +11,10 @@ are repetitions of one experiment; :func:`repetitions` puts them together, :func
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -195,12 +197,13 @@ class Results:
 
 
 def load(folder: str = FOLDER) -> Results:
-    """Read all ``*.jsonl`` of a folder, or one file; a line that two files hold is taken once, a torn last line is left out.
+    """Read all ``*.jsonl`` and ``*.jsonl.gz`` of a folder, or one file.
 
-    :class:`NothingMeasured` where there is nothing to read, InputError where a line in the middle is broken.
+    A line that two files hold is taken once, a torn last line is left out. :class:`NothingMeasured` where there is nothing to
+    read, InputError where a line in the middle is broken.
     """
     path = Path(folder)
-    files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+    files = [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
     if not files:
         raise NothingMeasured(f"results {folder}: no *.jsonl there; name a folder or file with results=PATH")
     runs, rows, seen = [], [], set()
@@ -219,8 +222,9 @@ def load(folder: str = FOLDER) -> Results:
 
 def _lines(file: Path) -> list[dict[str, Any]]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as opened:
+            lines = opened.read().splitlines()
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"results {file}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     found = []
     for count, line in enumerate(lines, 1):
