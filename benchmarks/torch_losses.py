@@ -30,7 +30,7 @@ TARGETS = {
 }
 REPEATS = {(128, 10): (60, 40), (256, 1000): (40, 6), (4096, 1000): (9, 1), (1024, 50000): (3, 1)}
 # glibc: tensors of a megabyte come from fresh pages at each call, or not, as the process has freed larger ones before. That decides
-# what cross_entropy takes at 256 x 1000 (270 to 710 us here), so a second process, which keeps all memory, measures the ratios again.
+# what cross_entropy takes at 256 x 1000 (270 to 710 us here), so a second process, which keeps all memory, measures them again.
 KEEPING = {
     "MALLOC_MMAP_THRESHOLD_": str(2**32),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
