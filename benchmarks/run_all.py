@@ -1,6 +1,6 @@
 """The benchmarks: python benchmarks/run_all.py [--write]
 
-With --write the tables go to benchmarks/README.md. `experiment.py`, `stack.py` and `real_labels.py`, which take minutes, are
+With --write the tables go to benchmarks/README.md. `experiment.py`, `stack.py`, `real_labels.py` and `device.py`, which take minutes, are
 run by themselves.
 """
 
@@ -25,7 +25,8 @@ HEAD = """# Benchmarks
 `python benchmarks/run_all.py --write` wrote this page; each table is a command of its own (`startup.py`, `thresholds.py`, ...).
 Rivals are timed in the same run, in turns, so ratios say more than times. Times are the best run (and the median); the load is
 that of the machine's last minute before the first table, and time on a busy machine is longer. Run by themselves: `experiment.py`
-(the weighted-risk experiment), `stack.py` (many small models as one batch), `real_labels.py` (the evidence in docs/selection.md).
+(the weighted-risk experiment), `stack.py` (many small models as one batch), `real_labels.py` (the evidence in docs/selection.md),
+`device.py` (images a second on a GPU, for one run and for the card; not run yet, for want of one).
 """
 
 
