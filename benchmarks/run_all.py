@@ -1,7 +1,7 @@
 """The benchmarks: python benchmarks/run_all.py [--write]
 
-With --write the tables go to benchmarks/README.md. `experiment.py`, `stack.py`, `real_labels.py` and `device.py`, which take minutes, are
-run by themselves.
+With --write the tables go to benchmarks/README.md. Those that take minutes are run by themselves: `experiment.py`, `stack.py`,
+`real_labels.py` and `device.py`.
 """
 
 from __future__ import annotations
