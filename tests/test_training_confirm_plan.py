@@ -95,6 +95,12 @@ equalise = false
     assert [[str(loss) for loss in s.losses] for s in only] == [[str(build("amse", q=3))]]
 
 
+def test_a_design_that_two_entries_mean_is_there_once(tmp_path: Path) -> None:
+    entry = '[[designs]]\nnoise = { kind = "pair", eta = 0.2 }\n'
+    names = [study.name for study in studied(tmp_path, f"{TINY}{entry}{entry}{entry.replace('0.2', '0.3')}")]
+    assert len(names) == len(set(names)) == 2
+
+
 def test_a_name_depends_on_all_but_losses_and_seeds(tmp_path: Path) -> None:
     first, second = studied(tmp_path, TWO)
     assert first.name.startswith("digits-population-pair-0.2-")
