@@ -803,6 +803,30 @@ def _transition(K: int, eta: Fraction, steps: int) -> tuple[Fraction, Fraction]:
     return low, high
 
 
+def _uniform_rest(stretch: Fraction) -> Finding:
+    """Symmetric noise just below (or, stretched, above) its limit: does another cut-off vertex have less risk?"""
+    for K in (3, 10):
+        eta = Q(K - 1, K) * (1 + stretch) / 2 if stretch > 1 else Q(K - 1, K) * stretch * Q(99, 100)
+        row = symmetric(K, eta).rows[0].weights
+        other = [P_MIN, 1 - (K - 1) * P_MIN, *[P_MIN] * (K - 2)]
+        here, vertex = excess(build("anl-ce"), row, other)
+        if not here > vertex:
+            point = {
+                "K": K,
+                "eta": str(eta),
+                "u": texts(other),
+                "risk at u": number(here),
+                "at the vertex": number(vertex),
+            }
+            return Finding(REFUTED, "Arb", f"K = {K}, symmetric {eta}: another cut-off vertex has less risk", (), point)
+    return Finding(
+        PROVED if _uniform_proof() else UNDECIDED,
+        "sympy",
+        "label sums are constant, so F = const + (w_m - w_n) L(u, m), w_m > w_n; NCE_m and NNLF_m are both least "
+        "at the cut-off vertex",
+    )
+
+
 @claim(
     "anl-tolerance",
     "Sec. 3.2",
@@ -814,28 +838,7 @@ def _transition(K: int, eta: Fraction, steps: int) -> tuple[Fraction, Fraction]:
 def tolerance(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
     scope, stretch = claimed
     if scope == "uniform rest":
-        for K in (3, 10):
-            eta = Q(K - 1, K) * (1 + stretch) / 2 if stretch > 1 else Q(K - 1, K) * stretch * Q(99, 100)
-            row = symmetric(K, eta).rows[0].weights
-            other = [P_MIN, 1 - (K - 1) * P_MIN, *[P_MIN] * (K - 2)]
-            here, vertex = excess(build("anl-ce"), row, other)
-            if not here > vertex:
-                point = {
-                    "K": K,
-                    "eta": str(eta),
-                    "u": texts(other),
-                    "risk at u": number(here),
-                    "at the vertex": number(vertex),
-                }
-                return Finding(
-                    REFUTED, "Arb", f"K = {K}, symmetric {eta}: another cut-off vertex has less risk", (), point
-                )
-        return Finding(
-            PROVED if _uniform_proof() else UNDECIDED,
-            "sympy",
-            "label sums are constant, so F = const + (w_m - w_n) L(u, m), w_m > w_n; NCE_m and NNLF_m are both least "
-            "at the cut-off vertex",
-        )
+        return _uniform_rest(stretch)
     small, w, u = build("anl-ce", alpha=1, beta=1), _flip(3, Q(2, 5)), _half(3)
     here, vertex = excess(small, w, u)
     if not here < vertex:
@@ -855,7 +858,7 @@ def tolerance(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
             (yes if certified else unsure).append(name)
     low, high = _transition(10, Q(2, 5), 6 if effort.quick else 14)
     strong, large = _pair_loses(100, 10, Q(1, 10)), number(labels(NCE(), u, arb_())[2])
-    fixed = tolerance(("uniform rest", Q(1)), effort)
+    fixed = _uniform_rest(Q(1))
     near = [1 - Q(101, 10**16), Q(101, 10**16)]
     pole = number(labels(NNCE(), near, arb_())[0])
     details = (
