@@ -28,7 +28,7 @@ from asymtheory.losses import Loss
 
 from .parts import Negative, Plan, Ratio
 from .reference import clipped, label_losses, precision, wide
-from .terms import Focal, LabelPoint, Scratch, Term, times
+from .terms import LabelPoint, Scratch, Term, plus, times
 
 # Elements of a block of rows on the CPU, for each thread of torch: what is written on them fits in the cache of a core.
 BLOCK = 2**18
@@ -40,7 +40,7 @@ BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs noth
 # ----------------------------------------------------------------------------------------------------- one block
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Labels:
     """What the loss of a row is taken at: one label, an index (n, 1), or a weight for every label (n, K).
 
@@ -49,12 +49,8 @@ class _Labels:
 
     given: Tensor
     soft: bool
-    scale: Any = None  # of the gradient of each row (n, 1), a number for all, or none
-
-    @property
-    def unit(self) -> float:
-        """The scale that all rows share."""
-        return self.scale if isinstance(self.scale, float) else 1.0
+    unit: float = 1.0  # the gradient of every row is multiplied by it
+    rows: Tensor | None = None  # and by this one (n, 1) of its own
 
     def of(self, x: Tensor) -> Tensor:
         """Entries of x (n, K) at the label."""
@@ -64,55 +60,49 @@ class _Labels:
         """The sum over labels (n, 1) of a quantity at the label."""
         return _sum(self.given * x) if self.soft else x
 
-    def scaled(self, x: Tensor) -> Tensor:
-        """x by row, with the scale that rows do not share."""
-        return x * self.scale if isinstance(self.scale, Tensor) else x
+    def weighted(self, x: Any) -> Any:
+        """The sum over labels of a quantity (n, 1) that is the same for all."""
+        return _sum(self.given) * x if self.soft else x
 
     def __getitem__(self, rows: slice) -> _Labels:
-        scale = self.scale[rows] if isinstance(self.scale, Tensor) else self.scale
-        return _Labels(self.given[rows], self.soft, scale)
+        own = None if self.rows is None else self.rows[rows]
+        return _Labels(self.given[rows], self.soft, self.unit, own)
 
 
 @dataclass(slots=True)
 class _Softmax:
-    """Softmax of a block: log u and u where a plan is elementwise, else with the mass of a row still in it.
+    """Softmax of a block, computed as the plan needs it, with the fewest operations on (n, K).
 
-    ``logu - size`` and ``u * inverse`` are then cheaper on what becomes of them than on (n, K).
+    Three ways: no logarithm at all; log u on all entries; and log u but for a number by row, which is cheaper on what
+    becomes of it: log u is then ``logu - size``, and u is ``u / mass`` where there is a mass.
     """
 
-    logu: Tensor
+    logu: Tensor | None
     u: Tensor
-    size: Tensor
-    inverse: Tensor
     at: LabelPoint  # log u and u at the label, proper
+    size: Tensor | None = None
+    mass: Tensor | None = None
 
 
 @dataclass(slots=True)
 class _Sums:
     """What the terms of a loss add up to, by row (n, 1) or a number; ``value`` and ``slope``: at the label.
 
-    The last six are of the gradient, with the scale that all rows share.
+    All but the value are of the gradient and have the unit of the labels. What is taken from s at all entries: ``minus``,
+    and ``field * factor`` for each of the fields (n, K).
     """
 
     value: Any
     slope: Any  # s at the label
-    row: Any = 0.0  # part of the value, the same for all labels
-    constant: Any = 0.0  # part of s, the same on a row
     square: Any = 0.0  # part of s: square * u^2
-    through: Any = 0.0  # sum_k s_k, without constant, fields and label
-    factors: dict[int, Any] = field(default_factory=dict)  # parts of s: of the slopes of each base
-    fields: list[tuple[Tensor, Any]] = field(default_factory=list)  # more of them, with factors by row or None
+    through: Any = 0.0  # sum_k s_k, without minus, fields and label
+    minus: Any = 0.0
+    factors: dict[int, Any] = field(default_factory=dict)  # those of the slopes of each base
+    fields: list[tuple[Tensor, Any]] = field(default_factory=list)  # with a factor by row, or None
 
 
 def _sum(x: Tensor) -> Tensor:
     return x.sum(-1, keepdim=True)
-
-
-def _plus(total: Any, x: Any, factor: float = 1.0) -> Any:
-    """``total + factor * x`` in one operation, where total may still be 0.0 and x a number."""
-    if isinstance(x, Tensor) and isinstance(total, Tensor):
-        return torch.add(total, x, alpha=factor)
-    return times(x, factor) if isinstance(total, float) and total == 0 else total + times(x, factor)
 
 
 def _block(
@@ -125,68 +115,81 @@ def _block(
 ) -> tuple[Tensor, Tensor]:
     """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing."""
     rows = _softmax(plan, logits, labels, out, scratch[0])
-    sums = _separable(plan, rows.at)
+    sums = _separable(plan, rows.at, labels.unit)
     if plan.square:
         _add_squares(plan, rows, sums, labels)
     for passive in plan.passive:
         _add_passive(passive, rows, sums, labels)
-    bottom = _sum(rows.logu) if plan.logarithmic else None  # now: what follows may overwrite log u
+    bottom = _sum_of_logs(rows) if plan.logarithmic else None  # now: what follows may overwrite log u
     bases = [_based(plan, base, rows, scratch[1:]) for base in plan.bases]
     for ratio in plan.ratios:
-        _add_ratio(plan, ratio, rows, sums, labels, bottom, bases)
+        _add_ratio(ratio, rows, sums, labels, bottom, bases)
     for negative in plan.negatives:
         _add_negative(plan, negative, rows, sums, labels, bases)
-    value = sums.value if isinstance(sums.value, Tensor) else torch.full_like(rows.at.logu, sums.value)
-    losses = _plus(sums.row, labels.expected(value))
+    value = sums.value if isinstance(sums.value, Tensor) else torch.full_like(labels.of(rows.u), sums.value)
+    losses = labels.expected(value)
     if gradient:
         sums.fields += [(bases[index][1], factor) for index, factor in sums.factors.items()]
-        spare = bases[0][0] if bases else None if plan.negatives else rows.logu  # has been used
-        _write_gradient(plan, rows, sums, labels, spare)
+        spare = scratch[0] if rows.logu is None else bases[0][0] if bases else None if plan.negatives else rows.logu
+        _write_gradient(rows, sums, labels, spare)
     return losses, rows.u
 
 
 def _softmax(plan: Plan, logits: Tensor, labels: _Labels, out: Tensor | None, scratch: Tensor | None) -> _Softmax:
+    if not plan.logs:
+        u = torch.softmax(logits, -1, out=out)
+        return _Softmax(None, u, LabelPoint(None, labels.of(u)))
+    if plan.elementwise:
+        logu = torch.log_softmax(logits, -1, out=scratch)
+        u = torch.exp(logu, out=out)
+        return _Softmax(logu, u, LabelPoint(labels.of(logu), labels.of(u)))
     logu = torch.sub(logits, logits.amax(-1, keepdim=True), out=scratch)
     u = torch.exp(logu, out=out)
     mass = _sum(u)
-    size, inverse = mass.log(), mass.reciprocal_()
-    if plan.elementwise:
-        at = LabelPoint(labels.of(logu.sub_(size)), labels.of(u.mul_(inverse)))
-    else:
-        own = labels.of(logu) - size
-        at = LabelPoint(own, own.exp())
-    return _Softmax(logu, u, size, inverse, at)
+    size = mass.log()
+    rows = _Softmax(logu, u, LabelPoint(labels.of(logu) - size if plan.at_label else None), size, mass)
+    if plan.square:  # where squares are wanted, u itself comes to less
+        u.mul_(mass.reciprocal_())
+        rows.mass = None
+    return rows
 
 
-def _separable(plan: Plan, at: LabelPoint) -> _Sums:
+def _sum_of_logs(rows: _Softmax) -> Tensor:
+    assert rows.logu is not None
+    total = _sum(rows.logu)
+    return total if rows.size is None else torch.add(total, rows.size, alpha=-rows.u.shape[-1])
+
+
+def _separable(plan: Plan, at: LabelPoint, unit: float) -> _Sums:
     """Value and slope in log u of the separable part at the label, of all but the sum over classes."""
     value: Any = 0.0
     slope: Any = 0.0
-    if plan.polynomial:
-        *lower, value = plan.polynomial
-        rest = 1 - at.u if lower else at.u
+    if len(plan.polynomial) <= 2:
+        start, steep = (*plan.polynomial, 0.0, 0.0)[:2]
+        value = plus(start + steep, at.u, -steep) if steep else start
+        slope = at.u * (-steep * unit) if steep else 0.0
+    else:
+        *lower, before, slope = plan.polynomial
+        rest = 1 - at.u
+        value = plus(before, rest, slope)
         for coefficient in reversed(lower):  # Horner, with the derivative in 1 - u
-            slope = _plus(value, slope * rest) if isinstance(slope, Tensor) or slope else value
-            value = value * rest + coefficient if coefficient else value * rest
-        slope = at.u * -slope if lower else 0.0
+            slope = torch.addcmul(value, slope, rest) if isinstance(slope, Tensor) else plus(value, rest, slope)
+            value = plus(coefficient, value * rest)
+        slope = (slope * at.u).mul_(-unit)
     if plan.logarithm:
-        value, slope = _plus(value, at.logu, plan.logarithm), slope + plan.logarithm
+        value, slope = plus(value, at.logu, plan.logarithm), slope + plan.logarithm * unit
     for active in plan.active:
-        height, steep = active.at(at)
-        value, slope = _plus(value, height), _plus(slope, steep)
+        height, steep = active.at(at, unit=unit)
+        value, slope = plus(value, height), plus(slope, steep)
     return _Sums(value, slope)
 
 
 def _add_squares(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
     """``plan.square`` times the sum of u_k^2."""
-    norm = torch.linalg.vector_norm(rows.u, dim=-1, keepdim=True)
-    root = norm if plan.elementwise else norm.mul_(rows.inverse)
-    whole, twice = root * root, 2 * plan.square * labels.unit
-    square = torch.full_like(whole, twice) if plan.elementwise else rows.inverse * rows.inverse * twice
-    if labels.soft:  # it holds for one label
-        weight = _sum(labels.given)
-        whole, square = whole * weight, square * weight
-    sums.row, sums.through, sums.square = whole * plan.square, whole * twice, square
+    whole = torch.linalg.vector_norm(rows.u, dim=-1, keepdim=True).square_()
+    sums.value = plus(sums.value, whole, plan.square)
+    sums.square = labels.weighted(2 * plan.square * labels.unit)
+    sums.through = whole * sums.square
 
 
 def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
@@ -194,14 +197,10 @@ def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) ->
     height, slopes = passive.at(LabelPoint(rows.logu, rows.u))
     if not isinstance(slopes, Tensor):  # the same everywhere
         slopes = torch.full_like(height, slopes)
-    sums.value = _plus(sums.value, labels.of(height), -1.0)
-    sums.slope = _plus(sums.slope, labels.of(slopes), -1.0)
-    whole, factor = _sum(height), torch.full_like(rows.size, labels.unit)
-    if labels.soft:
-        weight = _sum(labels.given)
-        whole, factor = whole * weight, factor * weight
-    sums.row = _plus(sums.row, whole)
-    sums.fields.append((slopes, factor))
+    sums.value = plus(plus(sums.value, labels.of(height), -1.0), _sum(height))
+    sums.slope = plus(sums.slope, labels.of(slopes), -labels.unit)
+    factor = labels.weighted(-labels.unit)
+    sums.fields.append((slopes, factor if isinstance(factor, Tensor) else torch.full_like(slopes[:, :1], factor)))
 
 
 def _based(plan: Plan, base: Term, rows: _Softmax, scratch: Scratch) -> tuple[Tensor, Tensor]:
@@ -209,12 +208,11 @@ def _based(plan: Plan, base: Term, rows: _Softmax, scratch: Scratch) -> tuple[Te
     point = LabelPoint(rows.logu, rows.u)
     if len(plan.bases) > 1:
         scratch = (None, None)
-    height, slopes = base.at(point, scratch, plan.own) if isinstance(base, Focal) else base.at(point, scratch)
+    height, slopes = base.at(point, scratch, own=plan.own)
     return height, slopes if isinstance(slopes, Tensor) else torch.full_like(height, slopes)
 
 
 def _add_ratio(
-    plan: Plan,
     ratio: Ratio,
     rows: _Softmax,
     sums: _Sums,
@@ -222,84 +220,107 @@ def _add_ratio(
     bottom: Tensor | None,
     bases: list[tuple[Tensor, Tensor]],
 ) -> None:
-    """``bottom`` is the sum of ``rows.logu``."""
+    """``bottom`` is the sum of log u."""
+    weight = ratio.weight * labels.unit
     if ratio.base is None:
         assert bottom is not None
-        inside = (bottom if plan.elementwise else torch.add(bottom, rows.size, alpha=-rows.u.shape[-1])).reciprocal()
-        share, steep = rows.at.logu * inside, inside
+        inside = bottom.reciprocal()
+        share = rows.at.logu * inside
+        inside = steep = times(inside, weight)
     else:
         height, slopes = bases[ratio.base]
         inside = _sum(height).reciprocal_()
-        share, steep = labels.of(height) * inside, labels.of(slopes) * inside
-    sums.value = _plus(sums.value, share, ratio.weight)
-    sums.slope = _plus(sums.slope, steep, ratio.weight)
-    common, factor = labels.expected(share) * inside, -ratio.weight * labels.unit
+        share = labels.of(height) * inside
+        inside = times(inside, weight)
+        steep = labels.of(slopes) * inside
+    sums.value = plus(sums.value, share, ratio.weight)
+    sums.slope = plus(sums.slope, steep)
+    common = labels.expected(share) * inside
     if ratio.base is None:
-        sums.constant = _plus(sums.constant, common, factor)
+        sums.minus = plus(sums.minus, common)
     else:
-        sums.factors[ratio.base] = _plus(sums.factors.get(ratio.base, 0.0), common, factor)
+        sums.factors[ratio.base] = plus(sums.factors.get(ratio.base, 0.0), common)
 
 
 def _add_negative(
     plan: Plan, negative: Negative, rows: _Softmax, sums: _Sums, labels: _Labels, bases: list[tuple[Tensor, Tensor]]
 ) -> None:
-    """The only one, and the last: it overwrites what it is made of."""
-    if negative.base is None:
-        above = rows.logu.add_(negative.top if plan.elementwise else negative.top - rows.size)
-    else:
+    """The only one, and the last: it overwrites what it is made of. Its constant is in the polynomial."""
+    if negative.base is not None:
         above = bases[negative.base][0].add_(negative.top)
-    above.clamp_(min=0)
+    else:
+        assert rows.logu is not None
+        above = rows.logu.add_(negative.top if rows.size is None else negative.top - rows.size)
+    mask = None
+    if not _known_positive(above):
+        mask = torch.sign(above.clamp_(min=0))
     inside = _sum(above).reciprocal_()
     share = labels.of(above) * inside
-    sums.value = _plus(_plus(sums.value, negative.weight), share, -negative.weight)
-    common = times(labels.expected(share) * inside, negative.weight * labels.unit)
-    mask = above.sign_()
+    sums.value = plus(sums.value, share, -negative.weight)
+    inside = times(inside, -negative.weight * labels.unit)
+    common = labels.expected(share) * inside
+    here = None if mask is None else labels.of(mask)
     if negative.base is None:
-        steep = inside if plan.inward else inside * labels.of(mask)
-        sums.fields.append((mask, common))
+        steep = inside if here is None or plan.inward else inside * here
+        if mask is None:
+            sums.minus = plus(sums.minus, common)
+        else:
+            sums.fields.append((mask, common))
     else:
         slopes = bases[negative.base][1]
-        outside = -negative.slope if plan.inward else 0.0
-        steep = inside * torch.where(labels.of(mask) > 0, labels.of(slopes), outside)
-        other = sums.factors.pop(negative.base, None)  # of a ratio on the same base
-        if other is None:
+        steep = labels.of(slopes)
+        if here is not None:
+            steep = torch.where(here > 0, steep, -negative.slope if plan.inward else 0.0)
+        steep = inside * steep
+        other = sums.factors.get(negative.base)  # of a ratio on the same base
+        if mask is None:
+            sums.factors[negative.base] = plus(0.0 if other is None else other, common)
+        elif other is None:
             sums.fields.append((slopes.mul_(mask), common))
         else:
+            del sums.factors[negative.base]
             sums.fields.append((slopes.mul_(mask.mul_(common).add_(other)), None))
-    sums.slope = _plus(sums.slope, steep, -negative.weight)
+    sums.slope = plus(sums.slope, steep)
 
 
-def _write_gradient(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels, spare: Tensor | None) -> None:
-    """``(s_j - u_j sum_k s_k)`` times the scale, over u; ``spare`` may be overwritten."""
-    u = rows.u
-    slope = times(sums.slope, labels.unit)
+def _known_positive(x: Tensor) -> bool:
+    """Is it known, at no more than a look at x, that no entry is below 0? A look is free on the CPU alone."""
+    return x.is_cpu and type(x) is Tensor and not torch.compiler.is_compiling() and bool(x.amin() >= 0)
+
+
+def _write_gradient(rows: _Softmax, sums: _Sums, labels: _Labels, spare: Tensor | None) -> None:
+    """``s_j - u_j sum_k s_k`` over u; ``spare`` may be overwritten."""
+    u, slope = rows.u, sums.slope
     if labels.soft:
         slope = labels.given * slope
     elif not isinstance(slope, Tensor):
-        slope = torch.full_like(rows.size, slope)
-    through = _plus(sums.through, _sum(slope) if labels.soft else slope)
-    constant = sums.constant
-    if isinstance(constant, Tensor):
-        through = torch.add(through, constant, alpha=u.shape[-1])
+        slope = torch.full_like(u[:, :1], slope)
+    through = plus(sums.through, _sum(slope) if labels.soft else slope)
+    if isinstance(sums.minus, Tensor):
+        through = torch.add(through, sums.minus, alpha=-u.shape[-1])
     for slopes, factor in sums.fields:
-        through = through + _sum(slopes) if factor is None else torch.addcmul(through, _sum(slopes), factor)
-    inner = labels.scaled(through)
-    inner = inner.neg() if plan.elementwise else (inner * rows.inverse).neg_()
+        whole = _sum(slopes)
+        through = through - whole if factor is None else torch.addcmul(through, whole, factor, value=-1)
+    inner = through.neg() if rows.mass is None else torch.div(through, rows.mass).neg_()
     if isinstance(sums.square, Tensor):
-        u.mul_(torch.mul(u, labels.scaled(sums.square), out=spare).add_(inner))
+        u.mul_(torch.mul(u, sums.square, out=spare).add_(inner))
+    elif sums.square:
+        u.mul_(torch.add(inner, u, alpha=sums.square, out=spare))
     else:
         u.mul_(inner)
-    if isinstance(constant, Tensor):
-        u.add_(labels.scaled(constant))
+    if isinstance(sums.minus, Tensor):
+        u.sub_(sums.minus)
     for slopes, factor in sums.fields:
         if factor is None:
-            u.add_(labels.scaled(slopes))
+            u.sub_(slopes)
         else:
-            u.addcmul_(slopes, labels.scaled(factor))
+            u.addcmul_(slopes, factor, value=-1)
     if labels.soft:
-        u.add_(labels.scaled(slope))
+        u.add_(slope)
     else:
-        u.scatter_add_(-1, labels.given, labels.scaled(slope))
+        u.scatter_add_(-1, labels.given, slope)
+    if labels.rows is not None:
+        u.mul_(labels.rows)
 
 
 # --------------------------------------------------------------------------------------------------- blocks of rows
@@ -340,42 +361,47 @@ _MEMORY = _Memory()
 
 
 def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
-    """Losses (N,) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
+    """Losses (N, 1) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
-    # a compiler makes blocks of its own
-    count = 1 if torch.compiler.is_compiling() else max(1, -(-n * k // _block_size(plan, logits)))
-    step = max(1, -(-n // count))
-    buffer: Tensor | None = None
-    slopes: Tensor | None
-    temporaries = 3 if plan.bases else 1
-    if logits.is_cpu and step * k >= _Memory.SMALLEST and type(logits) is Tensor and not torch.compiler.is_compiling():
-        buffer = _MEMORY.take(precision(logits), temporaries * step * k)
+    if n * k <= _Memory.SMALLEST or torch.compiler.is_compiling():  # a compiler makes blocks of its own
+        losses, slopes = _block(plan, wide(logits), labels, gradient)
+        return losses, slopes if gradient else None
+    step = _rows_in_a_block(plan, logits)
+    buffer = None
+    if logits.is_cpu and type(logits) is Tensor:
+        buffer = _MEMORY.take(precision(logits), plan.temporaries * step * k)
 
     def scratch(rows: int) -> Scratch:
-        return (None,) * 3 if buffer is None else buffer[: temporaries * rows * k].view(temporaries, rows, k).unbind(0)
+        if buffer is None:
+            return (None,) * 3
+        own = buffer[: plan.temporaries * rows * k].view(plan.temporaries, rows, k).unbind(0)
+        return (*own, None, None, None)[:3]
 
     if step >= n:
         losses, slopes = _block(plan, wide(logits), labels, gradient, None, scratch(n))
     else:
-        slopes = logits.new_empty(n, k, dtype=precision(logits)) if gradient else None
+        slopes = torch.empty(n, k, dtype=precision(logits), device=logits.device) if gradient else None
         parts = []
         for start in range(0, n, step):
             rows = slice(start, start + step)
             out = None if slopes is None else slopes[rows]
-            parts.append(
-                _block(plan, wide(logits[rows]), labels[rows], gradient, out, scratch(min(step, n - start)))[0]
-            )
+            own = scratch(min(step, n - start))
+            parts.append(_block(plan, wide(logits[rows]), labels[rows], gradient, out, own)[0])
         losses = torch.cat(parts)
     if buffer is not None:
         _MEMORY.give_back(buffer)
-    return losses.squeeze(-1), slopes if gradient else None
+    return losses, slopes if gradient else None
 
 
-def _block_size(plan: Plan, logits: Tensor) -> int:
-    """Elements of a block."""
+def _rows_in_a_block(plan: Plan, logits: Tensor) -> int:
+    """Blocks of one size, nearly, and on the CPU of as many rows for each thread."""
+    n, k = logits.shape
     if not logits.is_cpu:
-        return BLOCK_DEVICE
-    return min(BLOCK_LARGEST, (BLOCK_ELEMENTWISE if plan.elementwise else BLOCK) * torch.get_num_threads())
+        return -(-n // max(1, -(-n * k // BLOCK_DEVICE)))
+    threads = torch.get_num_threads()
+    size = min(BLOCK_LARGEST, (BLOCK_ELEMENTWISE if plan.elementwise else BLOCK) * threads)
+    step = -(-n // max(1, -(-n * k // size)))
+    return min(n, -(-step // threads) * threads)
 
 
 # ------------------------------------------------------------------------------------------------------- autograd
@@ -387,42 +413,41 @@ class Reduction:
 
     kind: str  # none, sum or mean
 
-    def __call__(self, losses: Tensor, scale: Tensor | None, total: Any) -> Tensor:
-        """``scale`` (N,) is the weight of each row, 0 where it is ignored; a mean divides by ``total``.
+    def __call__(self, losses: Tensor, scale: Tensor | None) -> Tensor:
+        """Losses (N, 1); ``scale`` (N, 1) is the weight of each row, 0 where it is ignored, and a mean divides by its sum.
 
         A mean over no rows is NaN with gradient 0.
         """
         if scale is not None:
             losses = losses * scale
         if self.kind == "none":
-            return losses
+            return losses.squeeze(-1)
         if self.kind == "sum":
             return losses.sum()
-        if not (losses.requires_grad and isinstance(total, Tensor)):
-            return losses.sum() / total
+        if scale is None:
+            return losses.mean()
+        total = scale.sum()
         return torch.where(total == 0, math.nan, losses.sum() / _off_zero(total))
 
-    def of_rows(self, scale: Tensor | None, total: Any, dtype: torch.dtype) -> Any:
-        """What the gradient of each row is multiplied by: (N, 1), a number, or None."""
+    def labels(self, label: Tensor, soft: bool, scale: Tensor | None, dtype: torch.dtype) -> _Labels:
+        """Labels of rows with what their gradients are multiplied by."""
         if scale is None:
-            return 1 / total if self.kind == "mean" else None
-        rows = scale.to(dtype).unsqueeze(-1)
-        return rows / _off_zero(total) if self.kind == "mean" else rows
+            return _Labels(label, soft, 1 / max(len(label), 1) if self.kind == "mean" else 1.0)
+        rows = scale.to(dtype)
+        return _Labels(label, soft, rows=rows / _off_zero(scale.sum()) if self.kind == "mean" else rows)
 
 
-def _off_zero(total: Any) -> Any:
-    """A divisor that, as a tensor, may be 0: a count, or a sum of weights."""
-    if not isinstance(total, Tensor):
-        return total
+def _off_zero(total: Tensor) -> Tensor:
+    """A divisor that may be 0: a count, or a sum of weights."""
     return total.clamp(min=torch.finfo(total.dtype).tiny if total.is_floating_point() else 1)
 
 
 def reference_losses(
     loss: Loss, logits: Tensor, label: Tensor, soft: bool, detach: bool = False, inward: bool = True
 ) -> Tensor:
-    """Losses (N,) of rows (N, K) by the core's definition, differentiated by torch."""
+    """Losses (N, 1) of rows (N, K) by the core's definition, differentiated by torch."""
     each = label_losses(loss, logits, detach_modulation=detach, inward=inward)
-    return (each * label).sum(-1) if soft else each.gather(-1, label).squeeze(-1)
+    return _sum(each * label) if soft else each.gather(-1, label)
 
 
 class Fused(torch.autograd.Function):
@@ -430,51 +455,45 @@ class Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        logits: Tensor,
-        label: Tensor,
-        scale: Tensor | None,
-        total: Any,
-        soft: bool,
-        plan: Plan,
-        reduction: Reduction,
+        ctx: Any, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, plan: Plan, reduction: Reduction
     ) -> Tensor:
         gradient = ctx.needs_input_grad[0]
-        rows = reduction.of_rows(scale, total, precision(logits)) if gradient else None
-        losses, slopes = row_losses(plan, logits, _Labels(label, soft, rows), gradient)
+        labels = reduction.labels(label, soft, scale, precision(logits)) if gradient else _Labels(label, soft)
+        losses, slopes = row_losses(plan, logits, labels, gradient)
         if gradient:
             compiling = torch.compiler.is_compiling()
             ctx.save_for_backward(logits, label, scale, *([slopes] if compiling else []))
             ctx.slopes = None if compiling else slopes
-            ctx.rest = total, soft, plan, reduction
-        return reduction(losses, scale, total)
+            ctx.rest = soft, plan, reduction
+        return reduction(losses, scale)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         logits, label, scale, *compiled = ctx.saved_tensors
-        total, soft, plan, reduction = ctx.rest
+        soft, plan, reduction = ctx.rest
         if torch.is_grad_enabled():  # create_graph: a second derivative will be taken
-            value = reduction(reference_losses(plan.loss, logits, label, soft, plan.detach, plan.inward), scale, total)
+            value = reduction(reference_losses(plan.loss, logits, label, soft, plan.detach, plan.inward), scale)
             (slope,) = torch.autograd.grad(value, logits, upstream, create_graph=True)
-            return slope, None, None, None, None, None, None
+            return slope, None, None, None, None, None
         factor = upstream if reduction.kind != "none" else upstream.unsqueeze(-1)
         if compiled:
-            return (compiled[0] * factor).to(logits.dtype), None, None, None, None, None, None
+            return (compiled[0] * factor).to(logits.dtype), None, None, None, None, None
         slopes, ctx.slopes = ctx.slopes, None  # given away, so that no second (N, K) tensor is needed
         if slopes is None:  # backward again, with retain_graph
-            rows = reduction.of_rows(scale, total, precision(logits))
-            slopes = row_losses(plan, logits, _Labels(label, soft, rows), True)[1]
+            slopes = row_losses(plan, logits, reduction.labels(label, soft, scale, precision(logits)), True)[1]
         if slopes.dtype != logits.dtype:
             slopes = torch.mul(slopes, factor, out=torch.empty_like(logits))
-        elif factor.dim() or not factor.is_cpu or factor != 1:  # on the CPU a look at the factor costs no waiting
+        elif (
+            factor.dim() or not factor.is_cpu or factor.item() != 1
+        ):  # on the CPU a look at the factor costs no waiting
             slopes.mul_(factor)
-        return slopes, None, None, None, None, None, None
+        return slopes, None, None, None, None, None
 
 
 def fused_losses(
-    plan: Plan, logits: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, reduction: Reduction
+    plan: Plan, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, reduction: Reduction
 ) -> Tensor:
     """Reduced losses of rows (N, K) by ``Fused``; logits are clipped before, where the loss asks for it."""
     if plan.clip is not None:
         logits = clipped(wide(logits), plan.clip)
-    return Fused.apply(logits, label, scale, total, soft, plan, reduction)
+    return Fused.apply(logits, label, scale, soft, plan, reduction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -93,17 +92,23 @@ class RobustLoss(nn.Module):
         self.fused = bool(fused)
         self.classes = classes
         self._plans: dict[int, Plan | None] = {}
+        self._ignoring = False  # was a label to be ignored ever seen? It says what to try first, and changes no result
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss: a scalar, or for reduction "none" one value a label."""
         K, soft = self._checked(logits, target)
-        if torch.compiler.is_compiling() or not target.is_cpu:
-            return self._value(logits, target, K, soft)
+        if soft or not target.is_cpu or type(target) is not Tensor or torch.compiler.is_compiling() or _transformed():
+            return self._value(logits, target, K, soft, masked=not soft)
+        # A label out of range stops torch's gather, one to be ignored too: so none is looked for until one was seen.
+        masked = self.weight is not None or self.ignore_index >= 0 or (self._ignoring and not bool((target >= 0).all()))
         try:
-            return self._value(logits, target, K, soft)
-        except (RuntimeError, IndexError):  # a label out of range stops torch's gather: no check of its own is needed
+            return self._value(logits, target, K, soft, masked)
+        except (RuntimeError, IndexError):
             self._refuse_labels(target, K)
-            raise
+            if masked or not bool((target == self.ignore_index).any()):
+                raise
+        self._ignoring = True
+        return self._value(logits, target, K, soft, masked=True)
 
     def _checked(self, logits: Tensor, target: Tensor) -> tuple[int, bool]:
         """(K, are the targets probabilities), or InputError for shapes and types that do not fit."""
@@ -125,42 +130,32 @@ class RobustLoss(nn.Module):
             raise InputError(f"logits {tuple(shape)} need {need}, got {_described(target)}")
         return K, soft
 
-    def _value(self, logits: Tensor, target: Tensor, K: int, soft: bool) -> Tensor:
+    def _value(self, logits: Tensor, target: Tensor, K: int, soft: bool, masked: bool) -> Tensor:
+        """``masked``: some labels may be ignored or weigh more than others."""
         rows = logits if logits.dim() == 2 else _rows(logits, K)
         scale: Tensor | None = None
-        total: Any = float(len(rows)) or math.nan
         if soft:
             label = (target if target.dim() == 2 else _rows(target, K)).to(precision(rows))
             if self.weight is not None:
                 label = label * self.weight
         else:
-            given = (target if target.dim() == 1 else target.reshape(-1)).long()
-            if self.weight is None and self._none_ignored(given):
-                label = given.unsqueeze(-1)
-            else:
-                scale = given != self.ignore_index
-                label = (given * scale).unsqueeze(-1)
+            label = target.reshape(-1, 1).long()
+            if masked:
+                scale = label != self.ignore_index
+                label = label * scale
                 if self.weight is not None:
-                    scale = self.weight.gather(0, label.squeeze(-1)).to(precision(rows)) * scale
-                total = scale.sum()
-        value = self._reduced(rows, label, scale, total, soft, K)
+                    scale = self.weight[label].to(precision(rows)) * scale
+        value = self._reduced(rows, label, scale, soft, K)
         if self.reduction == "none" and logits.dim() != 2:
             return value.reshape(logits.shape[:0] if logits.dim() == 1 else (logits.shape[0], *logits.shape[2:]))
         return value
 
-    def _none_ignored(self, given: Tensor) -> bool:
-        """Is it known, at no more than a look at the labels, that all of them count? A look is free on the CPU alone."""
-        if self.ignore_index >= 0 or not given.is_cpu or type(given) is not Tensor or torch.compiler.is_compiling():
-            return False
-        return not _transformed() and len(given) > 0 and int(given.min()) >= 0
-
-    def _reduced(self, rows: Tensor, label: Tensor, scale: Tensor | None, total: Any, soft: bool, K: int) -> Tensor:
+    def _reduced(self, rows: Tensor, label: Tensor, scale: Tensor | None, soft: bool, K: int) -> Tensor:
         reduction = Reduction(self.reduction)
         plan = self._plan(K) if self.fused and not _transformed() else None
         if plan is not None and not (soft and label.requires_grad):
-            return fused_losses(plan, rows, label, scale, total, soft, reduction)
-        losses = reference_losses(self.loss, rows, label, soft, self.detach_modulation, self._inward)
-        return reduction(losses, scale, total)
+            return fused_losses(plan, rows, label, scale, soft, reduction)
+        return reduction(reference_losses(self.loss, rows, label, soft, self.detach_modulation, self._inward), scale)
 
     @property
     def _inward(self) -> bool:

@@ -31,7 +31,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Negative:
-    """``weight * (1 - h_y / sum_k h_k)`` with ``h = top - base`` down to p_min; base as in ``Ratio``."""
+    """``-weight * h_y / sum_k h_k`` with ``h = top - base`` down to p_min; base as in ``Ratio``."""
 
     weight: float
     base: int | None
@@ -48,7 +48,7 @@ class Plan:
     detach: bool
     inward: bool
     active: tuple[Term, ...]  # at the label
-    polynomial: tuple[float, ...]  # at the label, in 1 - u_y, from the constant term up; holds all constants of a row
+    polynomial: tuple[float, ...]  # at the label, in 1 - u_y, from the constant term up; holds all constants
     logarithm: float  # coefficient of log u_y
     square: float  # coefficient of sum_k u_k^2
     passive: tuple[Term, ...]  # over all classes and, with a minus, at the label
@@ -56,9 +56,16 @@ class Plan:
     negatives: tuple[Negative, ...]  # at most one
     bases: tuple[Term, ...]  # of ratios and negatives, other than -log u, with a minus
     logarithmic: bool  # is there NCE?
+    at_label: bool  # does a term need u_y or its logarithm?
+    logs: bool  # does one need the logarithm of any entry?
     elementwise: bool  # does a term need more of an entry than a product with a number of its row?
     own: bool  # does one base alone need log u of all entries, so that it may overwrite them?
     clip: float | None  # greatest norm of the logits; they are clipped before, and `loss` is that of clipped logits
+
+    @property
+    def temporaries(self) -> int:
+        """Tensors of the size of the logits that are written beside the gradient."""
+        return 3 if self.bases else int(self.logs or bool(self.square))
 
     @classmethod
     def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> Plan | None:
@@ -95,6 +102,8 @@ class Plan:
         bases = list(dict.fromkeys(atom.base for atom in normalised if not isinstance(atom.base, CE)))
         where = {base: index for index, base in enumerate(bases)}
         logarithmic = any(isinstance(atom.base, CE) for _, atom in profile.normalised)
+        for coefficient, _ in profile.negative:  # weight * (1 - ...)
+            polynomial += coefficient
         return cls(
             loss=loss,
             detach=detach,
@@ -108,6 +117,8 @@ class Plan:
             negatives=tuple(_negative(c, atom, where.get(atom.base), K, detach) for c, atom in profile.negative),
             bases=tuple(term(-1.0, base, detach=detach) for base in bases),
             logarithmic=logarithmic,
+            at_label=bool(logarithm or logarithmic or active or passive or polynomial.degree),
+            logs=bool(logarithm or normalised or passive or any(part.logs for part in active)),
             elementwise=bool(bases or passive),
             own=len(bases) <= 1 and not passive and not any(isinstance(atom.base, CE) for atom in normalised),
             clip=clip,

@@ -27,9 +27,17 @@ Scratch = Sequence[Tensor | None]  # tensors that may be overwritten, or None: f
 class LabelPoint(Point):
     """Probabilities whose powers are computed once. ``1 - u`` is kept off 0, where a slope may be ``inf * 0``."""
 
-    def __init__(self, logu: Tensor, u: Tensor) -> None:
-        self.logu, self.u = logu, u
+    logu: Any  # a tensor, or None where no term asks for it
+
+    def __init__(self, logu: Tensor | None, u: Tensor | None = None) -> None:
+        self.logu, self._u = logu, u
         self._rest: dict[float, Tensor] = {}
+
+    @property
+    def u(self) -> Tensor:
+        if self._u is None:
+            self._u = torch.exp(self.logu)
+        return self._u
 
     @property
     def rest(self) -> Tensor:
@@ -129,30 +137,38 @@ class Curve:
             return None
         return Curve(constant, factor, shift, scale, f)
 
-    def at(self, point: LabelPoint, scratch: Scratch = (None, None)) -> tuple[Tensor, Tensor | float]:
-        """Value and slope in log u, in tensors of their own."""
+    @property
+    def logs(self) -> bool:
+        """Is it computed from log u?"""
+        return self.f == "log" or (self.shift == 0 and self.f not in (1, "exp"))
+
+    def at(
+        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+    ) -> tuple[Tensor, Tensor | float]:
+        """Value, and ``unit`` times the slope in log u, in tensors of their own."""
         factor, scale, shift = self.factor, self.scale, self.shift
         slope: Tensor | float
         if self.f == "exp":
-            value = times(torch.exp(point.u * scale + shift if shift else point.u * scale), factor)
-            slope = value * point.u * scale
+            value = times(torch.exp(plus(shift, point.u, scale)), factor)
+            slope = (value * point.u).mul_(scale * unit)
         elif self.f == "log":
-            value, slope = point.logu * factor, factor
+            value, slope = point.logu * factor, factor * unit
         elif self.f == 1:
-            slope = point.u * scale
-            value = slope + shift
+            value, slope = plus(shift, point.u, scale), point.u * (scale * unit)
         elif shift == 0:  # a power of u itself: in logarithms, for u may be below the smallest number
             value = torch.mul(point.logu, self.f, out=scratch[0]).exp_()
             if (factor := factor * scale**self.f) != 1:
                 value.mul_(factor)
-            slope = torch.mul(value, self.f, out=scratch[1])
+            slope = torch.mul(value, self.f * unit, out=scratch[1])
             return value.add_(self.constant) if self.constant else value, slope
         else:
-            one_more = shift + scale
-            base = times(point.u, scale) + shift if scale > 0 else (1 - point.u) * -scale + one_more  # no cancellation
+            base = (
+                plus(shift, point.u, scale) if scale > 0 else plus(shift + scale, 1 - point.u, -scale)
+            )  # no cancellation
             steep = base ** (self.f - 1)
-            value = times(steep * base, factor)
-            slope = steep * point.u * (factor * self.f * scale)
+            value = steep * base
+            slope = (steep * point.u).mul_(factor * self.f * scale * unit)
+            return plus(self.constant, value, factor), slope
         return value + self.constant if self.constant else value, slope
 
 
@@ -171,10 +187,16 @@ class Hinge:
         below, above = self.below.in_floats(), self.above.in_floats()
         return Hinge(float(self.cut), below, above) if below is not None and above is not None else None
 
-    def at(self, point: LabelPoint, scratch: Scratch = (None, None)) -> tuple[Tensor, Tensor]:
-        """Value and slope in log u."""
+    @property
+    def logs(self) -> bool:
+        return self.below.logs or self.above.logs
+
+    def at(
+        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """As of a curve."""
         low = point.u <= self.cut
-        (value, slope), (other, steep) = self.below.at(point), self.above.at(point)
+        (value, slope), (other, steep) = self.below.at(point, unit=unit), self.above.at(point, unit=unit)
         return torch.where(low, value, other), torch.where(low, slope, steep)
 
 
@@ -203,8 +225,12 @@ class Focal:
     gamma: float
     detach: bool
 
-    def at(self, point: LabelPoint, scratch: Scratch = (None, None), own: bool = False) -> tuple[Tensor, Tensor]:
-        """Value and slope in log u; the value overwrites ``log u`` if the term is told that it owns it.
+    logs = True
+
+    def at(
+        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """As of a curve; the value overwrites ``log u`` if the term is told that it owns it.
 
         ``v = (1-u)^gamma log u`` has the slope ``(1-u)^gamma - gamma u v / (1-u)``.
         """
@@ -220,7 +246,9 @@ class Focal:
         if gamma and not self.detach:
             slope.addcmul_(torch.div(value, rest, out=rest), u, value=-gamma)
         if self.coefficient != -1:
-            value.mul_(-self.coefficient), slope.mul_(-self.coefficient)
+            value.mul_(-self.coefficient)
+        if self.coefficient * unit != -1:
+            slope.mul_(-self.coefficient * unit)
         return value, slope
 
 
@@ -233,13 +261,17 @@ class Jets:
     side: str
     detach: bool
 
-    def at(self, point: Point, scratch: Scratch = (None, None)) -> tuple[Any, Any]:
-        """Value and slope in log u: tensors of their own, or numbers where they are constant."""
+    logs = True
+
+    def at(
+        self, point: Point, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+    ) -> tuple[Any, Any]:
+        """As of a curve; numbers where they are constant."""
         u = Monomial(point)
         p: Any = u if self.detach and is_focal(self.atom) else Jet(TORCH, u, u)
         found = getattr(self.atom, self.side)(p, Jet(TORCH, point.logu, 1.0), TORCH)
         value, slope = (found.value, found.slope) if isinstance(found, Jet) else (found, 0.0)
-        return as_tensor(value) * self.coefficient, as_tensor(slope) * self.coefficient
+        return as_tensor(value) * self.coefficient, as_tensor(slope) * (self.coefficient * unit)
 
 
 Term = Curve | Hinge | Focal | Jets
@@ -262,3 +294,12 @@ def term(coefficient: float, atom: Separable, side: str = "active", *, detach: b
 def times(x: Any, factor: float) -> Any:
     """``x * factor`` with no operation for 1."""
     return x if factor == 1 else -x if factor == -1 else x * factor
+
+
+def plus(total: Any, x: Any, factor: float = 1.0) -> Any:
+    """``total + factor * x`` in one operation; both are tensors or numbers."""
+    if not isinstance(x, Tensor):
+        return total + factor * x
+    if isinstance(total, Tensor):
+        return torch.add(total, x, alpha=factor)
+    return torch.rsub(x, total, alpha=-factor) if total else times(x, factor)
