@@ -11,10 +11,8 @@ are repetitions of one experiment; :func:`repetitions` puts them together, :func
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asymtheory import jsonlines
 from asymtheory.errors import InputError
 from asymtheory.losses import build
 
@@ -196,19 +195,24 @@ class Results:
         return sorted(found, key=lambda w: (w.dataset != prefer, -w.images * w.epochs * w.width**2, w))
 
 
+def files(folder: str = FOLDER) -> list[Path]:
+    """The files of results in a folder (``*.jsonl`` and ``*.jsonl.gz``), or the one file of that name."""
+    path = Path(folder)
+    return [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
+
+
 def load(folder: str = FOLDER) -> Results:
-    """Read all ``*.jsonl`` and ``*.jsonl.gz`` of a folder, or one file.
+    """Read all :func:`files` of a folder, or one file.
 
     A line that two files hold is taken once, a torn last line is left out. :class:`NothingMeasured` where there is nothing to
     read, InputError where a line in the middle is broken.
     """
-    path = Path(folder)
-    files = [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
-    if not files:
+    found = files(folder)
+    if not found:
         raise NothingMeasured(f"results {folder}: no *.jsonl there; name a folder or file with results=PATH")
     runs, rows, seen = [], [], set()
-    for file in files:
-        for line in _lines(file):
+    for file in found:
+        for line in jsonlines.read(file):
             text = json.dumps(line, sort_keys=True)
             if text in seen:
                 continue
@@ -218,22 +222,6 @@ def load(folder: str = FOLDER) -> Results:
             elif "regime" in line and "measured" in line:
                 rows.append(line)
     return Results(folder, tuple(runs), tuple(rows))
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as opened:
-            lines = opened.read().splitlines()
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise InputError(f"results {file}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    found = []
-    for count, line in enumerate(lines, 1):
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            if count < len(lines):
-                raise InputError(f"results {file}, line {count}: is not JSON") from None
-    return found
 
 
 def repetitions(runs: Iterable[Run]) -> list[list[Run]]:

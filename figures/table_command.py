@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from asymtheory.cli import ANSWERED, _Parser
 from asymtheory.errors import InputError
 
-from .results import FOLDER, Results, load
+from .results import FOLDER, Results, files, load
 from .table_formats import FORMATS, show
 from .tables import compare, names, published
 
@@ -66,6 +65,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _results(path: str | None) -> Results | None:
     """The runs that were asked for; without ``--results`` a folder that is not there yet is no mistake."""
-    if path is None and not any(Path(FOLDER).glob("*.jsonl")):
+    if path is None and not files(FOLDER):
         return None
     return load(path or FOLDER)

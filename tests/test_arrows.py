@@ -22,7 +22,7 @@ PACKAGE = "asymtheory"
 # A module may import from earlier lines only. `claims` is a package of that layer, whose modules may import each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("jet",),
+    ("jet", "jsonlines"),
     ("exact", "interval"),
     ("backends",),
     ("domain",),
