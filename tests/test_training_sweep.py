@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from asymtheory_training import checkpoint
 from asymtheory_training import sweep as sweeping
+from asymtheory_training import sweep_work
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.plan import Plan, Point, read_plan, run_key
 from asymtheory_training.record import append, locked, read
@@ -354,7 +355,7 @@ def test_runs_are_spread_over_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             given.append((task.config.device, Future()))
             return given[-1][1]
 
-    monkeypatch.setattr(LocalEngine, "_start", lambda self: Pool())
+    monkeypatch.setattr(sweeping, "processes", lambda jobs, threads: Pool())
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     engine = LocalEngine(4, 1)
 
@@ -656,7 +657,7 @@ def test_resources_of_a_run() -> None:
 def test_the_command_trains_reports_and_leaves_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "LocalEngine", lambda jobs, threads: Here(slots=jobs))
+    monkeypatch.setattr(sweep_work, "LocalEngine", lambda jobs, threads, room: Here(slots=jobs))
     text = THREE.replace("seeds = 3", "seeds = 2\nparameters.a = { times_threshold = [1, 2] }")
     path = written(tmp_path, text)
     assert command([str(path)]) == 0
@@ -684,7 +685,7 @@ def test_a_failure_is_said_in_the_end(
     def fail(task: Task) -> None:
         raise RuntimeError("no such luck\nwith details")
 
-    monkeypatch.setattr(sweeping, "LocalEngine", lambda jobs, threads: Here(fail))
+    monkeypatch.setattr(sweep_work, "LocalEngine", lambda jobs, threads, room: Here(fail))
     path = written(tmp_path, THREE.replace("seeds = 3", ""))
     assert command([str(path), "--out", str(tmp_path / "x")]) == 1
     found = capsys.readouterr()
@@ -696,7 +697,7 @@ def test_a_failure_is_said_in_the_end(
         said = capsys.readouterr().out.splitlines()
         assert said[0].split()[1] == "failed"
         assert said[1].startswith(f"1 run, {left} to do")
-    monkeypatch.setattr(sweeping, "LocalEngine", lambda jobs, threads: Here())
+    monkeypatch.setattr(sweep_work, "LocalEngine", lambda jobs, threads, room: Here())
     assert command([str(path), "--out", str(tmp_path / "x"), "--retry"]) == 0
     assert "failed" not in capsys.readouterr().out
 
@@ -723,11 +724,12 @@ def test_the_estimate_uses_what_was_measured_before(tmp_path: Path) -> None:
         {"config": config, "seconds": seconds, "device": {"type": kind}}
         for seconds, kind in ((10.0, "cpu"), (30.0, "cpu"), (20.0, "cpu"), (0.1, "tpu"))
     ]
-    found = estimate(plan.points, lines, 2, 1)
+    work = [(point,) for point in plan.points]
+    found = estimate(work, lines, 2, 1)
     assert found.seconds == pytest.approx(3 * 20 / 2)  # median 20 s for 2 epochs
     assert "10 s an epoch, from 3 finished runs" in str(found)
-    assert estimate(plan.points, lines, 8, 1).seconds == pytest.approx(20)  # no faster than its longest run
-    real = estimate(plan.points[:1], [], 1, 1)
+    assert estimate(work, lines, 8, 1).seconds == pytest.approx(20)  # no faster than its longest run
+    real = estimate(work[:1], [], 1, 1)
     start = time.perf_counter()
     run(plan.points[0].config)
     assert real.seconds < 50 * (time.perf_counter() - start)

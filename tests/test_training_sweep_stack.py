@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asymtheory_training import sweep_stack
+from asymtheory_training import checkpoint, sweep_stack
+from asymtheory_training import sweep as sweeping
 from asymtheory_training.plan import Plan, read_plan
-from asymtheory_training.sweep import LocalEngine, Outcome, Store, Task, execute, owner, pending, sweep
+from asymtheory_training.record import read
+from asymtheory_training.sweep import Outcome, Store, Task, execute, owner, pending, sweep
 from asymtheory_training.sweep_command import sweep as command
-from asymtheory_training.sweep_stack import LARGEST, StackingEngine, execute_stack, stacks, with_stacks
+from asymtheory_training.sweep_stack import StackingEngine
+from asymtheory_training.sweep_stack_find import LARGEST, stacks
+from asymtheory_training.sweep_stack_run import execute_stack
 from asymtheory_training.sweep_table import Table
+from asymtheory_training.sweep_work import arrange
 
 TINY = '[defaults]\ndataset = "digits"\nsubset = 90\nwidth = 0.05\nbatch = 32\nepochs = 3\nevaluate = 2\n'
 EXACT = f'{TINY}precision = "float64"\ndevice = "cpu"\nclip = 0.5\n'
@@ -167,7 +177,7 @@ class Threads(ThreadPoolExecutor):
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalEngine, "_start", Threads)
+    monkeypatch.setattr(sweeping, "processes", Threads)
 
 
 @pytest.mark.usefixtures("threads")
@@ -178,12 +188,126 @@ def test_runs_of_a_stack_that_dies_are_trained_one_by_one(tmp_path: Path, monkey
     plan = planned(tmp_path, f'{TINY}[[runs]]\nloss = "ce"\nseeds = 3\n[[runs]]\nloss = "ce"\nepochs = 2\n')
     monkeypatch.setattr(sweep_stack, "execute_stack", die)
     with Store.hold(tmp_path / "out") as store:
-        engine, points, together = with_stacks(LocalEngine(1, 1), plan.points, store.folder)
-        assert (together, engine.slots) == (3, 1)
-        sweep(points, store, engine, Table(plan, store, 4, live=False))
+        work = arrange(plan.points, store.folder, 1, stack=True)
+        assert (work.stacked, len(work.units), work.jobs) == (3, 2, 1)
+        sweep(work.points, store, work.engine(), Table(plan, store, 4, live=False))
         assert pending(plan, store, False) == []
     assert [line["device"].get("stacked") for line in store.lines.values()] == [None] * 4
     assert store.failures == {}
+
+
+EPOCHS = 400
+LONG = (
+    f'[defaults]\ndataset = "digits"\nsubset = 60\nwidth = 0.05\nbatch = 20\nepochs = {EPOCHS}\nevaluate = 50\n'
+    '[[runs]]\nloss = "amse"\nparameters = { a = [2, 3] }\nseeds = 2\nnoise = { kind = "pair", eta = 0.2, mode = "redrawn" }\n'
+)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process group is killed")
+def test_a_stack_that_is_killed_goes_on_and_ends_with_the_same_bits(tmp_path: Path) -> None:
+    """First its process is killed, then by kill -9 the sweep and everything else; the next sweep has other ideas of stacks."""
+    plan, out = planned(tmp_path, LONG), tmp_path / "killed"
+    sweep_it = [sys.executable, "-m", "asymtheory_training", "sweep", "plan.toml", "--jobs"]
+    place = out / "runs" / plan.points[-1].key[:16] / "stack" / "checkpoint.pt"
+    process = subprocess.Popen(
+        [*sweep_it, "1", "--out", "killed"], stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=tmp_path
+    )
+
+    def seen(not_of: int = 0) -> int:
+        """The process that trains, once there is a checkpoint."""
+        end = time.monotonic() + 120
+        while True:
+            found = [json.loads(path.read_text()) for path in out.glob("runs/*/progress.json")]
+            pids = {each["pid"] for each in found} - {not_of}
+            if pids and place.exists():
+                return int(pids.pop())
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    try:
+        first = seen()
+        os.kill(first, signal.SIGKILL)
+        seen(not_of=first)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    assert said.count("its process ended early; it goes on from its last checkpoint") == 4
+    state = checkpoint.load(place)
+    assert 0 < state["epoch"] < EPOCHS
+    assert sorted(state["members"]) == sorted(point.key for point in plan.points)
+    assert not (out / "results.jsonl").exists()
+
+    (stack,) = stacks(plan.points, out, 4, plan.points)  # as it was, not in four parts
+    assert [point.key for point in stack] == state["members"]
+    subprocess.run([*sweep_it, "1", "--out", "killed"], cwd=tmp_path, check=True, capture_output=True)
+    lines = {line.pop("key"): line for line in read(out / "results.jsonl")}
+    assert {line["started"] for line in lines.values()} == {state["started"]}
+    assert {len(line["curve"]) for line in lines.values()} == {EPOCHS}
+    undisturbed = tasks(plan, tmp_path / "whole")
+    for task, outcome in zip(undisturbed, execute_stack(*undisturbed), strict=True):
+        assert without_clocks(lines.pop(task.key)) == without_clocks(outcome.line)
+    assert lines == {}
+    assert list((out / "runs").iterdir()) == []
+
+
+def without_clocks(value: Any) -> Any:
+    if isinstance(value, dict):
+        clocks = ("seconds", "images_per_second", "started")
+        return {name: without_clocks(each) for name, each in value.items() if name not in clocks}
+    return [without_clocks(each) for each in value] if isinstance(value, list) else value
+
+
+def test_a_sweep_killed_while_it_wrote_the_lines_of_a_stack_writes_the_others(tmp_path: Path) -> None:
+    """The runs that have a line already are trained beside the rest once more, from the last checkpoint: no epoch is left."""
+    plan = planned(tmp_path, f'{TINY}[[runs]]\nloss = "amse"\nparameters = {{ a = [2, 3] }}\nseeds = 2\n')
+    found = tasks(plan, tmp_path)
+    whole = execute_stack(*found)
+    (stack,) = stacks(plan.points, tmp_path, 1)
+    assert stacks(stack[2:], tmp_path, 1, plan.points) == [stack]
+    again = execute_stack(*found)
+    assert [without_clocks(each.line) for each in again] == [without_clocks(each.line) for each in whole]
+    assert {each.line["started"] for each in again if each.line} == {whole[0].line["started"]}  # type: ignore[index]
+    with Store.hold(tmp_path) as store:
+        for point, outcome in zip(stack[:2], whole[:2], strict=True):
+            assert outcome.line is not None
+            store.add(point, outcome.line, keep=False)
+        work = arrange(pending(plan, store, False), tmp_path, 1, stack=True, plan=plan.points)
+        assert (work.stacked, work.points) == (2, list(stack[2:]))
+        engine = work.engine()
+        assert isinstance(engine, StackingEngine)
+        assert engine.flights[0].wanted == 2
+    other = planned(tmp_path, f'{TINY}[[runs]]\nloss = "amse"\nparameters = {{ a = [3] }}\nseeds = 2\n')
+    assert groups(other, tmp_path) == [2]  # a plan that does not have all of them stacks anew
+
+
+def test_a_checkpoint_of_other_runs_or_a_damaged_one_is_left(tmp_path: Path) -> None:
+    plan = planned(tmp_path, f'{TINY}[[runs]]\nloss = "ce"\nseeds = 3\n')
+    found = tasks(plan, tmp_path)
+    whole = execute_stack(*found)
+    place = found[-1].place / "stack" / "checkpoint.pt"
+    two = execute_stack(*found[1:])  # the last of them is the same
+    assert checkpoint.load(place)["members"] == [task.key for task in found[1:]]
+    assert all(each.line is not None and each.line["device"]["stacked"] == 2 for each in two)
+    place.write_bytes(b"damaged")
+    assert [without_clocks(each.line) for each in execute_stack(*found)] == [without_clocks(e.line) for e in whole]
+
+
+def test_a_diverged_run_of_a_stack_is_remembered(tmp_path: Path) -> None:
+    text = f'{EXACT}rate = 0.1\n[[runs]]\nloss = "amse"\nparameters = {{ a = [2, 1e200] }}\nseed = 0\n'
+    found = tasks(planned(tmp_path, text), tmp_path)
+    first, again = (execute_stack(*found)[1] for _ in range(2))
+    assert (again.error, again.message) == (first.error, first.message)
+    assert again.error == "DivergedError"
+
+
+@pytest.mark.usefixtures("threads")
+def test_networks_that_are_kept_are_not_stacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = planned(tmp_path, f'{TINY}[[runs]]\nloss = "ce"\nseeds = 2\n')
+    assert command(["plan.toml", "--jobs", "1", "--out", "kept", "--keep"]) == 0
+    for point in plan.points:
+        assert checkpoint.load(tmp_path / "kept" / "runs" / point.key[:16] / "checkpoint.pt")["epoch"] == 3
 
 
 @pytest.mark.usefixtures("threads")
@@ -191,7 +315,8 @@ def test_a_stack_takes_the_place_of_one_run(tmp_path: Path) -> None:
     plan = planned(tmp_path, f'{TINY}[[runs]]\nloss = "ce"\nseeds = 3\n')
     with Store.hold(tmp_path / "out") as store:
         owner(store.folder, "me").touch()
-        engine, points, _ = with_stacks(LocalEngine(1, 1), plan.points, store.folder)
+        work = arrange(plan.points, store.folder, 1, stack=True)
+        engine, points = work.engine(), work.points
         assert isinstance(engine, StackingEngine)
         one = threading.Event()
         engine.engine.executor.submit(one.wait)  # the stack waits behind this
@@ -216,7 +341,7 @@ def test_the_command_stacks_unless_it_is_told_not_to(
         tmp_path, f'{TINY}[[runs]]\nloss = "ael"\nparameters = {{ a = [1, 2] }}\nseeds = 2\n[[runs]]\nloss = "ce"\n'
     )
     assert command(["plan.toml", "--jobs", "1", "--out", "stacked"]) == 0
-    assert "4 small runs in stacks" in capsys.readouterr().err
+    assert "4 small runs in 1 stack\n" in capsys.readouterr().err
     assert command(["plan.toml", "--jobs", "1", "--out", "single", "--no-stack"]) == 0
     assert "stacks" not in capsys.readouterr().err
     lines = [

@@ -216,7 +216,7 @@ def _cost(group: Group, threads: int) -> Cost | str:
     try:
         if not group.design.stacks:
             config: TrainConfig = group.design.for_seed(group.seeds[0])
-            return measure(config, threads)
+            return measure([config], threads)
         start = perf_counter()
         trainer = stacked(group)
         fixed = perf_counter() - start

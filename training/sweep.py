@@ -23,7 +23,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ TICK = 0.5  # seconds between two looks at what goes on
 PATIENCE = 600.0  # seconds that a run waits for a process that still holds its folder
 IDLE = 60.0  # seconds after which a process without work ends, so that none outlives a killed sweep for long
 CROWDED = ("OutOfMemoryError", "MemoryError")  # errors that a run may have because of the others
+ANY = ("auto", "cuda")  # devices of a run that may use any GPU
 
 # ------------------------------------------------------------------------------------------- in the process of a run
 
@@ -64,7 +65,12 @@ class Task:
 
     @property
     def place(self) -> Path:
-        return Path(self.folder) / RUNS / self.key[:NAME]
+        return place_of(Path(self.folder), self.key)
+
+
+def place_of(folder: Path, key: str) -> Path:
+    """The folder of a run that is not finished."""
+    return folder / RUNS / key[:NAME]
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,10 @@ class Outcome:
     line: Mapping[str, Any] | None = None
     error: str = ""
     message: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Outcome:
+        return cls(error=type(error).__name__, message=str(error) or repr(error))
 
 
 class AbandonedError(Exception):
@@ -95,33 +105,46 @@ def execute(task: Task) -> Outcome:
             if not task.place.parent.is_dir():
                 return Outcome(run(task.config).to_dict())
             task.place.mkdir(exist_ok=True)
-            _wait_for(task.place)
-            _drop_damaged(task.place / checkpoint.NAME)
+            with held(task.place):
+                intact(task.place / checkpoint.NAME)
             return Outcome(run(task.config, task.place, resume=True, on_epoch=Reporter(task)).to_dict())
         except Exception as error:  # many errors cannot be pickled, and none may end the sweep
-            return Outcome(error=type(error).__name__, message=str(error) or repr(error))
+            return Outcome.of(error)
+        finally:
+            let_go()
 
 
-def _wait_for(folder: Path) -> None:
-    """Until no process holds the folder: one that was given up may be in its last epoch."""
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder, once no other process does: one that was given up may be in its last epoch."""
     end = monotonic() + PATIENCE
-    while True:
-        try:
-            with locked(folder):
-                return
-        except InputError:
-            if monotonic() > end:
-                raise
-            sleep(TICK / 2)
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(folder))
+                break
+            except InputError:
+                if monotonic() > end:
+                    raise
+                sleep(TICK / 2)
+        yield
 
 
-def _drop_damaged(path: Path) -> None:
-    """A checkpoint that cannot be read is worth nothing: the run starts again."""
-    if path.exists():
-        try:
-            checkpoint.load(path)
-        except InputError:
-            path.unlink()
+def intact(path: Path) -> dict[str, Any] | None:
+    """The checkpoint, if there is one; one that cannot be read is worth nothing and is removed: the run starts again."""
+    if not path.exists():
+        return None
+    try:
+        return checkpoint.load(path)
+    except InputError:
+        path.unlink()
+        return None
+
+
+def let_go() -> None:
+    """Memory of a GPU that torch keeps for later is for the other processes there."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 class Reporter:
@@ -200,7 +223,7 @@ class Store:
             self.lines[point.key] = facts
             self.failures.pop(point.key, None)
         if not keep:
-            shutil.rmtree(self.folder / RUNS / point.key[:NAME], ignore_errors=True)
+            shutil.rmtree(place_of(self.folder, point.key), ignore_errors=True)
 
     def fail(self, point: Point, outcome: Outcome) -> None:
         """A failed run; its checkpoint stays."""
@@ -214,7 +237,7 @@ class Store:
     def progress(self, point: Point) -> dict[str, Any] | None:
         """Where a run is that is being trained; None before its first epoch, or where that cannot be seen."""
         try:
-            found = json.loads((self.folder / RUNS / point.key[:NAME] / PROGRESS).read_text(encoding="utf-8"))
+            found = json.loads((place_of(self.folder, point.key) / PROGRESS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None
@@ -239,25 +262,18 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """Processes on this machine (joblib's loky), ``jobs`` of them, each with its share of the cores.
+    """Processes on this machine, ``jobs`` of them, each with its share of the cores.
 
-    With several GPUs every run that may use any of them gets the one with the fewest.
+    With several GPUs a run that may use any of them gets the one with the fewest runs, or with the most ``room`` (how many each
+    of them holds) where that is known.
     """
 
-    def __init__(self, jobs: int, threads: int) -> None:
-        self.slots: int | None = jobs
+    def __init__(self, jobs: int, threads: int, room: Mapping[str, int] | None = None) -> None:
+        self.slots = jobs
         self.threads = threads
+        self.room = room or {}
         self.load = Counter({f"cuda:{i}": 0 for i in range(torch.cuda.device_count())})
-        self.executor = self._start()
-
-    def _start(self) -> Any:
-        from joblib.externals.loky import ProcessPoolExecutor
-
-        threads = str(self.threads)
-        return ProcessPoolExecutor(
-            self.slots, timeout=IDLE, initializer=_begin, initargs=(self.threads,),
-            env={"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
-        )  # fmt: skip
+        self.executor = processes(jobs, threads)
 
     def submit(self, task: Task) -> Future[Outcome]:
         return self.call(execute, task)
@@ -265,10 +281,10 @@ class LocalEngine:
     def call(self, work: Callable[..., Any], *tasks: Task) -> Future[Any]:
         """Have ``work(*tasks)`` done in one of the processes."""
         device = tasks[0].config.device
-        if len(self.load) > 1 and device in ("auto", "cuda"):
-            device = min(self.load, key=lambda name: self.load[name])
+        if len(self.load) > 1 and device in ANY:
+            device = max(self.load, key=lambda name: self.room.get(name, 0) - self.load[name])
             tasks = tuple(replace(task, config=replace(task.config, device=device)) for task in tasks)
-        with _held():
+        with _interrupts_held():
             future: Future[Any] = self.executor.submit(work, *tasks)
         if device in self.load:
             self.load[device] += 1
@@ -277,20 +293,26 @@ class LocalEngine:
 
     def renew(self) -> None:
         self.executor.shutdown(wait=True, kill_workers=True)
-        self.executor = self._start()
+        self.executor = processes(self.slots, self.threads)
 
     def close(self, now: bool) -> None:
-        with _held():
+        with _interrupts_held():
             self.executor.shutdown(wait=True, kill_workers=now)
 
 
-def _begin(threads: int) -> None:
-    """First thing in a process."""
-    torch.set_num_threads(threads)
+def processes(count: int, threads: int) -> Any:
+    """An executor of so many processes (joblib's loky), each with so many threads."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return ProcessPoolExecutor(
+        count, timeout=IDLE, initializer=torch.set_num_threads, initargs=(threads,),
+        env=dict.fromkeys(variables, str(threads)),
+    )  # fmt: skip
 
 
 @contextmanager
-def _held() -> Iterator[None]:
+def _interrupts_held() -> Iterator[None]:
     """Ctrl-C waits inside, and never reaches a process that is started inside: the sweep alone answers it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -400,7 +422,7 @@ class _Flow:
         except CancelledError:
             raise InputError("the scheduler is gone; what has finished is kept, start again to go on") from None
         except Exception as error:
-            outcome = Outcome(error=type(error).__name__, message=str(error).splitlines()[0] if str(error) else "")
+            outcome = Outcome.of(error)
         if outcome.line is not None:
             self.store.add(point, outcome.line, self.keep)
             self.view.done(point, outcome.line)

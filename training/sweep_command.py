@@ -15,7 +15,8 @@ from asymtheory.errors import InputError
 
 if TYPE_CHECKING:
     from .plan import Plan, Point
-    from .sweep import Engine, Store
+    from .sweep import Store
+    from .sweep_work import Work
 
 STOPPED = 130
 
@@ -49,7 +50,7 @@ def sweep(arguments: list[str]) -> int:
         except KeyboardInterrupt:
             left = len(pending(plan, store, True))
             rest = "1 run is left" if left == 1 else f"{left} runs are left"
-            print(f"asymtheory sweep: stopped; {rest}, the same command goes on", file=sys.stderr)
+            _say(f"stopped; {rest}, the same command goes on")
             return STOPPED
         return _report(plan, store, len(points), options)
 
@@ -76,11 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--out", metavar="DIR", help="results.jsonl, failures.jsonl and runs/ (default: PLAN)")
     parser.add_argument("--dry-run", action="store_true", help="list the runs and estimate the time; train nothing")
-    parser.add_argument("--jobs", metavar="N", help="runs at once on this machine (default: one a core)")
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        help="runs at once on this machine (default: one a core; on GPUs as many of these as their memory holds)",
+    )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="train on the workers of a dask.distributed scheduler")
     parser.add_argument("--resources", metavar="NAME=X", help="with --scheduler: what a run takes, such as GPU=1")
     parser.add_argument("--retry", action="store_true", help="train runs again that failed in an earlier sweep")
-    parser.add_argument("--keep", action="store_true", help="keep the checkpoints (networks) of finished runs")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the checkpoints (networks) of finished runs; without stacks"
+    )
     parser.add_argument(
         "--no-stack", action="store_true", help="train perceptrons that differ in seed and one loss parameter one by one, "
         "not as one batch",
@@ -102,18 +109,9 @@ def _list(options: argparse.Namespace) -> int:
     return ANSWERED
 
 
-def _shares(jobs: int | None, runs: int) -> tuple[int, int]:
-    """(runs at once, threads of each)."""
-    from joblib import cpu_count
-
-    cores: int = cpu_count()
-    jobs = min(jobs or cores, max(runs, 1))
-    return jobs, max(1, cores // jobs)
-
-
 def _train(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, options: argparse.Namespace) -> None:
     from .loop import plural
-    from .sweep import LocalEngine, sweep
+    from .sweep import Engine, sweep
     from .sweep_table import Table
 
     already = sum(point.key in store.lines for point in plan.points)
@@ -121,32 +119,42 @@ def _train(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, 
     facts = [f"{plural(len(plan.points), 'run')} in {store.folder}", *([f"{already} done before"] if already else [])]
     facts += [f"{failed} failed before (--retry trains them again)"] if failed else []
     facts += [f"{plan.repeated} named twice"] if plan.repeated else []
-    print(f"asymtheory sweep: {', '.join(facts)}", file=sys.stderr)
+    _say(", ".join(facts))
     if not points:
         return
     engine: Engine
-    together = 0
     if options.scheduler is not None:
         from .cluster import ClusterEngine, parse_resources
 
         resources = None if options.resources is None else parse_resources(options.resources)
         engine = cluster = ClusterEngine(options.scheduler, resources)
         if not cluster.workers():
-            print("asymtheory sweep: the scheduler has no workers yet; waiting for them", file=sys.stderr)
+            _say("the scheduler has no workers yet; waiting for them")
     else:
         check_data(points)
-        engine = local = LocalEngine(*_shares(jobs, len(points)))
-        if not options.no_stack:
-            from .sweep_stack import with_stacks
-
-            engine, points, together = with_stacks(local, points, store.folder)
-    if together:
-        print(f"asymtheory sweep: {plural(together, 'small run')} in stacks", file=sys.stderr)
+        work = _arranged(plan, points, store, jobs, options)
+        engine, points = work.engine(), work.points
+        if work.stacks:
+            _say(f"{plural(work.stacked, 'small run')} in {plural(len(work.stacks), 'stack')}")
+        if work.room is not None:
+            _say(f"{work.jobs} at once, by the memory of {plural(len(work.room.free), 'GPU')}: {work.room}")
     table = Table(plan, store, len(points), live=sys.stderr.isatty())
     try:
         sweep(points, store, engine, table, options.keep)
     finally:
         table.close()
+
+
+def _say(text: str) -> None:
+    print(f"asymtheory sweep: {text}", file=sys.stderr)
+
+
+def _arranged(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, options: argparse.Namespace) -> Work:
+    """Networks that are kept are trained one by one: a stack leaves none behind. Nor does a worker of a cluster stack."""
+    from .sweep_work import arrange
+
+    stack = not (options.no_stack or options.keep or options.scheduler)
+    return arrange(points, store.folder, jobs, stack, plan.points)
 
 
 def check_data(points: Sequence[Point]) -> None:
@@ -162,7 +170,7 @@ def check_data(points: Sequence[Point]) -> None:
 
 
 def _report(plan: Plan, store: Store, trained: int, options: argparse.Namespace) -> int:
-    from .sweep_table import groups, summary
+    from .sweep_table import first_line, groups, summary
 
     failures = [store.failures[point.key] for point in plan.points if point.key in store.failures]
     rows = groups(plan, store)
@@ -173,7 +181,7 @@ def _report(plan: Plan, store: Store, trained: int, options: argparse.Namespace)
     else:
         print(summary(rows))
         for failure in failures:
-            print(f"failed: {failure['key'][:8]} {failure['error']}: {failure['message']}")
+            print(f"failed: {failure['key'][:8]} {failure['error']}: {first_line(failure['message'])}")
     return NO if failures else ANSWERED
 
 
@@ -183,7 +191,8 @@ def _dry_run(plan: Plan, store: Store, jobs: int | None, options: argparse.Names
     from .sweep_estimate import estimate
 
     todo = pending(plan, store, options.retry)
-    found = estimate(todo, store.lines.values(), *_shares(jobs, len(todo)))
+    work = _arranged(plan, todo, store, jobs, options)
+    found = estimate(work.units, store.lines.values(), work.jobs, work.threads)
 
     def state(point: Point) -> str:
         return "done" if point.key in store.lines else "failed" if point.key in store.failures else "to do"
@@ -193,12 +202,18 @@ def _dry_run(plan: Plan, store: Store, jobs: int | None, options: argparse.Names
             {"key": point.key, "state": state(point), "run": plan.label(point), "config": point.config.to_dict()}
             for point in plan.points
         ]
-        _print_json({"folder": str(store.folder), "runs": runs, "seconds": found.seconds, "jobs": found.jobs})
+        facts = {
+            "folder": str(store.folder),
+            "runs": runs,
+            "seconds": found.seconds if found.costs or not todo else None,
+        }
+        _print_json({**facts, "jobs": work.jobs, "stacks": [[point.key for point in stack] for stack in work.stacks]})
         return ANSWERED
     for point in plan.points:
         print(f"{point.key[:8]}  {state(point):<6}  {plan.label(point)}")
     repeated = f" ({plan.repeated} named twice)" if plan.repeated else ""
-    print(f"{plural(len(plan.points), 'run')}{repeated}, {len(todo)} to do" + (f": {found}" if todo else ""))
+    stacked = f", {work.stacked} of them in {plural(len(work.stacks), 'stack')}" if work.stacks else ""
+    print(f"{plural(len(plan.points), 'run')}{repeated}, {len(todo)} to do{stacked}" + (f": {found}" if todo else ""))
     return ANSWERED
 
 

@@ -1,7 +1,7 @@
 """How long a sweep will take: from the lines of runs of the same shape, else from a few steps measured now.
 
-A shape is all that the time of an epoch depends on: data, network, batch, precision, what is measured. An estimate is no promise:
-it takes as many runs at once as asked for, each as fast as one alone.
+A shape is all that the time of an epoch depends on: data, network, batch, precision, penalty, what is measured, and how many runs
+are trained together. An estimate is no promise: it takes as many of them at once as asked for, each as fast as one alone.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ from .loop import Inputs, Trainer, batches, find_device, plural, using
 from .plan import Point
 from .runs import Prepared, loss_of
 from .stack import StackedTrainer
+from .sweep_stack_run import StackTraining
 
 SHAPE = (
     "dataset", "model", "width", "batch", "subset", "balanced", "image_size", "precision", "channels_last", "compile",
-    "evaluate", "measure",
+    "regularisation", "evaluate", "measure",
 )  # fmt: skip
 STEPS, WARM = 8, 2  # steps that are measured, after those that are not
 LONG = 5.0  # seconds after which enough is measured
 
+Together = Sequence[Point]
+"""A run, or the runs of a stack."""
 Shape = tuple[Any, ...]
 
 
-def shape_of(config: Mapping[str, Any]) -> Shape:
-    """The settings that tell how long an epoch takes."""
-    return tuple(config.get(name) for name in SHAPE)
+def shape_of(config: Mapping[str, Any], together: int = 1) -> Shape:
+    """The settings that tell how long an epoch takes, and the number of runs that share it."""
+    return (*(config.get(name) for name in SHAPE), together)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds for all runs of a sweep, ``jobs`` at once, and what the runs of every shape cost.
+    """Seconds for all runs of a sweep, ``jobs`` at once, and what the runs (or stacks of runs) of every shape cost.
 
     ``unknown``: why a shape could not be measured; the seconds then are those of the others.
     """
@@ -65,62 +68,74 @@ class Estimate:
     unknown: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        shown = [
-            f"{shape[SHAPE.index('dataset')]} {shape[SHAPE.index('model')]}: {cost.epoch:.2g} s an epoch, {cost.source}"
-            for shape, cost in self.costs.items()
-        ]
+        shown = []
+        for shape, cost in self.costs.items():
+            *settings, together = shape
+            named = dict(zip(SHAPE, settings, strict=True))
+            stack = f" for {together} runs in a stack" if together > 1 else ""
+            shown.append(f"{named['dataset']} {named['model']}: {cost.epoch:.2g} s an epoch{stack}, {cost.source}")
         known = [f"about {duration(self.seconds)} with {self.jobs} at once"] if self.costs else ["no estimate"]
         return "\n".join([*known, *(f"  {text}" for text in (*shown, *self.unknown))])
 
 
-def estimate(points: Sequence[Point], lines: Iterable[Mapping[str, Any]], jobs: int, threads: int) -> Estimate:
-    """Of the runs that are still to be trained, with the ``lines`` of those that were."""
-    past: dict[Shape, list[float]] = {}
+def estimate(work: Sequence[Together], lines: Iterable[Mapping[str, Any]], jobs: int, threads: int) -> Estimate:
+    """Of the runs and stacks that are still to be trained, with the ``lines`` of those that were."""
+    past: dict[tuple[str, Shape], list[float]] = {}
     for line in lines:
-        config = line.get("config", {})
-        if config.get("epochs") and _here(line):
-            past.setdefault(shape_of(config), []).append(line["seconds"] / config["epochs"])
+        config, device = line.get("config", {}), line.get("device", {})
+        if config.get("epochs"):
+            shape = shape_of(config, device.get("stacked", 1))
+            past.setdefault((device.get("type"), shape), []).append(line["seconds"] / config["epochs"])
     costs: dict[Shape, Cost] = {}
     unknown: dict[Shape, str] = {}
-    for point in points:
-        shape = shape_of(point.config.to_dict())
-        if shape in costs or shape in unknown:
-            continue
-        if known := past.get(shape):
-            costs[shape] = Cost(0.0, median(known), f"from {plural(len(known), 'finished run')}")
-            continue
-        try:
-            costs[shape] = measure(point.config, threads)
-        except InputError as error:
-            unknown[shape] = f"{point.config.dataset} {point.config.model}: not measured: {error}"
-    seconds = [
-        costs[shape].of(point.config.epochs)
-        for point in points
-        if (shape := shape_of(point.config.to_dict())) in costs
-    ]  # fmt: skip
+    seconds = []
+    for points in work:
+        config = points[0].config
+        shape = shape_of(config.to_dict(), len(points))
+        if shape not in costs and shape not in unknown:
+            try:
+                if known := past.get((find_device(config.device).type, shape)):
+                    source = f"from {plural(len(known), 'finished run')}"
+                    costs[shape] = Cost(0.0, median(known) * len(points), source)  # a line has its share of the seconds
+                else:
+                    costs[shape] = measure([point.config for point in points], threads)
+            except InputError as error:
+                unknown[shape] = f"{config.dataset} {config.model}: not measured: {error}"
+        if shape in costs:
+            seconds.append(costs[shape].of(config.epochs))
     whole = max(sum(seconds) / jobs, max(seconds, default=0.0))
     return Estimate(whole, jobs, costs, tuple(unknown.values()))
 
 
-def _here(line: Mapping[str, Any]) -> bool:
-    """Was a run made on the kind of device that ``auto`` is here?"""
-    found: bool = line.get("device", {}).get("type") == find_device("auto").type
-    return found
-
-
-def measure(config: TrainConfig, threads: int) -> Cost:
-    """Of a run: its preparation timed, and a few training steps and evaluation batches scaled to all of an epoch."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+def measure(configs: Sequence[TrainConfig], threads: int) -> Cost:
+    """Of a run, or of several as a stack: the preparation timed, and a few training steps and what follows an epoch scaled up."""
+    with using(threads):
         start = perf_counter()
-        trainer = Prepared.of(config).trainer(loss_of(config))
+        if len(configs) > 1:
+            training = StackTraining(configs)
+            fixed = perf_counter() - start
+            epoch = _stacked_epoch(training)
+            start = perf_counter()
+            training.final()
+            return Cost(fixed + perf_counter() - start, epoch, "measured now")
+        trainer = Prepared.of(configs[0]).trainer(loss_of(configs[0]))
         fixed = perf_counter() - start
         with using(trainer.setup.threads):
             # in the end the whole training set is looked at once more
             return Cost(fixed + _pass(trainer, trainer.data.images), _epoch(trainer), "measured now")
-    finally:
-        torch.set_num_threads(before)
+
+
+def _stacked_epoch(training: StackTraining) -> float:
+    """Seconds: the median step of the first few, the test set, and the rest of an epoch: counting what was predicted."""
+    trainer = training.trainer
+    steps = measured_steps(trainer, trainer.device) * trainer.steps
+    start = perf_counter()
+    trainer.test()
+    _wait(trainer.device)
+    tested = (perf_counter() - start) / training.settings.evaluate
+    start = perf_counter()
+    training.counted(torch.zeros(len(trainer), len(trainer.images), dtype=torch.int64, device=trainer.device), 0)
+    return steps + tested + perf_counter() - start
 
 
 def _epoch(trainer: Trainer) -> float:

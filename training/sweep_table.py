@@ -35,7 +35,7 @@ class Table:
     def failed(self, point: Point, outcome: Outcome) -> None:
         self.finished += 1
         self.failures += 1
-        self.say(f"{self._count()} {self.plan.label(point)}: failed: {outcome.error}: {outcome.message}")
+        self.say(f"{self._count()} {self.plan.label(point)}: failed: {outcome.error}: {first_line(outcome.message)}")
 
     def died(self, points: Sequence[Point]) -> None:
         for point in points:
@@ -85,6 +85,11 @@ class Table:
     def _count(self) -> str:
         width = len(str(self.total))
         return f"[{self.finished:>{width}}/{self.total}]"
+
+
+def first_line(message: str) -> str:
+    """What stands in a row; the whole message of a failure is in the file."""
+    return message.partition("\n")[0]
 
 
 def _size() -> os.terminal_size:
