@@ -63,7 +63,7 @@ def run(given: argparse.Namespace) -> int:
         posteriors=given.posteriors, confidence=float(parse_number(given.confidence, "--confidence")),
     )  # fmt: skip
     if given.write_config is not None:
-        _write(given.write_config, chosen.config(dataset=given.dataset))
+        _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))
     if draw is not None:
         draw(chosen, given.plot)
     print(_rendered(chosen, form))

@@ -120,10 +120,11 @@ class Selection:
             lines += ["", "## Warnings", "", *(f"* {text}" for text in self.warnings)]
         return "\n".join(lines)
 
-    def config(self, candidate: Candidate | None = None, dataset: str | None = None) -> str:
+    def config(self, candidate: Candidate | None = None, dataset: str | None = None, folder: str = "") -> str:
         """A run's configuration in TOML, for ``asymtheory train --config``: the best candidate unless told otherwise.
 
-        Raises InputError where nothing says which labels to train on (posteriors), or which data set.
+        `folder`: where the file will be, for paths in it are relative to that (default: the current one). Raises InputError
+        where nothing says which labels to train on (posteriors), or which data set.
         """
         chosen = self.best if candidate is None else candidate
         dataset = dataset or _dataset(self.estimate.noise.kind, self.origin.get("labels"), self.estimate.K)
@@ -137,10 +138,11 @@ class Selection:
         table: list[str] = []
         if "labels" in self.origin:
             path, column = columns.split_spec(self.origin["labels"])
-            lines.append(f"labels = {_quoted(path)}")
+            lines.append(f"labels = {_quoted(_seen_from(folder, path))}")
             lines += [] if column is None else [f"column = {_quoted(column)}"]
         elif "kind" in self.origin:
-            table = ["", "[noise]", f"kind = {_quoted(self.origin['kind'])}"]
+            kind = self.origin["kind"]
+            table = ["", "[noise]", f"kind = {_quoted(_seen_from(folder, kind) if os.path.isfile(kind) else kind)}"]
             table += [f"eta = {_toml(self.origin['eta'])}"] if self.origin.get("eta") is not None else []
         else:
             raise InputError("--write-config: a run needs labels or a noise model, which this input does not name")
@@ -148,6 +150,13 @@ class Selection:
             lines += ["", "[parameters]"]
             lines += [f"{_key(name)} = {_toml(value)}" for name, value in chosen.loss.parameters.items()]
         return "\n".join([*lines, *table]) + "\n"
+
+
+def _seen_from(folder: str, path: str) -> str:
+    """A path as the files of a folder name it."""
+    if not folder or os.path.isabs(path):
+        return path
+    return os.path.relpath(os.path.abspath(path), os.path.realpath(folder))
 
 
 def _quoted(text: Any) -> str:

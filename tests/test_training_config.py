@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from asymtheory_training import shipped
 from asymtheory_training.config import CHECKS, ORDER, TABLES, Noise, Schedule, Settings, TrainConfig, read_toml
+from asymtheory_training.data import load_dataset
+from asymtheory_training.labels import make_labels
+from asymtheory_training.plan import read_plan
 from asymtheory_training.recipes import DEFAULTS, RECIPES, recipe, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asymtheory import cli
 from asymtheory.errors import InputError
 from asymtheory.settings import published_settings
 
@@ -51,7 +59,7 @@ def test_the_file_of_the_design_reads(tmp_path: Path) -> None:
     assert (config.regularisation, config.strength) == ("l2", 1e-4)
 
 
-TEXT = st.text(min_size=1, max_size=12).filter(lambda text: text.strip() != "")
+TEXT = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=12).filter(lambda t: t.strip() != "")
 FRACTIONS = st.fractions(0, 50, max_denominator=997)
 
 
@@ -69,8 +77,11 @@ def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, et
     config = TrainConfig(
         loss="agce", noise=Noise("symmetric", eta, "iid", 3), regularisation="l1", strength=5e-7, **values
     )
-    path = written(tmp_path_factory.mktemp("toml"), config.to_toml())
-    assert TrainConfig.from_toml(path) == config
+    folder = tmp_path_factory.mktemp("toml")
+    back = TrainConfig.from_toml(written(folder, config.to_toml(folder)))
+    same = os.path.abspath(os.path.expanduser(str(config.data_dir)))
+    assert os.path.abspath(str(back.data_dir)) == same
+    assert replace(back, data_dir=config.data_dir) == config
     facts = json.loads(json.dumps(config.to_dict(), allow_nan=False))
     assert TrainConfig.resolve({**facts, "clip": math.inf if facts["clip"] is None else facts["clip"]}) == config
 
@@ -106,6 +117,7 @@ REFUSED = [
     ("download = 'yes'", ", line 1: download 'yes': true or false is needed"),
     ("dataset = 3", ", line 1: dataset 3: a text in quotes is needed"),
     ("model = ''", ", line 1: model '': a text in quotes is needed"),
+    ('labels = "a\\u0000"', ", line 1: labels 'a\\x00': a text in quotes is needed"),
     ("[parameters]\na = 'x'", ", line 2: parameters.a 'x': 'x' is not a finite number"),
     ("[parameters]\na = [1]", ", line 2: parameters.a [1]: a number is needed"),
     ("[noise]\nkind = 'symmetric'\neta = 1.5", ", line 3: noise.eta 1.5: a noise rate in [0, 1] is needed"),
@@ -118,7 +130,7 @@ REFUSED = [
     ("recipe = 'jal-mnist'", "recipe 'jal-mnist': not a recipe ("),
     ("loss = 'ce'\nformula = '1-u'", "line 1: loss 'ce': name a loss or a formula, one of the two (both are given)"),
     ("loss = 'ce'\npassive = 'u'", ", line 2: passive 'u': it goes with formula"),
-    ("labels = 'x.npy'\n[noise]\nkind = 'pair'\neta = 0.4", "line 1: labels 'x.npy': noise pair 0.4 is given too"),
+    ("labels = 'x.npy'\n[noise]\nkind = 'pair'\neta = 0.4", "x.npy': noise pair 0.4 is given too"),
     ("column = 'worse'", ", line 1: column 'worse': it goes with labels"),
     ("nesterov = true\nmomentum = 0", ", line 1: nesterov true: momentum must be > 0"),
     ("epochs = ", "Invalid value (at end of document)"),
@@ -147,6 +159,81 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_dotted_parameters_need_no_quotes(tmp_path: Path) -> None:
     text = "loss = 'nce+agce'\n[parameters]\nagce.a = 2\nagce.q = '1/3'\n"
     assert TrainConfig.from_toml(written(tmp_path, text)).parameters == {"agce.a": 2, "agce.q": Fraction(1, 3)}
+
+
+# ------------------------------------------------------------------------------------------------------- paths in files
+
+
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with noisy labels and a matrix in ``data``, and the current folder beside it."""
+    (tmp_path / "project" / "data").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    make_labels(load_dataset("digits").train_labels, "pair", K=10, eta=0.2).save(tmp_path / "project/data/noisy.npy")
+    np.save(tmp_path / "project" / "data" / "matrix.npy", np.eye(10))
+    return tmp_path / "project"
+
+
+def test_paths_in_a_file_are_relative_to_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(tmp_path, monkeypatch)
+    text = "labels = 'data/noisy.npy'\ndata_dir = '../sets'\nilsvrc_dir = '/val'\n"
+    found = TrainConfig.from_toml(written(folder, text))
+    assert (found.labels, found.data_dir, found.ilsvrc_dir) == ("../project/data/noisy.npy", "../sets", "/val")
+    assert TrainConfig.from_toml(written(tmp_path / "here", text)).labels == "data/noisy.npy"  # as it stands
+    monkeypatch.setenv("HOME", "/home/me")
+    assert TrainConfig.from_toml(written(folder, "labels = '~/a.npy'")).labels == "/home/me/a.npy"
+    for kind, expected in (("data/matrix.npy", "../project/data/matrix.npy"), ("symmetric", "symmetric")):
+        assert TrainConfig.from_toml(written(folder, f"[noise]\nkind = '{kind}'")).noise.kind == expected
+    os.symlink(folder / "data", tmp_path / "here" / "link")  # .. of a link is above the folder it leads to
+    assert TrainConfig.from_toml(written(folder / "data", "labels = '../x.npy'")).labels == "../project/x.npy"
+    assert TrainConfig.from_toml(tmp_path / "here" / "link" / "run.toml").labels == "../project/x.npy"
+
+
+def test_written_paths_are_relative_to_the_written_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    folder = project(tmp_path, monkeypatch)
+    given = ["--labels", "../project/data/noisy.npy", "--data-dir", "../sets", "--write-config"]
+    assert cli.main(["train", *given, str(folder / "run.toml"), "--dry-run"]) == 0
+    assert (
+        'labels = "../project/data/noisy.npy"' in capsys.readouterr().out
+    )  # printed: for a file in the current folder
+    assert 'labels = "data/noisy.npy"' in (folder / "run.toml").read_text()
+    assert 'data_dir = "../sets"' in (folder / "run.toml").read_text()
+    matrix = TrainConfig(loss="ce", noise=Noise("../project/data/matrix.npy"))
+    assert 'kind = "data/matrix.npy"' in matrix.to_toml(folder)
+    assert cli.main(["train", "--config", str(folder / "run.toml"), "--dry-run"]) == 0
+    assert 'labels = "../project/data/noisy.npy"' in capsys.readouterr().out
+    np.save("clean.npy", load_dataset("digits").train_labels.numpy())
+    chosen = ["select", "--labels", "../project/data/noisy.npy", "--clean", "clean.npy", "--dataset", "digits"]
+    assert cli.main([*chosen, "--write-config", str(folder / "chosen.toml")]) == 0
+    assert TrainConfig.from_toml(folder / "chosen.toml").labels == "../project/data/noisy.npy"
+
+
+def test_a_run_is_resumed_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    folder = project(tmp_path, monkeypatch)
+    (folder / "run.toml").write_text("labels = 'data/noisy.npy'\nepochs = 2\nsubset = 40\n")
+    assert cli.main(["train", "--config", str(folder / "run.toml"), "--out", "runs/a", "--device", "cpu"]) == 0
+    assert 'labels = "../../../project/data/noisy.npy"' in Path("runs/a/config.toml").read_text()
+    monkeypatch.chdir(folder)
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", "--out", "../here/runs/a"]) == 0, capsys.readouterr().err
+
+
+def test_paths_in_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(tmp_path, monkeypatch)
+    path = folder / "plan.toml"
+    path.write_text("[[runs]]\nlabels = 'data/noisy.npy'\n[[runs]]\nnoise = { kind = 'data/matrix.npy' }\n")
+    labels, matrix = (point.config for point in read_plan(path).points)
+    assert (labels.labels, matrix.noise.kind) == ("../project/data/noisy.npy", "../project/data/matrix.npy")
+    (only,) = read_plan(path, {}, {"labels": "../project/data/noisy.npy"}).points
+    assert only.config == labels
+    np.save("here.npy", np.zeros(1442, int))  # what the command line names lies in the current folder
+    assert {point.config.labels for point in read_plan(path, {"labels": "here.npy"}).points} == {"here.npy"}
+    for name in ("CIFAR-10_human.pt", "CIFAR-100_human.pt"):  # and so does what a plan of the package names
+        Path(name).write_bytes(b"only its digest is taken")
+    found = {point.config.labels for point in read_plan(shipped.find("jal-table5")).points}
+    assert found == {"CIFAR-10_human.pt", "CIFAR-100_human.pt"}
 
 
 # -------------------------------------------------------------------------------------------------------- resolution

@@ -107,7 +107,7 @@ def text(optional: bool = False, name: bool = False) -> Check:
             return None
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
             raise FieldError(key, _shown(value), "a text in quotes is needed")
         return value.strip().lower().replace("_", "-") if name else value
 
@@ -435,9 +435,11 @@ class TrainConfig(Settings):
         found["noise"] = {each.name: _written(getattr(self.noise, each.name)) for each in fields(self.noise)}
         return {name: found[name] for name in ORDER}
 
-    def to_toml(self) -> str:
-        """The file that reads back as this configuration."""
+    def to_toml(self, folder: str | os.PathLike[str] = "") -> str:
+        """The file that reads back as this configuration, from `folder` (default: the current one): see :func:`beside`."""
         flat = {**self.to_dict(), "clip": self.clip}
+        flat |= {name: beside("", flat[name], folder) for name in PATHS if flat[name] is not None}
+        flat["noise"] |= {"kind": beside("", self.noise.kind, folder) if is_path(self.noise.kind) else self.noise.kind}
         tables: dict[str, dict[str, Any]] = {name: flat.pop(name) for name in TABLES}
         lines = [f"{name} = {_toml(value)}" for name, value in flat.items() if value is not None]
         for name, table in tables.items():
@@ -465,11 +467,42 @@ ELSEWHERE = ("device", "threads", "workers", "data_dir", "ilsvrc_dir", "download
 """Settings that say where a run happens, not what it is: a run may be resumed with others."""
 
 
+PATHS = ("labels", "data_dir", "ilsvrc_dir")
+"""Settings that are paths, and so may be a ``noise.kind`` (:func:`is_path`). In a file they are relative to its folder."""
+
+
 # ------------------------------------------------------------------------------------------------------------ TOML
 
 
+def is_path(kind: str) -> bool:
+    """Is this noise a file? Names of noise hold neither a point nor a slash."""
+    return "." in kind or "/" in kind or os.sep in kind
+
+
+def beside(folder: str | os.PathLike[str], path: str, reader: str | os.PathLike[str] = "") -> str:
+    """`path`, which is relative to `folder`, as it is written relative to the folder `reader`; both default to the current one.
+
+    Absolute paths stay, ``~`` is the home folder. Links among the folders are followed, so that ``..`` means what it says.
+    """
+    path = os.path.expanduser(path)
+    if os.path.isabs(path) or os.path.realpath(folder) == os.path.realpath(reader):
+        return path
+    above, name = os.path.split(os.path.join(folder, path))
+    return os.path.relpath(os.path.join(os.path.realpath(above), name), os.path.realpath(reader))
+
+
+def named_in(path: str | os.PathLike[str], key: str, value: Any) -> Any:
+    """A setting as the file `path` names it: a path in it is relative to its folder."""
+    if not isinstance(value, str) or not (key in PATHS or (key == "noise.kind" and is_path(value))):
+        return value
+    return beside(os.path.dirname(path), value)
+
+
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a file gives, each value checked by itself; an unknown key is named with its line and the nearest key."""
+    """What a file gives, each value checked by itself; an unknown key is named with its line and the nearest key.
+
+    Paths in it are relative to its folder, and come back relative to the current one.
+    """
     try:
         source = Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -497,8 +530,10 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
                              f"{nearest(name, keys)}")  # fmt: skip
     with blame(path):
         values: dict[str, Any] = {name: check_given(name, found[name]) for name in found if name not in TABLES}
+        values = {name: named_in(path, name, value) for name, value in values.items()}
         if noise:
-            values["noise"] = {name: CHECKS[f"noise.{name}"](f"noise.{name}", value) for name, value in noise.items()}
+            checked = {name: CHECKS[f"noise.{name}"](f"noise.{name}", value) for name, value in noise.items()}
+            values["noise"] = {name: named_in(path, f"noise.{name}", value) for name, value in checked.items()}
         if "parameters" in found:
             flat = _flattened(found["parameters"])
             values["parameters"] = {name: _exact(f"parameters.{name}", value) for name, value in flat.items()}

@@ -1,7 +1,8 @@
 """The grammar of plans: a TOML file of ``[defaults]`` and a list of entries, whose lists are grids, read with every line to blame.
 
 :mod:`.plan` makes runs of it, :mod:`.confirm_plan` designs; what a file may say is :class:`Reader`'s. Settings from outside
-(``--set``) and a choice (``--only``) are read by the same rules.
+(``--set``) and a choice (``--only``) are read by the same rules. Paths in a file are relative to its folder, those from outside
+and those of the package's own plans to the current one.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ from .config import (
     Noise,
     TrainConfig,
     check_given,
+    named_in,
     whole,
 )
 from .data import EMBEDDED
 from .recipes import recipe
+from .shipped import DESIGNS, PLANS
 
 SET, ONLY = "--set", "--only"
 MULTIPLES = "times_threshold"
@@ -99,6 +102,7 @@ class Reader:
 
     def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], only: Mapping[str, Any]) -> None:
         self.path = os.fspath(path)
+        self.shipped = Path(path).parent in (PLANS, DESIGNS)  # the files that these name are in the current folder
         try:
             self.source = Path(path).read_text(encoding="utf-8")
         except OSError as error:
@@ -238,7 +242,8 @@ class Reader:
 
     def values(self, value: Any, key: str, place: Place) -> list[Any]:
         """A grid of one setting; a value that is no list is a grid of one."""
-        return [self.checked(_check, key, each, place) for each in self.listed(value, key, place)]
+        found = [self.checked(_check, key, each, place) for each in self.listed(value, key, place)]
+        return found if place[0] in (SET, ONLY) or self.shipped else [named_in(self.path, key, each) for each in found]
 
     def listed(self, value: Any, key: str, place: Place) -> list[Any]:
         given = value if isinstance(value, list) else [value]

@@ -279,7 +279,7 @@ def _open(folder: Path, config: TrainConfig, resume: bool, stack: ExitStack) -> 
             if not resume:
                 raise InputError(f"--out {folder}: holds a run already; go on with --resume, or name another folder")
         else:
-            checkpoint.replace_file(folder / CONFIG, config.to_toml().encode())
+            checkpoint.replace_file(folder / CONFIG, config.to_toml(folder).encode())
     except OSError as error:
         raise InputError(f"--out {folder}: cannot be used ({error.strerror or error})") from None
     return folder
@@ -300,6 +300,8 @@ def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> 
         {name: value for name, value in facts.items() if name not in ELSEWHERE}
         for facts in ({"probe": False, **state["config"]}, config.to_dict())  # older checkpoints do not name it
     )
+    if there["labels"] and here["labels"]:  # what is in the file counts, not where it lies: its checksum is compared below
+        there["labels"] = here["labels"]
     differing = checkpoint.differences(there, here)
     if not differing:
         differing = checkpoint.differences({"labels": state["labels"]}, {"labels": prepared.facts["checksum"]})

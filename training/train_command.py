@@ -75,7 +75,7 @@ def train(arguments: list[str]) -> int:
         return ANSWERED
     config = _configuration(options)
     if options.write_config is not None:
-        _write(Path(options.write_config), config.to_toml())
+        _write(Path(options.write_config), config.to_toml(Path(options.write_config).parent))
     if options.dry_run:
         from .runs import loss_of
 
