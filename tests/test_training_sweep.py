@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asymtheory_training import checkpoint
+from asymtheory_training import checkpoint, sweep_work
 from asymtheory_training import sweep as sweeping
-from asymtheory_training import sweep_work
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.plan import Plan, Point, read_plan, run_key
 from asymtheory_training.record import append, locked, read

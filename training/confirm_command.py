@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asymtheory.cli import ANSWERED, NOISE_HELP, _Parser, _print_json
+from asymtheory.cli import ANSWERED, _Parser, _print_json
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
 from .config import TrainConfig
-from .options import by_setting, errors_name, settings_given
+from .options import add_settings, chosen, errors_name, settings_given
 
 if TYPE_CHECKING:
     from asymtheory.losses import Loss
@@ -26,38 +26,13 @@ STOPPED = 130
 ROWS = "rows.jsonl"
 WITH_PLAN = ("plan", "set", "only", "dry_run", "out", "progress", "json")  # options
 
-# option -> (setting, metavar, help); checked as in the TOML file of a run
-SETTINGS: dict[str, tuple[str, str, str]] = {
-    "--dataset": (
-        "dataset",
-        "NAME",
-        "digits (default; needs no files), mnist, cifar10, or any other that training knows",
-    ),
-    "--noise": ("noise.kind", "KIND", f"{NOISE_HELP}"),
-    "--eta": ("noise.eta", "X", "noise rate in [0, 1]; decimals are exact (default 0.4 where the noise has a rate)"),
-    "--model": ("model", "NAME", "mlp (trained as one batch; default, except on cifar10: cnn8) or another, one by one"),
-    "--width": ("width", "X", "multiplies every hidden width of the model"),
-    "--subset": ("subset", "N", "train on the first images of every class only, N in all"),
-    "--epochs": ("epochs", "N", "passes over the training set"),
-    "--batch": ("batch", "N", "images a step"),
-    "--rate": ("rate", "X", "initial learning rate"),
-    "--clip": ("clip", "X", "the gradient's norm is cut to it; inf for never"),
-    "--schedule": ("schedule", "TEXT", "cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,..."),
-    "--regularisation": (
-        "regularisation",
-        "NORM",
-        "none, l1 or l2 (default: none for population, else the data set's)",
-    ),
-    "--strength": ("strength", "X", "of the regularisation"),
-    "--evaluate": ("evaluate", "N", "test set every N epochs (default: about 20 times in all)"),
-    "--device": ("device", "NAME", "auto (default), cpu, cuda, cuda:1, ..."),
-    "--precision": ("precision", "TYPE", "auto (default: float32) or float64"),
-    "--threads": ("threads", "N", "of a CPU (default: one for stacked models)"),
-    "--data-dir": ("data_dir", "DIR", "the folder of the data set's files (default: $ASYMTHEORY_DATA, or a cache)"),
-}
-NUMBERS = {
-    "--eta", "--width", "--subset", "--epochs", "--batch", "--rate", "--clip", "--strength", "--evaluate", "--threads"
-}  # fmt: skip
+SETTINGS = chosen(
+    dataset=None, noise="symmetric", eta="0.4 where the noise has a rate",
+    model="mlp, trained as one batch; for pictures in colour cnn8, as all others one by one", width="1; digits 0.5", subset=None,
+    epochs=None, batch=None, rate=None, clip=None, schedule=None, regularisation="none for population, else the data set's",
+    strength=None, evaluate="about 20 times in all", device=None, precision="auto: float32 for mlp", threads="one for mlp",
+    data_dir=None,
+)  # fmt: skip
 
 
 def confirm(arguments: list[str]) -> int:
@@ -200,8 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--seeds", default=None, metavar="N", help="seeds 0..N-1 (default 3)")
     parser.add_argument("--values", default=None, metavar="N", help="of the parameter, odd (default 9)")
-    for option, (_, metavar, text) in SETTINGS.items():
-        parser.add_argument(option, metavar=metavar, help=text.replace("%", "%%"))
+    add_settings(parser, SETTINGS)
     parser.add_argument("--expected", action="store_true", help="population: the expected loss instead of drawn labels")
     parser.add_argument(
         "--no-equalise", action="store_true", help="losses as they are, not scaled to one initial slope"
@@ -231,8 +205,8 @@ def _config(options: argparse.Namespace) -> TrainConfig:
     """The configuration of the command line; what is not given is the data set's."""
     from .confirm_design import settle
 
-    given = settings_given(options, SETTINGS, NUMBERS)
-    with errors_name(by_setting(SETTINGS)):
+    given = settings_given(options, SETTINGS)
+    with errors_name(SETTINGS):
         config = settle(given, options.regime, options.quick)
     if options.seeds is None:
         options.seeds = "1" if options.quick else "3"

@@ -9,61 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from asymtheory.cli import ANSWERED, NO, NOISE_HELP, _Parser, _print_json, _with_formulas
+from asymtheory.cli import ANSWERED, NO, _Parser, _print_json, _with_formulas
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
 from .config import TrainConfig, read_toml
-from .options import by_setting, errors_name, settings_given
+from .options import OPTIONS, add_settings, errors_name, settings_given
 
 STOPPED = 130
-
-# option -> (setting, metavar, help); a setting's check is that of the TOML file
-TEXTS = {
-    "--dataset": ("dataset", "NAME", "digits (default; needs no files), mnist, fashion-mnist, cifar10, cifar100; "
-        "webvision, clothing1m, animal10n or folder, whose images you bring (docs/large-sets.md)"),
-    "--loss": ("loss", "NAME", "a name from `asymtheory losses`, a sum x+y, or a baseline such as nlnl (docs/baselines.md)"),
-    "--formula": ("formula", "TEXT", "your own loss in u and named parameters, instead of --loss"),
-    "--passive": ("passive", "TEXT", "with --formula: the term of each other class, such as u**2"),
-    "--recipe": ("recipe", "NAME", "settings of a paper, such as jal-cifar10; `list` shows them all"),
-    "--labels": ("labels", "FILE", "noisy labels of the training set (see `asymtheory labels`), instead of --noise"),
-    "--column": ("column", "NAME", "with --labels: which labels, where the file has several"),
-    "--noise": ("noise.kind", "KIND", f"{NOISE_HELP}; idn or idn-jal; default none".replace(" (default)", "")),
-    "--noise-mode": ("noise.mode", "MODE", "exact counts (default), iid, or redrawn at every visit of an image"),
-    "--model": ("model", "NAME", "mlp, cnn4, cnn8, resnet34, resnet50 or vgg19-bn"),
-    "--schedule": ("schedule", "TEXT", "cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,..."),
-    "--regularisation": (
-        "regularisation",
-        "NORM",
-        "none, l1, l2, jacobian, or published: what the recipe's paper did for this loss",
-    ),
-    "--device": ("device", "NAME", "auto (default), cpu, cuda, cuda:1, ..."),
-    "--precision": ("precision", "TYPE", "auto (default), float32, float64 or bfloat16"),
-    "--channels-last": ("channels_last", "WORD", "auto (default), on or off"),
-    "--compile": ("compile", "WORD", "off (default), on (torch.compile) or graphs (CUDA graphs)"),
-    "--measure": ("measure", "WORD", "the training set while an epoch is running (default), or frozen after it"),
-    "--ilsvrc-dir": ("ilsvrc_dir", "DIR", "with webvision: ILSVRC12's validation set in class folders, a second test set"),
-    "--data-dir": ("data_dir", "DIR", "the folder of the data set's files (default: $ASYMTHEORY_DATA, or a cache)"),
-}  # fmt: skip
-NUMBERS = {
-    "--eta": ("noise.eta", "X", "noise rate in [0, 1]; decimals are exact (0.4 is 2/5)"),
-    "--noise-seed": ("noise.seed", "N", "of the noisy labels alone (default 0): runs of several --seed share them"),
-    "--width": ("width", "X", "multiplies every hidden width of the model"),
-    "--epochs": ("epochs", "N", "passes over the training set"),
-    "--batch": ("batch", "N", "images a step"),
-    "--rate": ("rate", "X", "initial learning rate"),
-    "--momentum": ("momentum", "X", "of SGD"),
-    "--clip": ("clip", "X", "the gradient's norm is cut to it; inf for never"),
-    "--strength": ("strength", "X", "of the regularisation: weight decay, or lambda of the L1 norm or of the Jacobian"),
-    "--seed": ("seed", "N", "of weights, order and augmentation (default 0)"),
-    "--subset": ("subset", "N", "train on the first images of every class only, N in all"),
-    "--balanced": ("balanced", "N", "an epoch sees N images of every class, as labelled, drawn anew each time"),
-    "--image-size": ("image_size", "N", "side of the network's inputs, for sets in files (default 224; animal10n 64)"),
-    "--workers": ("workers", "N", "processes that decode images, for sets in files (default: one a core, at most 16)"),
-    "--threads": ("threads", "N", "of a CPU (default: one for a small model, else all)"),
-    "--evaluate": ("evaluate", "N", "test set every N epochs (default 1)"),
-}
-
 
 def train(arguments: list[str]) -> int:
     """``asymtheory train``; returns the exit status (1 for a loss that became NaN, 130 for Ctrl-C)."""
@@ -75,7 +28,7 @@ def train(arguments: list[str]) -> int:
         return ANSWERED
     config = _configuration(options)
     if options.write_config is not None:
-        _write(Path(options.write_config), config.to_toml(Path(options.write_config).parent))
+        _write(Path(options.write_config), config.to_toml())
     if options.dry_run:
         from .runs import loss_of
 
@@ -115,8 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a network with a noise-robust loss on noisy labels. Without options: a small network on "
         "scikit-learn's digits. What is not given comes from --config, else from --recipe, else from the data set.",
     )
-    for option, (_, metavar, text) in {**TEXTS, **NUMBERS}.items():
-        parser.add_argument(option, metavar=metavar, help=text.replace("%", "%%"))
+    add_settings(parser, OPTIONS.values())
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters; decimals are exact"
     )
@@ -146,13 +98,13 @@ def _configuration(options: argparse.Namespace) -> TrainConfig:
     if options.resume and file is None and (Path(options.out) / "config.toml").exists():
         file = str(Path(options.out) / "config.toml")
     here = _given(options)
-    with errors_name(by_setting({**TEXTS, **NUMBERS})):
+    with errors_name(OPTIONS.values()):
         return TrainConfig.resolve(here) if file is None else TrainConfig.resolve(_merged(read_toml(file), here))
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets, keys as in the TOML file; each value checked by itself, errors name the option."""
-    found = settings_given(options, {**TEXTS, **NUMBERS}, NUMBERS)
+    found = settings_given(options, OPTIONS.values())
     for name in ("nesterov", "download", "pretrained", "probe"):
         if getattr(options, name):
             found[name] = True
