@@ -1,9 +1,9 @@
-"""Baselines of the papers' tables that are no losses on the simplex: LogitClip, label smoothing, epsilon-softmax, NLNL.
+"""Baselines of the papers' tables that are no losses on the simplex: LogitClip, label smoothing, epsilon-softmax, NLNL, LT-APL.
 
 ``build_loss("nlnl")`` and ``asymtheory train --loss nlnl`` find them by name beside the losses of the core; docs/baselines.md
 lists them all, with sources and with what published code does differently. Three change what a loss is given, and so work with
 any loss: ``LogitClip`` and ``EpsilonSoftmax`` change the logits, ``LabelSmoothing`` the target. ``NLNL`` follows every sample
-through training.
+through training. LT-APL needs a last layer of its own: :mod:`.student`.
 """
 
 from __future__ import annotations
@@ -278,7 +278,10 @@ class NLNL(BaselineLoss):
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline by name: parameters with defaults, and what makes the module of them and of options of RobustLoss."""
+    """A baseline by name: parameters with defaults, and what makes the module of them and of options of RobustLoss.
+
+    ``head``: for one that needs a last layer of its own, what makes it of the numbers of features and of classes.
+    """
 
     name: str
     title: str
@@ -287,6 +290,7 @@ class Baseline:
     defaults: Mapping[str, Any]
     make: Callable[..., BaselineLoss]
     options: bool = True  # does it take weight, ignore_index, reduction, ...?
+    head: Callable[[int, int], nn.Module] | None = None
 
     def build(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> BaselineLoss:
         """The module. ``options`` are those of :class:`RobustLoss`. InputError for a parameter or an option it does not have."""
@@ -316,9 +320,28 @@ def _with_mae(name: str, title: str) -> Callable[..., BaselineLoss]:
     return make
 
 
+def _lt_apl(name: str) -> Callable[..., BaselineLoss]:
+    def make(margin: Any, centre: Any, **parameters: Any) -> BaselineLoss:
+        from .student import StudentLoss  # made of what is here
+
+        return StudentLoss(RobustLoss(build("nce+rce", **parameters)), margin, centre, name=name)
+
+    return make
+
+
+def _student_head(density: str) -> Callable[[int, int], nn.Module]:
+    def make(features: int, classes: int) -> nn.Module:
+        from .student import StudentHead
+
+        return StudentHead(features, classes, density)
+
+    return make
+
+
 _USUAL = {option.name: option.default for option in signature(RobustLoss).parameters.values()}
 _EPSILON = {"alpha": Fraction(1, 100), "beta": 5, "m": 10**5}
 _THIRDS = {"selnl": Fraction(1, 3), "selpl": Fraction(2, 3)}
+_LT_APL = {"margin": Fraction(1, 10), "centre": Fraction(1, 20), "alpha": 1, "beta": 10, "A": Fraction("-9.21034")}
 
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
@@ -345,22 +368,28 @@ BASELINES: dict[str, Baseline] = {
             "efl+mae", "EFL+MAE", "alpha FL((u + m e_t)/(1 + m), y) + beta MAE", "Wang et al. 2024",
             {**_EPSILON, "gamma": Fraction(1, 10)}, _with_mae("fl", "EFL+MAE"),
         ),
+        Baseline(
+            "lt-apl", "LT-APL", "alpha NCE + beta RCE on Student features, as published code has them", "Zhang et al. 2024",
+            _LT_APL, _lt_apl("lt-apl"), options=False, head=_student_head("published"),
+        ),
+        Baseline(
+            "lt-apl-student", "LT-APL (Student density)", "alpha NCE + beta RCE on the posterior of Student distributions",
+            "Zhang et al. 2024", _LT_APL, _lt_apl("lt-apl-student"), options=False, head=_student_head("student"),
+        ),
     )
 }  # fmt: skip
 """The baselines by name; the other losses of the papers' tables are the core's."""
 
-LEFT_OUT = dict.fromkeys(("lt-apl", "student", "student-loss", "lt"), "LT-APL (Student loss)")
-
 
 def baseline(name: str) -> Baseline | None:
-    """The baseline of that name, None if it is none; InputError for one that is left out, saying why."""
-    key = name.strip().lower().replace("_", "-")
-    if key in LEFT_OUT:
-        raise InputError(
-            f"--loss {key!r}: {LEFT_OUT[key]} is left out, for its published code does not compute the Student density "
-            f"that it names; docs/baselines.md says more"
-        )
-    return BASELINES.get(key)
+    """The baseline of that name, None if it is none."""
+    return BASELINES.get(name.strip().lower().replace("_", "-"))
+
+
+def head_of(name: str | None) -> Callable[[int, int], nn.Module] | None:
+    """What makes the last layer that the loss of that name needs; None for the linear one of all others."""
+    found = None if name is None else baseline(name)
+    return None if found is None else found.head
 
 
 def check_spelling(name: str) -> None:

@@ -2,7 +2,8 @@
 
 Sizes and initialisation are those of the published code (ALF, APL, ANL and JAL share them): convolutions Kaiming uniform for
 ReLU, linear layers Xavier uniform, biases as torch makes them; no dropout. ``width`` multiplies every hidden width, so that a
-small machine can train the same shape. Every model is a :class:`Network`: ``features`` and one linear ``classifier``.
+small machine can train the same shape. Every model is a :class:`Network`: ``features`` and a ``classifier``, which is one linear
+layer unless another head is asked for.
 
 Published code seeds the CUDA generator only and builds its models on the CPU, so its initial weights differ from run to run;
 ``build_model(..., seed=0)`` draws them from the CPU generator at that seed and leaves the caller's random state alone.
@@ -29,13 +30,13 @@ INSTALL = "pip install torchvision (or timm)"
 class Network(nn.Module):
     """``body`` maps images (N, C, H, W) to features (N, D), ``classifier`` those to logits (N, K)."""
 
-    def __init__(self, body: nn.Module, classifier: nn.Linear) -> None:
+    def __init__(self, body: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.body = body
         self.classifier = classifier
 
     def features(self, x: Tensor) -> Tensor:
-        """The input of the last linear layer, (N, D): what the papers' t-SNE figures show."""
+        """The input of the last layer, (N, D): what the papers' t-SNE figures show."""
         found: Tensor = self.body(x)
         return found
 
@@ -52,6 +53,7 @@ def build_model(
     seed: int | None = None,
     pretrained: bool = False,
     download: bool = False,
+    head: Callable[[int, int], nn.Module] | None = None,
 ) -> Network:
     """A network by name for K classes of images of ``shape`` (C, H, W), in float32 on the CPU.
 
@@ -59,7 +61,8 @@ def build_model(
     CIFAR-10: 1,639,794), ``resnet34`` (CIFAR stem), ``mlp`` (two hidden layers of 256), and ``resnet50`` and ``vgg19-bn``
     from torchvision or timm, at width 1 only. With ``seed`` the weights are a function of the arguments; without, they come
     from torch's generator as it stands. ``pretrained`` starts those two from the library's ImageNet weights (all but the last
-    layer), which are on this machine already unless ``download`` may fetch them.
+    layer), which are on this machine already unless ``download`` may fetch them. ``head`` makes another last layer of the numbers
+    of features and classes; all other weights are those that the network has without it.
     Raises InputError for an unknown name, images too small, a width that is not
     positive and a library that is not installed.
     """
@@ -84,8 +87,13 @@ def build_model(
         if seed is not None:
             torch.random.default_generator.manual_seed(seed)
         if key in LIBRARY:
-            return _library_model(key, K, (channels, height, breadth), width, pretrained, download)
-        return MODELS[key](K, (channels, height, breadth), width)
+            network = _library_model(key, K, (channels, height, breadth), width, pretrained, download)
+        else:
+            network = MODELS[key](K, (channels, height, breadth), width)
+        if head is not None:
+            assert isinstance(network.classifier, nn.Linear)
+            network.classifier = head(network.classifier.in_features, K)
+    return network
 
 
 def parameters(model: nn.Module) -> int:

@@ -30,6 +30,7 @@ from asymtheory.noise import NoiseModel
 from asymtheory.threshold import solve
 
 from . import checkpoint
+from .baselines import head_of
 from .config import CLEAN, ELSEWHERE, TrainConfig
 from .data import IN_FILES, Dataset, load_dataset, subset_indices
 from .distributed import ALONE, World, current
@@ -39,6 +40,7 @@ from .losses import build_loss
 from .models import Network, build_model, parameters
 from .probe import Probe
 from .record import Epoch, RunResult, append, locked, read, revision, versions
+from .student import StudentLoss
 
 if TYPE_CHECKING:
     from .folders import FolderSet
@@ -197,12 +199,16 @@ class Prepared:
         config, dataset = self.config, self.dataset
         seed = stream(config.seed, 0, "weights")
         return build_model(
-            config.model, dataset.K, dataset.shape, config.width, seed, config.pretrained, config.download
-        )
+            config.model, dataset.K, dataset.shape, config.width, seed, config.pretrained, config.download,
+            head_of(config.loss),
+        )  # fmt: skip
 
     def trainer(self, loss: nn.Module, world: World = ALONE, model: Network | None = None) -> Trainer:
         """A fresh model (or the one given) and its trainer."""
-        return Trainer(self.model() if model is None else model, loss, self.data, self.config, world)
+        model = self.model() if model is None else model
+        if isinstance(loss, StudentLoss):
+            loss.bind(model)
+        return Trainer(model, loss, self.data, self.config, world)
 
 
 def _load(config: TrainConfig, world: World) -> Dataset | FolderSet:
@@ -341,7 +347,7 @@ def trained_model(out: str | os.PathLike[str]) -> tuple[Network, TrainConfig]:
     path = Path(out)
     state = checkpoint.load(path / checkpoint.NAME)
     config = TrainConfig.resolve(state["config"])
-    model = build_model(config.model, state["K"], state["shape"], config.width)
+    model = build_model(config.model, state["K"], state["shape"], config.width, head=head_of(config.loss))
     model.load_state_dict(state["model"])
     return model.eval(), config
 
