@@ -12,6 +12,7 @@ import sys
 import time
 import types
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_training import checkpoint, fit, loop, record, runs
+from asymtheory_training import checkpoint, fit, inputs, loop, record, runs
 from asymtheory_training.config import Noise, Settings, TrainConfig
 from asymtheory_training.data import load_dataset
 from asymtheory_training.labels import Redrawn
-from asymtheory_training.loop import Data, DivergedError, Images, Trainer, batches, fitted, shuffled, stream
+from asymtheory_training.loop import SGD, Data, DivergedError, Images, Trainer, batches, fitted, shuffled, stream
 from asymtheory_training.record import Epoch, Fitted, History
 from asymtheory_training.runs import Prepared, run, theory, trained_model
 from torch import Tensor, nn
@@ -107,9 +108,57 @@ def test_a_run_is_the_plain_loop(options: dict[str, Any]) -> None:
         trainer.epoch()
     for a, b in zip(weights(ours), weights(expected), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
-    np.testing.assert_allclose([e.loss for e in trainer.curve], [loss for loss, _ in curve], rtol=1e-5)
-    np.testing.assert_allclose([e.gradient for e in trainer.curve], [norm for _, norm in curve], rtol=1e-5)
+    np.testing.assert_allclose([e.loss for e in trainer.curve], [loss for loss, _ in curve], rtol=1e-12)
+    np.testing.assert_allclose([e.gradient for e in trainer.curve], [norm for _, norm in curve], rtol=1e-12)
     assert [e.clipped > 0 for e in trainer.curve] == [settings.clip < 1] * 4
+
+
+class Late(nn.Module):
+    """A layer that is first used in the third batch, and one that never is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.late, self.never = small(), nn.Linear(3, 3).double(), nn.Linear(3, 3).double()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.late(self.body(x)) if self.calls > 2 else self.body(x)
+
+
+def test_a_weight_may_get_its_first_gradient_late() -> None:
+    """torch.optim.SGD(fused=True) raises a TypeError there; without fused it is what is expected."""
+    x, y, _ = toy()
+    settings = Settings(epochs=2, batch=16, rate=0.1, precision="float64", strength=0.01, regularisation="l2")
+    expected = Late()
+    ours = Late()
+    ours.load_state_dict(expected.state_dict())
+    plain_loop(expected, x, y, settings)
+    trainer = Trainer(ours, nn.CrossEntropyLoss(), Data(Images(x), y), settings)
+    trainer.setup = replace(trainer.setup, threads=1)
+    ours.calls = 0  # one image was looked at to choose the threads
+    for _ in trainer.remaining():
+        trainer.epoch()
+    for a, b in zip(weights(ours), weights(expected), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_state_of_the_optimiser_is_that_of_torch(momentum: float) -> None:
+    """Older checkpoints hold the state of torch's own."""
+    w = [torch.ones(3, requires_grad=True), torch.ones(2, requires_grad=True)]
+    kept = torch.optim.SGD(w, 0.1, momentum)
+    (w[0] * torch.tensor([1.0, 2.0, 3.0])).sum().backward()  # the second has none yet
+    kept.step()
+    ours = SGD(w, Settings(momentum=momentum))
+    ours.velocities = [None if v is None else v + 7 for v in ours.velocities]
+    ours.load_state_dict(kept.state_dict())
+    wanted = [torch.tensor([1.0, 2.0, 3.0]), torch.zeros(2)] if momentum else [None, None]
+    torch.testing.assert_close(ours.velocities, wanted, rtol=0, atol=0)
+    if momentum:
+        again = torch.optim.SGD(w, 0.1, momentum)
+        again.load_state_dict({**again.state_dict(), **ours.state_dict()})
+        assert torch.equal(again.state[w[0]]["momentum_buffer"], torch.tensor([1.0, 2.0, 3.0]))
 
 
 def test_the_penalty_reaches_every_parameter() -> None:
@@ -222,7 +271,7 @@ def test_augmentation_is_for_training_only(monkeypatch: pytest.MonkeyPatch) -> N
         calls.append((len(images), kind))
         return 255 - images
 
-    monkeypatch.setattr(loop, "augment", augment)
+    monkeypatch.setattr(inputs, "augment", augment)
     kept = Images(digits.train_images[:100], digits.mean, digits.std, "crop-flip")
     data = Data(kept, digits.train_labels[:100], None, None, kept, digits.train_labels[:100])
     trainer = Trainer(
@@ -238,7 +287,7 @@ def test_images_are_normalised_once_or_on_the_way(monkeypatch: pytest.MonkeyPatc
     images = Images(digits.train_images, digits.mean, digits.std)
     expected = (digits.train_images[:5].float() / 255 - digits.mean[0]) / digits.std[0]
     for room in (2**29, 0):
-        monkeypatch.setattr(loop, "RESIDENT", room)
+        monkeypatch.setattr(inputs, "RESIDENT", room)
         ready = images.to(torch.device("cpu"), torch.float32)
         assert (ready.mean is None) == (room > 0)
         torch.testing.assert_close(ready.batch(torch.arange(5), torch.float32), expected)
@@ -412,12 +461,33 @@ def test_a_loss_that_is_not_finite_stops_at_its_batch() -> None:
     assert (caught.value.epoch, caught.value.batch) == (3, 2)
 
 
+class Steep(nn.Module):
+    """Cross entropy whose value is right and whose gradient is NaN on its n-th call, as that of a square root at 0."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        self.at -= 1
+        zero = (logits.sum() * 0).sqrt() * 0 if self.at == 0 else 0
+        return F.cross_entropy(logits, labels) + zero
+
+
+@pytest.mark.parametrize("call", [7, 10])
+def test_a_gradient_that_is_not_finite_stops_at_its_batch(call: int) -> None:
+    """In the last batch of an epoch it would leave NaN weights behind a finite curve, and those in a checkpoint."""
+    x, y, _ = toy()  # five batches of 16
+    with pytest.raises(DivergedError, match=f"the gradient's norm is nan in epoch 2, batch {call - 5}"):
+        fit(small(), Steep(call), x, y, epochs=2, batch=16, precision="float64")
+
+
 def test_long_epochs_are_looked_at_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "LOOK", 2)
     x, y, _ = toy()
     steps: list[int] = []
-    trainer = Trainer(small(), Explodes(3), Data(Images(x), y), Settings(batch=16, precision="float64"))
-    with pytest.raises(DivergedError, match="epoch 1, batch 3"):
+    trainer = Trainer(small(), Explodes(4), Data(Images(x), y), Settings(batch=16, precision="float64"))
+    with pytest.raises(DivergedError, match="epoch 1, batch 4"):
         trainer.epoch(lambda: steps.append(1))
     assert len(steps) == 3
 

@@ -114,9 +114,25 @@ def test_the_loss_of_an_epoch_is_that_of_the_loop() -> None:
     for seed, mean in zip(SEEDS, means, strict=True):
         model = build_model("mlp", K, SHAPE, 1 / 32, stream(seed, 0, "weights"))
         single = Trainer(model, RobustLoss(loss), kept, replace(SETTINGS, seed=seed))
-        assert mean.tolist() == pytest.approx(
-            [single.epoch().loss for _ in single.remaining()], rel=1e-6
-        )  # summed in float32
+        assert mean.tolist() == pytest.approx([single.epoch().loss for _ in single.remaining()], rel=1e-12)
+
+
+def test_what_is_seen_of_an_epoch_is_what_the_loop_sees() -> None:
+    settings, kept = replace(SETTINGS, clip=0.5, rate=0.5), data()
+    trainer = StackedTrainer(Family(build("ce"), None), kept, settings, SEEDS, K=K, width=1 / 32)
+    singles = [
+        Trainer(build_model("mlp", K, SHAPE, 1 / 32, stream(seed, 0, "weights")), RobustLoss(build("ce")), kept, own)
+        for seed in SEEDS
+        for own in [replace(settings, seed=seed)]
+    ]
+    shares: set[float] = set()
+    for _ in trainer.remaining():
+        means = torch.stack(trainer.watched().means(settings.clip), 1)
+        found = [single.epoch() for single in singles]
+        expected = [[each.loss, each.gradient, each.clipped] for each in found]
+        np.testing.assert_allclose(means.numpy(), expected, rtol=1e-12)
+        shares |= {each.clipped for each in found}
+    assert 0.5 in shares  # one step of two was clipped
 
 
 def test_redrawn_labels_are_those_of_the_loop() -> None:
@@ -205,6 +221,7 @@ def test_a_family_of_scaled_losses_is_the_core_s() -> None:
         (lambda: Family(build("ce"), None, scales=[1.0, 2.0]), "2 scales for 1"),
         (lambda: StackedMLP([build_model("cnn4", K, (1, 8, 8), 1 / 16)]), "Conv2d cannot be stacked"),
         (lambda: stacked(Family(build("ce"), None), seeds=[]), "at least one"),
+        (lambda: stacked(Family(build("ce"), None), data=replace(data(), balanced=3)), "--balanced 3: stacked"),
         (lambda: stacked(Family(build("ce"), None), replace(SETTINGS, precision="bfloat16")), "bfloat16"),
         (lambda: stacked(Family(build("ce"), None), given=torch.zeros(1, 65, dtype=torch.int64)), r"\(2, 65\)"),
         (lambda: stacked(Family(build("ce"), None), rows=torch.eye(3)), r"\(4, 4\)"),

@@ -16,74 +16,46 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import dataclass
+from operator import mul
 from time import perf_counter
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.sgd import sgd
 from torch.utils.flop_counter import FlopCounterMode
 
 from asymtheory.errors import InputError, nearest
 
-from .augment import augment, normalise
 from .config import Settings
 from .distributed import ALONE, World, parallel
+from .inputs import EVALUATION, Data, Images, Inputs, Redraw, batches, generator, shuffled, stream
 from .jacobian import directions, squared_norm, watched
 from .record import Epoch, Fitted, History
 
-RESIDENT = 2**29  # bytes of normalised images that are kept instead of being made anew in every epoch
+__all__ = [
+    "EVALUATION", "SGD", "Data", "DivergedError", "Following", "Images", "Inputs", "Progress", "Redraw", "Setup", "Trainer",
+    "batches", "clipped", "find_device", "fit", "fitted", "generator", "plural", "predict", "seeded", "shuffled",
+    "stream", "using",
+]  # fmt: skip
+
 LOOK = 256  # steps between two looks at whether the loss is still finite
-EVALUATION = 512  # images in one batch without gradients
 SMALL = 10**8  # floating-point operations of a forward pass below which one thread is faster than two
 
 
 class DivergedError(InputError):
-    """The loss became NaN or infinite. ``epoch`` and ``batch`` count from 1; the last checkpoint is from before."""
+    """The loss, or ``what`` it names, became NaN or infinite. ``epoch`` and ``batch`` count from 1.
 
-    def __init__(self, epoch: int, batch: int, value: float) -> None:
+    The last checkpoint is from before.
+    """
+
+    def __init__(self, epoch: int, batch: int, value: float, what: str = "loss") -> None:
         super().__init__(
-            f"the loss is {value} in epoch {epoch}, batch {batch}: training stops there, and weights are kept as they were "
+            f"the {what} is {value} in epoch {epoch}, batch {batch}: training stops there, and weights are kept as they were "
             f"after an earlier epoch, if at all; a lower rate or a lower clip may help"
         )
         self.epoch, self.batch, self.value = epoch, batch, value
-
-
-# -------------------------------------------------------------------------------------------- what is random, and how
-
-
-def stream(seed: int, epoch: int, purpose: str) -> int:
-    """The seed of one generator: a function of (seed, epoch, purpose) that neighbours do not share."""
-    return int.from_bytes(blake2b(f"{purpose}/{seed}/{epoch}".encode(), digest_size=8).digest(), "big") >> 1
-
-
-def generator(seed: int, epoch: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A fresh generator for one purpose in one epoch."""
-    return torch.Generator(device).manual_seed(stream(seed, epoch, purpose))
-
-
-def batches(order: Tensor, size: int) -> list[Tensor]:
-    """The order cut into batches; a last batch of one sample joins the one before, for batch norms need two."""
-    parts = list(order.split(size))
-    if len(parts) > 1 and len(parts[-1]) == 1:
-        parts[-2:] = [torch.cat(parts[-2:])]
-    return parts
-
-
-def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
-    """The order of the samples in an epoch, drawn on the CPU: the same on every device."""
-    return torch.randperm(samples, generator=generator(seed, epoch, "order"))
-
-
-# ------------------------------------------------------------------------------------------------------------ data
-
-
-class Redraw(Protocol):
-    """Fresh noisy labels for true ones, such as :class:`asymtheory_training.labels.Redrawn`."""
-
-    def draw(self, clean_labels: Tensor, generator: torch.Generator) -> Tensor: ...
 
 
 class Following(Protocol):
@@ -98,194 +70,28 @@ class Following(Protocol):
     def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None: ...
 
 
-class Inputs(Protocol):
-    """What the loop asks of images: :class:`Images` on the device, or :class:`.folders.FolderImages` in files."""
-
-    @property
-    def evaluation(self) -> int:
-        """How many in a batch without gradients."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Inputs: ...
-
-    def first(self, count: int) -> Inputs: ...
-
-    def batch(self, which: Tensor | slice, dtype: torch.dtype) -> Tensor:
-        """Network inputs of some, without chance."""
-        ...
-
-    def visits(
-        self, parts: Sequence[Tensor], dtype: torch.dtype, visit: tuple[int, int] | None = None, world: World = ALONE
-    ) -> Iterator[Tensor]:
-        """This process's share of the batches ``parts`` of indices; at random for a ``visit`` (seed, epoch)."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """Inputs on the device: uint8 images that are augmented and normalised on the way, or floats that are taken as they are.
-
-    ``mean`` and ``std``: None for floats. ``kind``: of augmentation, "none" for none.
-    """
-
-    tensor: Tensor
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
-    kind: str = "none"
-
-    evaluation = EVALUATION
-
-    def __len__(self) -> int:
-        return len(self.tensor)
-
-    def first(self, count: int) -> Images:
-        """So many of them only."""
-        return replace(self, tensor=self.tensor[:count])
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Images:
-        """On the device; normalised once and for all where nothing is random and they are not too large."""
-        tensor = self.tensor.to(device)
-        if self.mean is None or self.std is None:
-            return replace(self, tensor=tensor.to(dtype) if tensor.is_floating_point() else tensor)
-        if self.kind == "none" and tensor.numel() * dtype.itemsize <= RESIDENT:
-            return Images(normalise(tensor, self.mean, self.std, dtype))
-        return replace(self, tensor=tensor)
-
-    def visits(
-        self, parts: Sequence[Tensor], dtype: torch.dtype, visit: tuple[int, int] | None = None, world: World = ALONE
-    ) -> Iterator[Tensor]:
-        """Network inputs batch by batch, this process's share; augmented for a ``visit`` (seed, epoch).
-
-        The random numbers are those of the whole batch, whoever takes which part of it.
-        """
-        random = None if visit is None else generator(*visit, "augmentation", self.tensor.device)
-        for part in parts:
-            yield self.batch(part, dtype, random, world.share(len(part)) if world.size > 1 else None)
-
-    def batch(
-        self,
-        which: Tensor | slice,
-        dtype: torch.dtype,
-        random: torch.Generator | None = None,
-        share: slice | None = None,
-    ) -> Tensor:
-        """Network inputs; augmented when a generator is given; of a batch that is shared, one part."""
-        found = self.tensor[which] if isinstance(which, slice) else self.tensor.index_select(0, which)
-        if random is not None and self.kind != "none":
-            found = augment(found, self.kind, random)
-        if share is not None:
-            found = found[share]
-        if self.mean is None or self.std is None:
-            return found
-        return normalise(found, self.mean, self.std, dtype)
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """What a model is trained and tested on. Labels are int64 (N,).
-
-    ``given`` are the labels to fit, ``true`` the clean ones where they are known. With ``redraw`` every epoch, and so every
-    visit of an image, gets a label of its own drawn from the noise for its true class; ``given`` is then not looked at.
-    ``second`` is another test set. ``balanced``: an epoch sees so many images of every given class, drawn anew each time.
-    """
-
-    images: Inputs
-    given: Tensor
-    true: Tensor | None = None
-    redraw: Redraw | None = None
-    test: Inputs | None = None
-    test_labels: Tensor | None = None
-    second: Inputs | None = None
-    second_labels: Tensor | None = None
-    balanced: int | None = None
-
-    def __post_init__(self) -> None:
-        for what, labels, images in (
-            ("labels", self.given, self.images),
-            ("true labels", self.true, self.images),
-            ("test labels", self.test_labels, self.test),
-            ("labels of the second test set", self.second_labels, self.second),
-        ):
-            if labels is None:
-                continue
-            if labels.ndim != 1 or labels.dtype != torch.int64:
-                raise InputError(
-                    f"{what} of shape {tuple(labels.shape)} and {labels.dtype}: int64 of shape (N,) is needed"
-                )
-            if images is not None and len(labels) != len(images):
-                raise InputError(f"{len(labels)} {what} for {len(images)} images")
-        if len(self.images) < 2:
-            raise InputError(f"{len(self.images)} training images: at least 2 are needed")
-        if (self.test is None) != (self.test_labels is None) or (self.second is None) != (self.second_labels is None):
-            raise InputError("test images and test labels go together")
-        if self.redraw is not None and self.true is None:
-            raise InputError("labels are redrawn from the true ones: these are needed")
-        if self.balanced is not None:
-            least, label = (each.item() for each in self._sizes().min(0))
-            if least < self.balanced:
-                raise InputError(f"--balanced {self.balanced}: class {label} has {least} images only")
-
-    def _sizes(self) -> Tensor:
-        """How many images every given class has."""
-        return torch.bincount(self.given)
-
-    @property
-    def visited(self) -> int:
-        """How many images an epoch sees."""
-        return len(self.images) if self.balanced is None else self.balanced * len(self._sizes())
-
-    def order(self, seed: int, epoch: int) -> Tensor:
-        """The images of an epoch in their order, (N,) or, where it is balanced, a part of them; on the CPU."""
-        order = shuffled(len(self.images), seed, epoch)
-        if self.balanced is None:
-            return order
-        labels = self.given.cpu()[order]
-        by_class = labels.argsort(stable=True)
-        ascending = labels[by_class]
-        place = torch.arange(len(order)) - torch.searchsorted(ascending, ascending)  # of an image in its class
-        return order[by_class[place < self.balanced].sort().values]
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> Data:
-        """The same on a device, images ready for a network of that type."""
-
-        def moved(labels: Tensor | None) -> Tensor | None:
-            return None if labels is None else labels.to(device)
-
-        return Data(
-            self.images.to(device, dtype), self.given.to(device), moved(self.true), self.redraw,
-            None if self.test is None else self.test.to(device, dtype), moved(self.test_labels),
-            None if self.second is None else self.second.to(device, dtype), moved(self.second_labels), self.balanced,
-        )  # fmt: skip
-
-    def labels_in(self, epoch: int, seed: int) -> Tensor:
-        """The labels to fit in an epoch."""
-        if self.redraw is None:
-            return self.given
-        assert self.true is not None
-        return self.redraw.draw(self.true, generator(seed, epoch, "labels"))
-
-
 def fitted(predicted: Tensor, given: Tensor, true: Tensor | None) -> list[Fitted]:
     """Predictions (..., N) against labels, one :class:`Fitted` for each leading index (models of a stack)."""
     predicted = predicted.reshape(-1, predicted.shape[-1])
+    models, count = predicted.shape
     hit = predicted == given
     if true is None:
-        return [Fitted(share) for share in hit.double().mean(1).tolist()]
-    right, clean = predicted == true, given == true
-    wrong = ~clean
-    columns = (hit, right, hit & clean, hit & wrong, right & wrong)
-    counts = torch.stack([each.sum(1) for each in columns], 1).tolist()
-    parts = torch.stack([clean.expand_as(hit).sum(1), wrong.expand_as(hit).sum(1)], 1).tolist()
-    count = predicted.shape[1]
+        return [Fitted(each / count) for each in hit.sum(1).tolist()]
+    facts = torch.stack([hit, predicted == true, (given == true).expand(models, -1)], 1).double()
+    pairs = facts @ facts.mT  # how often two of the three are true together, all in one pass
 
-    def share(part: int, whole: int) -> float | None:
+    def share(part: float, whole: float) -> float | None:
         return part / whole if whole else None
 
     return [
-        Fitted(row[0] / count, row[1] / count, share(row[2], kept), share(row[3], lost), share(row[4], lost))
-        for row, (kept, lost) in zip(counts, parts, strict=True)
+        Fitted(
+            hits / count,
+            rights / count,
+            share(kept, clean),
+            share(hits - kept, count - clean),
+            share(rights - known, count - clean),
+        )
+        for (hits, _, kept), (_, rights, known), (_, _, clean) in pairs.tolist()
     ]
 
 
@@ -409,6 +215,80 @@ def predict(model: nn.Module, images: Inputs, setup: Setup, batch: int | None = 
     return world.sum(answer)
 
 
+# ---------------------------------------------------------------------------------------------------------------- steps
+
+
+def clipped(gradients: list[Tensor], limit: float) -> Tensor:
+    """The norm of all gradients together; where it is larger than ``limit`` they are scaled down to that, in place."""
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    # on a CPU reading the norm costs nothing and mostly spares a pass over the gradients; a GPU would have to wait
+    if norm.item() > limit if norm.device.type == "cpu" else limit < math.inf:
+        torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))  # as torch.nn.utils has it
+    return norm
+
+
+class SGD:
+    """Gradient descent with momentum, as the settings have it; weights that have no gradient are left as they are.
+
+        v <- momentum v + g + decay w,    w <- w - rate v    (Nesterov: w - rate (g + decay w + momentum v))
+
+    g: the gradient, for an L1 norm with strength * sign(w) added, then clipped; decay: the strength of an L2 norm.
+
+    It is torch's own fused step, called without ``torch.optim.SGD`` around it: that takes a tenth of a small model's step, and
+    cannot begin with a weight whose first gradient comes late (TypeError).
+    """
+
+    def __init__(self, weights: Sequence[Tensor], settings: Settings) -> None:
+        self.weights = list(weights)
+        self.settings = settings
+        self.rate = settings.rate
+        self.fused = all(weight.device.type in ("cpu", "cuda") for weight in self.weights)
+        self.velocities: list[Tensor | None] = [
+            torch.zeros_like(weight) if settings.momentum else None for weight in self.weights
+        ]
+
+    @torch.no_grad()
+    def step(self, clip: Callable[[list[Tensor]], Tensor]) -> Tensor:
+        """A step along the gradients, which are then gone; what ``clip`` returns, which is given them and may scale them."""
+        settings, weights, gradients, velocities = self.settings, [], [], []
+        for weight, velocity in zip(self.weights, self.velocities, strict=True):
+            gradient = weight.grad
+            if gradient is not None:
+                weights.append(weight)
+                gradients.append(gradient)
+                velocities.append(velocity)
+                weight.grad = None
+        if (
+            settings.regularisation == "l1"
+        ):  # published code has the norm inside the loss, so its gradient is clipped too
+            torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=settings.strength)
+        norm = clip(gradients)
+        sgd(
+            weights,
+            gradients,
+            velocities,
+            lr=self.rate,
+            momentum=settings.momentum,
+            dampening=0.0,
+            nesterov=settings.nesterov,
+            weight_decay=settings.strength if settings.regularisation == "l2" else 0.0,
+            maximize=False,
+            fused=self.fused,
+        )
+        return norm
+
+    def state_dict(self) -> dict[str, Any]:
+        """The velocities, as ``torch.optim.SGD`` has them in its own."""
+        return {"state": {i: {"momentum_buffer": v} for i, v in enumerate(self.velocities) if v is not None}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Copy what a state dict holds."""
+        for place, velocity in enumerate(self.velocities):
+            kept = state["state"].get(place, {}).get("momentum_buffer")
+            if velocity is not None:
+                velocity.zero_() if kept is None else velocity.copy_(kept)
+
+
 # ------------------------------------------------------------------------------------------------------------- trainer
 
 
@@ -443,18 +323,10 @@ class Trainer:
         self.weights: list[Tensor] = [p for part in (self.model, loss) for p in part.parameters() if p.requires_grad]
         if not self.weights:
             raise InputError("the model has no parameters to train")
-        self.optimiser = torch.optim.SGD(
-            self.weights,
-            lr=settings.rate,
-            momentum=settings.momentum,
-            nesterov=settings.nesterov,
-            weight_decay=settings.strength if settings.regularisation == "l2" else 0.0,
-            fused=setup.device.type in ("cpu", "cuda"),
-        )
+        self.optimiser = SGD(self.weights, settings)
         self.following: Following | None = cast(Following, loss) if hasattr(loss, "begin") else None
         if self.following is not None:
             self.following.follow(self.data.given)
-        self.l1 = settings.strength if settings.regularisation == "l1" else 0.0
         self.jacobian = settings.strength if settings.regularisation == "jacobian" else 0.0
         self.random = generator(settings.seed, 0, "jacobian", setup.device)
         self.done = 0
@@ -484,17 +356,7 @@ class Trainer:
         if self.jacobian:
             penalised = value + self.jacobian / 2 * squared_norm(scores, x, directions(scores, self.random))
         penalised.backward()
-        trained = [p for p in self.weights if p.grad is not None]
-        gradients = [p.grad for p in trained if p.grad is not None]
-        if self.l1:  # published code has the norm inside the loss, so its gradient is clipped with the rest
-            with torch.no_grad():
-                torch._foreach_add_(gradients, torch._foreach_sign(trained), alpha=self.l1)
-        norm = nn.utils.get_total_norm(gradients)
-        # on a CPU reading the norm costs nothing and mostly spares a pass over the gradients; a GPU would have to wait
-        if norm.item() > self.settings.clip if norm.device.type == "cpu" else self.settings.clip < math.inf:
-            nn.utils.clip_grads_with_norm_(trained, self.settings.clip, norm)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        norm = self.optimiser.step(lambda gradients: clipped(gradients, self.settings.clip))
         return logits.detach(), value.detach(), norm
 
     def epoch(self, tick: Callable[[], Any] = lambda: None) -> Epoch:
@@ -503,67 +365,87 @@ class Trainer:
             return self._epoch(tick)
 
     def _epoch(self, tick: Callable[[], Any]) -> Epoch:
-        settings, data, world, number = self.settings, self.data, self.world, self.done
-        device, rate = self.setup.device, settings.rate_in(number)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.model.train()
-        self.loss.train()
+        settings, data, number = self.settings, self.data, self.done
         start = perf_counter()
         given = data.labels_in(number, settings.seed)
+        order = data.order(settings.seed, number).to(self.setup.device)
+        labels, true = given[order], None if data.true is None else data.true[order]
+        predicted, losses, norms, sizes = self._train(order, given, labels, tick)
+        loss, norm = sum(map(mul, losses, sizes)) / sum(sizes), sum(norms) / len(norms)
+        share = sum(each > settings.clip for each in norms) / len(norms)
+        seconds = perf_counter() - start
+        self.done += 1
+        if settings.measure == "frozen":
+            predicted = predict(self.model, data.images, self.setup, world=self.world)[order]
+        (found,) = fitted(predicted, labels, true)
+        due = self.done % settings.evaluate == 0 or self.done == settings.epochs
+        test, second = (self.test(), self.second()) if due else (None, None)
+        speed = len(order) / seconds
+        result = Epoch(self.done, self.optimiser.rate, loss, found, test, norm, share, seconds, speed, second)
+        self.curve.append(result)
+        return result
+
+    def _train(
+        self, order: Tensor, given: Tensor, labels: Tensor, tick: Callable[[], Any]
+    ) -> tuple[Tensor, list[float], list[float], list[int]]:
+        """The steps of the next epoch over the images in this order, with those labels in that order.
+
+        Returns the classes as the model saw them (n,) and, of every step, loss, norm of the gradient and size of the batch.
+        """
+        settings, world, device, number = self.settings, self.world, self.setup.device, self.done
+        self.optimiser.rate = settings.rate_in(number)
+        self.model.train()
+        self.loss.train()
         if self.following is not None:
             own = generator(settings.seed, number, "loss", device)
             self.following.begin(number, settings.epochs, given, own)
-        order = data.order(settings.seed, number).to(device)
-        parts = batches(order, settings.batch)
-        inputs = data.images.visits(parts, self.setup.dtype, (settings.seed, number), world)
         self.random = generator(settings.seed, number, "jacobian", device)
-        predicted = torch.zeros_like(given)
+        parts, targets = batches(order, settings.batch), batches(labels, settings.batch)
+        inputs = self.data.images.visits(parts, self.setup.dtype, (settings.seed, number), world)
+        sizes = [len(part) for part in parts]
+        weights = [1.0] * len(parts)
+        if world.size > 1:
+            weights = [world.weight(size) for size in sizes]
+            parts, targets = ([part[world.share(len(part))] for part in each] for each in (parts, targets))
+        classes: list[Tensor] = []
         losses: list[Tensor] = []
         norms: list[Tensor] = []
         purpose = f"model/{world.rank}" if world.rank else "model"  # no two processes drop the same units
         with seeded(stream(settings.seed, number, purpose), device):
-            for part, x in zip(parts, inputs, strict=True):
-                weight = 1.0
-                if world.size > 1:
-                    weight, part = world.weight(len(part)), part[world.share(len(part))]
-                logits, loss, norm = self.step(x, given[part], part, weight)
-                predicted[part] = logits.argmax(-1)
+            for x, y, which, weight in zip(inputs, targets, parts, weights, strict=True):
+                logits, loss, norm = self.step(x, y, which, weight)
+                classes.append(logits.argmax(-1))
                 losses.append(loss)
                 norms.append(norm)
                 if len(losses) % LOOK == 0:
-                    self._finite(losses)
+                    self._finite(losses[-LOOK:], norms[-LOOK:], len(losses) - LOOK)
                 tick()
-        means = self._finite(losses)
-        world.sum(predicted)
-        sizes = torch.tensor([float(len(part)) for part in parts], device=device)
-        gathered = torch.stack([means.float(), torch.stack(norms).float()])
-        mean_loss = float((gathered[0] * sizes).sum() / sizes.sum())
-        mean_norm, clipped = gathered[1].mean().item(), (gathered[1] > settings.clip).double().mean().item()
-        seconds = perf_counter() - start
-        self.done += 1
-        if settings.measure == "frozen":
-            predicted = predict(self.model, data.images, self.setup, world=world)
-        if len(order) < len(given):
-            seen = order.sort().values
-            (found,) = fitted(predicted[seen], given[seen], None if data.true is None else data.true[seen])
-        else:
-            (found,) = fitted(predicted, given, data.true)
-        due = self.done % settings.evaluate == 0 or self.done == settings.epochs
-        test, second = (self.test(), self.second()) if due else (None, None)
-        speed = len(order) / seconds
-        result = Epoch(self.done, rate, mean_loss, found, test, mean_norm, clipped, seconds, speed, second)
-        self.curve.append(result)
-        return result
+        values, magnitudes = self._finite(losses, norms)
+        predicted = torch.cat(classes)
+        if world.size > 1:
+            places = batches(torch.arange(len(order), device=device), settings.batch)
+            mine = torch.cat([part[world.share(len(part))] for part in places])
+            predicted = world.sum(torch.zeros_like(order).index_copy_(0, mine, predicted))
+        return predicted, values, magnitudes, sizes
 
-    def _finite(self, losses: list[Tensor]) -> Tensor:
-        """The losses of the batches so far, over all processes; every one of them stops where one is not finite."""
-        values = self.world.sum(torch.stack(losses)) / self.world.size
-        good = torch.isfinite(values)
-        if not bool(good.all()):
-            batch = int((~good).int().argmax())
-            raise DivergedError(self.done + 1, batch + 1, float(values[batch]))
-        return values
+    def _finite(
+        self, losses: Sequence[Tensor], norms: Sequence[Tensor], before: int = 0
+    ) -> tuple[list[float], list[float]]:
+        """Losses of the batches over all processes, and norms of the gradients; every process stops where one is not finite.
+
+        ``before``: how many batches of the epoch came before these. A norm that is not finite makes the weights NaN.
+        """
+        seen = torch.stack([*losses, *norms])  # fetched at once; a norm is that of all processes already
+        if self.world.size > 1:
+            self.world.sum(seen[: len(losses)]).div_(self.world.size)
+        values = seen.tolist()
+        values, magnitudes = values[: len(losses)], values[len(losses) :]
+        for batch, (value, norm) in enumerate(zip(values, magnitudes, strict=True), before + 1):
+            if not math.isfinite(value):
+                raise DivergedError(self.done + 1, batch, value)
+            if not math.isfinite(norm):
+                raise DivergedError(self.done + 1, batch, norm, "gradient's norm")
+        return values, magnitudes
 
     def test(self) -> float | None:
         """Accuracy on the test set now, None without one."""
@@ -600,7 +482,7 @@ class Trainer:
         """Go back to a :meth:`state`, which is copied: a state is a view of the trainer it was taken from."""
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
-        self.optimiser.load_state_dict(deepcopy(state["optimiser"]))
+        self.optimiser.load_state_dict(state["optimiser"])
         self.curve = [Epoch.from_dict(facts) for facts in state["curve"]]
         self.done = int(state["epoch"])
 

@@ -30,7 +30,8 @@ from asymtheory.errors import InputError
 from asymtheory.losses import Loss, unknown_parameter
 
 from .config import Settings
-from .loop import EVALUATION, Data, Images, batches, find_device, generator, shuffled, stream, using
+from .inputs import EVALUATION, Data, Images, batches, generator, shuffled, stream
+from .loop import SGD, find_device, using
 from .models import Network, build_model
 from .reference import label_losses
 
@@ -122,12 +123,16 @@ class StackedMLP(nn.Module):
 @dataclass(frozen=True)
 class Seen:
     """An epoch of a stack, step by step. ``predicted``: classes as it ran (M, N); ``losses`` and ``norms`` (of the gradients before
-    clipping): (steps, M); ``sizes`` of the batches (steps,)."""
+    clipping): (steps, M); ``sizes`` of the batches (steps,). All but the classes in float64."""
 
     predicted: Tensor
     losses: Tensor
     norms: Tensor
     sizes: Tensor
+
+    def means(self, clip: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Of every model (M,): mean loss of an image, mean norm of a step's gradient, share of steps clipped to ``clip``."""
+        return self.sizes @ self.losses / self.sizes.sum(), self.norms.mean(0), (self.norms > clip).double().mean(0)
 
 
 class StackedTrainer:
@@ -156,6 +161,8 @@ class StackedTrainer:
             raise InputError(f"precision {settings.precision!r}: models are stacked in {', '.join(TYPES)}")
         if settings.regularisation == "jacobian":
             raise InputError("regularisation 'jacobian': stacked models are trained with none, l1 or l2")
+        if data.balanced is not None:
+            raise InputError(f"--balanced {data.balanced}: stacked models see every image in every epoch; leave it out")
         if not seeds:
             raise InputError("seeds: at least one is needed")
         if given is not None and given.shape != (len(seeds), len(data.images)):
@@ -169,23 +176,15 @@ class StackedTrainer:
         self.data = data.to(self.device, self.dtype)
         self.given = self.data.given.expand(len(seeds), -1) if given is None else given.to(self.device)
         self.rows = None if rows is None else rows.to(self.device, self.dtype)
-        if not isinstance(self.data.images, Images):
+        if not isinstance(self.data.images, Images) or not isinstance(self.data.test, Images | None):
             raise InputError("images that do not lie in one tensor cannot be stacked: train on a smaller set")
-        self.images: Images = self.data.images
+        self.images, self.test_images = self.data.images, self.data.test
         shape = tuple(self.images.tensor.shape[1:])
         networks = [build_model("mlp", K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
         models = [network for network in networks for _ in range(len(family))]
         self.model = StackedMLP(models).to(self.device, self.dtype)
         self.weights: list[Tensor] = list(self.model.parameters())
-        self.optimiser = torch.optim.SGD(
-            self.weights,
-            lr=settings.rate,
-            momentum=settings.momentum,
-            nesterov=settings.nesterov,
-            weight_decay=settings.strength if settings.regularisation == "l2" else 0.0,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
-        self.l1 = settings.strength if settings.regularisation == "l1" else 0.0
+        self.optimiser = SGD(self.weights, settings)
         self.done = 0
 
     def __len__(self) -> int:
@@ -211,23 +210,21 @@ class StackedTrainer:
             picked = losses.gather(-1, target[..., None])[..., 0]
         value = picked.mean(1)
         value.sum().backward()
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        if self.l1:
-            with torch.no_grad():
-                torch._foreach_add_(gradients, torch._foreach_sign(self.weights), alpha=self.l1)
+        norms = self.optimiser.step(self._clipped)
+        return logits.detach(), value.detach(), norms
+
+    def _clipped(self, gradients: list[Tensor]) -> Tensor:
+        """The norm of each model's gradients (M,), which are scaled down in place where it is larger than the settings' clip."""
         parts = torch.stack([torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients])
         norms = torch.linalg.vector_norm(parts, dim=0)
         if self.settings.clip < math.inf:
             factor = (self.settings.clip / (norms + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients, [factor[:, None, None]] * len(gradients))
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return logits.detach(), value.detach(), norms
+        return norms
 
     def epoch(self, tick: Callable[[], Any] = lambda: None) -> Tensor:
         """Train one more epoch; the mean loss of every model, (M,), NaN for one that diverged."""
-        seen = self.watched(tick)
-        return seen.losses.mT @ seen.sizes / seen.sizes.sum()
+        return self.watched(tick).means(self.settings.clip)[0]
 
     def watched(self, tick: Callable[[], Any] = lambda: None) -> Seen:
         """Train one more epoch; all that was seen of it."""
@@ -236,8 +233,7 @@ class StackedTrainer:
 
     def _epoch(self, tick: Callable[[], Any]) -> Seen:
         settings, number, data = self.settings, self.done, self.data
-        for group in self.optimiser.param_groups:
-            group["lr"] = settings.rate_in(number)
+        self.optimiser.rate = settings.rate_in(number)
         given = self.given
         if data.redraw is not None:
             given = torch.stack([data.labels_in(number, seed) for seed in self.seeds])
@@ -265,8 +261,8 @@ class StackedTrainer:
             sizes.append(x.shape[1])
             tick()
         self.done += 1
-        weights = torch.tensor(sizes, dtype=self.dtype, device=self.device)
-        return Seen(predicted, torch.stack(losses), torch.stack(norms), weights)
+        weights = torch.tensor(sizes, dtype=torch.float64, device=self.device)
+        return Seen(predicted, torch.stack(losses).double(), torch.stack(norms).double(), weights)
 
     def _spread(self, each: Tensor) -> Tensor:
         """(S, ...) to (M, ...): what belongs to a seed, for all its models."""
@@ -292,11 +288,10 @@ class StackedTrainer:
 
     def test(self) -> list[float] | None:
         """Every model's accuracy on the test set, None without one."""
-        if self.data.test is None:
+        if self.test_images is None:
             return None
         assert self.data.test_labels is not None
         right = torch.zeros(len(self), dtype=torch.int64, device=self.device)
-        assert isinstance(self.data.test, Images)
-        for part, logits in self.predict(self.data.test):
+        for part, logits in self.predict(self.test_images):
             right += (logits.argmax(-1) == self.data.test_labels[part]).sum(1)
-        return (right.double() / len(self.data.test)).tolist()
+        return (right.double() / len(self.test_images)).tolist()
