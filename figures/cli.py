@@ -51,7 +51,7 @@ class Job:
 def figure(arguments: Sequence[str]) -> int:
     """``asymtheory figure``: list figures, or write some or all of them."""
     options = _parser().parse_args(_with_formulas(list(arguments)))
-    if options.list:
+    if wants_list(options):
         return _list(options)
     import matplotlib  # noqa: F401  # if it is missing, that is said before a folder is made
 
@@ -80,11 +80,24 @@ def table(arguments: Sequence[str]) -> int:
     return show(list(arguments))
 
 
+def parser_by_name(command: str, summary: str, facts: str) -> argparse.ArgumentParser:
+    """The parser of a command that shows things by name: ``asymtheory COMMAND NAME``, and ``--list`` with ``facts`` of each."""
+    parser = _Parser(prog=f"asymtheory {command}", description=summary)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{command}s by name (--list shows them)")
+    parser.add_argument("--list", action="store_true", help=f"every {command}: {facts}")
+    return parser
+
+
+def wants_list(options: argparse.Namespace) -> bool:
+    """Whether ``--list`` was given; InputError with names beside it."""
+    if options.list and options.names:
+        raise InputError(f"--list goes without names (given: {', '.join(options.names)})")
+    return bool(options.list)
+
+
 def _parser() -> argparse.ArgumentParser:
     summary = "Draw the papers' figures, and the ones they should have had, from the core."
-    parser = _Parser(prog="asymtheory figure", description=summary)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="figures by name (--list shows them)")
-    parser.add_argument("--list", action="store_true", help="every figure: name, source, title, options")
+    parser = parser_by_name("figure", summary, "name, source, title, options")
     parser.add_argument(
         "--all", action="store_true", help="all figures for which there is something to draw, on all cores"
     )

@@ -13,10 +13,11 @@ import numpy as np
 from asymtheory.risk import minimise
 
 from . import style
+from .curve_panels import BAND
 from .gallery import figure
 from .results import FOLDER, Floats, Row, load
 from .studies import Study, Subject, studies
-from .study_panels import BAND, SOURCE, factor_bar, factor_colour, over_factors, say_where
+from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, pairs, say_where
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -62,17 +63,8 @@ def confirm_population(
     found = load(results)
     study = studies(found, "population", dataset, noise)[0]
     rest = [*study.always, *study.ends]
-    count = len(study.around) + bool(rest)
-    across = style.columns(count, width, 1.45)
-    lines = -(-count // across)
-    drawn = style.canvas(width, lines * (width / across * 0.95 + 0.35) + 0.75)
-    axes = drawn.subplots(2 * lines, across, squeeze=False, height_ratios=[3, 1.2] * lines)
-    pairs = [(axes[2 * row, column], axes[2 * row + 1, column]) for row in range(lines) for column in range(across)]
-    for i, (upper, lower) in enumerate(pairs):
-        if i >= count:
-            upper.set_axis_off()
-            lower.set_axis_off()
-            continue
+    drawn, panels, across = pairs(width, len(study.around) + bool(rest), upper=0.68, lower=0.27, extra=0.35)
+    for i, (upper, lower) in enumerate(panels):
         if i < len(study.around):
             subject = study.around[i]
             upper.plot(*exact_curve(study, subject), **EXACT)
@@ -83,7 +75,7 @@ def confirm_population(
             lower.set_xlabel("$a / a^*$")
             upper.set_title(subject.title)
         else:
-            _without_threshold(upper, lower, rest)
+            _without_threshold(upper, lower, rest, width / across * (across - i % across) - 0.45)
             upper.set_title("no threshold")
         upper.set_ylim(-0.04, 1.06)
         upper.tick_params(labelbottom=False)
@@ -92,11 +84,11 @@ def confirm_population(
             lower.set_ylabel("deviation")
         else:
             upper.tick_params(labelleft=False)
-    for i, (_, lower) in enumerate(pairs[:count]):  # one scale, but for the losses without a threshold
+    for i, (_, lower) in enumerate(panels):  # one scale, but for the losses without a threshold
         last = i == len(study.around)
         lower.set_ylim(_extent(rest if last else study.around))
         lower.tick_params(labelleft=last or i % across == 0)
-    style.letters([upper for upper, _ in pairs[:count]])
+    style.letters([upper for upper, _ in panels])
     say_where(drawn, POPULATION, found, [study])
     style.legend(drawn, _population_handles())
     return drawn
@@ -134,8 +126,8 @@ def _deviations(axes: Axes, subject: Subject, x: Floats) -> None:
     axes.errorbar(x, subject.read("deviation"), around, linestyle="none", elinewidth=0.8, **subject.mark(), zorder=3)
 
 
-def _without_threshold(upper: Axes, lower: Axes, subjects: Sequence[Subject]) -> None:
-    """A place each; the values of a grid side by side within it."""
+def _without_threshold(upper: Axes, lower: Axes, subjects: Sequence[Subject], room: float) -> None:
+    """A place each in ``room`` inches; the values of a grid side by side within it."""
     for place, subject in enumerate(subjects):
         count = len(subject.rows)
         x = place + (np.linspace(-0.33, 0.33, count) if count > 1 else np.zeros(1))
@@ -146,8 +138,10 @@ def _without_threshold(upper: Axes, lower: Axes, subjects: Sequence[Subject]) ->
         _probabilities(upper, subject, x)
         _deviations(lower, subject, x)
     names = [subject.title.replace(", ", "\n") for subject in subjects]
+    widest = max(style.text_width(part, 8) for name in names for part in name.split("\n"))
+    fits = widest + 0.05 <= room / len(subjects)
     for panel in (upper, lower):
-        panel.set_xticks(range(len(subjects)), names)
+        panel.set_xticks(range(len(subjects)), names, rotation=0 if fits else 90)
         panel.set_xlim(-0.6, len(subjects) - 0.4)
     lower.set_xlabel("loss")
 
@@ -165,19 +159,12 @@ def _population_handles() -> list[Artist]:
     from matplotlib.patches import Patch
 
     colour = style.SOFT
+    dot: dict[str, Any] = {"linestyle": "none", "marker": "o"}
     return [
         Line2D([], [], **EXACT, label="exact minimiser $u_m$"),
-        Line2D([], [], color=colour, marker="o", linestyle="none", label="mean, training images"),
-        Line2D([], [], color=colour, marker="+", linestyle="none", label="mean, test images"),
-        Line2D(
-            [],
-            [],
-            color=style.INK,
-            marker="o",
-            markerfacecolor="white",
-            linestyle="none",
-            label="mean without lost classes",
-        ),
+        Line2D([], [], **dot, color=colour, label="mean, training images"),
+        Line2D([], [], linestyle="none", marker="+", color=style.INK, label="mean, test images"),
+        Line2D([], [], **dot, color=style.INK, markerfacecolor="white", label="mean without lost classes"),
         Line2D([], [], color=colour, linewidth=0.6, label="median"),
         Patch(color=colour, alpha=0.4, linewidth=0, label="quantiles 25-75 %"),
         Patch(color=colour, alpha=0.18, linewidth=0, label="5-95 %"),
@@ -198,30 +185,21 @@ def confirm_classes(
     found = load(results)
     study = studies(found, "population", dataset, noise, vectors=True)[0]
     shown = [*study.around, *study.ends]
-    across = style.columns(len(shown), width, 1.45)
-    lines = -(-len(shown) // across)
-    drawn = style.canvas(width, lines * (width / across * 1.5 + 0.3) + 0.75)
-    axes = drawn.subplots(2 * lines, across, squeeze=False, height_ratios=[3, 1.5] * lines)
-    pairs = [(axes[2 * row, column], axes[2 * row + 1, column]) for row in range(lines) for column in range(across)]
+    drawn, panels, across = pairs(width, len(shown), upper=1, lower=0.5, extra=0.3)
     limit = 1.15 * max(float(np.abs(_class_deviations(row)).max()) for subject in shown for row in _below(subject))
-    for i, (upper, lower) in enumerate(pairs):
-        if i >= len(shown):
-            upper.set_axis_off()
-            lower.set_axis_off()
-            continue
-        subject = shown[i]
+    for i, (subject, (upper, lower)) in enumerate(zip(shown, panels, strict=True)):
         upper.plot([0, 1], [0, 1], **EXACT)
         lower.axhline(0, **EXACT)
         for row in _below(subject):
             _vectors(upper, lower, subject, row)
-        upper.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="exact", title=subject.title)
+        upper.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="exact $p$", title=subject.title)
         lower.set(ylim=(-limit, limit), xlabel="true class")
         lower.set_xticks(range(study.K) if study.K <= 10 else range(0, study.K, study.K // 5))
-        for panel, label in ((upper, "measured"), (lower, "deviation")):
+        for panel, label in ((upper, "measured $p$"), (lower, "deviation")):
             panel.set_ylabel(label if i % across == 0 else "")
             panel.tick_params(labelleft=i % across == 0)
-    factor_bar(drawn, axes.ravel().tolist())
-    style.letters([upper for upper, _ in pairs[: len(shown)]])
+    factor_bar(drawn, [panel for pair in panels for panel in pair])
+    style.letters([upper for upper, _ in panels])
     say_where(drawn, CLASSES, found, [study])
     return drawn
 

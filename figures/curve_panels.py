@@ -10,8 +10,8 @@ import numpy as np
 from asymtheory.domain import plain
 
 from . import style
-from .results import Where
-from .series import ASYMMETRIC, STRENGTH, Line, Noise, Shown, short, symbol
+from .results import CLEAN, Where, said_seeds
+from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, short, symbol
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -40,16 +40,21 @@ BAND = 0.18  # opacity of what lies between the lowest and the highest seed
 ENTRY = 0.135  # inches of one line of a legend
 LOWEST = 1.4  # inches of a panel's height with its title and label
 TALLEST = 3.6  # inches of a panel's width beyond which it gets no higher
+PAGE = 9.0  # inches that a figure of several rows keeps to where its panels can be read at that height
+APART = 0.03  # decades between the ranges of two penalties at one strength
 SEVERAL = 4  # penalties that a caption names
 LEAST_SPAN = 10.0  # points of accuracy that an axis shows at least, so that chance does not look like an effect
 
 
 def epochs(shown: Sequence[Shown], width: float, least: float) -> Figure:
     """A panel each, all on one scale: the mean over seeds, and a band from the lowest to the highest."""
-    beneath = None if _same_labels(shown) else max(_rows(panel, width, len(shown), least) for panel in shown) * ENTRY
-    across = width / style.columns(len(shown), width, least)
+    columns = min(_columns(panel, width, len(shown), least) for panel in shown)
+    beneath = 0.0 if _same_labels(shown) else max(_rows(panel, columns) for panel in shown) * ENTRY + 0.06
     extra = 0.75 + 0.12 * (len(shown) == 1)
-    aspect = (max(0.74 * min(across, TALLEST), LOWEST) + (0 if beneath is None else beneath + 0.06)) / across
+    across = width / style.columns(len(shown), width, least)
+    rows = -(-len(shown) // style.columns(len(shown), width, least))
+    height = max(min(0.74 * min(across, TALLEST), (PAGE - extra) / rows - beneath), LOWEST)
+    aspect = (height + beneath) / across
     drawn, axes = style.grid(width, len(shown), aspect=aspect, least=least, extra=extra, sharey=True)
     for panel, ax in zip(shown, axes, strict=True):
         for line, look in zip(panel.lines, _looks(panel), strict=True):
@@ -60,11 +65,11 @@ def epochs(shown: Sequence[Shown], width: float, least: float) -> Figure:
                 ax.fill_between(line.epochs, low, high, color=look["color"], alpha=BAND, linewidth=0)
         ax.set_xlabel("epoch")
         ax.set_title(_title(panel))
-        if beneath is not None:
-            columns, heading = _columns(panel, width, len(shown), least), _heading(panel)
+        if beneath:
+            heading = _heading(panel)
             style.legend_below(ax, columns, **({"title": heading, "title_fontsize": 7} if heading else {}))
-    _label_rows(axes, _y_label(shown))
-    if beneath is None:
+    label_rows(axes, _y_label(shown))
+    if not beneath:
         style.legend(drawn, axes[0].lines)
     elif any(line.level for panel in shown for line in panel.lines):
         style.legend(drawn, _sides(shown))
@@ -72,19 +77,26 @@ def epochs(shown: Sequence[Shown], width: float, least: float) -> Figure:
 
 
 def strengths(shown: Sequence[Shown], width: float, least: float) -> Figure:
-    """Accuracy over the strength of each norm: the last epoch, and dotted the best one. Levels are runs without a strength."""
+    """Accuracy over the strength of each norm: the last epoch with the range of the seeds, and dotted the best one. Levels are
+    runs without a strength.
+    """
     from matplotlib.lines import Line2D
 
     across = width / style.columns(len(shown), width, least)
     aspect = 0.74 * min(across, TALLEST) / across
     drawn, axes = style.grid(width, len(shown), aspect=aspect, least=least, extra=0.9, sharey=True)
     for panel, ax in zip(shown, axes, strict=True):
-        for look, name in zip(_strength_looks(panel), _series_names(panel), strict=True):
+        names = _series_names(panel)
+        for place, (look, name) in enumerate(zip(_strength_looks(panel), names, strict=True)):
             lines = panel.over(name)
             if not lines[0].series.over:
-                ax.axhline(100 * lines[0].last, **look, label=name)
+                (level,) = lines
+                ax.axhline(100 * level.last, **look, label=name)
+                if len(level.runs) > 1:
+                    ax.axhspan(100 * level.low[-1], 100 * level.high[-1], color=look["color"], alpha=BAND, linewidth=0)
                 continue
-            x = [float(line.values[0]) for line in lines]
+            shift = 10 ** (APART * (place - (len(names) - 1) / 2))  # else one range would hide another
+            x = [shift * float(line.values[0]) for line in lines]
             ax.plot(x, [100 * line.last for line in lines], **look, marker="o", label=name)
             ax.plot(x, [100 * line.best for line in lines], color=look["color"], linestyle=":", linewidth=0.9)
             for at, line in zip(x, lines, strict=True):
@@ -97,7 +109,7 @@ def strengths(shown: Sequence[Shown], width: float, least: float) -> Figure:
     if high - low < LEAST_SPAN:
         middle = (low + high) / 2
         axes[0].set_ylim(middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2)
-    _label_rows(axes, "test accuracy (%)")
+    label_rows(axes, "test accuracy (%)")
     named = {
         str(line.get_label()): line for ax in axes for line in ax.lines if not str(line.get_label()).startswith("_")
     }
@@ -120,15 +132,8 @@ def maps(shown: Sequence[Shown], width: float, least: float) -> Figure:
         for (i, j), value in np.ndenumerate(cells):
             said = "-" if np.isnan(value) else f"{value:.0f}" if value >= 99.95 else f"{value:.1f}"
             light = not np.isnan(value) and value > 55  # cividis is light there
-            ax.text(
-                j,
-                i,
-                said,
-                ha="center",
-                va="center",
-                fontsize=7,
-                color=style.INK if light or np.isnan(value) else "white",
-            )
+            colour = style.INK if light or np.isnan(value) else "white"
+            ax.text(j, i, said, ha="center", va="center", fontsize=7, color=colour)
         ax.set_xticks(range(len(betas)), [plain(beta) for beta in betas])
         ax.set_yticks(range(len(alphas)), [plain(alpha) for alpha in alphas])
         first, second = panel.lines[0].series.over
@@ -144,50 +149,69 @@ DRAW = {"epochs": epochs, "strengths": strengths, "maps": maps}
 # ------------------------------------------------------------------------------------------------------- words
 
 
+# what a seed's figures became, by kind of figure
+_MEANS = {
+    "epochs": "Lines are means over seeds, bands reach from the lowest to the highest.",
+    "strengths": "Points are means over seeds, bars and bands reach from the lowest to the highest.",
+    "maps": "Figures are means over seeds.",
+}
+
+
 def noise_words(noise: Noise) -> str:
+    """``symmetric noise 0.4``, ``class-dependent noise 0.4 of the cifar10 map``, ``clean labels``; the kind where it has no rate."""
     kind, rate = noise
-    return f"class-dependent noise {rate}" if kind == ASYMMETRIC else f"{kind} noise {rate}"
+    if kind == CLEAN:
+        return "clean labels"
+    if kind in MAPS:
+        return f"class-dependent noise {rate} of the {kind} map"
+    return f"{kind} noise {rate}" if rate else kind
 
 
 def seeds(lines: Sequence[Line]) -> str:
-    counts = sorted({len(line.runs) for line in lines})
-    if counts == [1]:
-        return "1 seed"
-    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    return said_seeds(len(line.runs) for line in lines)
 
 
-def measured(shown: Sequence[Shown]) -> str:
-    """Where and with how many seeds, for a caption; the penalties and parameters of the losses; what is missing."""
-    places: dict[tuple[Where, Noise], list[Line]] = {}
+def measured(shown: Sequence[Shown], asked: Sequence[Panel] = (), kind: str = "") -> str:
+    """For a caption: where and with how many seeds, what is drawn of these (``kind``: of :data:`DRAW`), the penalties of the
+    losses, and which series, and panels of ``asked``, are missing.
+    """
+    places: dict[Where, dict[Noise, list[Line]]] = {}
     for panel in shown:
-        places.setdefault((panel.where, panel.noise), []).extend(panel.lines)
-    at = "; ".join(f"{where}, {noise_words(noise)}, {seeds(lines)}" for (where, noise), lines in places.items())
+        places.setdefault(panel.where, {}).setdefault(panel.noise, []).extend(panel.lines)
+    at = "; ".join(
+        f"{where}: {', '.join(f'{noise_words(noise)} ({seeds(lines)})' for noise, lines in noises.items())}"
+        for where, noises in places.items()
+    )
     parts = [f"Measured on {at}."]
     every = [line for panel in shown for line in panel.lines]
-    if any(len(line.runs) > 1 for line in every):
-        parts.append("Lines are means over seeds, bands reach from the lowest to the highest.")
+    if kind and any(len(line.runs) > 1 for line in every):
+        parts.append(_MEANS[kind])
     if used := _penalties(every):
         parts.append(f"Penalties: {used}.")
-    if gone := list(
-        dict.fromkeys(f"{name} ({panel.title})" if panel.title else name for panel in shown for name in panel.missing)
-    ):
-        parts.append(f"Not measured: {', '.join(gone)}.")
+    there = {panel.title.removeprefix(f"{panel.where.dataset}: ") for panel in shown}
+    gone = [f"{name} ({panel.title})" if panel.title else name for panel in shown for name in panel.missing]
+    gone += [panel.title for panel in asked if panel.title and panel.title not in there]
+    if gone:
+        parts.append(f"Not measured: {', '.join(dict.fromkeys(gone))}.")
     return " ".join(parts)
 
 
 def _penalties(lines: Sequence[Line]) -> str:
-    """The norms and strengths that the runs were trained with; those of a series over the strength stand on its axis."""
+    """The norms and strengths that the runs were trained with, but for what stands on an axis over the strength."""
     used: dict[str, list[Line]] = {}
     for line in lines:
         norm, strength = line.runs[0].penalty
-        if norm != "none" and STRENGTH not in line.series.over:
-            used.setdefault(f"{norm} {strength:g}", []).append(line)
-    if len(used) < 2:
+        if STRENGTH not in line.series.over:
+            used.setdefault("none" if norm == "none" else f"{norm} {strength:g}", []).append(line)
+    on_an_axis = any(STRENGTH in line.series.over for line in lines)
+    if on_an_axis:
+        used.pop("none", None)  # a level that is named so
+    elif len(used) < 2:
         return "".join(used)
     if len(used) > SEVERAL:  # where they are what is compared, labels name them
         return ""
     by_set = [{line.runs[0].dataset for line in group} for group in used.values()]
-    if sum(map(len, by_set)) == len(set.union(*by_set)):  # one for each data set
+    if len(used) > 1 and sum(map(len, by_set)) == len(set.union(*by_set)):  # one for each data set
         return "; ".join(f"{penalty} ({', '.join(sets)})" for penalty, sets in zip(used, by_set, strict=True))
     names = (dict.fromkeys(line.series.label for line in group) for group in used.values())
     return "; ".join(f"{penalty} ({', '.join(group)})" for penalty, group in zip(used, names, strict=True))
@@ -209,14 +233,12 @@ def _title(panel: Shown) -> str:
         if end.number is not None:
             return rf"{panel.title}: ${name}^\ast = {short(end.number)}$"
         return rf"{panel.title}: ${name}^\ast = {end.value:.4g}$"
-    return (
-        f"{panel.title}: {'any' if found.status == 'always' else 'no'} ${name}$"
-        if found.status != "undecided"
-        else panel.title
-    )
+    if found.status == "undecided":
+        return panel.title
+    return f"{panel.title}: {'any' if found.status == 'always' else 'no'} ${name}$"
 
 
-def _label_rows(axes: Sequence[Axes], text: str) -> None:
+def label_rows(axes: Sequence[Axes], text: str) -> None:
     """The y label beside the first panel of every row; the panels share their scale."""
     for ax in axes:
         spec = ax.get_subplotspec()
@@ -303,11 +325,11 @@ def _same_labels(shown: Sequence[Shown]) -> bool:
 
 
 def _columns(panel: Shown, width: float, count: int, least: float) -> int:
-    """Of a panel's legend: as many as its width holds."""
+    """Of a panel's legend: as many as the panel's width holds."""
     room = width / style.columns(count, width, least) - 0.45
     widest = max(style.text_width(_label(panel, line), 7) for line in panel.lines) + 0.4
     return max(1, min(len(panel.lines), int(room / widest)))
 
 
-def _rows(panel: Shown, width: float, count: int, least: float) -> int:
-    return -(-len(panel.lines) // _columns(panel, width, count, least)) + bool(_heading(panel))
+def _rows(panel: Shown, columns: int) -> int:
+    return -(-len(panel.lines) // columns) + bool(_heading(panel))

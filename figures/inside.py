@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import style
-from .curve_panels import noise_words, seeds
+from .curve_panels import label_rows, measured, noise_words, seeds
 from .gallery import figure, remark
-from .results import FOLDER, Floats, Run, load
+from .results import CLEAN, FOLDER, Floats, Results, Run, load
 from .series import Noise, Panel, Series, Shown, gather
 
 if TYPE_CHECKING:
@@ -32,26 +32,10 @@ CLASSES = 10  # that can be told apart
 CELL = 0.95  # inches below which a small panel says nothing
 
 
-def _probed(results: str, has: Callable[[Mapping[str, Any]], bool]) -> Any:
+def _probed(results: str, has: Callable[[Mapping[str, Any]], bool]) -> Results:
     """The results with those runs only that were looked into, and in which that was seen."""
     found = load(results)
     return replace(found, runs=tuple(run for run in found.runs if has(run.line.get("probe") or {})))
-
-
-def _said(shown: Sequence[Shown], panels: Sequence[Panel]) -> str:
-    """For a caption: where it was measured, with which penalties, and what is missing."""
-    lines = [line for panel in shown for line in panel.lines]
-    used: dict[str, list[str]] = {}
-    for line in lines:
-        norm, strength = line.runs[0].penalty
-        used.setdefault("none" if norm == "none" else f"{norm} {strength:g}", []).append(line.series.label)
-    penalties = "; ".join(
-        penalty if len(used) == 1 else f"{penalty} for {', '.join(dict.fromkeys(names))}"
-        for penalty, names in used.items()
-    )
-    gone = [panel.title for panel in panels if panel.title not in {each.title for each in shown}]
-    missing = f" Not measured: {', '.join(gone)}." if gone else ""
-    return f"Measured on {shown[0].where}. Penalties: {penalties}.{missing}"
 
 
 def _seeds(shown: Sequence[Shown]) -> str:
@@ -129,7 +113,7 @@ def _classes(data: Sequence[Embedding]) -> list[Artist]:
 ALF_LOSSES = (Series("GCE", "gce", {"q": "0.7"}), Series("AGCE", "agce", {"a": "4", "q": "0.2"}))
 ALF_RATES = ("0", "0.2", "0.4", "0.6", "0.8")
 ALF_PANELS = tuple(
-    Panel(f"{series.label} at {rate}", (series,), ("symmetric" if float(rate) else "none", rate))
+    Panel(f"{series.label} at {rate}", (series,), ("symmetric" if float(rate) else CLEAN, rate))
     for series in ALF_LOSSES
     for rate in ALF_RATES
 )
@@ -183,9 +167,9 @@ def _size(cell: float, count: int) -> float:
 
 def _finish(drawn: Figure, title: str, data: Sequence[Embedding], panels: Sequence[Panel], noise: str = "") -> None:
     style.title(drawn, _heading(title, noise, str(data[0].shown.where)))
-    parts = [_said([each.shown for each in data], panels)]
+    parts = [measured([each.shown for each in data], panels)]
     used = ", ".join(map(str, sorted({each.seed for each in data})))
-    parts.append(f"Shown: {len(data[0].labels):,} test images, seed {used}.")
+    parts.append(f"Shown: {len(data[0].labels):,} test images of seed {used}.")
     if any(each.labels.max() >= CLASSES for each in data):
         parts.append(f"Only the first {CLASSES} classes are drawn.")
     remark(drawn, " ".join(parts))
@@ -284,8 +268,8 @@ def _spread(count: int, most: int) -> list[int]:
     note="The training images are those of the probe (at most 2,000), without augmentation.",
 )  # fmt: skip
 def jal_fig3(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
-    """Histograms of p(given label) on training images, as shares of the clean images (filled) and of the corrupted ones
-    (outlined), after some epochs. A network that memorises has its corrupted images at the right.
+    """Histograms of p(given label) on training images of all seeds, as shares of the clean images (filled) and of the corrupted
+    ones (outlined), after some epochs. A network that memorises has its corrupted images at the right.
     """
     data = jal_fig3_data(results, dataset)
     most = max(2, int((width - 0.35) / CELL))
@@ -312,7 +296,7 @@ def jal_fig3(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
     at_end = "; ".join(f"{each.loss}: {100 * each.above_half('corrupted'):.1f} %" for each in data)
     remark(
         drawn,
-        f"{_said(shown, FIG3_PANELS)} Corrupted images whose wrong label has p of at least 1/2 at the end: {at_end}.",
+        f"{measured(shown, FIG3_PANELS)} Corrupted images whose wrong label has p of at least 1/2 at the end: {at_end}.",
     )
     return drawn
 
@@ -373,8 +357,8 @@ def anl_fig4_data(results: str = FOLDER, dataset: str | None = None) -> list[Box
 )  # fmt: skip
 def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """The largest derivative of NNCE by the probability of a class other than the given label, in training with ANL-CE. Boxes:
-    quartiles and median; whiskers: 5 and 95 %; triangles: means; what stands on the axis goes down to 0. Left, filled: images
-    whose label is true; right: is wrong.
+    quartiles and median; whiskers: 5 and 95 %; triangles: means; each is the mean over seeds; what stands on the axis goes down
+    to 0. Left, filled: images whose label is true; right: is wrong.
     """
     data = anl_fig4_data(results, dataset)
     drawn, axes = style.grid(width, len(data), aspect=0.72, least=2.6, extra=0.75, sharey=True)
@@ -387,9 +371,7 @@ def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
         panel.set_title(each.shown.title)
         panel.set_yscale("log")
         panel.set_ylim(bottom=floor)
-        spec = panel.get_subplotspec()
-        if spec is not None and spec.is_first_col():
-            panel.set_ylabel(r"$\max_{j \neq y}\ \partial L_{\mathrm{NNCE}} / \partial p_j$")
+    label_rows(axes, r"$\max_{j \neq y}\ \partial L_{\mathrm{NNCE}} / \partial p_j$")
     style.legend(drawn, _parts())
     shown = [each.shown for each in data]
     style.title(drawn, _heading("Gradients of NNCE, ANL-CE", str(shown[0].where), _seeds(shown)))
@@ -397,7 +379,7 @@ def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
         f"{each.shown.title}: " + ", ".join(f"{part} {v[0, 2]:.2g} to {v[-1, 2]:.2g}" for part, v in each.values.items())
         for each in data
     )  # fmt: skip
-    remark(drawn, f"{_said(shown, FIG4_PANELS)} Medians from the first moment to the last: {medians}.")
+    remark(drawn, f"{measured(shown, FIG4_PANELS)} Medians from the first moment to the last: {medians}.")
     return drawn
 
 

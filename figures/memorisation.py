@@ -11,10 +11,11 @@ import numpy as np
 from asymtheory.errors import InputError, nearest
 
 from . import style
+from .curve_panels import BAND, label_rows
 from .gallery import figure
 from .results import FOLDER, Floats, NothingMeasured, Row, load
 from .studies import Study, Subject, studies
-from .study_panels import BAND, SOURCE, factor_bar, factor_colour, over_factors, say_where
+from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_aspect, say_where
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -40,10 +41,8 @@ def confirm_memorised(
     """
     found = load(results)
     shown = studies(found, "fixed", dataset, noise)
-    across = 2 if width >= 4.5 else 1
-    drawn, axes = style.grid(
-        width, 2 * len(shown), aspect=0.62 if across == 2 else 0.7, least=width / across, extra=0.85
-    )
+    aspect = page_aspect(width, 2, len(shown), 0.62 if width >= 4.5 else 0.9, 0.85)
+    drawn, axes = style.grid(width, 2 * len(shown), aspect=aspect, least=width / 2, extra=0.85)
     for row, study in enumerate(shown):
         left, right = axes[2 * row], axes[2 * row + 1]
         _memorised_over_factors(left, study)
@@ -54,8 +53,8 @@ def confirm_memorised(
         right.set_xlabel("level $c\\,r$")
         left.set_xlabel("$a / a^*$")
         for panel in (left, right):
-            panel.set_ylabel("corrupted images memorised (%)")
             panel.set_title(study.noise)
+    label_rows(axes, MEASURES["memorised"])
     _one_scale(axes)
     style.letters(axes)
     say_where(drawn, MEMORISED, found, shown)
@@ -117,11 +116,8 @@ def _over_level(axes: Axes, subject: Subject, what: str, *, joined: bool) -> Non
     axes.errorbar(x, middle, around, linestyle="none", elinewidth=0.6, **mark)
 
 
-MEASURES = {
-    "last": "last test accuracy (%)",
-    "drop": "drop from the best epoch (points)",
-    "memorised": "corrupted images memorised (%)",
-}
+MEASURES = {"last": "last accuracy (%)", "drop": "drop (points)", "memorised": "memorised (%)"}
+"""What is drawn over the level: test accuracy, its drop from the best epoch, the share of the corrupted images."""
 
 
 def rank(study: Study, what: str) -> tuple[float, int] | None:
@@ -145,15 +141,14 @@ def confirm_collapse(
     *, width: float = 6.75, results: str = FOLDER, dataset: str | None = None, noise: str | None = None
 ) -> Figure:
     """Last test accuracy, its drop from the best epoch and the memorised share over c r (see confirm-memorised) for every value of
-    every loss, mean over seeds; bars: lowest to highest seed; a row for each noise. Dashed: asymmetric from there on. In the
-    titles: Spearman's rank correlation with c r over all points.
+    every loss, mean over seeds; bars: lowest to highest seed; a row for each noise (in a column: the first noise). Dashed:
+    asymmetric from there on. In the titles: Spearman's rank correlation with c r over all points.
     """
     found = load(results)
-    shown = studies(found, "fixed", dataset, noise)
     across = 3 if width >= 5.4 else 1
-    drawn, axes = style.grid(
-        width, 3 * len(shown), aspect=0.85 if across == 3 else 0.55, extra=0.8, least=width / across
-    )
+    shown = studies(found, "fixed", dataset, noise)[: None if across == 3 else 1]
+    aspect = page_aspect(width, across, 3 // across * len(shown), 0.85 if across == 3 else 0.55, 0.8)
+    drawn, axes = style.grid(width, 3 * len(shown), aspect=aspect, extra=0.8, least=width / across)
     wanted = [(study, what) for study in shown for what in MEASURES]
     for panel, (study, what) in zip(axes, wanted, strict=True):
         for subject in study.subjects:

@@ -28,6 +28,10 @@ from asymtheory.errors import InputError
 from asymtheory.losses import build
 
 FOLDER = "results"
+CLEAN = "none"
+"""The kind of noise of runs on clean labels."""
+CLASSES = {"digits": 10, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
+"""How many classes a data set has, where that is known here."""
 
 
 class NothingMeasured(InputError):
@@ -190,7 +194,7 @@ class Results:
         ]
 
     def places(self, runs: Iterable[Run] | None = None, prefer: str | None = None) -> list[Where]:
-        """Where runs were made: on the data set ``prefer`` first, then by the work of a run (images times epochs), most first."""
+        """Where runs were made: on the data set ``prefer`` first, then the most work (images, epochs and width squared)."""
         found = {run.where for run in (self.runs if runs is None else runs)}
         return sorted(found, key=lambda w: (w.dataset != prefer, -w.images * w.epochs * w.width**2, w))
 
@@ -222,6 +226,13 @@ def load(folder: str = FOLDER) -> Results:
             elif "regime" in line and "measured" in line:
                 rows.append(line)
     return Results(folder, tuple(runs), tuple(rows))
+
+
+def said_seeds(counts: Iterable[int]) -> str:
+    """``3 seeds``, or ``1 to 3 seeds`` where experiments differ in how many they have."""
+    known = set(counts)
+    least, most = min(known), max(known)
+    return f"{'' if least == most else f'{least} to '}{most} seed{'' if most == 1 else 's'}"
 
 
 def repetitions(runs: Iterable[Run]) -> list[list[Run]]:

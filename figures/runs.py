@@ -13,8 +13,8 @@ from asymtheory.losses import build
 from . import style
 from .curve_panels import MEASURES, epochs, measured, seeds
 from .gallery import figure, remark
-from .results import FOLDER, NothingMeasured, Run, load, repetitions
-from .series import FLIPS, Line, Series, Shown, line_of, short, symbol
+from .results import CLEAN, FOLDER, NothingMeasured, Run, load, repetitions
+from .series import MAPS, Line, Series, Shown, line_of, short, symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,12 +38,11 @@ def curves_data(
     runs = [run for run in found.runs if wanted is None or run.loss in wanted]
     runs = [run for run in runs if dataset in (None, run.dataset) and len(run.curve(what)[0])]
     if not runs:
-        asked = [f"{what} of every epoch"] + [f"{name}" for name in (losses, dataset) if name is not None]
-        have = ", ".join(sorted({run.dataset for run in found.runs})) or "none"
-        lossy = ", ".join(sorted({run.loss for run in found.runs})) or "none"
+        asked = [f"{what} of every epoch", *(name for name in (losses, dataset) if name is not None)]
+        sets, names = ({run.dataset for run in found.runs}, {run.loss for run in found.runs})
         raise NothingMeasured(
-            f"results {results}: no run with {', '.join(asked)} (data sets: {have}; losses: {lossy}); "
-            "`asymtheory train` and `asymtheory sweep` make some"
+            f"results {results}: no run with {', '.join(asked)} (data sets: {', '.join(sorted(sets)) or 'none'}; "
+            f"losses: {', '.join(sorted(names)) or 'none'}); `asymtheory train` and `asymtheory sweep` make some"
         )
     place = found.places(runs)[0]
     panels: dict[str, list[Run]] = {}
@@ -52,17 +51,14 @@ def curves_data(
             panels.setdefault(noise_title(run), []).append(run)
     groups = {title: repetitions(panel) for title, panel in panels.items()}
     every = [group for panel in groups.values() for group in panel]
-    names = dict(zip([id(group) for group in every], labels([group[0] for group in every]), strict=True))
+    legend = iter(labels([group[0] for group in every]))
+    made = {title: [_line(next(legend), group, what) for group in panel] for title, panel in groups.items()}
     shown, left = [], 0
-    for title in sorted(groups, key=lambda title: _order(panels[title][0])):
-        made = [_line(names[id(group)], group, what) for group in groups[title]]
-        lines = [line for line in made if line is not None]
-        kept = sorted(
-            sorted(lines, key=lambda line: -line.last)[:MOST], key=lambda line: (line.series.loss, line.values)
-        )
+    for title in sorted(made, key=lambda title: _order(panels[title][0])):
+        lines = sorted((line for line in made[title] if line is not None), key=lambda line: -line.last)
+        kept = sorted(lines[:MOST], key=lambda line: (line.series.loss, line.values))
         left += len(lines) - len(kept)
-        noise = panels[title][0].noise
-        shown.append(Shown(title, place, (noise[0], "" if noise[1] is None else short(noise[1])), tuple(kept), ()))
+        shown.append(Shown(title, place, (title, ""), tuple(kept), ()))
     return shown, left
 
 
@@ -73,7 +69,7 @@ def _line(label: str, group: Sequence[Run], what: str) -> Line | None:
 
 def _order(run: Run) -> tuple[bool, str, Fraction]:
     kind, rate = run.noise
-    return kind != "none", kind, rate or Fraction(0)
+    return kind != CLEAN, kind, rate or Fraction(0)
 
 
 def noise_title(run: Run) -> str:
@@ -81,10 +77,10 @@ def noise_title(run: Run) -> str:
     if run.config["labels"]:
         return " ".join(filter(None, [Path(run.config["labels"]).name, run.config["column"]]))
     kind, rate = run.noise
-    if kind == "none":
+    if kind == CLEAN:
         return "clean labels"
     mode = run.config["noise"]["mode"]
-    name = f"{kind} map" if kind in FLIPS[:-1] else Path(kind).name
+    name = f"{kind} map" if kind in MAPS else Path(kind).name
     return f"{name}{'' if rate is None else f' {short(rate)}'}{'' if mode == 'exact' else f', {mode}'}"
 
 
@@ -135,7 +131,7 @@ def curves(
     drawn = epochs(shown, width, style.PANEL)
     every = [line for panel in shown for line in panel.lines]
     style.title(drawn, f"{MEASURES[what][1].removesuffix(' (%)').capitalize()}: {shown[0].where}; {seeds(every)}")
-    remark(drawn, measured(shown))
+    remark(drawn, measured(shown, kind="epochs"))
     if left:
         remark(drawn, f"{left} more experiments end lower in their panels and are not drawn.")
     return drawn

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -21,22 +21,21 @@ from asymtheory.noise import NoiseModel, resolve
 from asymtheory.ratio import asymmetry_ratio
 from asymtheory.threshold import Threshold, solve
 
-from .results import Floats, NothingMeasured, Results, Run, Where, mean, repetitions
+from .results import CLASSES, CLEAN, Floats, NothingMeasured, Results, Run, Where, mean, repetitions
 
 SCALE, STRENGTH = "scale", "strength"
 """What a series can be over beside its loss's parameters: the factor of the whole loss, the weight of the penalty."""
 ASYMMETRIC = "asymmetric"
 """The papers' word for flips between certain classes, whichever map was used."""
-CLEAN = "none"
-"""The kind of noise of runs on clean labels; its rate is not looked at."""
-FLIPS = ("cifar10", "cifar100", "cifar100-blocks", "mnist", "pair")
+MAPS = ("cifar10", "cifar100", "cifar100-blocks", "mnist")
+"""The kinds of noise that flip the classes of one data set."""
+FLIPS = (*MAPS, "pair")
 
 # the strengths that the papers print for their data sets (APL Sec. 5.2, ANL App. D.2), which are preferred among several
 _PRINTED = {
     ("l2", "mnist"): 1e-3, ("l2", "cifar10"): 1e-4, ("l2", "cifar100"): 1e-5,
     ("l1", "mnist"): 1e-6, ("l1", "cifar10"): 5e-5, ("l1", "cifar100"): 5e-7,
 }  # fmt: skip
-_CLASSES = {"digits": 10, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 # runs of a larger size are shown before more lines of a smaller one, unless more than this share of the lines would be missing
 _ENOUGH = 0.5
 
@@ -77,9 +76,8 @@ class Series:
         return [self.elsewhere[dataset], self.parameters] if dataset in self.elsewhere else [self.parameters]
 
     def rank(self, run: Run) -> int:
-        """0 for the parameters that the paper took on the run's data set."""
-        ranks = (i for i, given in enumerate(self._choices(run.dataset)) if self._read(run, given) is not None)
-        return next(ranks, 9)
+        """Of a run of this series: 0 for the parameters that the paper took on the run's data set, 1 for those of CIFAR-10."""
+        return next(i for i, given in enumerate(self._choices(run.dataset)) if self._read(run, given) is not None)
 
     def _read(self, run: Run, given: Mapping[str, str]) -> Values | None:
         values: list[Fraction] = []
@@ -118,7 +116,8 @@ def atoms(loss: str, parameters: tuple[tuple[str, Fraction], ...]) -> frozenset[
 
 @dataclass(frozen=True)
 class Panel:
-    """``noise``: (kind, rate); ``theory``: name the threshold of the first series' parameter, and each line's side of it."""
+    """``noise``: (kind, rate), the rate of clean labels is not looked at; ``theory``: name the threshold of the first series'
+    parameter, and each line's side of it."""
 
     title: str
     series: tuple[Series, ...]
@@ -145,6 +144,11 @@ class Line:
     level: Level | None = None
 
     @property
+    def name(self) -> str:
+        """The label with that of the series, for where other series are near."""
+        return self.label if self.series.label in self.label else f"{self.series.label}, {self.label}"
+
+    @property
     def last(self) -> float:
         return float(self.mean[-1])
 
@@ -169,7 +173,9 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A panel as it can be drawn. ``missing``: labels of series without runs. ``threshold``: of the parameter, where asked."""
+    """A panel as it can be drawn. ``noise``: as it was, class-dependent noise by its map. ``missing``: labels of series without
+    runs. ``threshold``: of the parameter, where asked.
+    """
 
     title: str
     where: Where
@@ -212,8 +218,9 @@ def gather(
     for name in datasets:
         setting = _setting(name, meant, results)
         for i, panel in enumerate(panels):
-            found = [[run for run, _ in meant[i, j] if run.setting == setting] for j in range(len(panel.series))]
-            if any(found):
+            alike = [[run for run, _ in meant[i, j] if run.setting == setting] for j in range(len(panel.series))]
+            if any(alike):
+                found = _of_one_kind(alike)
                 shown.append(_shown(panel, found, len(datasets) > 1))
     shown = [panel for panel in shown if panel.lines]  # runs there may be of which this was not measured
     if not shown:
@@ -235,10 +242,19 @@ def _nothing(results: Results, dataset: str | None, measured: Sequence[str], pla
 
 
 def _on(panel: Panel, run: Run) -> bool:
-    """Whether the run had the panel's noise."""
+    """Whether the run had the panel's noise; labels of a file are another one, whatever they are."""
     kind, rate = panel.noise_on(run.dataset)
+    if run.config.get("labels"):
+        return False
     wanted = None if kind == CLEAN else Fraction(rate)
     return run.noise[0] in (FLIPS if kind == ASYMMETRIC else (kind,)) and run.noise[1] == wanted
+
+
+def _of_one_kind(found: Sequence[Sequence[Run]]) -> list[list[Run]]:
+    """The runs of a panel on the kind of noise that most of them have: maps of classes are not to be mixed."""
+    kinds = Counter(run.noise[0] for runs in found for run in runs)
+    most = max(kinds, key=lambda kind: (kinds[kind], kind))
+    return [[run for run in runs if run.noise[0] == most] for runs in found]
 
 
 def _setting(dataset: str, meant: Meant, results: Results) -> str:
@@ -261,7 +277,7 @@ def _shown(panel: Panel, found: Sequence[Sequence[Run]], several: bool) -> Shown
             missing.append(series.label)
     run = next(run for runs in found for run in runs)
     title = ": ".join(part for part in (run.dataset if several else "", panel.title) if part)
-    noise = panel.noise_on(run.dataset)
+    noise = (run.noise[0], panel.noise_on(run.dataset)[1])
     if not panel.theory:
         return Shown(title, run.where, noise, tuple(lines), tuple(missing))
     model = noise_model(run)
@@ -283,18 +299,19 @@ def _lines(series: Series, runs: Sequence[Run], usual: Mapping[tuple[str, float]
         by_value.setdefault(values, []).append(group)
     lines = []
     for values in sorted(by_value):
-
-        def nearness(group: Sequence[Run]) -> tuple[float, ...]:
-            norm, strength = group[0].penalty
-            printed = _PRINTED.get((norm, group[0].dataset), _PRINTED.get((norm, "cifar10"), 0.0))
-            own = norm == (series.penalty or series.prefer)
-            return -series.rank(group[0]), own and strength == printed, usual[norm, strength], len(group)
-
-        group = max(by_value[values], key=nearness)
+        group = max(by_value[values], key=lambda group: _nearness(series, group, usual))
         line = line_of(value_label(series, values, alone), series, values, group)
         if line is not None:
             lines.append(line)
     return lines
+
+
+def _nearness(series: Series, group: Sequence[Run], usual: Mapping[tuple[str, float], int]) -> tuple[float, ...]:
+    """How near an experiment is to the paper's: its parameters, its penalty, else the penalty that most runs have, seeds."""
+    norm, strength = group[0].penalty
+    printed = _PRINTED.get((norm, group[0].dataset), _PRINTED.get((norm, "cifar10"), 0.0))
+    own = norm == (series.penalty or series.prefer)
+    return -series.rank(group[0]), own and strength == printed, usual[norm, strength], len(group)
 
 
 def line_of(label: str, series: Series, values: Values, group: Sequence[Run]) -> Line | None:
@@ -343,10 +360,10 @@ def short(value: Fraction) -> str:
 def noise_model(run: Run) -> NoiseModel | None:
     """The noise of a run as the core knows it; None for labels from a file and for data sets whose classes it does not know."""
     kind, rate = run.noise
-    if kind == "none" or rate is None:
+    if kind == CLEAN or rate is None:
         return None
     try:
-        return resolve(kind, None if kind in FLIPS[:-1] else _CLASSES.get(run.dataset), rate)
+        return resolve(kind, None if kind in MAPS else CLASSES.get(run.dataset), rate)
     except InputError:
         return None
 
@@ -362,8 +379,7 @@ def _judged(line: Line, model: NoiseModel | None) -> Line:
         product = min(_clean_level(row.weights, row.target) for row in model.rows) * (ratio.low + ratio.high) / 2
     except InputError:
         product = None
-    level = Level(check(loss, model).asymmetric, product)
-    return Line(line.label, line.series, line.values, line.runs, line.epochs, line.mean, line.low, line.high, level)
+    return replace(line, level=Level(check(loss, model).asymmetric, product))
 
 
 def _clean_level(weights: Sequence[Any], target: int) -> float:

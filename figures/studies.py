@@ -17,6 +17,7 @@ from asymtheory.noise import KINDS, NoiseModel, resolve
 
 from . import style
 from .results import Floats, NothingMeasured, Results, Row, Where
+from .series import symbol
 
 _WEIGHTS = ("alpha", "beta")  # of a sum's terms
 _ALIKE = ("labels", "equalised", "regularisation", "strength")
@@ -46,7 +47,7 @@ class Subject:
 
     @property
     def factors(self) -> Floats:
-        """Values over the threshold; over nothing where there is none."""
+        """Values as multiples of the threshold; as they are where there is none."""
         return np.array([row["value"] if row["factor"] is None else row["factor"] for row in self.rows], dtype=float)
 
     def read(self, *path: str) -> Floats:
@@ -77,11 +78,11 @@ class Subject:
     def line(self) -> dict[str, Any]:
         """Colour and dashes of the family; of several of one family the later ones are lighter and thinner."""
         look = style.look(self.name)
-        colour = style.shades(look.colour, 4)[1 + self.place] if self.place in (1, 2) else look.colour
+        colour = style.shades(look.colour, 4)[1 + min(self.place, 2)] if self.place else look.colour
         return look.line(color=colour, linewidth=max(1.2 - 0.25 * self.place, 0.6))
 
     def mark(self) -> dict[str, Any]:
-        """The family's marker; hollow for the second of a family."""
+        """The family's marker; hollow for all but the first of a family."""
         colour = self.line()["color"]
         hollow = {"markerfacecolor": "white"} if self.place else {}
         return {"marker": style.look(self.name).marker, "color": colour, **hollow}
@@ -132,10 +133,9 @@ class Study:
         return f"{self.where.dataset}, {self.noise}"
 
     @property
-    def seeds(self) -> str:
-        counts = sorted({row["seeds"] for subject in self.subjects for row in subject.rows})
-        most = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        return f"{most} seed{'' if counts[-1] == 1 else 's'}"
+    def seeds(self) -> set[int]:
+        """How many of them rows have."""
+        return {row["seeds"] for subject in self.subjects for row in subject.rows}
 
 
 def studies(
@@ -191,7 +191,7 @@ def _subjects(rows: Sequence[Row]) -> list[Subject]:
 def title_of(row: Row, weights: bool = False) -> str:
     """``AMSE, $q = 2$``: the loss and the parameters that do not vary; a sum's weights only where they are asked for."""
     given = {name: Fraction(str(value)) for name, value in row["fixed"].items()}
-    shown = [f"${name} = {plain(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS]
+    shown = [f"${symbol(name)} = {plain(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS]
     return ", ".join([build(row["loss"], **given).title, *shown])
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import style
+from .curve_panels import PAGE
 from .gallery import remark
-from .results import Results
+from .results import Results, said_seeds
 from .studies import Study, also
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 SOURCE = "this package: asymtheory confirm"
 FACTORS = {0.125: "1/8", 0.25: "1/4", 0.5: "1/2", 1.0: "1", 2.0: "2", 4.0: "4", 8.0: "8"}
-BAND = 0.18  # opacity of what lies between the lowest and the highest seed
+LEAST = 1.45  # inches below which a panel goes to the next row
+LOWEST = 1.35  # inches of a panel's height with its title and label
 
 
 def factor_colour(factor: float) -> Any:
@@ -27,6 +29,30 @@ def factor_colour(factor: float) -> Any:
 
     share = (np.log2(min(max(factor, 1 / 8), 8)) + 3) / 6
     return colormaps["cividis"](0.88 * share)
+
+
+def pairs(
+    width: float, count: int, *, upper: float, lower: float, extra: float
+) -> tuple[Figure, list[tuple[Axes, Axes]], int]:
+    """``count`` panels, each with a lower one below it: the figure, the pairs, and how many stand side by side.
+
+    Heights as shares of a panel's width; the last pair takes what is left of its row. ``extra``: inches of each row beside.
+    """
+    across = style.columns(count, width, LEAST)
+    rows = -(-count // across)
+    drawn = style.canvas(width, rows * (width / across * (upper + lower) + extra) + 0.75)
+    grid = drawn.add_gridspec(2 * rows, across, height_ratios=[upper, lower] * rows)
+    found = []
+    for i in range(count):
+        row, column = divmod(i, across)
+        place: Any = slice(column, across if i == count - 1 else column + 1)
+        found.append((drawn.add_subplot(grid[2 * row, place]), drawn.add_subplot(grid[2 * row + 1, place])))
+    return drawn, found, across
+
+
+def page_aspect(width: float, across: int, rows: int, aspect: float, extra: float) -> float:
+    """A panel's height over its width: ``aspect``, less where its rows would not fit on a page, but never too low to be read."""
+    return max(min(aspect, (PAGE - extra) / rows * across / width), LOWEST * across / width)
 
 
 def factor_bar(drawn: Figure, axes: Sequence[Axes]) -> None:
@@ -55,9 +81,9 @@ def over_factors(axes: Axes) -> None:
 
 def say_where(drawn: Figure, title: str, found: Results, shown: Sequence[Study]) -> None:
     """The title says where it was measured, the end of the caption what else was."""
-    first, noises = shown[0], " and ".join(study.noise for study in shown)
+    first, noises = shown[0], ", ".join(study.noise for study in shown)
     style.title(drawn, f"{title} ({first.where.dataset}, {noises} noise)")
     trained = "losses scaled to one initial slope" if first.equalised else "losses not scaled"
-    remark(
-        drawn, f"{first.where}; {noises}, labels {first.labels}; {first.seeds}; {trained}. {also(found, shown)}".strip()
-    )
+    seeds = said_seeds(set.union(*(study.seeds for study in shown)))
+    said = f"Measured on {first.where}; {noises}, labels {first.labels}; {seeds}; {trained}. {also(found, shown)}"
+    remark(drawn, said.strip())

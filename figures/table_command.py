@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from asymtheory.cli import ANSWERED, _Parser
+from asymtheory.cli import ANSWERED
 from asymtheory.errors import InputError
 
+from .cli import parser_by_name, wants_list
 from .results import FOLDER, Results, files, load
 from .table_formats import FORMATS, show
 from .tables import compare, names, published
@@ -21,14 +22,13 @@ from .tables import compare, names, published
 def table(arguments: Sequence[str]) -> int:
     """Print one table, or the list of them; returns the exit status."""
     options = _parser().parse_args(list(arguments))
-    if options.list:
-        if options.name is not None:
-            raise InputError(f"--list goes without a name (given: {options.name})")
+    if wants_list(options):
         print(listing())
         return ANSWERED
-    if options.name is None:
-        raise InputError("a table's name is needed (asymtheory table --list shows them)")
-    found = compare(options.name, _results(options.results), options.dataset)
+    if len(options.names) != 1:
+        given = f" (given: {', '.join(options.names)})" if options.names else ""
+        raise InputError(f"one table's name is needed{given}; asymtheory table --list shows them")
+    found = compare(options.names[0], _results(options.results), options.dataset)
     print(show(found, options.format, options.best), end="")
     return ANSWERED
 
@@ -49,9 +49,7 @@ def listing() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     summary = "A paper's table of test accuracies: measured beside published."
-    parser = _Parser(prog="asymtheory table", description=summary)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a table by name (--list shows them)")
-    parser.add_argument("--list", action="store_true", help="every table: name, paper, what it shows")
+    parser = parser_by_name("table", summary, "name, paper, what it shows")
     parser.add_argument(
         "--results", metavar="PATH", help=f"folder or file of JSON lines (default: {FOLDER}, if it is there)"
     )

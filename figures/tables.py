@@ -26,15 +26,11 @@ from asymtheory.errors import InputError, nearest
 from asymtheory.losses import Loss, build
 from asymtheory.settings import Setting
 
-from .results import Results, Run, Where, repetitions
+from .results import CLASSES, CLEAN, Results, Run, Where, repetitions
 
 DATA = Path(__file__).with_name("published.json")
 PLACES = 3  # other places than the paper's that a table shows
-CLEAN = "none"
 HUMAN = "human"
-
-# a run on another set stands beside a table's figures only if it has as many classes
-_CLASSES = {"digits": 10, "mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 
 Column = tuple[str, str | None]
 """(kind, rate) of the noise as a table names it: none, symmetric, asymmetric, instance with a rate; human with a column's name."""
@@ -304,7 +300,8 @@ def compare(name: str, results: Results | None = None, dataset: str | None = Non
         None if results is None else results.folder, sections,
         tuple(dict.fromkeys(where for section in sections for where in section.places)),
         tuple(each for builder in builders for each in builder.deviations()),
-        tuple(_notes(name, setups["notes"], sections)), tuple(line for builder in builders for line in builder.left_out()),
+        tuple(_notes(name, f"{found['paper']} {found['source']}", setups["notes"], sections)),
+        tuple(line for builder in builders for line in builder.left_out()),
         found["plan"],
     )  # fmt: skip
 
@@ -321,8 +318,8 @@ def _usable(run: Run) -> bool:
     return run.config["noise"]["mode"] != "redrawn" and not math.isnan(run.last())
 
 
-def _notes(table: str, notes: Sequence[Mapping[str, Any]], sections: Sequence[Section]) -> Iterator[str]:
-    """The notes of a set-up that are about something that is shown."""
+def _notes(table: str, own: str, notes: Sequence[Mapping[str, Any]], sections: Sequence[Section]) -> Iterator[str]:
+    """The notes of a set-up that are about something that is shown, and those of rows and cells; ``own``: the table as cited."""
     for note in notes:
         about = [section for section in sections if note.get("dataset") in (None, section.dataset)]
         kinds = {kind for section in about for kind, _ in section.columns}
@@ -338,11 +335,9 @@ def _notes(table: str, notes: Sequence[Mapping[str, Any]], sections: Sequence[Se
         for row in section.rows:
             if row.note:
                 yield f"{section.dataset}, {row.method}: {row.note}"
-        moved = {cell.source: row.method for row in section.rows for cell in row.cells if "Table" in cell.source}
-        own = section.rows[0].cells[0].source
+        moved = {cell.source: row.method for row in section.rows for cell in row.cells if cell.source != own}
         for source, method in moved.items():
-            if source != own:
-                yield f"{section.dataset}, {method}: a figure that the text at hand has lost is taken from {source}"
+            yield f"{section.dataset}, {method}: a figure that the text at hand has lost is taken from {source}"
 
 
 @dataclass(frozen=True)
@@ -489,8 +484,8 @@ _SETTINGS = ("epochs", "batch", "rate", "momentum", "nesterov", "schedule", "cli
 
 
 def _as_many(dataset: str, other: str) -> bool:
-    """Have two data sets as many classes, as far as is known?"""
-    return _CLASSES.get(dataset, _CLASSES[other]) == _CLASSES[other]
+    """Have two data sets as many classes, as far as is known? Else a run on one says nothing of a table of the other."""
+    return CLASSES.get(dataset, CLASSES[other]) == CLASSES[other]
 
 
 def _loss_of(row: Mapping[str, Any], dataset: str) -> Any:
@@ -529,16 +524,18 @@ def _noise(run: Run) -> Column:
         column = run.config.get("column")
         return HUMAN, None if column is None else str(column).removesuffix("_label").replace("random_label", "random")
     kind, rate = run.noise
-    return (kind, None if rate is None else str(rate)) if rate or kind == CLEAN or rate is None else (CLEAN, None)
+    if kind == CLEAN or rate == 0:
+        return CLEAN, None
+    return kind, None if rate is None else str(rate)
 
 
 def _fits(run: Run, kinds: Sequence[str], column: Column) -> bool:
     (kind, rate), asked = _noise(run), column[1]
     if kind not in kinds:
         return False
-    if kind in (CLEAN, HUMAN) or rate is None:
+    if kind == HUMAN or rate is None or asked is None:
         return rate == asked
-    return Fraction(rate) == Fraction(str(asked))
+    return Fraction(rate) == Fraction(asked)
 
 
 def _measured(where: Where, runs: Sequence[Run]) -> Measured:

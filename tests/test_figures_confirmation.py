@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,17 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows as the command writes them, of both regimes, in one folder."""
-    folder = tmp_path_factory.mktemp("results")
-    for regime in ("population", "fixed"):
-        out = tmp_path_factory.mktemp(regime)
-        assert confirm(f"{SMALL} --loss {LOSSES} --regime {regime} --out {out}".split()) == 0
-        (folder / f"{regime}.jsonl").write_text((out / "rows.jsonl").read_text())
+    """Rows as the command writes them, of both regimes, in one folder; the first process that asks trains for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "confirm-rows"
+    folder.mkdir(exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for regime in ("population", "fixed"):
+            if not (folder / f"{regime}.jsonl").exists():
+                out = tmp_path_factory.mktemp(regime)
+                assert confirm(f"{SMALL} --loss {LOSSES} --regime {regime} --out {out}".split()) == 0
+                (folder / f"{regime}.jsonl").write_text((out / "rows.jsonl").read_text())
     return folder
 
 
@@ -74,7 +81,7 @@ def test_a_study_holds_one_regime_and_its_losses(found: Results) -> None:
         assert [each.name for each in study.around] == ["amse", "agce"]
         assert [each.title for each in study.always] == ["AGCE, $q = 1.5$"]
         assert [each.name for each in study.ends] == ["ce", "mae"]
-        assert (study.K, study.noise, study.seeds) == (10, "pair 0.4", "2 seeds")
+        assert (study.K, study.noise, study.seeds) == (10, "pair 0.4", {2})
     amse = the(found, "fixed", "amse")
     assert list(amse.factors) == sorted(amse.factors)
     assert amse.nearest(1)["factor"] == 1

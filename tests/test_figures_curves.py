@@ -78,9 +78,8 @@ def test_means_over_seeds_and_what_is_missing(tmp_path: Path) -> None:
     assert (labels(mae), mae.missing) == (["MAE"], ("NMAE",))
     spec = next(spec for spec in curves.SPECS if spec.name == "apl-fig2")
     said = curves.caption(spec, [pair, mae])
-    assert "Measured on digits, 1,000 images, mlp, 2 epochs, symmetric noise 0.6, 1 to 2 seeds." in said
-    assert "Not measured: NMAE (MAE, NMAE)." in said
-    assert "No runs for FL, NFL, RCE, NRCE." in said
+    assert "Measured on digits, 1,000 images, mlp, 2 epochs: symmetric noise 0.6 (1 to 2 seeds)." in said
+    assert "Not measured: NMAE (MAE, NMAE), FL, NFL, RCE, NRCE." in said
     assert "Penalties: l2 0.0001." in said
 
 
@@ -180,6 +179,28 @@ def test_class_dependent_noise_is_whichever_map_was_used(tmp_path: Path) -> None
     lines += [line("nnce", noise=SYM_8, parameters={"alpha": 5}), line("amse", noise=("cifar10", 0.3))]
     symmetric, flips = curves.data("jal-fig2", written(tmp_path, lines))
     assert (labels(symmetric), labels(flips)) == (["5 NNCE"], ["AMSE, $a = 20$"])
+    said = curve_panels.measured([symmetric, flips])
+    assert "4 epochs: symmetric noise 0.8 (1 seed), class-dependent noise 0.4 of the cifar10 map (1 seed). " in said
+
+
+def test_maps_of_classes_are_not_mixed_in_a_panel(tmp_path: Path) -> None:
+    lines = [line("amse", noise=("cifar10", 0.4), parameters={"a": a}) for a in (10, 20)]
+    lines += [line("amse", noise=("pair", 0.4), parameters={"a": a}, seed=seed) for a in (20,) for seed in (0, 1)]
+    lines += [line("nnce", noise=("cifar10", 0.4)), line("nnce", noise=("pair", 0.4), seed=0)]
+    (panel,) = curves.data("jal-fig2", written(tmp_path, lines))  # of one and the other three runs: by name
+    assert panel.noise == ("pair", "0.4")
+    assert [len(each.runs) for each in panel.lines] == [2, 1]
+    more = line("amse", noise=("cifar10", 0.4), parameters={"a": 30})
+    (panel,) = curves.data("jal-fig2", written(tmp_path, [*lines, more]))
+    assert {run.noise[0] for each in panel.lines for run in each.runs} == {"cifar10"}
+    assert labels(panel) == ["AMSE, $a = 10$", "AMSE, $a = 20$", "AMSE, $a = 30$", "NNCE"]
+
+
+def test_labels_of_a_file_are_no_clean_labels(tmp_path: Path) -> None:
+    panel = series.Panel("clean", (series.Series("CE", "ce"),), ("none", "0"))
+    runs = [line("ce", FALLING, noise=("none", None), labels="human.npz"), line("ce", noise=("none", None))]
+    found = [results.Run(each) for each in runs]
+    assert [series._on(panel, run) for run in found] == [False, True]
 
 
 def test_sides_of_the_threshold(tmp_path: Path) -> None:
@@ -241,7 +262,8 @@ def drawn(
 
 A, B = (0.1, 0.5, 0.6, 0.6), (0.1, 0.3, 0.4, 0.4)
 FALL = (0.1, 0.6, 0.5, 0.4)
-NOT = ", 2 falls by 0.0 points"
+NOT = ", S, 2 falls by 0.0 points"
+SAME_OR_MORE = "S, 1 falls by 20.0 points, y falls by 10.0 points"
 
 
 @pytest.mark.parametrize(
@@ -256,32 +278,58 @@ NOT = ", 2 falls by 0.0 points"
             [drawn("x", A, second=-0.3), drawn("y", B)],
             "x 45.0 % (30.0 to 60.0), y 40.0 %",
         ),
-        (printed.above(("S",), ("y",)), [drawn("1", A, (1,)), drawn("2", B, (2,)), drawn("y", B)], "2 40.0 %, y 40.0 %"),
+        (printed.above(("S",), ("y",)), [drawn("1", A, (1,)), drawn("2", B, (2,)), drawn("y", B)], "S, 2 40.0 %, y 40.0 %"),
+        (printed.above(("x",), ("y", "z")), [drawn("x", A), drawn("y", B)], None),  # z is missing
+        (printed.above(("x",), ("y",), "other"), [drawn("x", A), drawn("y", B)], None),
         (printed.best_above("S", ("y",)), [drawn("1", A, (1,)), drawn("2", B, (2,)), drawn("y", B)], ""),
-        (printed.best_above("S", ("y",)), [drawn("1", B, (1,)), drawn("y", A)], "1 40.0 %, y 60.0 %"),
+        (printed.best_above("S", ("y",)), [drawn("1", B, (1,)), drawn("y", A)], "S, 1 40.0 %, y 60.0 %"),
+        (printed.best_above("S", ("y", "z")), [drawn("1", A, (1,)), drawn("y", B)], None),
+        (printed.milder("S", "y"), [drawn("1", A, (1,)), drawn("2", FALL, (2,)), drawn("y", FALL)], ""),
+        (printed.milder("S", "y"), [drawn("1", B, (1,)), drawn("y", A)], "S, 1 falls by 0.0 points, y falls by 0.0 points"),
+        (printed.milder("S", "y"), [drawn("1", FALL, (1,)), drawn("y", (0.1, 0.7, 0.6, 0.4))], ""),
+        (printed.milder("S", "y"), [drawn("1", FALLING, (1,)), drawn("y", (0.1, 0.5, 0.4, 0.4))], SAME_OR_MORE),
+        (printed.fails(("x",), "y"), [drawn("x", (0.1, 0.2, 0.2, 0.2)), drawn("y", FALL)], ""),
+        (printed.fails(("x",), "y"), [drawn("x", B), drawn("y", FALL)], "x reaches 40.0 %, y reaches 60.0 %"),
+        (printed.fails(("x",), "y"), [drawn("x", B)], None),
         (printed.falls("x"), [drawn("x", FALL)], ""),
         (printed.falls("x"), [drawn("x", A)], "x falls by 0.0 points"),
         (printed.falls("x"), [drawn("y", A)], None),
         (printed.stays("x"), [drawn("x", A)], ""),
         (printed.stays("x", "y"), [drawn("x", FALL), drawn("y", A)], "x falls by 20.0 points"),
+        (printed.stays("x", "y"), [drawn("x", A)], None),
         (printed.falls_below_threshold("S"), [drawn("1", FALL, (1,), below=True), drawn("2", A, (2,))], ""),
-        (printed.falls_below_threshold("S"), [drawn("1", A, (1,), below=True)], "1 falls by 0.0 points"),
+        (printed.falls_below_threshold("S"), [drawn("1", A, (1,), below=True)], "S, 1 falls by 0.0 points"),
         (printed.falls_below_threshold("S"), [drawn("1", A, (1,))], None),
         (printed.steadier("S"), [drawn("1", FALL, (1,)), drawn("2", A, (2,))], ""),
-        (printed.steadier("S"), [drawn("1", A, (1,)), drawn("2", A, (2,))], f"1 falls by 0.0 points{NOT}"),
-        (printed.steadier("S"), [drawn("1", (0.51, 0.5), (1,)), drawn("2", A, (2,))], f"1 falls by 1.0 points{NOT}"),
+        (printed.steadier("S"), [drawn("1", A, (1,)), drawn("2", A, (2,))], f"S, 1 falls by 0.0 points{NOT}"),
+        (printed.steadier("S"), [drawn("1", (0.51, 0.5), (1,)), drawn("2", A, (2,))], f"S, 1 falls by 1.0 points{NOT}"),
+        (
+            printed.steadier("S"),
+            [drawn("1", (0.4, 0.3), (1,)), drawn("2", FALL, (2,)), drawn("3", A, (3,))],
+            "S, 1 falls by 10.0 points, S, 2 falls by 20.0 points",
+        ),
         (printed.steadier("S"), [drawn("1", FALL, (1,))], None),
         (printed.rises("S"), [drawn("1", B, (1,)), drawn("2", A, (2,))], ""),
-        (printed.rises("S"), [drawn("10", B, (10,)), drawn("9", A, (9,))], "9 60.0 %, 10 40.0 %"),
+        (printed.rises("S"), [drawn("10", B, (10,)), drawn("9", A, (9,))], "S, 9 60.0 %, S, 10 40.0 %"),
+        (  # the ends are in order, a step between them is not
+            printed.rises("S"),
+            [drawn("1", B, (1,)), drawn("2", (0.1, 0.9), (2,)), drawn("3", A, (3,))],
+            "S, 2 90.0 %, S, 3 60.0 %",
+        ),
+        (printed.gains("S"), [drawn("1", B, (1,)), drawn("2", A, (2,)), drawn("3", (0.1, 0.5), (3,))], ""),
+        (printed.gains("S"), [drawn("1", B, (1,)), drawn("2", A, (2,)), drawn("3", B, (3,))], "S, 3 40.0 %, S, 1 40.0 %"),
+        (printed.gains("S"), [drawn("1", B, (1,))], None),
+        (printed.gains_nothing("S"), [drawn("1", A, (1,)), drawn("2", B, (2,)), drawn("3", (0.61,) * 2, (3,))], ""),
+        (printed.gains_nothing("S"), [drawn("1", B, (1,)), drawn("2", A, (2,))], "S, 2 60.0 %, S, 1 40.0 %"),
         (printed.rises("S", "other"), [drawn("1", B, (1,)), drawn("2", A, (2,))], None),
         (printed.even("S"), [drawn("1", B, (1,)), drawn("2", (0.41,) * EPOCHS, (2,))], ""),
-        (printed.even("S"), [drawn("1", B, (1,)), drawn("2", A, (2,))], "1 40.0 %, 2 60.0 %"),
+        (printed.even("S"), [drawn("1", B, (1,)), drawn("2", A, (2,))], "S, 1 40.0 %, S, 2 60.0 %"),
         (printed.even("S"), [drawn("1", B, (1,))], None),
         (printed.grows("S"), [drawn("1, 1", B, (1, 1)), drawn("1, 2", A, (1, 2))], ""),
-        (printed.grows("S"), [drawn("1, 1", A, (1, 1)), drawn("1, 2", B, (1, 2))], "1, 1 60.0 %, 1, 2 40.0 %"),
+        (printed.grows("S"), [drawn("1, 1", A, (1, 1)), drawn("1, 2", B, (1, 2))], "S, 1, 1 60.0 %, S, 1, 2 40.0 %"),
         (printed.grows("S"), [drawn("1, 1", B, (1, 1)), drawn("2, 2", A, (2, 2))], None),
         (printed.best_at("S", {"cifar10": ("2", "1")}), [drawn("1", B, (1, 1)), drawn("2", A, (2, 1))], ""),
-        (printed.best_at("S", {"cifar10": ("1", "1")}), [drawn("1", B, (1, 1)), drawn("2", A, (2, 1))], "2 60.0 %, 1 40.0 %"),
+        (printed.best_at("S", {"cifar10": ("1", "1")}), [drawn("1", B, (1, 1)), drawn("2", A, (2, 1))], "S, 2 60.0 %, S, 1 40.0 %"),
         (printed.best_at("S", {"cifar10": ("3", "1")}), [drawn("1", B, (1, 1)), drawn("2", A, (2, 1))], None),
     ],
 )  # fmt: skip
@@ -318,7 +366,7 @@ def test_statements_name_lines_that_there_are(everything: str) -> None:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two seeds of every line of every figure, on digits; of a series over values three or four values."""
     values: dict[str, tuple[float, ...]] = {
-        "agce": (0.1, 1, 10), "aul": (1.1, 2, 10), "ael": (0.1, 2, 10), "amse": (1, 5, 20, 40), "p_min": (1e-5, 1e-7, 1e-9),
+        "agce": (0.1, 1, 10), "aul": (1.1, 2, 10), "ael": (0.1, 2, 10), "amse": (5, 10, 20, 30, 40), "p_min": (1e-5, 1e-7, 1e-9),
         series.SCALE: (1, 2, 20), series.STRENGTH: (1e-6, 1e-4),
     }  # fmt: skip
     lines: dict[str, dict[str, Any]] = {}
@@ -384,7 +432,7 @@ def test_bands_reach_from_the_lowest_to_the_highest_seed(tmp_path: Path) -> None
 def test_dashes_tell_the_sides_of_a_threshold(everything: str) -> None:
     figure = gallery.make("jal-fig4", results=everything, width="icml")
     sides = [[each.get_linestyle() for each in panel.lines] for panel in figure.axes]
-    assert sides == [["-"] * 4, ["--", "--", "-", "-"], ["--", "-", "-", "-"]]  # any a; a >= 9; a >= 4.74
+    assert sides == [["-"] * 5, ["--", "-", "-", "-", "-"], ["-"] * 5]  # any a; a >= 9; a >= 4.74
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["asymmetric on this noise", "not asymmetric"]
 
 
@@ -408,8 +456,9 @@ def test_points_over_strengths(tmp_path: Path) -> None:
     figure = gallery.make("anl-fig3", results=written(tmp_path, lines))
     (panel,) = figure.axes
     last, best, level = panel.lines
-    np.testing.assert_allclose(last.get_xydata(), [[1e-6, 50], [1e-5, 40]])
-    np.testing.assert_allclose(best.get_xydata(), [[1e-6, 70], [1e-5, 60]])
+    np.testing.assert_allclose(last.get_ydata(), [50, 40])
+    np.testing.assert_allclose(best.get_xydata(), [[x, y] for x, y in zip(last.get_xdata(), (70, 60), strict=True)])
+    np.testing.assert_allclose(last.get_xdata(), [1e-6, 1e-5], rtol=0.05)  # beside the other norms
     np.testing.assert_allclose(level.get_ydata(), [30, 30])
     assert "Not measured: L2, Jacobian." in gallery.recipe(figure).caption
 
@@ -533,9 +582,12 @@ def test_the_list_marks_them_and_reports_leave_them_out(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("settings", ["", "dataset=digits epochs=30"])
-def test_the_plans_make_every_line_of_their_figures(tmp_path: Path, settings: str) -> None:
+def test_the_plans_make_every_line_of_their_figures(
+    tmp_path: Path, settings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each plan's configurations, as lines with a made-up curve."""
     pytest.importorskip("torch")
+    monkeypatch.setattr("asymtheory_training.plan.build_model", lambda *_, **__: None)  # nothing is trained here
     from asymtheory_training.plan import read_plan
     from asymtheory_training.plan_grid import parse_settings
     from asymtheory_training.shipped import find

@@ -103,13 +103,21 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> str:
     return written(tmp_path_factory.mktemp("results"), LINES)
 
 
+class Made(dict[tuple[str, str], Figure]):
+    """Figures by name and width, drawn when they are first looked at."""
+
+    def __init__(self, results: str) -> None:
+        super().__init__()
+        self.results = results
+
+    def __missing__(self, key: tuple[str, str]) -> Figure:
+        self[key] = gallery.make(key[0], width=key[1], results=self.results)
+        return self[key]
+
+
 @pytest.fixture(scope="module")
-def made(results: str) -> dict[tuple[str, str], Figure]:
-    return {
-        (name, width): gallery.make(name, width=width, results=results)
-        for name in NAMES
-        for width in ("column", "icml")
-    }
+def made(results: str) -> Made:
+    return Made(results)
 
 
 # ----------------------------------------------------------------------------------------------------- what is drawn
@@ -117,7 +125,7 @@ def made(results: str) -> dict[tuple[str, str], Figure]:
 
 @pytest.mark.parametrize("width", ["column", "icml"])
 @pytest.mark.parametrize("name", NAMES)
-def test_they_are_labelled_and_nothing_overlaps(made: dict[tuple[str, str], Figure], name: str, width: str) -> None:
+def test_they_are_labelled_and_nothing_overlaps(made: Made, name: str, width: str) -> None:
     figure = made[name, width]
     assert figure.get_figwidth() == style.WIDTHS[width]
     with style.context():
@@ -147,7 +155,7 @@ def test_embeddings_are_those_of_the_runs(results: str) -> None:
     assert rows[0].alike < 0.5 < 0.95 < rows[-1].alike
 
 
-def test_gce_stands_above_agce_and_every_point_is_drawn(made: dict[tuple[str, str], Figure]) -> None:
+def test_gce_stands_above_agce_and_every_point_is_drawn(made: Made) -> None:
     wide = made["alf-fig5", "icml"].axes
     assert [panel.get_ylabel() for panel in wide[::5]] == ["GCE", "AGCE"]
     assert [panel.get_title("left").split(":")[0] for panel in wide[:5]] == [
@@ -175,7 +183,7 @@ def test_histograms_pool_the_seeds(results: str) -> None:
     assert jal.above_half("corrupted") == 0
 
 
-def test_histograms_show_the_first_and_the_last_epoch(made: dict[tuple[str, str], Figure]) -> None:
+def test_histograms_show_the_first_and_the_last_epoch(made: Made) -> None:
     titles = [[panel.get_title("left") for panel in made["jal-fig3", width].axes] for width in ("column", "icml")]
     assert titles[1] == [
         f"{name}epoch {e}" for loss in ("CE: ", "JAL-CE: ") for e in EPOCHS for name in [loss if e == 1 else ""]
@@ -189,7 +197,7 @@ def test_histograms_show_the_first_and_the_last_epoch(made: dict[tuple[str, str]
     assert "CE: 100.0 %; JAL-CE: 0.0 %" in gallery.recipe(made["jal-fig3", "icml"]).caption
 
 
-def test_boxes_are_means_over_the_seeds(results: str, made: dict[tuple[str, str], Figure]) -> None:
+def test_boxes_are_means_over_the_seeds(results: str, made: Made) -> None:
     found = inside.anl_fig4_data(results)
     assert [each.shown.noise[1] for each in found] == ["0.6", "0.8"]
     np.testing.assert_allclose(

@@ -513,9 +513,10 @@ def test_the_command_reads_results_and_does_without(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "a table's name is needed"),
+        ([], "one table's name is needed; asymtheory table --list"),
         (["jal-tabel3"], "did you mean 'jal-table3'"),
-        (["--list", "jal-table3"], "--list goes without a name"),
+        (["--list", "jal-table3"], "--list goes without names"),
+        (["jal-table3", "jal-table4"], "one table's name is needed (given: jal-table3, jal-table4)"),
         (["jal-table3", "--format", "pdf"], "invalid choice: 'pdf'"),
         (["jal-table3", "--dataset", "mnist"], "jal-table3 has cifar10, cifar100"),
         (["jal-table3", "--results", "nowhere"], "results nowhere"),
