@@ -261,6 +261,13 @@ def test_the_interval_covers_seeds_and_images() -> None:
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.5 / 5), rel=0.15)
 
 
+def test_of_three_seeds_the_interval_covers_two_times_in_three() -> None:
+    """As it is documented: 5,000 experiments whose images are alike and whose seeds are normal around 0."""
+    seeds = np.random.default_rng(1).normal(size=(3, 5000, 1)) + np.zeros((1, 1, 2))
+    low, high = interval(seeds).T
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(2 / 3, abs=0.03)
+
+
 def test_expected_losses_are_the_mean_of_many_redrawn_ones() -> None:
     """No label is drawn: the seed of the noise makes no difference, and nothing is memorised."""
     (row,) = confirm(design(expected=True, seeds=(0,)), [build("ce")])
@@ -477,6 +484,9 @@ def test_the_population_summary_says_what_was_measured() -> None:
     assert facts["above"]["largest"] == pytest.approx(0.05)
     assert facts["transition"]["factor"] > facts["exact_transition"]["factor"]
     assert any("0.1000 short of 1" in line for line in found["says"])
+    assert "  above a*: p from 0.9500 to 0.9900, exactly 1" in found["says"]
+    other = summarise([*rows[:-1], made(4, 0.875, 0.99)])["says"]
+    assert "  above a*: p from 0.9500 to 0.9900, exactly 0.875 to 1" in other
     assert "silent" in found["says"][-1]
 
 
@@ -525,9 +535,10 @@ SMALL = "--subset 100 --epochs 1 --width 0.05 --seeds 1 --values 3"
 
 
 def test_the_command_prints_rows_and_sentences(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    given = f"{SMALL} --loss amse agce:q=1/2 mae --regime fixed --out {tmp_path} --json"
+    given = f"{SMALL} --loss amse agce:q=1/2 mae amse --regime fixed --out {tmp_path} --json"
     assert command(given.split()) == 0
     found = json.loads(capsys.readouterr().out)
+    assert {json.loads(line)["device"] for line in (tmp_path / engine.GROUPS).read_text().splitlines()} == {"cpu"}
     assert [row["loss"] for row in found["rows"]] == ["amse"] * 3 + ["agce"] * 3 + ["mae"]
     assert found["rows"][4]["fixed"] == {"q": "0.5"}
     lines = (tmp_path / confirm_command.ROWS).read_text().splitlines()

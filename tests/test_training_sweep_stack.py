@@ -21,6 +21,7 @@ from asymtheory_training.plan import Plan, read_plan
 from asymtheory_training.record import read
 from asymtheory_training.sweep import Outcome, Store, Task, execute, owner, pending, sweep
 from asymtheory_training.sweep_command import sweep as command
+from asymtheory_training.sweep_estimate import estimate
 from asymtheory_training.sweep_stack import StackingEngine
 from asymtheory_training.sweep_stack_find import LARGEST, stacks
 from asymtheory_training.sweep_stack_run import execute_stack
@@ -196,7 +197,7 @@ def test_runs_of_a_stack_that_dies_are_trained_one_by_one(tmp_path: Path, monkey
     assert store.failures == {}
 
 
-EPOCHS = 400
+EPOCHS = 150
 LONG = (
     f'[defaults]\ndataset = "digits"\nsubset = 60\nwidth = 0.05\nbatch = 20\nepochs = {EPOCHS}\nevaluate = 50\n'
     '[[runs]]\nloss = "amse"\nparameters = { a = [2, 3] }\nseeds = 2\nnoise = { kind = "pair", eta = 0.2, mode = "redrawn" }\n'
@@ -353,3 +354,45 @@ def test_the_command_stacks_unless_it_is_told_not_to(
     assert {line["device"].get("stacked", 0) for line in lines[1].values()} == {0}
     for key, line in lines[0].items():  # float32: up to rounding
         assert line["last"]["loss"] == pytest.approx(lines[1][key]["last"]["loss"], rel=1e-3)
+
+
+def test_the_dry_run_counts_stacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    planned(
+        tmp_path, f'{TINY}[[runs]]\nloss = "ael"\nparameters = {{ a = [1, 2] }}\nseeds = 2\n[[runs]]\nloss = "ce"\n'
+    )
+    for more, first, rest in (
+        (
+            [],
+            "5 runs, 5 to do, 4 of them in 1 stack: about ",
+            ["s an epoch for 4 runs in a stack, measured now", "s an epoch, "],
+        ),
+        (["--no-stack"], "5 runs, 5 to do: about ", ["s an epoch, measured now"]),
+    ):
+        assert command(["plan.toml", "--dry-run", "--jobs", "1", *more]) == 0
+        said = capsys.readouterr().out.splitlines()[5:]
+        assert said[0].startswith(first)
+        assert len(said) == 1 + len(rest)
+        for line, part in zip(said[1:], rest, strict=True):
+            assert part in line
+    assert command(["plan.toml", "--dry-run", "--json"]) == 0
+    (stack,) = json.loads(capsys.readouterr().out)["stacks"]
+    assert len(stack) == 4
+
+
+def test_what_runs_took_in_a_stack_says_nothing_of_one_alone(tmp_path: Path) -> None:
+    plan = planned(tmp_path, f'{TINY}[[runs]]\nloss = "ce"\nseeds = 4\n')
+    config = plan.points[0].config.to_dict()
+    lines = [
+        {"config": config, "seconds": seconds, "device": {"type": "cpu", **beside}}
+        for seconds, beside in ((30.0, {}), (3.0, {"stacked": 4}), (6.0, {"stacked": 2}))
+    ]
+    assert estimate([plan.points], lines, 1, 1).seconds == pytest.approx(4 * 3.0)
+    assert estimate([plan.points[:2]], lines, 1, 1).seconds == pytest.approx(2 * 6.0)
+    assert estimate([plan.points[:1]], lines, 1, 1).seconds == pytest.approx(30.0)
+    now = estimate([plan.points], [], 1, 1)
+    start = time.perf_counter()
+    execute_stack(*tasks(plan, tmp_path))
+    assert now.seconds < 50 * (time.perf_counter() - start)

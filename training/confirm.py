@@ -27,6 +27,7 @@ from asymtheory.losses import Loss
 from .confirm_design import Design, Grid, Group, groups
 from .confirm_models import Outcome, train
 from .confirm_rows import rounded, rows
+from .loop import find_device
 from .record import append, locked, read, revision, versions
 
 GROUPS = "groups.jsonl"
@@ -45,7 +46,7 @@ def confirm(
     trained again, and of those that were stopped a single model goes on from its checkpoint in KEY/ (a stack starts again).
     ``begin`` gets all groups and the units of progress that lie in ``out``; ``bar`` is called with further units.
     """
-    grids = [Grid.of(loss, design.noise, design.count) for loss in chosen]
+    grids = [Grid.of(loss, design.noise, design.count) for loss in dict.fromkeys(chosen)]
     todo = groups(design, grids)
     with ExitStack() as stack:
         kept: dict[str, dict[str, Any]] = {}
@@ -84,7 +85,7 @@ def _line(group: Group, key: str, outcome: Outcome) -> dict[str, Any]:
             **group.facts(),
             "tested": outcome.epochs,
             "seconds": outcome.seconds,
-            "device": group.design.config.device,
+            "device": find_device(group.design.config.device).type,
             "versions": versions(),
             "git": revision(),
         }

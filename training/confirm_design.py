@@ -21,6 +21,7 @@ from .config import CLEAN, ELSEWHERE, Noise, TrainConfig
 from .runs import Prepared
 
 REGIMES = ("population", "fixed")
+EVALUATIONS = 20  # of the test set, over a training
 FARTHEST = 8.0  # the grid reaches from a* / 8 to 8 a*
 FORMAT = 1
 
@@ -30,9 +31,6 @@ LOSSES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("ce", {}), ("mae", {}),
 )  # fmt: skip
 """The losses of the study; CE (never robust) and MAE (symmetric) are its ends."""
-
-
-EVALUATIONS = 20  # of the test set, over a training
 
 
 def settle(given: Mapping[str, Any], regime: str, quick: bool = False) -> TrainConfig:

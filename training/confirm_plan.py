@@ -136,7 +136,7 @@ class _Designs(Reader):
             equalise=whole_design.get("equalise", True),
             count=whole_design.get("values", 9),
         )
-        return Study(design, tuple(self.built(together.get("loss", ["amse"]))))
+        return Study(design, tuple(dict.fromkeys(self.built(together.get("loss", ["amse"])))))
 
     def built(self, values: Sequence[Any]) -> list[Loss]:
         """Losses as the file names them, and among them those of ``--only``."""

@@ -29,7 +29,8 @@ Floats = npt.NDArray[np.float64]
 class Transition:
     """Where a rising curve passes the middle between its ends, as a factor of the threshold (None: it does not rise).
 
-    ``low``, ``high``: 95 % bootstrap interval over seeds; None with one seed, or where too many replicates have none.
+    ``low``, ``high``: 95 % bootstrap interval over seeds, too narrow where these are few (see :func:`.confirm_rows.interval`);
+    None with one seed, or where too many replicates have none.
     """
 
     factor: float | None
@@ -151,8 +152,8 @@ def _population(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
             p = at[0]["measured"]
             says.append(f"  at a*: p = {p:.4f}, {1 - p:.4f} short of 1 (a softmax reaches 1 in no finite time)")
         if above:
-            values = [row["measured"] for row in above]
-            says.append(f"  above a*: p from {min(values):.4f} to {max(values):.4f}, where the exact one is 1")
+            values, exact = ([row[what] for row in above] for what in ("measured", "exact"))
+            says.append(f"  above a*: p from {min(values):.4f} to {max(values):.4f}, exactly {_range(exact)}")
         turns = transitions(rows)
         if turns is not None:
             facts["transition"], facts["exact_transition"] = turns["measured"], turns["exact"]
@@ -250,6 +251,11 @@ def _where(row: Row) -> str:
     outside = len(row["outside"])
     gone = f"; {outside} of the grid's values lie outside the domain of {row['parameter']}" if outside else ""
     return f"a* = {row['threshold']:.6g} ({row['parameter']}){gone}"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _side(rows: Sequence[Row]) -> dict[str, Any] | None:

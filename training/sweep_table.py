@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, TextIO
 
 from .plan import Plan, Point
+from .plan_grid import SEEDS
 from .record import percent
 from .sweep import Outcome, Store
 from .sweep_estimate import duration
@@ -108,13 +109,15 @@ def groups(plan: Plan, store: Store) -> list[dict[str, Any]]:
 
     ``last``: test accuracies after the last epoch; ``mean`` and ``std`` (of a sample; None for one run) are theirs, in [0, 1].
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    names = [name for name in plan.varied if name not in SEEDS]
+    found: dict[tuple[str, ...], tuple[str, list[Mapping[str, Any]]]] = {}
     for point in plan.points:
-        lines = found.setdefault(plan.label(point, seed=False), [])
+        settings = tuple(str(point.settings.get(name)) for name in names)  # a label has six digits of a number
+        _, lines = found.setdefault(settings, (plan.label(point, seed=False), []))
         if point.key in store.lines:
             lines.append(store.lines[point.key])
     rows = []
-    for label, lines in found.items():
+    for label, lines in found.values():
         last = [line["last"]["test"] for line in lines if line["last"]["test"] is not None]
         memorised = [line["final"]["memorised"] for line in lines if line["final"]["memorised"] is not None]
         rows.append(
