@@ -298,6 +298,17 @@ def test_pickles_that_abuse_the_admitted_names() -> None:
             unpickle.loads(b"\x80\x02" + opcodes + b".")
 
 
+def test_names_in_a_pickle_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"asks for a\?\[2Jb\.c;") as caught:
+        unpickle.loads(b"\x80\x04\x8c\x06a\x1b[2Jb\x8c\x01c\x93.")
+    assert str(caught.value).isprintable()
+    with pytest.raises(InputError, match=r"asks for x{97}\.\.\.;"):
+        unpickle.loads(b"\x80\x04\x8c\xc8" + b"x" * 200 + b"\x8c\x01c\x93.")
+    (tmp_path / "batch").write_bytes(pickle.dumps({"a\x1b\n": 1}))
+    with pytest.raises(InputError, match=r"holds a\?\?; data and labels are needed"):
+        formats.read_cifar_python(tmp_path / "batch", "labels")
+
+
 def test_pickles_that_hold_themselves_or_swell_end_at_once() -> None:
     circle: list[Any] = []
     circle.append({"again": circle})

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import OrderedDict
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from asymtheory_training import instance_noise  # noqa: E402
 from asymtheory_training import labels as module  # noqa: E402
 from asymtheory_training.data import load_dataset  # noqa: E402
 from asymtheory_training.formats import read_labels  # noqa: E402
@@ -208,7 +210,7 @@ def test_posteriors_are_drawn_sample_by_sample() -> None:
     assert made.labels[:2].max() <= 1
     with pytest.raises(InputError, match="posteriors of 400 samples for 3 labels"):
         make_labels([0, 1, 2], noise.from_posteriors(table), mode="iid")
-    with pytest.raises(InputError, match="no row for every class"):
+    with pytest.raises(InputError, match="a distribution of its own: draw from them with mode iid"):
         make_labels(np.zeros(400, int), noise.from_posteriors(table))
 
 
@@ -261,14 +263,14 @@ def test_flip_rates_are_truncated_normal() -> None:
     from scipy.stats import kstest, truncnorm
 
     for eta in (0.05, 0.4, 0.95):
-        rates = module._flip_rates(eta, uniforms(0, "idn", "rate", 20000))
+        rates = instance_noise._flip_rates(eta, uniforms(0, "idn", "rate", 20000))
         expected = truncnorm((0 - eta) / 0.1, (1 - eta) / 0.1, loc=eta, scale=0.1)
         assert kstest(rates, expected.cdf).pvalue > 1e-3
         assert 0 < rates.min() < rates.max() <= 1
 
 
 def test_scores_are_exact_in_any_order() -> None:
-    weights = module._class_weights(3, 0, "idn", 3072, 10)
+    weights = instance_noise._class_weights(3, partial(uniforms, 0, "idn"), 3072, 10)
     whole = weights * 2**20
     np.testing.assert_array_equal(whole, np.rint(whole))
     assert abs(whole).max() < 2**24
@@ -396,6 +398,25 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: Any) -> None:
         made.save(path)
     assert [p.name for p in tmp_path.iterdir()] == ["noisy.csv"]
     assert path.read_text() == "before"
+    monkeypatch.undo()
+    made.save(tmp_path / "pair.npy")
+    before = [(tmp_path / name).read_bytes() for name in ("pair.npy.json", "pair.npy")]
+    first = os.fsync
+    calls: list[int] = []
+
+    def full_later(file: int) -> None:  # room for the recipe, none for the labels
+        calls.append(file)
+        full(file) if len(calls) == 2 else first(file)
+
+    monkeypatch.setattr(os, "fsync", full_later)
+    with pytest.raises(InputError, match=r"pair\.npy: cannot be written"):
+        make_labels(CLEAN, "pair", K=10, eta=0.4).save(tmp_path / "pair.npy")
+    assert [(tmp_path / name).read_bytes() for name in ("pair.npy.json", "pair.npy")] == before
+    assert len(list(tmp_path.iterdir())) == 3
+    (tmp_path / "folder.npy").mkdir()
+    with pytest.raises(InputError, match=r"folder\.npy: cannot be written \(Is a directory\)"):
+        made.save(tmp_path / "folder.npy")
+    assert not (tmp_path / "folder.npy.json").exists()
     with pytest.raises(InputError, match="there is no folder"):
         made.save(tmp_path / "none" / "noisy.npz")
     with pytest.raises(InputError, match=r"written to \.npy, \.npz or \.csv, not '\.txt'"):
@@ -414,16 +435,42 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: Any) -> None:
         ("a.csv", b"\xff\xfe\x00", "not a UTF-8 text file"),
         ("a.csv", b"0\n-1\n", "label -1 at position 1"),
         ("a.csv", b"x,y\n0,1\n", "holds x, y; name the column"),
+        ("a.csv", b"label\n", "holds no labels"),
+        ("a.csv", b"clean,noisy,noisy\n0,1,1\n", "line 1 names the column 'noisy' twice"),
+        ("a.csv", b"0\n1_0\n1\n", "line 2: '1_0' is not a label"),
+        ("a.csv", b"0\n%s\n1\n" % (b"9" * 30), "line 2: '9{30}' is not a label"),
+        ("a.csv", b"0\n%s\n1\n" % (b"9" * 200_000), "is not a table of labels .field larger"),
+        ("a.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '(      \n", "damaged .(TokenError|SyntaxError|ValueError)"),
         ("a.json", b"[0, 1", "is not JSON"),
         ("a.json", b"[0, 1.5]", "float64 of shape"),
         ("a.json", b'{"K": 3}', "holds no labels"),
-        ("a.pt", b"nothing", "is damaged"),
+        ("a.pt", b"nothing", "is not a readable pickle"),
+        ("a.pt", b"PK\x03\x04", "is not a readable archive of torch"),
     ],
 )
 def test_bad_label_files(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         NoisyLabels.load(tmp_path / name, [0, 1, 1], K=3)
+
+
+def test_files_of_labels_that_are_not_there_or_name_nonsense(tmp_path: Path, capsys: Any) -> None:
+    for suffix in (".npy", ".npz", ".csv", ".json", ".pt"):
+        with pytest.raises(InputError, match=rf"^{tmp_path}/none{suffix}: no such file$"):
+            read_labels(tmp_path / f"none{suffix}")
+    path = tmp_path / "a.csv"
+    for recipe, message in (('{"K": "x"}', "a.csv: the recipe's K x: .* a whole number"), ('{"K": 1}', "K 1: .* >= 2")):
+        path.write_text(f"# {recipe}\nclean,noisy\n0,1\n1,0\n")
+        with pytest.raises(InputError, match=message):
+            NoisyLabels.load(path)
+    path.write_text('# {"dataset": ["cifar10"]}\nclean,noisy\n0,1\n1,0\n')
+    assert run(capsys, "inspect", str(path))[0] == 0
+    path.write_text("clean,noisy\n0,99999\n1,0\n")
+    with pytest.raises(InputError, match="K 100000: a table of K x K counts is made for K <= 10000"):
+        _ = NoisyLabels.load(path).counts
+    made = make_labels(CLEAN, "pair", K=10, eta=0.4)
+    made.save(tmp_path / "A.NPY")  # as it is read
+    assert NoisyLabels.load(tmp_path / "A.NPY", CLEAN).checksum == made.checksum
 
 
 @pytest.mark.parametrize("content", ["0\n2\n1\n", "label\n0\n2\n1\n", "# made by hand\n0\n2\n1\n"])
@@ -469,8 +516,11 @@ def test_torch_files_that_hold_more_than_arrays(zipped: bool, tmp_path: Path) ->
             return os.system, (f"touch '{mark}'",)
 
     torch.save({"clean_label": CLEAN, "x": Evil()}, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(InputError, match=r"a\.pt: asks for posix\.system; only arrays are read"):
+    with pytest.raises(InputError, match=r"a\.pt: the pickle asks for posix\.system; only arrays"):
         read_labels(tmp_path / "a.pt")
+    torch.save({"x": torch.tensor([0, 1]), "y": Evil()}, tmp_path / "b.pt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(InputError, match=r"b\.pt: the pickle asks for "):
+        read_labels(tmp_path / "b.pt")
     torch.save(OrderedDict(noisy_label=torch.tensor([0, 1])), tmp_path / "b.pt", _use_new_zipfile_serialization=zipped)
     assert NoisyLabels.load(tmp_path / "b.pt", [1, 1]).labels.tolist() == [0, 1]
     np.save(tmp_path / "c.npy", {"clean_label": Evil()}, allow_pickle=True)
@@ -614,7 +664,11 @@ def test_the_command_reads_human_labels_and_clean_files(tmp_path: Path, capsys: 
         ("--clean a.npy --dataset digits --eta 0.4 --out a.npy", "leave it out when --dataset is given"),
         ("--clean a.npy --noise idn --eta 0.4 --out b.npy", "a.npy: no such file"),
         ("--dataset digits --column worse --eta 0.4 --out b.npy", "--column worse: goes with --human"),
-        ("--dataset digits --human a.pt --eta 0.4 --out b.npy", "leave --eta out"),
+        ("--dataset digits --human a.pt --eta 0.4 --out b.npy", "--eta 0.4: human labels are taken as they are"),
+        ("--dataset digits --human a.pt --noise pair --out b.npy", "--noise pair: human labels are taken as they are"),
+        ("--dataset digits --human a.pt --seed 0 --out b.npy", "--seed 0: human labels are taken as they are"),
+        ("--dataset digits --human a.pt --mode exact --out b.npy", "--mode exact: human labels are taken as they are"),
+        ("--dataset digits --eta 0.4 --seed= --out a.npy", "--seed : a whole number >= 0"),
         ("--dataset cifar10 --data-dir . --eta 0.4 --out b.npy", ". holds no files of CIFAR-10; give --data-dir"),
         ("inspect", "the following arguments are required: FILE"),
         ("inspect none.npy", "none.npy: no such file"),

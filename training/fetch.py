@@ -220,7 +220,7 @@ def _unpack(path: Path, version: Version) -> dict[str, Path]:
                 member = archive.extractfile(f"{version.folders[0]}/{name}")
                 if member is None:
                     raise InputError(f"{path}: {version.folders[0]}/{name} is not a file in it")
-                write_atomically(place, member.read())
+                write_atomically({place: member.read()})
     except (KeyError, tarfile.TarError, EOFError) as error:
         raise InputError(f"{path}: cannot be unpacked ({error})") from error
     except OSError as error:

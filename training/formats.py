@@ -7,6 +7,7 @@ Images come as uint8 arrays (N, C, H, W), labels as int64 arrays (N,).
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -14,7 +15,9 @@ import os
 import re
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,27 +50,32 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise InputError(f"{source}: cannot be read ({error.strerror or error})") from error
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: under a temporary name in the same folder, then renamed."""
-    target = Path(path)
-    temporary = None
+def write_atomically(files: Mapping[str | os.PathLike[str], bytes]) -> None:
+    """Write files whole, and all of them or none: under temporary names in their folders, then renamed in the order given."""
+    written: dict[Path, str] = {}
+    target = Path()
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # a temporary file is private, the result need not be
-        os.replace(temporary, target)
+        for target, data in ((Path(path), data) for path, data in files.items()):
+            if target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".asymtheory.", delete=False) as file:
+                written[target] = file.name
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(file.name, 0o666 & ~mask)  # a temporary file is private, the result need not be
+        for target, temporary in written.items():
+            os.replace(temporary, target)
     except FileNotFoundError as error:
         raise InputError(f"{target}: there is no folder {target.parent}; create it first") from error
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        for temporary in written.values():
+            with suppress(FileNotFoundError):  # renamed
+                os.unlink(temporary)
 
 
 # -------------------------------------------------------------------------------------------------------------- images
@@ -100,7 +108,8 @@ def read_cifar_python(path: str | os.PathLike[str], label_key: str) -> tuple[Ima
         raise InputError(f"{source}: holds a {type(content).__name__}; a CIFAR batch is a dict")
     table = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in content.items()}
     if "data" not in table or label_key not in table:
-        raise InputError(f"{source}: holds {', '.join(map(str, table)) or 'nothing'}; data and {label_key} are needed")
+        held = unpickle.printable(", ".join(map(str, table))) or "nothing"
+        raise InputError(f"{source}: holds {held}; data and {label_key} are needed")
     data, labels = table["data"], table[label_key]
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
         shape = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
@@ -154,19 +163,20 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[dict[str, Labels], dict[s
     ``.npz``  one column an array; recipe in the array ``recipe``
     ``.csv``  a column without header is ``noisy``; columns of a header have its names; recipe in a first line ``# {...}``
     ``.json`` a list (``noisy``), or an object of lists
-    ``.pt``   CIFAR-N's official files, read by torch with ``weights_only=True``
+    ``.pt``   CIFAR-N's official files: arrays in a dict, read without running the pickle; tensors by torch's weights_only
     """
     source = os.fspath(path)
     suffix = Path(source).suffix.lower()
     if suffix not in LABEL_FILES:
         raise InputError(f"{source}: unknown type of label file {suffix!r}; allowed: {', '.join(LABEL_FILES)}")
     found, recipe = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".json": _json, ".pt": _pt}[suffix](source)
-    columns = {}
-    for name, values in found.items():
-        if isinstance(values, list | np.ndarray) or hasattr(values, "detach"):
-            columns[str(name)] = label_array(values, f"{source}: {name}" if len(found) > 1 else source)
-    if not columns or not all(len(column) for column in columns.values()):
+    given = {
+        unpickle.printable(str(name)): values for name, values in found.items()
+        if isinstance(values, list | np.ndarray) or hasattr(values, "detach")
+    }  # fmt: skip
+    if not given or not all(np.size(values) for values in given.values()):
         raise InputError(f"{source}: holds no labels")
+    columns = {n: label_array(values, f"{source}: {n}" if len(found) > 1 else source) for n, values in given.items()}
     if recipe is not None and not isinstance(recipe, dict):
         raise InputError(f"{source}: its recipe is not a JSON object")
     return columns, recipe
@@ -176,11 +186,12 @@ _Found = tuple[dict[str, Any], Any]
 
 
 def _npy(source: str) -> _Found:
+    data = read_bytes(source)
     try:
-        array = np.load(io.BytesIO(read_bytes(source)), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except Exception as error:  # ValueError, EOFError, tokenize's errors for a damaged head
         if "allow_pickle" not in str(error) and "pickled" not in str(error):
-            raise InputError(f"{source}: is not a .npy file, or is damaged ({str(error).splitlines()[0]})") from error
+            raise InputError(f"{source}: is not a .npy file, or is damaged ({type(error).__name__})") from error
         reason = (
             "holds pickled objects, which are not read (CIFAR-N's ordered .npy files are in another order: use its .pt)"
         )
@@ -190,8 +201,9 @@ def _npy(source: str) -> _Found:
 
 
 def _npz(source: str) -> _Found:
+    data = read_bytes(source)
     try:
-        with np.load(io.BytesIO(read_bytes(source)), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # numpy, zipfile and zlib each have errors of their own
         reason = "holds pickled objects" if "pickle" in str(error) else f"is damaged ({type(error).__name__})"
@@ -206,20 +218,25 @@ def _csv(source: str) -> _Found:
     except UnicodeDecodeError as error:
         raise InputError(f"{source}: is not a UTF-8 text file") from error
     recipe = _parse(lines[0][1:].encode(), f"{source}: line 1") if lines and lines[0].startswith("# {") else None
-    rows = [(n, row) for n, row in enumerate(csv.reader(lines), 1) if row and not row[0].startswith("#")]
-    header = [cell.strip() for cell in rows[0][1]] if rows and not rows[0][1][0].strip().lstrip("-").isdigit() else None
-    names = header or (
-        ["noisy"] if rows and len(rows[0][1]) == 1 else [str(i) for i in range(len(rows[0][1]) if rows else 0)]
-    )
+    try:
+        rows = [(n, row) for n, row in enumerate(csv.reader(lines), 1) if row and not row[0].startswith("#")]
+    except csv.Error as error:
+        raise InputError(f"{source}: is not a table of labels ({error})") from error
+    if not rows:
+        return {}, recipe
+    head = [cell.strip() for cell in rows[0][1]]
+    header = None if re.fullmatch("-?[0-9]+", head[0]) else head
+    names = header or (["noisy"] if len(head) == 1 else list(map(str, range(len(head)))))
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise InputError(f"{source}: line {rows[0][0]} names the column {twice[0]!r} twice")
     columns: dict[str, list[int]] = {name: [] for name in names}
     for n, row in rows[1 if header else 0 :]:
         if len(row) != len(names):
             raise InputError(f"{source}: line {n} has {len(row)} columns, expected {len(names)}")
         for name, cell in zip(names, row, strict=True):
-            try:
-                columns[name].append(int(cell))
-            except ValueError as error:
-                raise InputError(f"{source}: line {n}: {cell[:40]!r} is not a label (a whole number)") from error
+            if not re.fullmatch("-?[0-9]{1,18}", cell.strip()):
+                raise InputError(f"{source}: line {n}: {cell[:40]!r} is not a label (a whole number)")
+            columns[name].append(int(cell))
     return columns, recipe
 
 
@@ -238,22 +255,17 @@ def _parse(data: bytes, source: str) -> Any:
 
 
 def _pt(source: str) -> _Found:
-    import numpy._core.multiarray as multiarray
+    """Arrays, as CIFAR-N has them, without importing anything; tensors by torch, which then admits nothing else."""
     import torch
 
-    # arrays of integers under the names that numpy 1 and numpy 2 pickle them by; torch admits nothing else
-    rebuild = multiarray._reconstruct
-    admitted: list[Any] = [(rebuild, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
-    admitted += [np.ndarray, np.dtype, *(type(np.dtype(f"{kind}{size}")) for kind in "iu" for size in (1, 2, 4, 8))]
+    data = read_bytes(source)
     try:
-        with torch.serialization.safe_globals(admitted):
-            content = torch.load(io.BytesIO(read_bytes(source)), map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and torch each have errors of their own, some of many lines
-        if isinstance(error, InputError):
-            raise
-        asks = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"asks for {asks[1]}; only arrays are read" if asks else f"is damaged ({type(error).__name__})"
-        raise InputError(f"{source}: {reason}") from error
+        content = unpickle.loads_torch(data, source)
+    except InputError as refusal:
+        try:
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        except Exception:  # pickle, zip and torch each have errors of their own, some of many lines
+            raise refusal from None
     if not isinstance(content, dict):
         raise InputError(f"{source}: holds a {type(content).__name__}; a dict of label arrays is needed")
-    return content, None
+    return {name.decode("latin-1") if isinstance(name, bytes) else name: each for name, each in content.items()}, None

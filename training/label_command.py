@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from asymtheory.cli import ANSWERED, _classes, _count, _one_rate, _Parser, _print_json
-from asymtheory.errors import InputError
+from asymtheory.errors import InputError, nearest
 
 from .data import DATASETS, load_dataset
 from .fetch import descriptions
@@ -36,12 +36,12 @@ def _write(arguments: Sequence[str]) -> int:
     )
     _clean_options(parser)
     parser.add_argument(
-        "--noise", metavar="KIND", default="symmetric",
+        "--noise", metavar="KIND",
         help=f"anything `asymtheory noise` knows, a matrix file, {' or '.join(INSTANCE)} (default symmetric)",
     )  # fmt: skip
     parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]; decimals are exact (0.4 is 2/5)")
-    parser.add_argument("--mode", default="exact", metavar="MODE", help="exact counts in every class (default), or iid")
-    parser.add_argument("--seed", default="0", metavar="N", help="default 0")
+    parser.add_argument("--mode", metavar="MODE", help="exact counts in every class (default), or iid")
+    parser.add_argument("--seed", metavar="N", help="default 0")
     parser.add_argument(
         "--human", metavar="FILE", help="human labels (CIFAR-N's .pt, .npz, .npy, .csv), instead of --noise"
     )
@@ -51,32 +51,41 @@ def _write(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="the facts as JSON")
     options = parser.parse_args(list(arguments))
-    if Path(options.out).suffix not in (".npy", ".npz", ".csv"):
+    if Path(options.out).suffix.lower() not in (".npy", ".npz", ".csv"):
         raise InputError(f"--out {options.out}: labels are written to .npy, .npz or .csv")
-    if options.mode not in MODES:
-        raise InputError(f"--mode {options.mode}: unknown ({', '.join(MODES)})")
-    eta, seed, K = _one_rate(options.eta), _count(options.seed, "--seed", least=0), _classes(options.K)
-    if options.column is not None and options.human is None:
-        raise InputError(f"--column {options.column}: goes with --human")
-    clean, K, _, dataset = _clean(options, K)
-    name = options.dataset or ""
-    if options.human is not None:
-        if eta is not None:
-            raise InputError(f"--eta {options.eta}: human labels have their own noise rate; leave --eta out")
-        made = NoisyLabels.load(options.human, clean, K=K, column=options.column, name=name)
-    else:
-        if options.noise in INSTANCE and dataset is None:
-            raise InputError(f"--noise {options.noise}: needs the images of a --dataset")
-        images = dataset.train_images if dataset is not None and options.noise in INSTANCE else None
-        made = make_labels(
-            clean, options.noise, K=K, eta=eta, seed=seed, mode=options.mode, images=images, name=name
-        )  # fmt: skip
+    made = _human(options) if options.human is not None else _drawn(options)
     made.save(options.out)
     if options.json:
         _print_json({"file": options.out, **made.to_dict()})
     else:
         print(f"{options.out}: {_summary(made)}")
     return ANSWERED
+
+
+def _human(options: argparse.Namespace) -> NoisyLabels:
+    """The labels of --human, beside the clean ones."""
+    for name in ("noise", "eta", "mode", "seed"):
+        if getattr(options, name) is not None:
+            given = f"--{name} {getattr(options, name)}"
+            raise InputError(f"{given}: human labels are taken as they are; leave it out, or leave --human out")
+    clean, K, _, _ = _clean(options, _classes(options.K))
+    return NoisyLabels.load(options.human, clean, K=K, column=options.column, name=options.dataset or "")
+
+
+def _drawn(options: argparse.Namespace) -> NoisyLabels:
+    """Labels from a noise model."""
+    noise = "symmetric" if options.noise is None else options.noise
+    mode = "exact" if options.mode is None else options.mode
+    if mode not in MODES:
+        raise InputError(f"--mode {mode}: unknown ({', '.join(MODES)}){nearest(mode, MODES)}")
+    if options.column is not None:
+        raise InputError(f"--column {options.column}: goes with --human")
+    eta, seed = _one_rate(options.eta), _count("0" if options.seed is None else options.seed, "--seed", least=0)
+    clean, K, _, dataset = _clean(options, _classes(options.K))
+    if noise in INSTANCE and dataset is None:
+        raise InputError(f"--noise {noise}: needs the images of a --dataset")
+    images = dataset.train_images if dataset is not None and noise in INSTANCE else None
+    return make_labels(clean, noise, K=K, eta=eta, seed=seed, mode=mode, images=images, name=options.dataset or "")
 
 
 def _inspect(arguments: Sequence[str]) -> int:
@@ -150,7 +159,7 @@ def _clean(options: argparse.Namespace, K: int | None) -> tuple[Any, int | None,
 
 def _names(dataset: Any) -> tuple[str, ...] | None:
     """The class names of a data set that has some; digits are their own."""
-    known = descriptions().get(dataset)
+    known = descriptions().get(dataset) if isinstance(dataset, str) else None
     return None if known is None or known.classes[0] == "0" else known.classes
 
 

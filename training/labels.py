@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +44,13 @@ from asymtheory.rows import NoiseModel, Number, Posteriors, parse_number
 
 from .data import normalisation
 from .formats import Labels, label_array, read_labels, write_atomically
+from .instance_noise import INSTANCE, instance_dependent
 
 Floats = npt.NDArray[np.float64]
 
 MODES = ("exact", "iid")
-INSTANCE: dict[str, str] = {
-    "idn": "depends on the image: its own flip rate from a truncated normal around eta (Xia et al. 2020)",
-    "idn-jal": "depends on the image: every image equally likely to flip, the target depends on it (published JAL code)",
-}
-"""The kinds of noise that need images, beside those of :mod:`asymtheory.noise`."""
-SPREAD = 0.1
-"""Standard deviation of the flip rates of ``idn``."""
+MOST_COUNTED = 10_000
+"""Classes of a realised matrix, at most: its table then takes 800 MB."""
 
 
 # ------------------------------------------------------------------------------------------------------------ the result
@@ -84,7 +80,9 @@ class NoisyLabels:
 
     @cached_property
     def counts(self) -> Labels:
-        """(K, K): ``counts[i, j]`` samples of true class i have label j."""
+        """(K, K): ``counts[i, j]`` samples of true class i have label j. InputError for more classes than a table can have."""
+        if self.K > MOST_COUNTED:
+            raise InputError(f"K {self.K}: a table of K x K counts is made for K <= {MOST_COUNTED} only")
         return np.bincount(self.clean * self.K + self.labels, minlength=self.K**2).reshape(self.K, self.K)
 
     @cached_property
@@ -139,20 +137,19 @@ class NoisyLabels:
         written, raises InputError.
         """
         target = Path(path)
+        suffix = target.suffix.lower()
         recipe = json.dumps({**self.recipe, "checksum": self.checksum, "clean_checksum": checksum(self.clean)})
-        if target.suffix == ".npy":
+        if suffix == ".npy":
             file = io.BytesIO()
             np.save(file, self.labels)
-            # the recipe first: if the second write fails, the checksum in it tells that the pair does not belong together
-            write_atomically(f"{target}.json", recipe.encode() + b"\n")
-            write_atomically(target, file.getvalue())
-        elif target.suffix == ".npz":
+            write_atomically({f"{target}.json": recipe.encode() + b"\n", target: file.getvalue()})
+        elif suffix == ".npz":
             file = io.BytesIO()
             np.savez_compressed(file, noisy=self.labels, clean=self.clean, recipe=np.array(recipe))
-            write_atomically(target, file.getvalue())
-        elif target.suffix == ".csv":
+            write_atomically({target: file.getvalue()})
+        elif suffix == ".csv":
             pairs = "".join(f"{i},{j}\n" for i, j in zip(self.clean.tolist(), self.labels.tolist(), strict=True))
-            write_atomically(target, f"# {recipe}\nclean,noisy\n{pairs}".encode())
+            write_atomically({target: f"# {recipe}\nclean,noisy\n{pairs}".encode()})
         else:
             raise InputError(
                 f"{target}: labels are written to .npy, .npz or .csv, not {target.suffix or 'without suffix'!r}"
@@ -182,8 +179,9 @@ class NoisyLabels:
         if clean is None and own is None:
             raise InputError(f"{source}: holds noisy labels only; the clean ones are needed too (--dataset or --clean)")
         true = label_array(own if clean is None else clean, f"{source}: clean labels")
-        if K is None:
-            K = (recipe or {}).get("K") or int(max(true.max(), columns[chosen].max())) + 1
+        if K is None and recipe is not None and "K" in recipe:
+            K = check_classes(recipe["K"], f"{source}: the recipe's K")
+        K = int(max(true.max(), columns[chosen].max())) + 1 if K is None else K
         K = check_classes(K)
         labels = label_array(columns[chosen], source, K=K, length=len(true))
         if own is not None and len(own) == len(true) and (differs := own != true).any():
@@ -196,8 +194,9 @@ class NoisyLabels:
         for kept, now in (("checksum", made.labels), ("clean_checksum", made.clean)):
             if recipe and recipe.get(kept, checksum(now)) != checksum(now):
                 what = "labels" if kept == "checksum" else "clean labels"
+                where = f" in {source}.json" if source.endswith(".npy") else ""
                 raise InputError(
-                    f"{source}: the {what} are not those of the recipe ({kept} {str(recipe[kept])[:12]}...)"
+                    f"{source}: the {what} are not those of the recipe{where} ({kept} {str(recipe[kept])[:12]}...)"
                 )
         if name and recipe is None:
             made.recipe["dataset"] = name
@@ -281,9 +280,12 @@ def make_labels(
             raise InputError(f"noise {noise!r} needs eta (the noise rate, in [0, 1])")
         K = check_classes(int(true.max()) + 1) if K is None else int(K)
         kind, source = noise, None
-        labels = instance_dependent(true, K, rate, int(seed), noise, mode, images, *_normalisation(name, mean, std))
+        draw = partial(uniforms, int(seed), noise)
+        labels = instance_dependent(true, K, rate, noise, mode, images, *_normalisation(name, mean, std), draw)
     else:
         model = noise_model(noise, K, rate)
+        if model.kind == "posteriors" and mode == "exact":
+            raise InputError("posteriors give every sample a distribution of its own: draw from them with mode iid")
         K, kind, source = model.classes, model.kind, model.source
         true = label_array(true, "clean labels", K=K)
         numbers = uniforms(int(seed), kind, "label", len(true))
@@ -392,50 +394,6 @@ def _cumulative(weights: Sequence[Number]) -> Floats:
     return sums / sums[-1]
 
 
-# ------------------------------------------------------------------------------------------- instance-dependent noise
-def instance_dependent(
-    clean: Labels,
-    K: int,
-    eta: Number,
-    seed: int,
-    kind: str,
-    mode: str,
-    images: Any,
-    mean: Sequence[float],
-    std: Sequence[float],
-) -> Labels:
-    """Part-dependent noise of Xia et al. (2020, Algorithm 2), from images without augmentation.
-
-    ``idn``: image i has its own flip rate ``q_i``, drawn from N(eta, 0.1^2) truncated to [0, 1]. Its wrong label is drawn
-    with probabilities ``softmax(x_i W_y)`` without the true class y: x_i the normalised image as a vector, W_y (pixels, K)
-    standard normal, one for every class. ``idn-jal``: ``q_i = eta`` for all (published JAL code).
-
-    mode ``iid``: image i flips with probability ``q_i``. mode ``exact``: exactly ``eta N`` images flip (rounded half up),
-    those of smallest ``u_i / q_i`` with ``u_i`` uniform (sequential Poisson sampling, Ohlsson 1998: shares close to ``q_i``).
-    The mean of a truncated normal is eta only at 1/2: 0.206 at 0.2; mode exact does not inherit that.
-
-    W is rounded to multiples of 2^-20: with byte images every product and sum is then exact in float64, so that labels do
-    not depend on the number of threads or the order of summation.
-    """
-    pixels = _byte_images(images, len(clean))
-    N, C = pixels.shape[:2]
-    if len(mean) != C or len(std) != C:
-        raise InputError(f"mean and std have {len(mean)} and {len(std)} entries for images of {C} channels")
-    number, rate = uniforms(seed, kind, "flip", N), float(eta)
-    score = number / _flip_rates(rate, uniforms(seed, kind, "rate", N)) if kind == "idn" else number
-    if mode == "iid":
-        flipped = np.flatnonzero(score < (1.0 if kind == "idn" else rate))
-    else:
-        flipped = np.argsort(score, kind="stable")[: int(Fraction(eta) * N + Fraction(1, 2))]
-    target = uniforms(seed, kind, "target", N)
-    labels = clean.copy()
-    for y in range(K):
-        members = flipped[clean[flipped] == y]
-        if len(members):
-            labels[members] = _targets(pixels[members], y, K, seed, kind, target[members], mean, std)
-    return labels
-
-
 def _normalisation(
     name: str, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> tuple[Sequence[float], Sequence[float]]:
@@ -447,51 +405,6 @@ def _normalisation(
             "instance-dependent noise needs the mean and std of the images in [0, 1], or a known data set's name"
         )
     return known
-
-
-def _byte_images(images: Any, samples: int) -> npt.NDArray[np.uint8]:
-    if images is None:
-        raise InputError("instance-dependent noise needs images (uint8, N x C x H x W)")
-    array = images.detach().cpu().numpy() if hasattr(images, "detach") else np.asarray(images)
-    if array.dtype != np.uint8 or array.ndim != 4 or len(array) != samples:
-        raise InputError(
-            f"images are {array.dtype} of shape {array.shape}; uint8 of shape ({samples}, C, H, W) is needed"
-        )
-    return array
-
-
-def _flip_rates(eta: float, numbers: Floats) -> Floats:
-    """Quantiles of N(eta, SPREAD^2) truncated to [0, 1]; at least the smallest positive float."""
-    from scipy.special import ndtr, ndtri
-
-    low, high = ndtr((0 - eta) / SPREAD), ndtr((1 - eta) / SPREAD)
-    rates = eta + SPREAD * ndtri(low + (high - low) * numbers)
-    return np.clip(rates, np.finfo(np.float64).tiny, 1.0)
-
-
-def _targets(
-    pixels: npt.NDArray[np.uint8], y: int, K: int, seed: int, kind: str, numbers: Floats, mean: Any, std: Any
-) -> Labels:
-    """Wrong labels of images of class y, by inverting the cumulative softmax of their scores."""
-    N, C, H, W = pixels.shape
-    weights = _class_weights(y, seed, kind, C * H * W, K).reshape(C, H * W, K)
-    scores = np.zeros((N, K))
-    for c in range(C):
-        exact = pixels[:, c].reshape(N, -1).astype(np.float64) @ weights[c]  # multiples of 2^-20 below 2^33
-        scores += exact / (255 * std[c]) - weights[c].sum(axis=0) * (mean[c] / std[c])
-    scores[:, y] = -np.inf
-    cumulative = np.cumsum(np.exp(scores - scores.max(axis=1, keepdims=True)), axis=1)
-    # the other classes fill (0, 1): a class of probability zero, y among them, ends where the one before it ends
-    cumulative /= cumulative[:, -1:]
-    return (cumulative <= numbers[:, None]).sum(axis=1)
-
-
-def _class_weights(y: int, seed: int, kind: str, pixels: int, K: int) -> Floats:
-    """W_y (pixels, K): standard normal numbers, rounded to multiples of 2^-20."""
-    from scipy.special import ndtri
-
-    normal = ndtri(uniforms(seed, kind, f"weights of class {y}", pixels * K)).reshape(pixels, K)
-    return np.rint(normal * 2.0**20) * 2.0**-20
 
 
 # --------------------------------------------------------------------------------------------------- at every visit anew

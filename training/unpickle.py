@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -161,25 +162,48 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         stand_in = STAND_INS.get((module, name))
         if stand_in is None:
-            raise _Refused(f"{module}.{name}")
+            raise _Refused(printable(f"{module}.{name}"))
         return stand_in()
 
     def persistent_load(self, pid: Any) -> Any:
         raise _Refused("an object stored elsewhere")
 
 
-def loads(data: bytes, source: str = "pickle") -> Any:
+def loads(data: bytes, source: str = "pickle", before: int = 0) -> Any:
     """What the pickle `data` holds: arrays of numbers, bytes, text, numbers and None, in lists, tuples and dicts.
 
-    Strings written by Python 2 come back as bytes. Anything else in it, and a damaged pickle, raises InputError that
-    names `source`; no code of the pickle runs.
+    `before`: so many other pickles stand before it. Strings written by Python 2 come back as bytes. Anything else in it, and
+    a damaged pickle, raises InputError that names `source`; no code of the pickle runs.
     """
+    stream = io.BytesIO(data)
     try:
-        return _plain(_Unpickler(io.BytesIO(data), encoding="bytes").load(), {})
+        for _ in range(before):
+            _Unpickler(stream, encoding="bytes").load()
+        return _plain(_Unpickler(stream, encoding="bytes").load(), {})
     except _Refused as error:
         raise InputError(f"{source}: the pickle asks for {error}; only arrays of numbers and text are read") from None
     except Exception as error:  # a damaged pickle can fail anywhere, a bomb with MemoryError
         raise InputError(f"{source}: is not a readable pickle ({type(error).__name__})") from error
+
+
+def loads_torch(data: bytes, source: str = "file") -> Any:
+    """What ``torch.save`` wrote, if it holds no tensors: :func:`loads` of the pickle in its archive, or of the fourth one of
+    the old format (a magic number, a version and facts of the machine stand before it)."""
+    if not data.startswith(b"PK"):
+        return loads(data, source, before=3)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+            held = archive.read(name)
+    except Exception as error:  # a damaged archive can fail anywhere
+        raise InputError(f"{source}: is not a readable archive of torch ({type(error).__name__})") from error
+    return loads(held, source)
+
+
+def printable(text: str, most: int = 100) -> str:
+    """Text of a file for a message: on one line, without control characters, not too long."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 def _plain(value: Any, done: dict[int, Any]) -> Any:
