@@ -39,6 +39,7 @@ class Formula(Separable):
     source = "the user's own"
     # set in every instance
     texts: tuple[str, str | None]
+    _sides: tuple[Compiled, Compiled | None]
     domains: ClassVar[Mapping[str, Domain]] = {}
     note: ClassVar[str] = ""  # what was not proved of the loss
 
@@ -51,14 +52,16 @@ class Formula(Separable):
         domains: Mapping[str, Domain] | None = None,
         main: str | None = None,
     ) -> None:
-        formulas = [parse(active)] + ([] if passive is None else [parse(passive, "--passive")])
-        known = {p: (domains or {}).get(p, DEFAULT_DOMAIN) for f in formulas for p in f.parameters}
+        formulas = _parse_sides(active, passive)
+        known = {p: (domains or {}).get(p, DEFAULT_DOMAIN) for f in formulas if f for p in f.parameters}
         for given in (parameters, domains or {}):
             for p in given:
                 if p not in known:
                     raise InputError(unknown_parameter("formula", p, known))
-        title = formulas[0].text + (f" [passive {formulas[1].text}]" if passive is not None else "")
-        self.__dict__.update(texts=(active, passive), domains=known, main=main, title=title, formula=title)
+        title = formulas[0].text + (f" [passive {formulas[1].text}]" if formulas[1] else "")
+        self.__dict__.update(
+            texts=(active, passive), _sides=formulas, domains=known, main=main, title=title, formula=title
+        )
         self._set({p: _in_domain(domain, p, parameters[p]) for p, domain in known.items()})
 
     def _set(self, values: Mapping[str, Any]) -> None:
@@ -90,10 +93,14 @@ class Formula(Separable):
         parts = [repr(active), *([] if passive is None else [f"passive={passive!r}"])]
         return f"from_formula({', '.join(parts + [f'{p}={plain(v)}' for p, v in self.parameters.items()])})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_sides"}  # closures: made anew
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _sides=_parse_sides(*state["texts"]))
+
     def _side(self, side: str) -> Compiled | None:
-        if side == "active":
-            return parse(self.texts[0])
-        return None if self.texts[1] is None else parse(self.texts[1], "--passive")
+        return self._sides[side == "passive"]
 
     def _run(self, side: str, p: Any, logp: Any, xp: Backend, fork: Fork = choose) -> Any:
         compiled = self._side(side)
@@ -130,6 +137,10 @@ class Formula(Separable):
         return self._changed(domains=domains, searched=text)
 
 
+def _parse_sides(active: str, passive: str | None) -> tuple[Compiled, Compiled | None]:
+    return parse(active), None if passive is None else parse(passive, "--passive")
+
+
 def _in_domain(domain: Domain, name: str, value: Any) -> Any:
     try:
         return domain.check("formula", name, value)
@@ -159,7 +170,7 @@ class _Kinks(Mapping[str, tuple[Fraction, ...]]):
 def formula_parameters(active: str, passive: str | None = None) -> list[str]:
     """Names of the parameters in a formula and its passive part, in the order of the text."""
     formulas = [parse(active)] + ([] if passive is None else [parse(passive, "--passive")])
-    return list(dict.fromkeys(p for f in formulas for p in f.parameters))
+    return list(dict.fromkeys(p for f in formulas if f for p in f.parameters))
 
 
 def from_formula(
@@ -353,7 +364,7 @@ def _bare(texts: tuple[str, str | None], values: tuple[tuple[str, Any], ...]) ->
     """A formula without checks of its parameters."""
     loss = object.__new__(Formula)
     domains = {p: DEFAULT_DOMAIN for p, _ in values}
-    loss.__dict__.update(texts=texts, parameters=dict(values), domains=domains, main=None)
+    loss.__dict__.update(texts=texts, _sides=_parse_sides(*texts), parameters=dict(values), domains=domains, main=None)
     return loss
 
 

@@ -82,6 +82,23 @@ def test_only_ignored_labels(fused: bool) -> None:
     assert float(build_loss("jal-ce", reduction="sum")(z, torch.full((3,), -100)).detach()) == 0
 
 
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_results_do_not_depend_on_labels_seen_before(reduction: str) -> None:
+    """Labels to be ignored are looked for once one was seen; the first comes as a surprise."""
+    z, y = logits(6, 5), labels(5, 6)
+    some = y.clone()
+    some[2] = -100
+    module, fresh = build_loss("jal-ce", reduction=reduction), build_loss("jal-ce", reduction=reduction)
+    before, surprised = (module(z, target) for target in (y, some))
+    again, expected = (module(z, target) for target in (y, some))
+    for one, other in ((before, again), (surprised, expected), (expected, fresh(z, some))):
+        assert torch.equal(one, other)
+        assert torch.equal(*(torch.autograd.grad(x.sum(), z, retain_graph=True)[0] for x in (one, other)))
+    kept = torch.arange(6) != 2
+    wanted = build_loss("jal-ce", reduction=reduction)(z[kept], y[kept])
+    torch.testing.assert_close(expected[kept] if reduction == "none" else expected, wanted)
+
+
 def test_strided_logits_and_other_integer_labels() -> None:
     z, y = logits(5, 6), labels(5, 6)
     module = build_loss("anl-ce")
@@ -306,19 +323,25 @@ def test_it_trains() -> None:
     ],
 )
 def test_compile_takes_a_loss_in_one_graph(name: str, options: Any) -> None:
-    compare_compiled(build_loss(name, **options), whole=True)
+    compare_compiled(build_loss(name, **options))
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_compile_with_formulas() -> None:
-    """A formula that is one curve stays in the graph; one that is more is read again at its place, outside of it."""
-    compare_compiled(build_loss(formula="((a+1)**q-(a+u)**q)/q", a=1, q=0.5), whole=True)
-    compare_compiled(build_loss(formula="max(0, 3/4-u) + (1-u)/4"), whole=False)
+@pytest.mark.parametrize(
+    ("formula", "parameters"),
+    [
+        ("((a+1)**q-(a+u)**q)/q", {"a": 1, "q": 0.5}),  # one curve
+        ("max(0, 3/4-u) + (1-u)/4", {}),  # two, with a kink
+        ("-log(u)*(1-u)**q", {"q": 0.5}),
+    ],
+)
+def test_compile_takes_a_formula_in_one_graph(formula: str, parameters: Any) -> None:
+    compare_compiled(build_loss(formula=formula, **parameters))
 
 
-def compare_compiled(module: Any, whole: bool) -> None:
+def compare_compiled(module: Any) -> None:
     torch._dynamo.reset()
-    compiled = torch.compile(module, backend="aot_eager", fullgraph=whole)
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
     z, y = logits(6, 5), labels(5, 6)
     torch.testing.assert_close(compiled(z, y), module(z, y))
     torch.testing.assert_close(gradient(compiled(z, y), z), gradient(module(z, y), z))

@@ -165,9 +165,9 @@ def _separable(plan: Plan, at: LabelPoint, unit: float) -> _Sums:
     value: Any = 0.0
     slope: Any = 0.0
     if len(plan.polynomial) <= 2:
-        start, steep = (*plan.polynomial, 0.0, 0.0)[:2]
-        value = plus(start + steep, at.u, -steep) if steep else start
-        slope = at.u * (-steep * unit) if steep else 0.0
+        start, linear = (*plan.polynomial, 0.0, 0.0)[:2]
+        value = plus(start + linear, at.u, -linear) if linear else start
+        slope = at.u * (-linear * unit) if linear else 0.0
     else:
         *lower, before, slope = plan.polynomial
         rest = 1 - at.u
@@ -363,6 +363,7 @@ _MEMORY = _Memory()
 def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Losses (N, 1) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
+    slopes: Tensor | None
     if n * k <= _Memory.SMALLEST or torch.compiler.is_compiling():  # a compiler makes blocks of its own
         losses, slopes = _block(plan, wide(logits), labels, gradient)
         return losses, slopes if gradient else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from asymtheory.threshold import solve
 
 from .fused import Plan, Reduction, fused_losses, reference_losses
 from .reference import precision
+from .terms import Jets
 
 if TYPE_CHECKING:
     from .baselines import BaselineLoss
@@ -170,6 +172,11 @@ class RobustLoss(nn.Module):
         """Plan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
         if K not in self._plans:
             self._plans[K] = Plan.of(self.loss, K, detach=self.detach_modulation, inward=self._inward)
+        plan = self._plans[K]
+        if plan is not None and "torch._dynamo" in sys.modules:
+            for part in (*plan.active, *plan.passive, *plan.bases):
+                if isinstance(part, Jets):  # the compiler cannot follow it, but may record what it does
+                    torch.compiler.allow_in_graph(part.on_entries)
         return True
 
     # the mark of torch.compiler.assume_constant_result, which itself would import all of the compiler with every loss

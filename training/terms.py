@@ -235,7 +235,8 @@ class Focal:
         ``v = (1-u)^gamma log u`` has the slope ``(1-u)^gamma - gamma u v / (1-u)``.
         """
         u, gamma = point.u, self.gamma
-        rest = torch.neg(u, out=scratch[0]).add_(1 + torch.finfo(u.dtype).eps)  # off 0 by as little as u is exact to
+        one = torch.tensor(1 + torch.finfo(u.dtype).eps, dtype=u.dtype)  # off 0 by as little as u is exact to
+        rest = torch.sub(one, u, out=scratch[0])
         if gamma == 0.5:
             slope = torch.sqrt(rest, out=scratch[1])
         elif gamma == 2:
@@ -252,26 +253,31 @@ class Focal:
         return value, slope
 
 
-@dataclass(frozen=True)
 class Jets:
     """``coefficient`` times a side, ``active`` or ``passive``, of a loss of any form."""
 
-    coefficient: float
-    atom: Separable
-    side: str
-    detach: bool
-
     logs = True
 
+    def __init__(self, coefficient: float, atom: Separable, side: str, detach: bool) -> None:
+        def on_entries(logu: Tensor, u: Tensor, unit: float) -> tuple[Tensor, Tensor]:
+            at = Monomial(LabelPoint(logu, u))
+            p: Any = at if detach and is_focal(atom) else Jet(TORCH, at, at)
+            found = getattr(atom, side)(p, Jet(TORCH, logu, 1.0), TORCH)
+            value, slope = (found.value, found.slope) if isinstance(found, Jet) else (found, 0.0)
+            return _filled(value, coefficient, u), _filled(slope, coefficient * unit, u)
+
+        self.on_entries = on_entries  # of tensors and numbers alone: a compiler can take it as it is, see ``losses``
+
     def at(
-        self, point: Point, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
-    ) -> tuple[Any, Any]:
-        """As of a curve; numbers where they are constant."""
-        u = Monomial(point)
-        p: Any = u if self.detach and is_focal(self.atom) else Jet(TORCH, u, u)
-        found = getattr(self.atom, self.side)(p, Jet(TORCH, point.logu, 1.0), TORCH)
-        value, slope = (found.value, found.slope) if isinstance(found, Jet) else (found, 0.0)
-        return as_tensor(value) * self.coefficient, as_tensor(slope) * (self.coefficient * unit)
+        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """As of a curve."""
+        return self.on_entries(point.logu, point.u, unit)
+
+
+def _filled(x: Any, factor: float, like: Tensor) -> Tensor:
+    x = as_tensor(x)
+    return x * factor if isinstance(x, Tensor) else torch.full_like(like, float(x) * factor)
 
 
 Term = Curve | Hinge | Focal | Jets
