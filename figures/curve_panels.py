@@ -158,7 +158,7 @@ _MEANS = {
 
 
 def noise_words(noise: Noise) -> str:
-    """``symmetric noise 0.4``, ``class-dependent noise 0.4 of the cifar10 map``, ``clean labels``; the kind where it has no rate."""
+    """``symmetric noise 0.4``, ``class-dependent noise 0.4 of the cifar10 map``, ``clean labels``; kinds without a rate."""
     kind, rate = noise
     if kind == CLEAN:
         return "clean labels"

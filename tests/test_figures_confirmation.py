@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asymtheory_figures import confirmation, gallery, memorisation, studies
+from asymtheory_figures.curve_panels import PAGE
 from asymtheory_figures.results import NothingMeasured, Results, load
 from asymtheory_training.cli import confirm
 from figure_checks import outside, overlaps, unlabelled
@@ -186,7 +187,7 @@ def test_population_draws_means_intervals_and_deviations(found: Results, measure
     drawn = gallery.make("confirm-population", results=str(measured), width="full")
     amse = the(found, "population", "amse")
     (upper,) = (axes for axes in drawn.axes if "AMSE" in axes.get_title(loc="left"))
-    lower = drawn.axes[drawn.axes.index(upper) + drawn.axes[0].get_gridspec().ncols]
+    lower = drawn.axes[drawn.axes.index(upper) + 1]
     bars = upper.containers[0]
     np.testing.assert_allclose(bars.lines[0].get_ydata(), amse.read("measured"))
     ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
@@ -311,6 +312,24 @@ def test_curves_are_those_of_the_rows(measured: Path, found: Results) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------------- looks
+
+
+def test_many_losses_and_many_noises_keep_to_a_page(found: Results, tmp_path: Path) -> None:
+    """Six losses without a threshold have their names apart; five noises fit on a page, or one is shown in a column."""
+    population = [row for row in found.rows if row["regime"] == "population"]
+    end = next(row for row in population if row["loss"] == "mae")
+    more = [dict(end, loss=name) for name in ("nce", "rce", "nce+mae", "nce+rce")]
+    drawn = gallery.make("confirm-population", results=write(tmp_path, [*population, *more]), width="full")
+    assert overlaps(drawn) == []
+    fixed = [row for row in found.rows if row["regime"] == "fixed"]
+    where = write(tmp_path, [dict(row, noise=f"symmetric 0.{i}") for i in range(1, 6) for row in fixed])
+    for name, width in (("confirm-memorised", "full"), ("confirm-memorised", "column"), ("confirm-collapse", "full")):
+        drawn = gallery.make(name, results=where, width=width)
+        assert drawn.get_figheight() <= PAGE + 0.1
+        assert overlaps(drawn) == []
+    drawn = gallery.make("confirm-collapse", results=where, width="column")
+    assert len(drawn.axes) == 3
+    assert "Also measured: digits symmetric 0.2, " in gallery.recipe(drawn).caption
 
 
 @pytest.mark.parametrize("name", NAMES)
