@@ -663,13 +663,17 @@ def test_other_labels_in_the_same_file_are_noticed(tmp_path: Path) -> None:
         run(config, tmp_path / "run", resume=True)
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "version"])
+@pytest.mark.parametrize("damage", ["cut", "text", "version", "bit"])
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "checkpoint.pt"
     checkpoint.save(path, {"epoch": 1, "model": {"w": torch.ones(100)}})
     content = path.read_bytes()
     if damage == "version":
         torch.save({"format": 99}, path)
+    elif damage == "bit":
+        weight = content.index(torch.ones(100).numpy().tobytes())
+        path.write_bytes(content[:weight] + b"\1" + content[weight + 1 :])
+        assert torch.load(path)["model"]["w"][0] != 1  # torch itself does not notice
     else:
         path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"hello")
     with pytest.raises(InputError, match="delete it to start again"):
@@ -702,6 +706,14 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "checkpoint.pt", "config.toml"]
     monkeypatch.setattr(os, "fsync", real)
     assert main(f"train --resume --out {tmp_path}".split()) == 0
+
+
+def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    (tmp_path / "checkpoint.pt.999.part").write_bytes(b"half")
+    (tmp_path / "other.part").write_bytes(b"")
+    checkpoint.save(path, {"epoch": 1})
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["checkpoint.pt", "other.part"]
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ FORMAT = 1
 NAME = "checkpoint.pt"
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes | memoryview) -> None:
     """Write a whole file or leave the one that is there; OSError as the system raises it."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -47,11 +48,16 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a checkpoint; InputError in one line if it cannot be written, and then the previous one is intact."""
+    """Write a checkpoint; InputError in one line if it cannot be written, and then the previous one is intact.
+
+    What a process that was killed while it wrote has left beside it is removed: one run at a time writes into a folder.
+    """
     buffer = io.BytesIO()  # torch's own writer hides a full disk in a RuntimeError
     torch.save({"format": FORMAT, **content}, buffer)
     try:
-        replace_file(path, buffer.getvalue())
+        for left in path.parent.glob(f"{path.name}.*.part"):
+            left.unlink(missing_ok=True)
+        replace_file(path, buffer.getbuffer())
     except OSError as error:
         kept = "the previous checkpoint is intact" if path.exists() else "there is none yet"
         raise InputError(
@@ -63,12 +69,17 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint; InputError for a file that is missing, damaged or of another format."""
     try:
+        with zipfile.ZipFile(
+            path
+        ) as archive:  # torch does not look at the checksums: a flipped bit would be trained on
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"--resume: {path.parent} holds no {path.name}") from None
     except OSError as error:
         raise InputError(f"--resume: {path} cannot be read ({error.strerror or error})") from None
-    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile):
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error):
         raise InputError(f"--resume: {path} is damaged or no checkpoint; delete it to start again") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise InputError(f"--resume: {path} is no checkpoint of this version; delete it to start again")
