@@ -251,11 +251,11 @@ def _add_negative(
     else:
         assert rows.logu is not None
         above = rows.logu.add_(negative.top if rows.size is None else negative.top - rows.size)
-    mask = None
-    if not _known_positive(above):
-        mask = torch.sign(above.clamp_(min=0))
+    if cut := not _known_positive(above):
+        above.clamp_(min=0)
     inside = _sum(above).reciprocal_()
     share = labels.of(above) * inside
+    mask = above.sign_() if cut else None
     sums.value = plus(sums.value, share, -negative.weight)
     inside = times(inside, -negative.weight * labels.unit)
     common = labels.expected(share) * inside
@@ -369,7 +369,7 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
         return losses, slopes if gradient else None
     step = _rows_in_a_block(plan, logits)
     buffer = None
-    if logits.is_cpu and type(logits) is Tensor:
+    if plan.temporaries and logits.is_cpu and type(logits) is Tensor:
         buffer = _MEMORY.take(precision(logits), plan.temporaries * step * k)
 
     def scratch(rows: int) -> Scratch:
