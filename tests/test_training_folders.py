@@ -353,6 +353,8 @@ def test_folders_that_are_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_folders("animal10n", tmp_path, ilsvrc_dir=tmp_path)
     monkeypatch.setenv("ASYMTHEORY_DATA", str(tmp_path))
     assert len(load_folders("webvision", workers=0).train) == 3
+    monkeypatch.setenv("HOME", str(webvision.parent))
+    assert len(load_folders("webvision", f"~/{webvision.name}", workers=0).train) == 3  # as a TOML file may say it
 
 
 @pytest.mark.parametrize(
