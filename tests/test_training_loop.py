@@ -425,6 +425,7 @@ BAD_FITS: list[tuple[dict[str, Any], str]] = [
     ({"redraw": Redrawn("symmetric", 3, 0.5)}, "redrawn from the true ones"),
     ({"device": "cuda:99"}, "--device cuda:99: cannot be used"),
     ({"device": "abacus"}, "--device abacus: cannot be used"),
+    ({"device": "meta"}, "--device meta: cannot be used"),
     ({"rate": -1}, "rate -1: a number > 0 is needed"),
     ({"model": nn.ReLU()}, "no parameters to train"),
     ({"images": torch.zeros(1, 6), "labels": torch.zeros(1, dtype=torch.int64)}, "at least 2 are needed"),

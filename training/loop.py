@@ -104,7 +104,7 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # the "meta" device holds no numbers
     except (RuntimeError, AssertionError, NotImplementedError):
         here = "cpu" + "".join(f", cuda:{i}" for i in range(torch.cuda.device_count()))
         raise InputError(f"--device {name}: cannot be used (here: auto, {here})") from None
