@@ -18,6 +18,7 @@ from .options import OPTIONS, add_settings, errors_name, settings_given
 
 STOPPED = 130
 
+
 def train(arguments: list[str]) -> int:
     """``asymtheory train``; returns the exit status (1 for a loss that became NaN, 130 for Ctrl-C)."""
     options = _parser().parse_args(_with_formulas(arguments))
@@ -28,7 +29,7 @@ def train(arguments: list[str]) -> int:
         return ANSWERED
     config = _configuration(options)
     if options.write_config is not None:
-        _write(Path(options.write_config), config.to_toml())
+        _write(Path(options.write_config), config.to_toml(Path(options.write_config).parent))
     if options.dry_run:
         from .runs import loss_of
 
