@@ -7,6 +7,7 @@ are the stack's, shared out equally. Checkpoints are those of a single run (:cla
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +95,7 @@ class StackTraining:
             K=self.prepared[0].dataset.K, width=first.width, given=torch.stack([each.data.given for each in self.prepared]),
         )  # fmt: skip
         self.curves: list[list[Epoch]] = [[] for _ in configs]
-        self.diverged: dict[int, DivergedError] = {}
+        self.diverged: dict[int, str] = {}  # what was said of it
 
     @property
     def done(self) -> int:
@@ -108,7 +109,7 @@ class StackTraining:
             "model": self.trainer.model.state_dict(),
             "optimiser": self.trainer.optimiser.state_dict(),
             "curves": [[epoch.facts() for epoch in curve] for curve in self.curves],
-            "diverged": [[place, e.epoch, e.batch, e.value] for place, e in self.diverged.items()],
+            "diverged": self.diverged,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -117,7 +118,7 @@ class StackTraining:
         self.trainer.optimiser.load_state_dict(state["optimiser"])
         self.trainer.done = int(state["epoch"])
         self.curves = [[Epoch.from_dict(facts) for facts in curve] for curve in state["curves"]]
-        self.diverged = {place: DivergedError(*where) for place, *where in state["diverged"]}
+        self.diverged = dict(state["diverged"])
 
     def epoch(self) -> None:
         """Train one more epoch of all runs and measure it."""
@@ -130,13 +131,13 @@ class StackTraining:
     def _note(self, number: int, seen: Seen, seconds: float, test: list[float] | None) -> None:
         """The epoch ``number`` (from 0) of every run, with the arithmetic of :class:`.loop.Trainer`."""
         settings = self.settings
-        sizes, losses, norms = seen.sizes.float(), seen.losses.float(), seen.norms.float()
-        means = ((losses * sizes[:, None]).sum(0) / sizes.sum()).tolist()
-        gradients, clipped = norms.mean(0).tolist(), (norms > settings.clip).double().mean(0).tolist()
-        finite = torch.isfinite(seen.losses)
+        means, gradients, clipped = (each.tolist() for each in seen.means(settings.clip))
+        finite = seen.losses.isfinite() & seen.norms.isfinite()
         for place in (~finite.all(0)).nonzero()[:, 0].tolist():
             batch = int((~finite[:, place]).int().argmax())
-            self.diverged.setdefault(place, DivergedError(number + 1, batch + 1, float(seen.losses[batch, place])))
+            loss, norm = float(seen.losses[batch, place]), float(seen.norms[batch, place])
+            what = (loss, "loss") if not math.isfinite(loss) else (norm, "gradient's norm")
+            self.diverged.setdefault(place, str(DivergedError(number + 1, batch + 1, *what)))
         speed = seen.predicted.shape[1] / seconds
         for place, found in enumerate(self.counted(seen.predicted, number)):
             tested = None if test is None else test[place]
@@ -163,7 +164,7 @@ class StackTraining:
         found = []
         for place, config in enumerate(self.configs):
             if place in self.diverged:
-                found.append(Outcome.of(self.diverged[place]))
+                found.append(Outcome(error=DivergedError.__name__, message=self.diverged[place]))
                 continue
             prepared = self.prepared[place // self.values]
             result = RunResult(
