@@ -258,6 +258,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[at + 1].endswith("Bartlett et al. 2006; options: loss, points")
     assert max(map(len, lines)) <= 120
     assert "$" not in out
+    assert command(capsys, "--list", "phase")[2] == "asymtheory figure: --list goes without names (given: phase)\n"
     facts = json.loads(command(capsys, "--list", "--json")[1])
     assert [fact["name"] for fact in facts] == gallery.names()
     assert set(facts[0]) == {"name", "title", "source", "caption", "options"}
