@@ -2,7 +2,8 @@
 
 Forward and backward in float32, in turns; each figure is the median, over the turns, of the ratio to
 ``torch.nn.functional.cross_entropy`` timed in the same turn. Memory is the largest growth of the process while one loss is
-computed and differentiated, beyond the logits, in tensors of their size; it is measured in a process of its own.
+computed and differentiated, beyond the logits, in tensors of their size; it is measured in a process of its own. Vocabulary-sized
+logits are taken again by losses under ``torch.compile``, where its C++ compiler is at hand.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from shutil import which
 from statistics import median
 from typing import Any
 
@@ -36,6 +38,7 @@ KEEPING = {
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
     "MALLOC_TOP_PAD_": str(2**28),
 }
+COMPILED = ("nce", "agce", "jal-ce", "anl-fl")
 MEMORY = ("cross_entropy", "jal-ce", "anl-fl", "gce")
 
 
@@ -46,14 +49,18 @@ def _loss(name: str) -> Callable[[Any, Any], Any]:
     return torch.nn.functional.cross_entropy if name == "cross_entropy" else build_loss(name)
 
 
-def ratios(shape: tuple[int, int], names: tuple[str, ...], share: float) -> tuple[float, dict[str, float]]:
-    """Seconds of cross entropy (median), and the median ratio of each loss to it."""
+def ratios(
+    shape: tuple[int, int], names: tuple[str, ...], share: float, compiled: bool = False
+) -> tuple[float, dict[str, float]]:
+    """Seconds of cross entropy (median), and the median ratio of each loss, or of each compiled loss, to it."""
     import torch
 
     turns, runs = REPEATS[shape]
     logits = torch.randn(shape, requires_grad=True)
     labels = torch.randint(0, shape[1], shape[:1])
     losses = {name: _loss(name) for name in ("cross_entropy", *names)}
+    if compiled:
+        losses |= {name: torch.compile(losses[name]) for name in names}
     taken: dict[str, list[float]] = {name: [] for name in losses}
     for turn in range(max(2, round(turns * share)) + 1):
         for name, loss in losses.items():
@@ -103,6 +110,12 @@ def measure(quick: bool = False) -> Table:
             worst = max(found[name] for name in group)
             met = "yes" if worst <= target else "no"
             rows.append((f"{shape[0]} x {shape[1]}", show(absolute), own, f"{worst:.2f}", f"{target:g}", met))
+        if shape[1] > 1000 and which("g++"):
+            absolute, found = ratios(shape, COMPILED, 1.0, compiled=True)
+            own, worst = ", ".join(f"{name} {found[name]:.2f}" for name in COMPILED), max(found.values())
+            met = "yes" if worst <= min(targets) else "no"
+            name = f"{shape[0]} x {shape[1]}, compiled"
+            rows.append((name, show(absolute), own, f"{worst:.2f}", f"{min(targets):g}", met))
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
     where = " where the allocator keeps all memory" if os.environ.items() >= KEEPING.items() else ""
     return Table(
