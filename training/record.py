@@ -21,6 +21,7 @@ from typing import Any, TextIO
 
 from asymtheory.domain import plain
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import read as read  # the other half of append: a torn last line is left out
 
 from .config import TrainConfig
 
@@ -312,22 +313,6 @@ def _repair(file: Any, path: str | os.PathLike[str]) -> None:
         print(f"asymtheory: {path}: a torn last line ({size - start} bytes) is removed", file=sys.stderr)
     else:
         file.write(b"\n")
-
-
-def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The lines of a results file; a torn last one is left out. Raises InputError for a file that cannot be read."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"results {path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    found = []
-    for count, line in enumerate(lines, 1):
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            if count < len(lines):
-                raise InputError(f"results {path}, line {count}: is not JSON") from None
-    return found
 
 
 @contextmanager
