@@ -306,7 +306,8 @@ def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> 
         {name: value for name, value in facts.items() if name not in ELSEWHERE}
         for facts in ({"probe": False, **state["config"]}, config.to_dict())  # older checkpoints do not name it
     )
-    if there["labels"] and here["labels"]:  # what is in the file counts, not where it lies: its checksum is compared below
+    if there["labels"] and here["labels"]:
+        # what is in the file counts, not where it lies: its checksum is compared below
         there["labels"] = here["labels"]
     differing = checkpoint.differences(there, here)
     if not differing:
