@@ -707,7 +707,7 @@ def test_the_dry_run_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out.splitlines()
     plan = read_plan(path)
     assert said[:3] == [f"{point.key[:8]}  to do   seed {seed}" for seed, point in enumerate(plan.points)]
-    assert said[3].startswith("3 runs, 3 to do: about ")
+    assert said[3].startswith("3 runs, 3 to do, 3 of them in 1 stack: about ")
     assert said[3].endswith(" with 1 at once")
     assert said[4].startswith("  digits mlp: ")
     assert said[4].endswith("measured now")
@@ -732,6 +732,13 @@ def test_the_estimate_uses_what_was_measured_before(tmp_path: Path) -> None:
     start = time.perf_counter()
     run(plan.points[0].config)
     assert real.seconds < 50 * (time.perf_counter() - start)
+
+
+def test_what_cannot_be_measured_is_said_once(tmp_path: Path) -> None:
+    text = f'[defaults]\ndataset = "mnist"\ndata_dir = "{tmp_path}"\n[[runs]]\nloss = "ce"\nbatch = [32, 64]\n'
+    found = estimate([(point,) for point in planned(tmp_path, text).points], [], 1, 1)
+    assert str(found).startswith("no estimate\n  mnist cnn4: not measured: ")
+    assert len(found.unknown) == 1
 
 
 @pytest.mark.parametrize(

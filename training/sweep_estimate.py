@@ -104,7 +104,7 @@ def estimate(work: Sequence[Together], lines: Iterable[Mapping[str, Any]], jobs:
         if shape in costs:
             seconds.append(costs[shape].of(config.epochs))
     whole = max(sum(seconds) / jobs, max(seconds, default=0.0))
-    return Estimate(whole, jobs, costs, tuple(unknown.values()))
+    return Estimate(whole, jobs, costs, tuple(dict.fromkeys(unknown.values())))
 
 
 def measure(configs: Sequence[TrainConfig], threads: int) -> Cost:
