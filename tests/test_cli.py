@@ -205,7 +205,8 @@ def test_plugins_are_looked_up_by_name_and_name_their_extra(
         metadata.EntryPoint("figure", "asymtheory_figures.cli:figure", "asymtheory.commands"),
         metadata.EntryPoint("dump", "json:dumps", "asymtheory.commands"),
     ]
-    monkeypatch.setitem(sys.modules, "asymtheory_figures", None)  # as where the extra is not installed
+    for module in ("asymtheory_figures", "asymtheory_figures.cli"):  # as where the extra is not installed
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr(metadata, "entry_points", lambda group: found if group == "asymtheory.commands" else [])
     status, _, err = run(capsys, "figure --all")
     assert status == 2
