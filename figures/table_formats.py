@@ -221,7 +221,7 @@ def _deviations(table: Table) -> list[str]:
 
 def _csv_row(table: Table, section: Section, row: Row, cell: Cell, found: Measured | None) -> list[Any]:
     printed, own = cell.published, found is cell.measured
-    parameters = " ".join(f"{name}={value}" for name, value in row.parameters.items())
+    parameters = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
     return [
         table.name, section.dataset, row.method, row.loss, parameters, cell.column[0], cell.column[1],
         *((None, None, None) if printed is None else (printed.mean, printed.std, printed.runs)), cell.source,

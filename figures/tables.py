@@ -35,6 +35,9 @@ HUMAN = "human"
 Column = tuple[str, str | None]
 """(kind, rate) of the noise as a table names it: none, symmetric, asymmetric, instance with a rate; human with a column's name."""
 
+Asked = Loss | tuple[str, dict[str, Fraction]]
+"""The loss that a cell asks for: one of the core, or name and all parameters of a baseline outside it."""
+
 
 @cache
 def published() -> dict[str, Any]:
@@ -108,9 +111,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Cell:
-    """A method on one noise: as published, as measured in the paper's set-up, and what was measured elsewhere."""
+    """A method on one noise: as published, as measured in the paper's set-up, and what was measured elsewhere.
+
+    ``parameters``: of the method's loss on this noise, as texts of exact numbers.
+    """
 
     column: Column
+    parameters: Mapping[str, str]
     published: Accuracy | None
     source: str
     measured: Measured | None = None
@@ -134,6 +141,7 @@ class Cell:
         return {
             "noise": self.column[0],
             "rate": self.column[1],
+            "parameters": dict(self.parameters),
             "published": None if self.published is None else self.published.to_dict(),
             "source": self.source,
             "measured": None if self.measured is None else self.measured.to_dict(),
@@ -145,11 +153,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A method of a table. ``settings`` says where its parameters are from; ``loss`` is None for one that is not in the core."""
+    """A method of a table. ``loss``: its name for training; ``settings`` says where the parameters of its cells are from."""
 
     method: str
-    loss: str | None
-    parameters: Mapping[str, str]
+    loss: str
     settings: str | None
     note: str
     cells: tuple[Cell, ...]
@@ -162,7 +169,6 @@ class Row:
         return {
             "method": self.method,
             "loss": self.loss,
-            "parameters": dict(self.parameters),
             "settings": self.settings,
             "note": self.note,
             "cells": [cell.to_dict() for cell in self.cells],
@@ -367,23 +373,31 @@ class _Builder:
         self.columns: list[Column] = [(kind, rate) for kind, rate in section["columns"]]
         own = {each["dataset"] for each in table["sections"]} - {self.dataset}
         self.runs = [run for run in runs if run.dataset not in own and _as_many(run.dataset, self.dataset)]
-        self.losses = [_loss_of(row, self.dataset) for row in section["rows"]]
-        self.cells = [[*self._cells(loss)] for loss in self.losses]
+        noises = [(run, _noise(run)) for run in self.runs]
+        self.fitting = [
+            [run for run, noise in noises if _fits(noise, kinds, column)]
+            for column, kinds in zip(self.columns, map(self.kinds, self.columns), strict=True)
+        ]
+        self.parameters = [_parameters(row, len(self.columns)) for row in section["rows"]]
+        self.losses = [
+            [_loss_of(row["loss"], tuple(given.items()), self.dataset) for given in parameters]
+            for row, parameters in zip(section["rows"], self.parameters, strict=True)
+        ]
+        self.cells = [[*self._cells(losses)] for losses in self.losses]
         met = (run for row in self.cells for cell in row for group in cell.chosen.values() for run in group)
         other = [w for w in places(met, self.dataset) if w != self.home and only in (None, w.dataset)]
         self.places, self.unseen = other[:PLACES], other[PLACES:]
 
-    def _cells(self, loss: Any) -> Iterator[_Cell]:
+    def _cells(self, losses: Sequence[Asked]) -> Iterator[_Cell]:
         """At each place the experiment that is nearest to the paper's set-up; of several the one with the most seeds."""
-        runs = [run for run in self.runs if loss is not None and _is(run, loss)]
-        for column in self.columns:
+        for column, loss, fitting in zip(self.columns, losses, self.fitting, strict=True):
             at: dict[Where, list[list[Run]]] = {}
-            for group in repetitions(run for run in runs if _fits(run, self.kinds(column), column)):
+            for group in repetitions(run for run in fitting if _is(run, loss)):
                 at.setdefault(group[0].where, []).append(group)
             chosen = {where: min(groups, key=self._distance(loss, column)) for where, groups in at.items()}
             yield _Cell(chosen, sum(len(groups) - 1 for groups in at.values()))
 
-    def _distance(self, loss: Any, column: Column) -> Callable[[list[Run]], tuple[int, int, str]]:
+    def _distance(self, loss: Asked, column: Column) -> Callable[[list[Run]], tuple[int, int, str]]:
         return lambda runs: (len(self._differences(runs, loss, column)), -len(runs), runs[0].experiment)
 
     def kinds(self, column: Column) -> list[str]:
@@ -396,21 +410,20 @@ class _Builder:
     def section(self) -> Section:
         own = f"{self.table['paper']} {self.table['source']}"
         rows = []
-        for given, cells in zip(self.given["rows"], self.cells, strict=True):
+        for given, parameters, cells in zip(self.given["rows"], self.parameters, self.cells, strict=True):
             made = []
             for i, (column, text, cell) in enumerate(zip(self.columns, given["cells"], cells, strict=True)):
                 found = {where: _measured(where, runs) for where, runs in cell.chosen.items()}
                 printed = None if text is None else Accuracy.parse(text, self.table["runs"])
                 source = given.get("elsewhere", {}).get(str(i), own)
                 beside = {where: found[where] for where in self.places if where in found}
-                made.append(Cell(column, printed, source, found.get(self.home), beside))
-            rows.append(Row(given["method"], given["loss"], given["parameters"], given["settings"],
-                            given.get("note", ""), tuple(made)))  # fmt: skip
+                made.append(Cell(column, parameters[i], printed, source, found.get(self.home), beside))
+            rows.append(Row(given["method"], given["loss"], given["settings"], given.get("note", ""), tuple(made)))
         return Section(self.dataset, self.setup, tuple(self.columns), tuple(rows))
 
     # ------------------------------------------------------------------------------------------------ differences
 
-    def _differences(self, runs: Sequence[Run], loss: Any, column: Column) -> list[tuple[str, str, str]]:
+    def _differences(self, runs: Sequence[Run], loss: Asked, column: Column) -> list[tuple[str, str, str]]:
         """(setting, here, in the paper) of an experiment where the two differ; what a line does not say is not judged."""
         run, config, setup = runs[0], runs[0].config, self.setup
         norm, strength = run.penalty
@@ -434,7 +447,7 @@ class _Builder:
             pairs.append(("noisy labels", "by seed" if len(seeds) > 1 else "shared", self.setups["labels"]))
         return [(name, here, paper) for name, here, paper in pairs if here != paper]
 
-    def _penalty(self, loss: Any) -> tuple[str, float]:
+    def _penalty(self, loss: Asked) -> tuple[str, float]:
         """What the paper penalised the weights with for this loss."""
         atoms = {atom.name for _, atom in loss.terms()} if isinstance(loss, Loss) else set()
         for each in self.setup["penalties"]:
@@ -447,8 +460,8 @@ class _Builder:
         for where in (self.home, *self.places):
             methods: dict[tuple[str, str, str], dict[str, None]] = {}
             measured: dict[str, None] = {}
-            for given, loss, cells in zip(self.given["rows"], self.losses, self.cells, strict=True):
-                for column, cell in zip(self.columns, cells, strict=True):
+            for given, losses, cells in zip(self.given["rows"], self.losses, self.cells, strict=True):
+                for column, loss, cell in zip(self.columns, losses, cells, strict=True):
                     if where in cell.chosen:
                         measured[given["method"]] = None
                         for difference in self._differences(cell.chosen[where], loss, column):
@@ -459,20 +472,21 @@ class _Builder:
 
     def left_out(self) -> Iterator[str]:
         """What was measured and is not in the table: other parameters, further places, experiments less like the paper's."""
-        for given, loss, cells in zip(self.given["rows"], self.losses, self.cells, strict=True):
-            if loss is None or any(cell.chosen for cell in cells):
-                continue
-            others = [
-                run
-                for run in self.runs
-                if run.dataset == self.dataset and run.loss == given["loss"]
-                and any(_fits(run, self.kinds(column), column) for column in self.columns)
-            ]  # fmt: skip
-            if others:
-                here = dict.fromkeys(_values(run.parameters) for run in others)
-                asked = _values({**others[0].parameters, **{k: Fraction(v) for k, v in given["parameters"].items()}})
-                shown = "; ".join(list(here)[:3]) + ("; ..." if len(here) > 3 else "")
-                yield f"{self.dataset}, {given['method']}: runs with {shown} (the table's: {asked})"
+        for given, parameters, cells in zip(self.given["rows"], self.parameters, self.cells, strict=True):
+            for asked in (each for i, each in enumerate(parameters) if each not in parameters[:i]):
+                at = [i for i, each in enumerate(parameters) if each == asked]
+                if any(cells[i].chosen for i in at):
+                    continue
+                others = [
+                    run for i in at for run in self.fitting[i]
+                    if run.dataset == self.dataset and run.loss == given["loss"]
+                ]  # fmt: skip
+                if others:
+                    here = dict.fromkeys(_values(_all_parameters(run)) for run in others)
+                    table = _values({**_all_parameters(others[0]), **{k: Fraction(v) for k, v in asked.items()}})
+                    shown = "; ".join(list(here)[:3]) + ("; ..." if len(here) > 3 else "")
+                    own = "" if len(at) == len(cells) else f" on {', '.join(_said(self.columns[i]) for i in at)}"
+                    yield f"{self.dataset}, {given['method']}{own}: runs with {shown} (the table's: {table})"
         if self.unseen:
             yield f"{self.dataset}: {len(self.unseen)} further places (--dataset names one)"
         count = sum(cell.beside for row in self.cells for cell in row)
@@ -488,20 +502,33 @@ def _as_many(dataset: str, other: str) -> bool:
     return CLASSES.get(dataset, CLASSES[other]) == CLASSES[other]
 
 
-def _loss_of(row: Mapping[str, Any], dataset: str) -> Any:
-    """The loss of a row; for a baseline outside the core (name, parameters); None for a method that is not to be had here."""
-    if row["loss"] is None:
-        return None
-    values = {name: Fraction(text) for name, text in row["parameters"].items()}
+def _parameters(row: Mapping[str, Any], count: int) -> list[dict[str, str]]:
+    """Of the loss in each of ``count`` cells: the row's, and what a cell has otherwise (``parameters_at``, by its place)."""
+    return [{**row["parameters"], **row.get("parameters_at", {}).get(str(i), {})} for i in range(count)]
+
+
+@cache
+def _loss_of(name: str, parameters: tuple[tuple[str, str], ...], dataset: str) -> Asked:
+    """A loss of the core; for a baseline outside it (name, all parameters)."""
+    values = {key: Fraction(text) for key, text in parameters}
     try:
-        return Setting(row["loss"], dataset, values, {}, "").build()  # without the terms that the paper switches off
+        return Setting(name, dataset, values, {}, "").build()  # without the terms that the paper switches off
     except InputError:
-        return row["loss"], values
+        return name, {**_defaults(name), **values}
 
 
-def _is(run: Run, loss: Any) -> bool:
+def _defaults(baseline: str) -> dict[str, Fraction]:
+    """Of a baseline's parameters; what training takes for those that a line does not name."""
+    return {key: Fraction(text) for key, text in published()["baselines"].get(baseline, {}).items()}
+
+
+def _all_parameters(run: Run) -> dict[str, Fraction]:
+    return {**_defaults(run.loss), **run.parameters}
+
+
+def _is(run: Run, loss: Asked) -> bool:
     if isinstance(loss, tuple):
-        return (run.config["loss"], run.parameters) == loss
+        return run.config["loss"] == loss[0] and _all_parameters(run) == loss[1]
     return run.config["loss"] is not None and _built(run) == loss
 
 
@@ -529,8 +556,12 @@ def _noise(run: Run) -> Column:
     return kind, None if rate is None else str(rate)
 
 
-def _fits(run: Run, kinds: Sequence[str], column: Column) -> bool:
-    (kind, rate), asked = _noise(run), column[1]
+def _said(column: Column) -> str:
+    return " ".join(part for part in column if part is not None)
+
+
+def _fits(noise: Column, kinds: Sequence[str], column: Column) -> bool:
+    (kind, rate), asked = noise, column[1]
     if kind not in kinds:
         return False
     if kind == HUMAN or rate is None or asked is None:

@@ -152,7 +152,7 @@ def test_settings_are_those_of_their_source() -> None:
     for table in published()["tables"].values():
         for section in table["sections"]:
             for row in section["rows"]:
-                known = {} if row["loss"] in (None, "nlnl") else {
+                known = {} if row["loss"] in published()["baselines"] else {
                     s.source: s for s in published_settings(row["loss"], section["dataset"]) if not s.note.startswith("Adam")
                 }  # fmt: skip
                 if row["settings"] in known:
@@ -162,8 +162,17 @@ def test_settings_are_those_of_their_source() -> None:
                 elif row["settings"] is None:
                     assert not row["parameters"]
                 else:
-                    assert row["settings"].split()[0] in ("ALF's", "JAL's", "JAL"), row
+                    assert row["settings"].split()[0] in ("ALF's", "JAL's", "JAL", "Student-Loss's"), row
     assert checked > 150
+
+
+def test_defaults_of_baselines_are_those_of_training() -> None:
+    from asymtheory_training.baselines import BASELINES
+
+    used = {row["loss"] for table in published()["tables"].values() for s in table["sections"] for row in s["rows"]}
+    assert set(published()["baselines"]) == used & set(BASELINES)
+    for name, texts in published()["baselines"].items():
+        assert {key: Fraction(text) for key, text in texts.items()} == BASELINES[name].defaults
 
 
 def test_set_ups_are_those_of_the_recipes() -> None:
@@ -192,8 +201,7 @@ def test_a_tables_plan_fills_all_of_it(name: str, tmp_path: Path, monkeypatch: p
     plan = read_plan(PLANS / f"{published()['tables'][name]['plan']}.toml", {"seeds": 2})
     runs = [_line(point.config.to_dict(), 0.5) for point in plan.points]
     table = compare(name, _results(*runs))
-    empty = {row.method for _, row, cell in _cells(table) if cell.published and not cell.measured}
-    assert empty <= {"LT-APL"}
+    assert not [(row.method, cell.column) for _, row, cell in _cells(table) if cell.published and not cell.measured]
     assert sum(cell.measured.last.runs for _, _, cell in _cells(table) if cell.measured) == len(runs)
     assert not table.places
     assert not table.deviations
@@ -243,6 +251,7 @@ def _cell(table: Table, method: str, kind: str, rate: str | None, dataset: str =
 
 
 SYMMETRIC = ("symmetric", 0.8)
+SYMMETRIC_TEXT = ("symmetric", "0.8")
 JAL = {"parameters": {"alpha": 1, "beta": 1, "a": 30}, "regularisation": "l1", "strength": 5e-5}
 
 
@@ -312,6 +321,46 @@ def test_a_run_of_something_else_is_not_in_the_row(run: Run) -> None:
 def test_runs_with_other_parameters_are_named() -> None:
     table = compare("jal-table3", _results(_run("gce", SYMMETRIC, 0.3, parameters={"q": 0.7})))
     assert table.left_out == ("cifar10, GCE: runs with q = 0.7 (the table's: q = 0.9)",)
+
+
+STUDENT = {"margin": 0.1, "centre": 0.05, "alpha": 1, "beta": 10, "A": -9.21034}
+LOW = {"margin": 0.01, "centre": 0.001}
+
+
+def test_parameters_may_differ_by_cell() -> None:
+    """LT-APL has other ones where noise is strong: every cell finds the run of its own, and no other."""
+    usual = [_run("lt-apl", noise, 0.8, parameters=STUDENT) for noise in (("symmetric", 0.6), SYMMETRIC)]
+    low = [_run("lt-apl", noise, 0.4, parameters={**STUDENT, **LOW}) for noise in (("symmetric", 0.6), SYMMETRIC)]
+    table = compare("jal-table3", _results(*usual, *low))
+    found = {
+        (section.dataset, row.method, cell.column): cell.measured.last.mean
+        for section, row, cell in _cells(table) if cell.measured
+    }  # fmt: skip
+    at = ("cifar10", "LT-APL")
+    assert found == {(*at, ("symmetric", "0.6")): pytest.approx(80), (*at, SYMMETRIC_TEXT): pytest.approx(40)}
+    assert _cell(table, "LT-APL", *SYMMETRIC_TEXT).parameters["margin"] == "0.01"
+    assert _cell(table, "LT-APL", "symmetric", "0.6").parameters["margin"] == "0.1"
+    assert table.left_out == ()
+    csv_lines = list(csv.DictReader(io.StringIO(show(table, "csv"))))
+    given = {(line["noise"], line["rate"]): line["parameters"] for line in csv_lines if line["mean"]}
+    assert given["symmetric", "0.8"] == "margin=0.01 centre=0.001 alpha=1 beta=10 A=-9.21034"
+    assert given["symmetric", "0.6"] == "margin=0.1 centre=0.05 alpha=1 beta=10 A=-9.21034"
+
+
+def test_cells_with_other_parameters_are_named_by_their_noise() -> None:
+    table = compare("jal-table3", _results(*(_run("lt-apl", ("symmetric", x), 0.8) for x in (0.4, 0.8))))
+    assert [cell.column for _, _, cell in _cells(table) if cell.measured] == [("symmetric", "0.4")]
+    assert table.left_out == (
+        "cifar10, LT-APL on symmetric 0.8: runs with margin = 0.1, centre = 0.05, alpha = 1, beta = 10, A = -9.21034 "
+        "(the table's: margin = 0.01, centre = 0.001, alpha = 1, beta = 10, A = -9.21034)",
+    )
+
+
+def test_defaults_of_a_baseline_need_not_be_named() -> None:
+    said = {"margin": 0.1, "centre": 0.05}
+    for parameters, found in (({}, True), (said, True), (STUDENT, True), ({**said, "beta": 5}, False)):
+        table = compare("jal-table3", _results(_run("lt-apl", ("symmetric", 0.6), 0.8, parameters=parameters)))
+        assert (_cell(table, "LT-APL", "symmetric", "0.6").measured is not None) == found
 
 
 def test_a_rate_of_zero_is_clean_and_digits_are_not_a_hundred_classes() -> None:

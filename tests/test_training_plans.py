@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asymtheory_training.baselines import BASELINES
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.plan import Plan, read_plan, size
 from asymtheory_training.plan_grid import parse_settings
@@ -24,7 +25,7 @@ RUNS = {
     "anl-fig2": 10 * 3, "anl-fig3": (3 * 7 + 1) * 3, "anl-fig4": 2 * 3, "anl-fig5": 25 * 3, "anl-fig6": (3 * 7 + 1) * 3,
     "anl-fig7": 10 * 3, "anl-table2": 27 * 7 * 3, "apl-fig1": 8 * 3, "apl-fig2": 8 * 3, "apl-fig3": 20 * 3, "apl-fig4": 12 * 3,
     "apl-fig5": 24 * 3, "apl-table2": 27 * 5 * 3, "apl-table3": 27 * 4 * 3, "jal-fig1": 4, "jal-fig2": 5 * 2 * 3,
-    "jal-fig3": 2 * 3, "jal-fig4": 21 * 3, "jal-table3": 26 * 9 * 3, "jal-table4": 20 * 3 * 3, "jal-table5": 10 * 4 * 3,
+    "jal-fig3": 2 * 3, "jal-fig4": 21 * 3, "jal-table3": (26 * 9 + 2 * 7) * 3, "jal-table4": 20 * 3 * 3, "jal-table5": 10 * 4 * 3,
 }  # fmt: skip
 EXPLICIT = {"alpha", "beta", "a", "p", "q", "gamma", "A", "tau"}
 
@@ -70,7 +71,9 @@ def test_every_plan_expands_at_full_size_with_its_own_parameters(
             ("mnist", "cnn4", 50), ("cifar10", "cnn8", 120), ("cifar100", "resnet34", 200)
         )  # fmt: skip
         assert (config.subset is None) == (name != "apl-fig5")
-        if config.loss == "nlnl":
+        if config.loss == "lt-apl":
+            assert set(config.parameters) == set(BASELINES["lt-apl"].defaults)
+        if config.loss in BASELINES:
             continue
         core = config.core_loss()
         own = {parameter for parameter in core.parameters if "." not in parameter} & EXPLICIT
@@ -214,8 +217,15 @@ def test_only_some_of_the_runs() -> None:
     small = paper("alf-table2", "dataset=digits noise.eta=0.4 seeds=1", "recipe=alf-cifar10 loss=[ce,agce]")
     assert [(c.loss, c.noise.kind) for c in small] == [("ce", "cifar10"), ("agce", "cifar10")]
     by_data = paper("jal-table3", only="dataset=cifar10 noise.kind=symmetric noise.eta=[0.2,0.8] seed=1")
-    assert len(by_data) == 13 * 2
+    assert len(by_data) == 14 * 2
     assert {c.seed for c in by_data} == {1}
+    student = paper("jal-table3", only="loss=lt-apl noise.kind=symmetric seed=0")
+    settings = [(c.dataset, c.noise.eta, c.parameters["margin"], c.parameters["centre"]) for c in student]
+    assert [tuple(map(str, each)) for each in settings] == [  # docs/baselines.md
+        *(("cifar10", rate, "1/10", "1/20") for rate in ("1/5", "2/5", "3/5")), ("cifar10", "4/5", "1/100", "1/1000"),
+        *(("cifar100", rate, "1/20", "1/20") for rate in ("1/5", "2/5")),
+        *(("cifar100", rate, "1/100", "1/1000") for rate in ("3/5", "4/5")),
+    ]  # fmt: skip
     with pytest.raises(
         InputError, match=r"--only: none of the runs of plan .*apl-fig1.toml has dataset = mnist or cifar10"
     ):
