@@ -378,9 +378,11 @@ class TrainConfig(Settings):
     def resolve(cls, given: Mapping[str, Any]) -> TrainConfig:
         """The configuration of what was ``given`` (keys as in the TOML file): the rest from the recipe or the data set.
 
-        ``regularisation = "published"`` becomes what the recipe's paper did for this loss.
+        ``regularisation = "published"`` becomes what the recipe's paper did for this loss. None stands for a setting that
+        was not given, but in ``clip`` for infinity, as :meth:`to_dict` writes it.
         """
-        given = {name: value for name, value in given.items() if value is not None}
+        endless = {"clip": math.inf} if given.get("clip", 0) is None else {}
+        given = {name: value for name, value in given.items() if value is not None} | endless
         chosen = recipe(CHECKS["recipe"]("recipe", given["recipe"])) if "recipe" in given else None
         dataset = CHECKS["dataset"]("dataset", given.get("dataset", chosen.dataset if chosen else "digits"))
         base = dict(chosen.values if chosen else DEFAULTS.get(dataset, DEFAULTS["cifar10"]))
