@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction as Q
-from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
+from claim_checks import against, catalogued, check_control, check_finding, check_quick, judged, printed, registered
 
 from asymtheory import losses
-from asymtheory.claims import alf, alf_ratio, alf_tools, ledger
-from asymtheory.claims.ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Effort, Finding
-
-CATALOGUE = Path(__file__).parents[2] / "shared" / "reference" / "claims.md"
-CLAIMS = {name: entry for name, entry in ledger._claims.items() if entry.paper == "alf"}
+from asymtheory.claims import alf, alf_ratio, alf_tools
+from asymtheory.claims.ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Effort
 
 VERDICTS = {
     "alf-mae-symmetric": PROVED,
@@ -51,48 +46,28 @@ VERDICTS = {
 }
 
 
-@cache
-def judged(name: str) -> Finding:
-    entry = CLAIMS[name]
-    return entry.judge(entry.printed, Effort())
-
-
 def test_registers_the_catalogue() -> None:
-    if not CATALOGUE.exists():
-        pytest.skip("the catalogue is not beside this checkout")
-    rows = [line.split("|")[1] for line in CATALOGUE.read_text().splitlines() if line.startswith("| alf-")]
-    assert {name for row in rows for name in re.findall(r"alf-[\w-]+", row)} == set(CLAIMS)
+    assert catalogued("alf") == registered("alf")
 
 
 def test_no_verdict_is_missing_here() -> None:
-    assert set(VERDICTS) == set(CLAIMS)
+    assert set(VERDICTS) == registered("alf")
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdict(name: str) -> None:
-    finding = judged(name)
-    assert finding.verdict == VERDICTS[name], finding.evidence
-    assert len(finding.evidence) <= 200
-    if finding.verdict is REFUTED:
-        assert finding.corrected is not None
-        assert finding.corrected.verdict in (PROVED, CERTIFIED)
-        assert finding.standing
+    check_finding(judged(name), VERDICTS[name], 200)
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_quick_and_another_seed_agree(name: str) -> None:
-    entry = CLAIMS[name]
-    found = [entry.judge(entry.printed, Effort(quick=True, seed=seed)).verdict for seed in (1, 20210718)]
-    assert found == [VERDICTS[name]] * 2
+    check_quick(name, VERDICTS[name], seeds=(1, 20210718))
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 @pytest.mark.parametrize("quick", [False, True])
 def test_control_is_refuted(name: str, quick: bool) -> None:
-    entry = CLAIMS[name]
-    found = entry.judge(entry.falsified, Effort(quick=quick))
-    assert found.verdict is REFUTED, (entry.falsification, found.evidence)
-    json.dumps(found.counterexample)
+    check_control(name, Effort(quick=quick))
 
 
 @pytest.mark.parametrize("name", [name for name, verdict in VERDICTS.items() if verdict is REFUTED])
@@ -106,8 +81,7 @@ def test_counterexamples_are_plain_data(name: str) -> None:
 @pytest.mark.parametrize("name", ["alf-thm3", "alf-symmetric-asymmetric-noise"])
 def test_symmetric_loss_that_is_not_asymmetric(name: str) -> None:
     """NGCE with q = 1/2 sums to 1, L(e_1, 1) = 0, and w = (0.6, 0.4, 0) has its minimum elsewhere."""
-    point = judged(name).counterexample
-    assert point is not None
+    point = against(name)
     assert point["loss"] == "NGCE(q=0.5)"
     w, u = ([Q(x) for x in point[key]] for key in ("w", "u"))
     assert sum(u) == 1
@@ -125,8 +99,7 @@ def test_bent_loss_ties_at_equality() -> None:
         return 1 - u if u > Q(1, 2) else Q(1, 2) + steep * (Q(1, 2) - u)
 
     for name, steep in (("alf-thm6", Q(2)), ("alf-r15", Q(3, 2))):
-        point = judged(name).counterexample
-        assert point is not None
+        point = against(name)
         w, u = ([Q(x) for x in point[key]] for key in ("w", "u"))
         assert Q(point["c"]) * Q(point["r"]) == 1
         assert Q(point["r"]) == 1 / steep
@@ -145,8 +118,7 @@ def test_bent_loss_ties_at_equality() -> None:
 
 
 def test_no_weights_for_theorem_7() -> None:
-    point = judged("alf-thm7").counterexample
-    assert point is not None
+    point = against("alf-thm7")
 
     def loss(v: Q) -> Q:
         return ((2 - v) ** 2 - 1) / 2  # AUL with a = p = 2
@@ -176,8 +148,7 @@ def test_no_weights_for_theorem_7() -> None:
     ],
 )
 def test_definition_3_is_below_one_for_concave_losses(name: str, profile: Callable[[Any], Any]) -> None:
-    point = judged(name).counterexample
-    assert point is not None
+    point = against(name)
     u1, u2, du = (Q(point[key]) for key in ("u1", "u2", "du"))
     assert 0 < du <= u2 <= 1 - u1
     quotient = (profile(u1) - profile(u1 + du)) / (profile(u2 - du) - profile(u2))
@@ -186,8 +157,7 @@ def test_definition_3_is_below_one_for_concave_losses(name: str, profile: Callab
 
 
 def test_ratio_between_16_65_and_4_9_is_not_asymmetric() -> None:
-    point = judged("alf-overfit-text").counterexample
-    assert point is not None
+    point = against("alf-overfit-text")
     a = Q(point["a"])
     assert math.sqrt(a / (a + 1)) == pytest.approx(point["r"], rel=1e-12)
     assert Q(16, 65) < Q(point["r"]) < Q(4, 9)
@@ -219,20 +189,16 @@ def test_a_wrong_exponent_in_the_core_is_refuted(fresh: None, monkeypatch: pytes
 
     monkeypatch.setattr(losses.AGCE, "active", active)
     for name in ("alf-cor1", "alf-clean-level"):
-        entry = CLAIMS[name]
-        assert entry.judge(entry.printed, Effort(quick=True)).verdict is REFUTED
-    limits = CLAIMS["alf-limits"]
-    assert limits.judge(limits.printed, Effort(quick=True)).verdict is UNDECIDED
+        assert printed(name).verdict is REFUTED
+    assert printed("alf-limits").verdict is UNDECIDED
 
 
 def test_a_wrong_factor_in_the_core_is_refuted(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses.AEL, "active", lambda self, p, logp, xp: xp.exp(-p * 2 / self.a))
     for name in ("alf-def3-ael", "alf-cor3", "alf-clean-level"):
-        entry = CLAIMS[name]
-        assert entry.judge(entry.printed, Effort(quick=True)).verdict is REFUTED
+        assert printed(name).verdict is REFUTED
 
 
 def test_a_wrong_constant_in_the_core_is_refuted(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses.MAE, "passive", lambda self, p, logp, xp: p * 2)
-    entry = CLAIMS["alf-mae-symmetric"]
-    assert entry.judge(entry.printed, Effort()).verdict is REFUTED
+    assert printed("alf-mae-symmetric", Effort()).verdict is REFUTED

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction as Q
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from claim_checks import against, catalogued, check_control, check_finding, check_quick, judged, printed, registered
 
 from asymtheory import losses
 from asymtheory.certificates import active_negative
-from asymtheory.claims import anl, ledger
-from asymtheory.claims.ledger import PROVED, REFUTED, Effort, Finding
+from asymtheory.claims import anl
+from asymtheory.claims.ledger import PROVED, REFUTED, Effort, catalogue
 from asymtheory.losses import build
 from asymtheory.profile import Profile
 from asymtheory.risk import minimise
 
-CATALOGUE = Path(__file__).parents[2] / "shared" / "reference" / "claims.md"
-CLAIMS = {name: entry for name, entry in ledger._claims.items() if entry.paper == "anl"}
 P = 1e-7
 
 VERDICTS = {
@@ -41,55 +37,29 @@ VERDICTS = {
 }
 
 
-@cache
-def judged(name: str) -> Finding:
-    entry = CLAIMS[name]
-    return entry.judge(entry.printed, Effort())
-
-
-def against(name: str) -> dict[str, Any]:
-    point = judged(name).counterexample
-    assert point is not None
-    return point
-
-
 def test_registers_the_catalogue() -> None:
-    if not CATALOGUE.exists():
-        pytest.skip("the catalogue is not beside this checkout")
-    rows = [line.split("|")[1] for line in CATALOGUE.read_text().splitlines() if line.startswith("| anl-")]
-    assert {name for row in rows for name in re.findall(r"anl-[\w-]+", row)} == set(CLAIMS)
+    assert catalogued("anl") == registered("anl")
 
 
 def test_no_verdict_is_missing_here() -> None:
-    assert set(VERDICTS) == set(CLAIMS)
+    assert set(VERDICTS) == registered("anl")
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdict(name: str) -> None:
-    finding = judged(name)
-    assert finding.verdict == VERDICTS[name], finding.evidence
-    assert len(finding.evidence) <= 200
-    if finding.verdict is REFUTED:
-        assert finding.corrected is not None
-        assert finding.corrected.verdict is PROVED
-        assert finding.standing
-        assert json.loads(json.dumps(finding.counterexample)) == finding.counterexample
+    check_finding(judged(name), VERDICTS[name], 200, corrected=(PROVED,))
+    assert json.loads(json.dumps(judged(name).counterexample)) == judged(name).counterexample
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_quick_and_another_seed_agree(name: str) -> None:
-    entry = CLAIMS[name]
-    found = [entry.judge(entry.printed, Effort(quick=True, seed=seed)).verdict for seed in (1, 20231210)]
-    assert found == [VERDICTS[name]] * 2
+    check_quick(name, VERDICTS[name], seeds=(1, 20231210))
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 @pytest.mark.parametrize("quick", [False, True])
 def test_control_is_refuted(name: str, quick: bool) -> None:
-    entry = CLAIMS[name]
-    found = entry.judge(entry.falsified, Effort(quick=quick))
-    assert found.verdict is REFUTED, (entry.falsification, found.evidence)
-    json.dumps(found.counterexample)
+    check_control(name, Effort(quick=quick))
 
 
 # --------------------------------------------------------------------- counterexamples, by plain arithmetic
@@ -235,18 +205,16 @@ def test_a_broken_normalisation_is_refuted(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(losses.NormalisedNegative, "labels", labels)
     for name in ("anl-thm1", "anl-eq25"):
-        entry = CLAIMS[name]
-        assert entry.judge(entry.printed, Effort(quick=True)).verdict is REFUTED
+        assert printed(name).verdict is REFUTED
 
 
 def test_a_concave_base_reverses_theorem_2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses.NNCE, "base", property(lambda self: losses.AGCE(a=1, q=2)))  # |slope| 1 + p grows with p
-    judge = CLAIMS["anl-thm2"].judge
+    judge = catalogue()["anl-thm2"].judge
     assert judge((">", "p_y > p_min"), Effort(quick=True)).verdict is REFUTED
 
 
 def test_a_wrong_mae_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses.MAE, "active", lambda self, p, logp, xp: 1 - p * 2)
     for name in ("anl-eq14", "anl-scaled-mae"):
-        entry = CLAIMS[name]
-        assert entry.judge(entry.printed, Effort(quick=True)).verdict is REFUTED
+        assert printed(name).verdict is REFUTED

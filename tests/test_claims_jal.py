@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction as F
 from math import log
 from pathlib import Path
 
 import numpy as np
 import pytest
+from claim_checks import catalogued, check_control, check_finding, falsified, printed, registered
 
 from asymtheory.claims import jal
-from asymtheory.claims.ledger import CERTIFIED, PROVED, REFUTED, Effort, catalogue
+from asymtheory.claims.ledger import PROVED, REFUTED, Effort
 from asymtheory.losses import AMSE
 from asymtheory.noise import cifar100_names, from_labels
 from asymtheory.settings import published_settings
@@ -29,18 +29,6 @@ VERDICTS = {
     "jal-tolerance": REFUTED,
     "jal-table8": REFUTED,
 }
-QUICK = Effort(quick=True)
-
-
-def found(name: str, effort: Effort = QUICK):
-    entry = catalogue()[name]
-    return entry.judge(entry.printed, effort)
-
-
-def against(name: str):
-    """The counterexample of a control."""
-    entry = catalogue()[name]
-    return entry.judge(entry.falsified, QUICK).counterexample
 
 
 def amse_risk(w, u, a, q=2):
@@ -54,28 +42,20 @@ def vertex(K):
 
 
 def test_every_claim_of_the_catalogue_is_registered():
-    assert {name for name, entry in catalogue().items() if entry.paper == "jal"} == set(VERDICTS)
-    text = SHARED / "reference" / "claims.md"
-    if not text.exists():
-        pytest.skip("the catalogue is not beside this checkout")
-    assert set(re.findall(r"^\| (jal-[a-z0-9-]+) \|", text.read_text(), re.M)) == set(VERDICTS)
+    assert registered("jal") == set(VERDICTS)
+    assert catalogued("jal") == set(VERDICTS)
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_verdict_control_and_correction(name):
-    entry = catalogue()[name]
-    first, second = found(name, Effort(True, 0)), found(name, Effort(False, 1))
-    assert first.verdict is second.verdict is VERDICTS[name]
-    assert all(entry.judge(entry.falsified, Effort(True, seed)).verdict is REFUTED for seed in (0, 1))
-    if first.verdict is REFUTED:
-        assert first.corrected is not None
-        assert first.corrected.verdict in (PROVED, CERTIFIED)
-        assert first.standing
-    assert len(first.evidence) <= 170
+    for effort in (Effort(True, 0), Effort(False, 1)):
+        check_finding(printed(name, effort), VERDICTS[name], 170)
+    for seed in (0, 1):
+        check_control(name, Effort(True, seed))
 
 
 def test_473_by_hand():
-    shown = found("jal-a473").counterexample
+    shown = printed("jal-a473").counterexample
     a = F(shown["a"])
     assert (a**2 + 9) / (a - 1) ** 2 == F(shown["needed"]) > F(9, 4)
     w = [F(1, 5), *[F(4, 45)] * 9]
@@ -89,7 +69,7 @@ def test_473_by_hand():
 
 
 def test_the_premise_of_jal_by_hand():
-    shown = found("jal-tolerance").counterexample
+    shown = printed("jal-tolerance").counterexample
     for point, value in (("p", "risk at p"), ("p2", "risk at p2")):
         logs = [log(x) for x in shown[point]]
         assert sum(w * x for w, x in zip(shown["w"], logs, strict=True)) / sum(logs) == pytest.approx(shown[value])
@@ -99,7 +79,7 @@ def test_the_premise_of_jal_by_hand():
 
 
 def test_95_percent_of_the_threshold_by_hand():
-    shown = against("jal-tolerance")
+    shown = falsified("jal-tolerance").counterexample
     w, a, u = [F(1, 5), *[F(4, 45)] * 9], F(shown["a"]), [F(x) for x in shown["u"]]
     assert sum(u) == 1
     assert u[-1] == 0  # where NCE tends to its infimum
@@ -107,7 +87,7 @@ def test_95_percent_of_the_threshold_by_hand():
 
 
 def test_theorem_control_by_hand():
-    shown = against("jal-thm41")
+    shown = falsified("jal-thm41").counterexample
     w, a, q = shown["weights"], shown["a"], float(F(shown["q"]))
     assert shown["claimed"] is True  # the falsified threshold is met, and yet:
     assert len(shown["at"]) == len(w)
@@ -118,7 +98,7 @@ def test_theorem_control_by_hand():
 
 
 def test_table_8_by_hand():
-    finding = found("jal-table8")
+    finding = printed("jal-table8")
     shown = finding.counterexample
     assert shown["kept"] < shown["labelled as rival"]
     for dataset, a in jal.PRINTED_A.items():
@@ -164,6 +144,6 @@ def test_a_broken_core_is_refuted(monkeypatch):
     jal._core_threshold.cache_clear()
     try:
         for name in ("jal-thm41", "jal-eq7", "jal-a9"):
-            assert found(name).verdict is REFUTED
+            assert printed(name).verdict is REFUTED
     finally:
         jal._core_threshold.cache_clear()
