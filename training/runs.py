@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -31,7 +31,7 @@ from asymtheory.threshold import solve
 
 from . import checkpoint
 from .baselines import head_of
-from .config import CLEAN, ELSEWHERE, TrainConfig
+from .config import CLEAN, ELSEWHERE, Settings, TrainConfig
 from .data import IN_FILES, Dataset, load_dataset, subset_indices
 from .distributed import ALONE, World, current
 from .labels import INSTANCE, NoisyLabels, Redrawn, checksum, make_labels, noise_model
@@ -316,6 +316,20 @@ def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> 
         raise InputError(f"--resume: the checkpoint is of another configuration: {', '.join(differing)}")
 
 
+class InTraining(Protocol):
+    """What a checkpoint is taken of, between two epochs: a :class:`.loop.Trainer`, or a stack of runs."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def done(self) -> int:
+        """Epochs."""
+        ...
+
+    def state(self) -> dict[str, Any]: ...
+
+
 class Keeper:
     """Takes checkpoints: after every epoch, unless that would cost more than a share of the time; always after the last."""
 
@@ -331,7 +345,7 @@ class Keeper:
         self.took = 0.0
         self.last = -float("inf")
 
-    def after(self, trainer: Trainer, probe: Probe | None = None) -> None:
+    def after(self, trainer: InTraining, probe: Probe | None = None) -> None:
         """Called between two epochs. Raises InputError when the checkpoint cannot be written."""
         now = perf_counter()
         due = now - self.last >= SHARE * self.took or trainer.done == trainer.settings.epochs

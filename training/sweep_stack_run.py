@@ -59,7 +59,7 @@ def _outcomes(tasks: Sequence[Task]) -> list[Outcome]:
         keeper.facts["members"] = keys
         while training.done < training.settings.epochs:
             training.epoch()
-            keeper.after(training)  # type: ignore[arg-type]  # asks for done, settings and state alone
+            keeper.after(training)
             for reporter, curve in zip(reporters, training.curves, strict=True):
                 reporter(curve[-1])
         final = training.final()
