@@ -8,6 +8,7 @@ import time
 from fractions import Fraction
 from typing import Any
 
+import loss_cases as cases
 import mpmath
 import numpy as np
 import pytest
@@ -24,12 +25,10 @@ from asymtheory.losses import (
     AMSE,
     AUL,
     CE,
-    FL,
     GCE,
     LINEAR,
     MAE,
     MIXED,
-    MSE,
     NCE,
     NFL,
     NGCE,
@@ -68,20 +67,11 @@ mp.prec = 200
 FEW = settings(max_examples=60, deadline=None, derandomize=True)
 
 CONVEX_LOSSES = [
-    CE(), FL(gamma=2), GCE(q=0.7), MSE(), AGCE(a=0.6, q=0.6), AGCE(a=5, q=0.3), AUL(a=5.5, p=3), AUL(a=1, p=1.5), AEL(a=2.5),
-    AEL(a=0.4), AMSE(a=30), AMSE(a=4), AMSE(a=3, q=1.5), AMSE(a=6, q=3), TaylorCE(t=3), PHuberCE(tau=2), build("sce"),
-    AMSE(a=3) + MAE(), 2 * AGCE(a=0.2, q=0.5) + 0.1 * RCE(),
+    *cases.CONVEX, AGCE(a=0.6, q=0.6), AGCE(a=5, q=0.3), AUL(a=5.5, p=3), AUL(a=1, p=1.5), AEL(a=2.5), AEL(a=0.4),
+    AMSE(a=30), AMSE(a=4), AMSE(a=3, q=1.5), AMSE(a=6, q=3), TaylorCE(t=3), PHuberCE(tau=2), AMSE(a=3) + MAE(),
+    2 * AGCE(a=0.2, q=0.5) + 0.1 * RCE(),
 ]  # fmt: skip
-FLAT_LOSSES = [
-    MAE(),
-    RCE(),
-    Unhinged(),
-    AGCE(a=0.6, q=2),
-    AUL(a=2, p=0.5),
-    AUL(a=1, p=0.5),
-    AMSE(a=1, q=0.5),
-    AMSE(a=2, q=1),
-]
+FLAT_LOSSES = [*cases.FLAT, Unhinged(), AMSE(a=2, q=1)]
 ENDLESS = [NCE() + loss for loss in (AMSE(a=30), AMSE(a=4), AGCE(a=6, q=1.5), AUL(a=6.3, p=1.5), MAE(), AEL(a=5))] + [
     NFL(gamma=0.5) + AMSE(a=4), NFL(gamma=2) + RCE(), 0.1 * NCE() + 3 * AGCE(a=0.3, q=0.5)
 ]  # fmt: skip
@@ -91,13 +81,9 @@ NEGATIVE = [
     NNCE(p_min=0.01) + AMSE(a=5), 5 * NCE() + 5 * NNCE(p_min=0.001), NFL(gamma=0.5) + NNFL(gamma=0.5, p_min=0.001),
 ]  # fmt: skip
 MIXED_LOSSES = [
-    AGCE(a=0.1, q=3) + AMSE(a=2), AGCE(a=0.1, q=3) + 5 * AMSE(a=20), AMSE(a=1, q=0.5) + AMSE(a=2),
-    AUL(a=1, p=0.5) + 0.2 * AUL(a=1.2, p=3), 3 * AUL(a=1, p=0.5) + AEL(a=0.4), NCE() + AGCE(a=0.1, q=3) + AMSE(a=2),
+    *cases.MIXED, AGCE(a=0.1, q=3) + 5 * AMSE(a=20), AUL(a=1, p=0.5) + 0.2 * AUL(a=1.2, p=3),
+    3 * AUL(a=1, p=0.5) + AEL(a=0.4), NCE() + AGCE(a=0.1, q=3) + AMSE(a=2),
 ]  # fmt: skip
-
-
-def label(loss: Any) -> str:
-    return repr(loss)
 
 
 def row_of(weights: list[Any]) -> Row:
@@ -148,7 +134,7 @@ def excess(loss: Loss, w: Any, points: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ rules
 
 
-@pytest.mark.parametrize("loss", CONVEX_LOSSES + FLAT_LOSSES + ENDLESS + FINITE + NEGATIVE, ids=label)
+@pytest.mark.parametrize("loss", CONVEX_LOSSES + FLAT_LOSSES + ENDLESS + FINITE + NEGATIVE, ids=repr)
 @given(w=weights(), seed=st.integers(0, 10**6))
 @settings(max_examples=12, deadline=None, derandomize=True)
 def test_no_point_contradicts_a_yes(loss: Loss, w: list[int], seed: int) -> None:
@@ -161,7 +147,7 @@ def test_no_point_contradicts_a_yes(loss: Loss, w: list[int], seed: int) -> None
         assert np.nanmin(above[far]) > 0
 
 
-@pytest.mark.parametrize("loss", CONVEX_LOSSES + FINITE[:4], ids=label)
+@pytest.mark.parametrize("loss", CONVEX_LOSSES + FINITE[:4], ids=repr)
 @given(w=weights(), seed=st.integers(0, 10**6))
 @settings(max_examples=12, deadline=None, derandomize=True)
 def test_a_no_has_a_point_of_less_risk(loss: Loss, w: list[int], seed: int) -> None:
@@ -255,18 +241,13 @@ def test_nce_with_two_classes_costs_less_than_the_slope_gains() -> None:
         assert (nce + square / 2 < 0) is not expected
 
 
-def softmax(z: Any) -> Any:
-    e = np.exp(z - z.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
 @given(w=weights(2, 5), tau=st.sampled_from([0.1, 0.5, 1.0, 1.5, 2.5, 4.0]))
 @FEW
 def test_clipped_logits_against_the_ball(w: list[int], tau: float) -> None:
     """Asymmetric iff the minimiser of the loss of the top class, tau (e_m - 1/K) / |.|, minimises the weighted risk."""
     K = len(w)
     z = np.eye(K)[0] - 1 / K
-    own = softmax(tau * z / np.linalg.norm(z))
+    own = cases.softmax(tau * z / np.linalg.norm(z))
     best = minimise(LogitClipCE(tau=tau), w).value
     loss_there = float(weighted_risk(CE(), np.array(w), own))
     decision = decide(LogitClipCE(tau=tau), row_of(w))
@@ -274,7 +255,7 @@ def test_clipped_logits_against_the_ball(w: list[int], tau: float) -> None:
         assert loss_there <= best + 1e-9 * sum(w)
         direction = np.random.default_rng(0).normal(size=(3000, K))
         direction *= tau / np.linalg.norm(direction, axis=-1, keepdims=True)
-        assert loss_there <= weighted_risk(CE(), np.array(w), softmax(direction)).min() + 1e-12
+        assert loss_there <= weighted_risk(CE(), np.array(w), cases.softmax(direction)).min() + 1e-12
     elif decision.gap is None or decision.gap < -1e-3:
         assert loss_there > best
 
@@ -354,10 +335,10 @@ def test_a_search_looks_at_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
 # ----------------------------------------------------------------------------------------- the search
 
 
-GRID = np.array([(i, j, 200 - i - j) for i in range(201) for j in range(201 - i)]) / 200
+GRID = cases.simplex_grid(200)
 
 
-@pytest.mark.parametrize("loss", MIXED_LOSSES, ids=label)
+@pytest.mark.parametrize("loss", MIXED_LOSSES, ids=repr)
 def test_mixed_sums_are_certified_rightly(loss: Loss) -> None:
     verdicts = []
     for w in ([5, 3, 2], [9, 2, 1], [20, 1, 1], [8, 7, 1], [6, 5, 5], [30, 1, 0], [40, 39, 39]):
@@ -412,7 +393,7 @@ def test_a_chord_proof_of_one_term_does_not_speak_for_ngce(factor: Any) -> None:
         assert found.asymmetric is False
 
 
-@pytest.mark.parametrize("loss", NEGATIVE[5:], ids=label)
+@pytest.mark.parametrize("loss", NEGATIVE[5:], ids=repr)
 @pytest.mark.parametrize("w", [[5, 3, 2], [9, 2, 1], [6, 4, 0, 0], [40, 39, 38], [40, 39, 1]])
 def test_anl_on_its_cut_off_simplex(loss: Loss, w: list[int]) -> None:
     found = check(loss, w)
@@ -492,7 +473,7 @@ def test_nce_alone_has_many_minimisers_even_with_clean_labels() -> None:
         (AUL(a=1, p=F(1, 2)), True), (AUL(a=1, p=1), True), (AUL(a=1, p=2), False), (AGCE(a=0, q=F(1, 2)), False),
         (AGCE(a=0, q=1), True), (AGCE(a=0, q=2), True), (GCE(q=1), True), (PHuberCE(tau=1), True), (TaylorCE(t=1), True),
     ],
-    ids=label,
+    ids=repr,
 )  # fmt: skip
 def test_corners_of_the_parameters(loss: Loss, expected: bool) -> None:
     for w in ([3, 2], [5, 3, 2], [10, 1, 0, 0]):

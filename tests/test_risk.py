@@ -7,6 +7,7 @@ import time
 from fractions import Fraction
 from typing import Any
 
+import loss_cases as cases
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,6 @@ from asymtheory.losses import (
     NFL,
     NGCE,
     NNCE,
-    RCE,
     LogitClipCE,
     Loss,
     PHuberCE,
@@ -43,26 +43,13 @@ from asymtheory.risk import _duality_gap, _phi, minimise, weighted_risk
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 
 CONVEX_LOSSES = [
-    CE(), FL(gamma=2), FL(gamma=0.5), GCE(q=0.7), GCE(q=0.05), AGCE(a=0.2, q=0.5), AGCE(a=0.01, q=0.1), AUL(a=1.5, p=2),
-    AUL(a=1, p=1.2), AUL(a=1, p=3), AEL(a=0.3), MSE(), AMSE(a=3), AMSE(a=1.5, q=1.1), AMSE(a=4, q=1.5), AMSE(a=1, q=1.5),
-    AMSE(a=3, q=3), AMSE(a=2, q=7.5), TaylorCE(t=2), TaylorCE(t=6), PHuberCE(tau=3), PHuberCE(tau=30), build("sce"),
-    0.3 * CE() + 2 * AMSE(a=2), AGCE(a=0.2, q=0.5) + MAE(),
+    *cases.CONVEX, FL(gamma=0.5), GCE(q=0.05), AGCE(a=0.2, q=0.5), AGCE(a=0.01, q=0.1), AUL(a=1.5, p=2), AUL(a=1, p=1.2),
+    AUL(a=1, p=3), AEL(a=0.3), AMSE(a=3), AMSE(a=1.5, q=1.1), AMSE(a=4, q=1.5), AMSE(a=1, q=1.5), AMSE(a=3, q=3),
+    AMSE(a=2, q=7.5), TaylorCE(t=2), TaylorCE(t=6), PHuberCE(tau=3), PHuberCE(tau=30), 0.3 * CE() + 2 * AMSE(a=2),
+    AGCE(a=0.2, q=0.5) + MAE(),
 ]  # fmt: skip
-FLAT_LOSSES = [
-    MAE(),
-    RCE(),
-    AGCE(a=0.6, q=2),
-    AUL(a=1, p=0.5),
-    AUL(a=2, p=0.5),
-    AMSE(a=1, q=0.5),
-    AMSE(a=4, q=1),
-    GCE(q=1),
-]
-MIXED_LOSSES = [AGCE(a=0.1, q=3) + AMSE(a=2), AMSE(a=1, q=0.5) + AMSE(a=2), AUL(a=1, p=0.5) + 0.2 * CE()]
-
-
-def label(loss: Loss) -> str:
-    return repr(loss)
+FLAT_LOSSES = [*cases.FLAT, AMSE(a=4, q=1), GCE(q=1)]
+MIXED_LOSSES = [*cases.MIXED, AUL(a=1, p=0.5) + 0.2 * CE()]
 
 
 def weights_of(seed: int, K: int, count: int | None = None) -> Any:
@@ -74,15 +61,7 @@ def weights_of(seed: int, K: int, count: int | None = None) -> Any:
     return w if count else w[0]
 
 
-def simplex_grid(n: int) -> Any:
-    """All points of the 3-class simplex with denominators n."""
-    i, j = np.meshgrid(np.arange(n + 1), np.arange(n + 1))
-    keep = i + j <= n
-    i, j = i[keep], j[keep]
-    return np.stack([i, j, n - i - j], -1) / n
-
-
-GRID = simplex_grid(150)
+GRID = cases.simplex_grid(150)
 
 
 # ----------------------------------------------------------------------------------------------- risk
@@ -105,7 +84,7 @@ def test_risk_broadcasts_and_counts_zero_times_infinity_as_zero() -> None:
 # --------------------------------------------------------------------------------------- convex losses
 
 
-@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=label)
+@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=repr)
 def test_convex_no_grid_point_is_better_and_the_gap_bounds_the_excess(loss: Loss) -> None:
     for seed in range(12):
         w = weights_of(seed, 3)
@@ -125,7 +104,7 @@ def test_convex_no_grid_point_is_better_and_the_gap_bounds_the_excess(loss: Loss
         assert value - best <= found.gap + 1e-13 * scale
 
 
-@pytest.mark.parametrize("loss", [loss for loss in CONVEX_LOSSES if loss != AMSE(a=2, q=7.5)], ids=label)
+@pytest.mark.parametrize("loss", [loss for loss in CONVEX_LOSSES if loss != AMSE(a=2, q=7.5)], ids=repr)
 @pytest.mark.parametrize("K", [2, 4, 7])
 def test_convex_never_worse_than_slsqp(loss: Loss, K: int) -> None:
     for seed in range(3):
@@ -144,7 +123,7 @@ def test_convex_never_worse_than_slsqp(loss: Loss, K: int) -> None:
         assert float(weighted_risk(loss, w, found.point)) <= objective(rival.x) + 1e-9 * max(1, abs(rival.fun))
 
 
-@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=label)
+@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=repr)
 def test_batched_is_single_permuted_and_free_of_scale(loss: Loss) -> None:
     w = weights_of(5, 6, 20)
     batch = minimise(loss, w)
@@ -162,7 +141,7 @@ def test_batched_is_single_permuted_and_free_of_scale(loss: Loss) -> None:
         np.testing.assert_allclose(permuted.point, batch.point[:, order], atol=2e-4)
 
 
-@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=label)
+@pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=repr)
 def test_the_duality_gap_bounds_the_excess_anywhere(loss: Loss) -> None:
     rng = np.random.default_rng(4)
     w = weights_of(8, 5, 40)
@@ -231,7 +210,7 @@ def test_vertex_exactly_where_the_slopes_say_so(loss: Loss, seed: int, K: int) -
 # ---------------------------------------------------------------------------------------- other shapes
 
 
-@pytest.mark.parametrize("loss", FLAT_LOSSES, ids=label)
+@pytest.mark.parametrize("loss", FLAT_LOSSES, ids=repr)
 def test_concave_and_linear_losses_sit_at_the_vertex(loss: Loss) -> None:
     for seed in range(8):
         w = weights_of(seed, 3)
@@ -241,7 +220,7 @@ def test_concave_and_linear_losses_sit_at_the_vertex(loss: Loss) -> None:
         assert found.value <= np.nanmin(weighted_risk(loss, w, GRID)) + 1e-12
 
 
-@pytest.mark.parametrize("loss", MIXED_LOSSES, ids=label)
+@pytest.mark.parametrize("loss", MIXED_LOSSES, ids=repr)
 def test_mixed_shapes_are_searched_and_say_so(loss: Loss) -> None:
     for seed in range(6):
         w = weights_of(seed, 3)
@@ -252,7 +231,7 @@ def test_mixed_shapes_are_searched_and_say_so(loss: Loss) -> None:
         assert found.value <= np.nanmin(weighted_risk(loss, w, GRID)) + 1e-6 * abs(found.value)
 
 
-@pytest.mark.parametrize("loss", [NGCE(q=0.7), NGCE(q=0.2), NGCE(q=0.5) + MAE(), NGCE(q=0.5) + AMSE(a=20)], ids=label)
+@pytest.mark.parametrize("loss", [NGCE(q=0.7), NGCE(q=0.2), NGCE(q=0.5) + MAE(), NGCE(q=0.5) + AMSE(a=20)], ids=repr)
 def test_ngce_vertex_for_a_uniform_rest_and_not_elsewhere(loss: Loss) -> None:
     assert minimise(loss, [0.5, 0.25, 0.25]).point == pytest.approx([1, 0, 0], abs=1e-9)
     skewed = minimise(loss, [0.5, 0.3, 0.2])
@@ -273,7 +252,7 @@ def test_p_min_must_leave_room_for_the_classes() -> None:
         minimise(NNCE(p_min=0.5), [0.5, 0.3, 0.2])
 
 
-@pytest.mark.parametrize("extra", [AMSE(a=5), AMSE(a=3), MAE(), AGCE(a=6, q=1.5), AEL(a=5)], ids=label)
+@pytest.mark.parametrize("extra", [AMSE(a=5), AMSE(a=3), MAE(), AGCE(a=6, q=1.5), AEL(a=5)], ids=repr)
 def test_nce_added_is_least_in_the_limit_where_the_rest_is(extra: Loss) -> None:
     """No point has less risk than the limit: S at its minimiser plus the least weight (K = 3, one class at 0 there)."""
     w = np.array([0.5, 0.3, 0.2])
@@ -296,11 +275,6 @@ def test_nce_alone_has_an_infimum_only() -> None:
 # -------------------------------------------------------------------------------------- clipped logits
 
 
-def softmax(z: Any) -> Any:
-    e = np.exp(z - z.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
 @pytest.mark.parametrize("tau", [0.01, 0.3, 1.0, 2.5, 8.0])
 @pytest.mark.parametrize("w", [[0.5, 0.3, 0.2], [0.34, 0.33, 0.33], [0.9, 0.1, 0.0], [1.0, 0.0, 0.0], [0.6, 0.4]])
 def test_clipped_logits_against_the_ball(tau: float, w: list[float]) -> None:
@@ -311,7 +285,7 @@ def test_clipped_logits_against_the_ball(tau: float, w: list[float]) -> None:
     direction = rng.normal(size=(20_000, len(w)))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
     samples = np.concatenate([tau * direction, tau * rng.random((20_000, 1)) * direction])
-    assert found.value <= weighted_risk(CE(), np.array(w), softmax(samples)).min() + 1e-12
+    assert found.value <= weighted_risk(CE(), np.array(w), cases.softmax(samples)).min() + 1e-12
 
 
 def test_clipped_logits_with_many_classes_reach_the_rim_of_the_ball() -> None:
