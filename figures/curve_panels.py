@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from asymtheory.domain import plain
 
 from . import style
 from .results import CLEAN, Where, said_seeds
-from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, short, symbol
+from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, Values, short, symbol
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -56,8 +57,8 @@ def epochs(shown: Sequence[Shown], width: float, least: float) -> Figure:
     height = max(min(0.74 * min(across, TALLEST), (PAGE - extra) / rows - beneath), LOWEST)
     aspect = (height + beneath) / across
     drawn, axes = style.grid(width, len(shown), aspect=aspect, least=least, extra=extra, sharey=True)
-    for panel, ax in zip(shown, axes, strict=True):
-        for line, look in zip(panel.lines, _looks(panel), strict=True):
+    for panel, looks, ax in zip(shown, _looks(shown), axes, strict=True):
+        for line, look in zip(panel.lines, looks, strict=True):
             factor = MEASURES[line.series.what][2]
             ax.plot(line.epochs, factor * line.mean, **look, label=_label(panel, line))
             if len(line.runs) > 1:
@@ -249,21 +250,54 @@ def label_rows(axes: Sequence[Axes], text: str) -> None:
 # ------------------------------------------------------------------------------------------------------- looks
 
 
-def _looks(panel: Shown) -> list[dict[str, Any]]:
-    """Colour and dashes of each line. Losses of one family get tones of its colour; sides of a threshold their own dashes."""
-    if _by_measure(panel):
-        return [style.FAMILIES[_MEASURE_LOOKS.get(line.series.what, "mae")].line() for line in panel.lines]
-    families = [line.series.look or style.family(line.series.loss) for line in panel.lines]
-    looks = []
-    for i, (line, family) in enumerate(zip(panel.lines, families, strict=True)):
-        own = style.FAMILIES[family]
-        count, place = families.count(family), families[:i].count(family)
-        colour: Any = own.colour if count == 1 else style.shades(own.colour, count)[place]
-        dashes = own.dashes if count == 1 else _DASHES[place % len(_DASHES)]
-        if line.level is not None:
-            dashes = {True: "-", False: _BELOW, None: _UNDECIDED}[line.level.asymmetric]
-        looks.append({"color": colour, "linestyle": dashes})
-    return looks
+Name = tuple[str, Any, Values, int]
+"""A line wherever it is drawn: its family, the parameters whose values it has (else its label), the values, and which of several
+such lines in a panel."""
+
+
+def _looks(shown: Sequence[Shown]) -> list[list[dict[str, Any]]]:
+    """Colour and dashes of each line of each panel. Losses of one family get tones of its colour, the same in all panels for one
+    value; sides of a threshold their own dashes.
+    """
+    families = _families([panel for panel in shown if not _by_measure(panel)])
+    return [
+        [style.FAMILIES[_MEASURE_LOOKS.get(line.series.what, "mae")].line() for line in panel.lines]
+        if _by_measure(panel)
+        else [_look(line, name, families[name[0]]) for line, name in zip(panel.lines, _names(panel), strict=True)]
+        for panel in shown
+    ]
+
+
+def _look(line: Line, name: Name, family: Sequence[Name]) -> dict[str, Any]:
+    own, count, place = style.FAMILIES[name[0]], len(family), family.index(name)
+    colour: Any = own.colour if count == 1 else style.shades(own.colour, count)[place]
+    dashes = own.dashes if count == 1 else _DASHES[place % len(_DASHES)]
+    if line.level is not None:
+        dashes = {True: "-", False: _BELOW, None: _UNDECIDED}[line.level.asymmetric]
+    return {"color": colour, "linestyle": dashes}
+
+
+def _families(shown: Sequence[Shown]) -> dict[str, list[Name]]:
+    """The lines of each family that all panels have together: loss by loss, by value."""
+    loss: dict[Name, str] = {}
+    for panel in shown:
+        for name, line in zip(_names(panel), panel.lines, strict=True):
+            loss.setdefault(name, line.series.loss)
+    order = list(dict.fromkeys(loss.values()))
+    families: dict[str, list[Name]] = {}
+    for name in sorted(loss, key=lambda name: (order.index(loss[name]), name[2])):
+        families.setdefault(name[0], []).append(name)
+    return families
+
+
+def _names(panel: Shown) -> list[Name]:
+    met: Counter[tuple[str, Any, Values]] = Counter()
+    found = []
+    for line in panel.lines:
+        own = (line.series.look or style.family(line.series.loss), line.series.over or line.label, line.values)
+        met[own] += 1
+        found.append((*own, met[own]))
+    return found
 
 
 def _by_measure(panel: Shown) -> bool:

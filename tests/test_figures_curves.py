@@ -436,6 +436,62 @@ def test_dashes_tell_the_sides_of_a_threshold(everything: str) -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["asymmetric on this noise", "not asymmetric"]
 
 
+def looks(panels: Sequence[series.Shown]) -> list[dict[str, tuple[Any, Any]]]:
+    """Colour and dashes of each line of each panel, by label."""
+    found = zip(panels, curve_panels._looks(panels), strict=True)
+    return [
+        {each.label: (look["color"], look["linestyle"]) for each, look in zip(panel.lines, own, strict=True)}
+        for panel, own in found
+    ]
+
+
+def test_one_value_looks_the_same_in_all_panels(tmp_path: Path) -> None:
+    flips = ("cifar10", 0.4)
+    lines = [line("amse", noise=SYM_8, parameters={"a": a}) for a in (2, 10, 20)]
+    lines += [line("amse", noise=flips, parameters={"a": a}) for a in (40, 20, 10, 5)]
+    lines += [line("nnce", noise=noise) for noise in (SYM_8, flips)]
+    first, second = looks(curves.data("jal-fig2", written(tmp_path, lines)))
+    shared = {f"AMSE, $a = {a}$" for a in (10, 20)} | {"NNCE"}
+    assert shared == first.keys() & second.keys()
+    assert {label: first[label] for label in shared} == {label: second[label] for label in shared}
+    both = {**first, **second}
+    assert len(both) == len({colour for colour, _ in both.values()}) == len(set(both.values())) == 6
+    tones = [style.lightness(both[f"AMSE, $a = {a}$"][0]) for a in (2, 5, 10, 20, 40)]
+    assert tones == sorted(tones)
+    assert both["NNCE"][0] == style.FAMILIES["anl"].colour  # alone in its family
+
+
+def test_any_runs_of_one_label_look_the_same_in_all_panels(tmp_path: Path) -> None:
+    lines = [line("agce", noise=SYM_8, parameters={"a": a}) for a in (1, 2)]
+    lines += [line("agce", noise=SYM_6, parameters={"a": a}) for a in (2, 3)]
+    first, second = looks(runs.curves_data(written(tmp_path, lines))[0])
+    (label,) = first.keys() & second.keys()
+    assert label == "AGCE: $a = 2$"
+    assert first[label] == second[label]
+    assert len({*first.values(), *second.values()}) == 3
+
+
+def test_a_factor_looks_the_same_for_all_losses_of_a_family(tmp_path: Path) -> None:
+    lines = [line(loss, parameters={"alpha": x}) for loss, x in (("nce", 1), ("nce", 5), ("nfl", 5), ("nfl", 20))]
+    nce, nfl = looks(curves.data("apl-fig3", written(tmp_path, lines)))
+    assert nce["5 NCE"] == nfl["5 NFL"]
+    assert len({*nce.values(), *nfl.values()}) == 3
+
+
+def test_a_loss_keeps_its_look_where_another_is_missing(tmp_path: Path) -> None:
+    names = ("nce+mae", "nce+rce", "nfl+mae")
+    lines = [line(loss, dataset="cifar10") for loss in names] + [line(loss, dataset="cifar100") for loss in names[1:]]
+    ten, hundred = looks(curves.data("apl-fig4", written(tmp_path, lines)))
+    assert hundred == {label: ten[label] for label in ("NCE+RCE", "NFL+MAE")}
+    assert len(set(ten.values())) == 3
+
+
+def test_lines_of_one_panel_that_share_a_value_look_different() -> None:
+    pair = [drawn("1", A, (1,)), drawn("1", B, (1,))]
+    (found,) = curve_panels._looks(shown(*pair))
+    assert found[0]["color"] != found[1]["color"]
+
+
 def test_cells_of_a_map(tmp_path: Path) -> None:
     lines = [
         line("nce+rce", (0.1, last), parameters={"alpha": a, "beta": b})
