@@ -76,16 +76,16 @@ def ratios(case: Case, share: float) -> tuple[float, dict[str, float]]:
     losses = {name: _loss(name) for group, _ in case.groups for name in group}
     if case.compiled:
         losses = {name: torch.compile(loss) for name, loss in losses.items()}
-    taken: dict[str, list[float]] = {"cross_entropy": [], **{name: [] for name in losses}}
+    losses["cross_entropy"] = _loss("cross_entropy")
+    taken: dict[str, list[float]] = {name: [] for name in losses}
     for turn in range(max(2, round(turns * share)) + 1):
-        for name, seconds in taken.items():
-            loss = losses.get(name) or _loss(name)
+        for name, loss in losses.items():
             start = time.perf_counter()
             for _ in range(runs):
                 logits.grad = None
                 loss(logits, labels).backward()
             if turn:
-                seconds.append((time.perf_counter() - start) / runs)
+                taken[name].append((time.perf_counter() - start) / runs)
     base = taken["cross_entropy"]
     return median(base), {name: median(own / ce for own, ce in zip(taken[name], base, strict=True)) for name in losses}
 
