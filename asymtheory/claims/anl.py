@@ -37,6 +37,7 @@ from ..losses import (
 from ..noise import NoiseModel, cifar10, cifar100, mnist, named, pair, symmetric
 from ..profile import Profile
 from ..settings import published_settings
+from .common import labels, rational, zero
 from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 
 Q = Fraction
@@ -66,17 +67,6 @@ class Negative(Separable):
         return base.active(self.p_min, xp.log(self.p_min), xp) - base.active(p, logp, xp)
 
 
-def labels(loss: Loss, u: Sequence[Any], xp: Backend, along: int | None = None) -> list[Any]:
-    """``L(u, k)`` for every label k from the core; ``along = j`` gives jets whose slope is the derivative in u_j."""
-    import numpy as np
-
-    p, logp = np.empty(len(u), dtype=object), np.empty(len(u), dtype=object)
-    for k, x in enumerate(u):
-        p[k] = xp.variable(xp.number(x)) if k == along else xp.number(x)
-        logp[k] = xp.log(p[k])
-    return list(loss.on(xp).labels(p, logp, xp))
-
-
 def slope(loss: Loss, u: Sequence[Any], j: int, xp: Backend, y: int = 0) -> Any:
     """``d L(u, y) / d u_j`` with every u_k free."""
     value = labels(loss, u, xp, along=j)[y]
@@ -95,21 +85,10 @@ def excess(loss: Loss, weights: Sequence[Any], u: Sequence[Any], p_min: Fraction
     return risk(u), risk([1 - (K - 1) * p_min, *[p_min] * (K - 1)])
 
 
-def zero(expression: Any) -> bool:
-    """Is a sympy expression in positive symbols identically 0? Only a proof counts."""
-    import sympy as sp
-
-    return bool(sp.simplify(sp.cancel(sp.together(sp.expand_log(sp.sympify(expression), force=True)))) == 0)
-
-
 def symbols(names: str) -> tuple[Any, ...]:
     import sympy as sp
 
     return tuple(sp.symbols(names, positive=True, seq=True))
-
-
-def texts(u: Sequence[Any]) -> list[str]:
-    return [str(Q(x)) for x in u]
 
 
 def number(x: Any) -> float:
@@ -144,7 +123,7 @@ def nce_as_printed(claimed: Fraction, effort: Effort) -> Finding:
     u = (Q(1, 2), Q(1, 2))
     right = labels(NCE(), u, xp)[0]
     said = Q(1) / (-2 * claimed)  # -log(1/2) / (2 claimed log(1/2))
-    point = {"p": texts(u), "y": 1, "claimed": str(said), "NCE": str(right)}
+    point = {"p": rational(u), "y": 1, "claimed": str(said), "NCE": str(right)}
     if claimed != 1:
         return Finding(REFUTED, "exact evaluation", f"p = (1/2, 1/2): {said} against NCE = {right}", (), point)
     fixed = nce_as_printed(Q(-1), effort)
@@ -278,7 +257,7 @@ def proper_form(claimed: tuple[Fraction, Fraction], effort: Effort) -> Finding:
     ends = [sp.simplify(x) for x in labels(NNCE(), corner, xp)]
     low, high = min(ends), max(ends)
     if not (claimed[0] <= low and high <= claimed[1]):
-        point = {"u": texts(corner), "p_min": "1e-7", "values": [str(x) for x in ends], "claimed": texts(claimed)}
+        point = {"u": rational(corner), "p_min": "1e-7", "values": [str(x) for x in ends], "claimed": rational(claimed)}
         return Finding(REFUTED, "exact evaluation", f"values {ends} at the cut-off vertex", (), point)
     falling = all(_falls(rate) for _, rate in _open_losses().values())
     below = [Q(1) - P_MIN / 10, P_MIN / 10]
@@ -286,7 +265,7 @@ def proper_form(claimed: tuple[Fraction, Fraction], effort: Effort) -> Finding:
     details = (
         "h_k = A - L(p_k) >= 0 where p_k >= p_min, for L falls (sign of L' with open parameters: CE, FL, GCE, AGCE, "
         "AUL, AEL, unhinged), so "
-        f"h_y / H is in [0, 1]; the ends are taken: NNCE = {ends} at {', '.join(texts(corner))}.",
+        f"h_y / H is in [0, 1]; the ends are taken: NNCE = {ends} at {', '.join(rational(corner))}.",
         "Eq. 20's own normalisation is Eq. 8 / (K-1): for K > 2 the two differ, and the paper's 'proportional' hides "
         "a factor that beta absorbs.",
         "Second reading, any softmax output with A = -log 1e-7: refuted. At p = (1 - 1e-8, 1e-8) NNCE = "
@@ -319,7 +298,7 @@ def symmetric_sum(claimed: Callable[..., Any], effort: Effort) -> Finding:
         if not zero(total - xp.number(claimed(K))):
             u = [Q(1, K)] * K
             value = sp.simplify(sum(labels(NNCE(), u, xp)))
-            point = {"K": K, "u": texts(u), "sum": str(value), "claimed": str(claimed(K))}
+            point = {"K": K, "u": rational(u), "sum": str(value), "claimed": str(claimed(K))}
             return Finding(REFUTED, "sympy", f"K = {K}: the sum is {total}, not {claimed(K)}", (), point)
     n, H = symbols("K H")
     general = zero(n - H / H - claimed(n))  # sum_k (1 - h_k / H) with sum_k h_k = H
@@ -385,9 +364,9 @@ def flipping(claimed: tuple[str, bool], effort: Effort) -> Finding:
     vertex = labels(Negative(CE()), points[1][::-1], xp)[0]
     against: dict[str, Any] = {
         "loss": "NCE",
-        "Eq. 7 at": [texts(x) for x in points],
+        "Eq. 7 at": [rational(x) for x in points],
         "A": [round(number(x), 6) for x in bounds],
-        "flipped with A = 1 at": texts(u),
+        "flipped with A = 1 at": rational(u),
         "sum_{k != y} (1 - NCE_k)": str(sum(1 - x for x in nce[1:])),
         "1 + NCE_y": str(1 + nce[0]),
     }
@@ -489,7 +468,7 @@ def _nnce_gradient(claimed: Branches, effort: Effort) -> Finding:
     true, wrong = slope(NNCE(), u, j, ball), said(j, h, [ball.number(x) for x in u])
     assert not true.overlaps(wrong)
     point = {
-        "p": texts(u),
+        "p": rational(u),
         "p_min": "1e-7",
         "A + log p_k": number(h[0]),
         "branch": "j = y" if j == 0 else "j != y",
@@ -604,8 +583,8 @@ def class_ordering(claimed: tuple[str, str], effort: Effort) -> Finding:
     ):
         one, two = (slope(NNCE(), u, j, xp) for j in (1, 2))
         if not sign * (one - two) > 0:
-            point = {"p": texts(u), "p_min": "1e-7", "slopes": [number(one), number(two)]}
-            text = f"p = ({', '.join(texts(u))}): slopes {number(one):.4g} and {number(two):.4g}"
+            point = {"p": rational(u), "p_min": "1e-7", "slopes": [number(one), number(two)]}
+            text = f"p = ({', '.join(rational(u))}): slopes {number(one):.4g} and {number(two):.4g}"
             return Finding(REFUTED, "Arb", text, (), point)
     a, b, c, floor, h, first, second = _slope_factors()
     extra = sp.Symbol("t", positive=True)
@@ -639,7 +618,7 @@ def class_ordering(claimed: tuple[str, str], effort: Effort) -> Finding:
         "sympy, exact",
         "only at the boundary: p_y = p_min makes both slopes 0, e.g. p = (1e-7, 0.3, 0.7 - 1e-7)",
         details,
-        {"p": texts(u), "p_min": "1e-7", "A + log p_y": "0", "slopes": ["0", "0"]},
+        {"p": rational(u), "p_min": "1e-7", "A + log p_y": "0", "slopes": ["0", "0"]},
         Corrected("the order holds iff p_y > p_min; at p_y = p_min both slopes are 0", fixed.verdict, fixed.evidence),
         "The reading of Sec. 3.3 for p_y > p_min; Theorem 3 (there p_y >= 1/K > p_min).",
     )
@@ -669,13 +648,13 @@ def sample_ordering(claimed: str, effort: Effort) -> Finding:
         g = [slope(NNCE(), u, 1, xp) for u in (one, two)]
         if not sign * (g[0] - g[1]) > 0:
             point = {
-                "x1": texts(one[:3]),
-                "x2": texts(two[:3]),
+                "x1": rational(one[:3]),
+                "x2": rational(two[:3]),
                 "p_min": "1e-7",
                 "slopes in p_2": [number(x) for x in g],
             }
             text = (
-                f"x1 = ({', '.join(texts(one[:3]))}), x2 = ({', '.join(texts(two[:3]))}): {number(g[0]):.4g} and "
+                f"x1 = ({', '.join(rational(one[:3]))}), x2 = ({', '.join(rational(two[:3]))}): {number(g[0]):.4g} and "
                 f"{number(g[1]):.4g}"
             )
             return Finding(REFUTED, "Arb", text, (), point)
@@ -814,7 +793,7 @@ def _uniform_rest(stretch: Fraction) -> Finding:
             point = {
                 "K": K,
                 "eta": str(eta),
-                "u": texts(other),
+                "u": rational(other),
                 "risk at u": number(here),
                 "at the vertex": number(vertex),
             }
@@ -887,8 +866,8 @@ def tolerance(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
         details,
         {
             "loss": "ANL-CE, alpha = beta = 1, p_min = 1e-7",
-            "w": texts(w),
-            "u": texts(u),
+            "w": rational(w),
+            "u": rational(u),
             "risk at u": number(here),
             "risk at the cut-off vertex": number(vertex),
         },

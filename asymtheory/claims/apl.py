@@ -32,6 +32,7 @@ from ..losses import (
     build,
 )
 from ..noise import worst_weights
+from .common import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Finding, claim
 
 BASES: tuple[Loss, ...] = (CE(), FL(), MAE(), RCE(), GCE())
@@ -41,52 +42,12 @@ NORMALISED: dict[str, Loss] = {"nce": NCE(), "nfl": NFL(), "nmae": NMAE(), "nrce
 # ---------------------------------------------------------------------------------------------- helpers
 
 
-def labels(loss: Loss, u: Sequence[Any]) -> list[Any]:
-    """``L(u, k)`` for every label k, exactly: rationals or sympy expressions in, sympy expressions out."""
-    import numpy as np
-
-    xp = sympy_()
-    p = np.array([xp.number(x) for x in u], dtype=object)
-    values = loss.on(xp).labels(p, xp.log(p), xp)
-    return [xp.number(x) for x in np.broadcast_to(values, p.shape)]
-
-
-def exact_risk(loss: Loss, weights: Sequence[Any], u: Sequence[Any]) -> Any:
-    """``sum_k w_k L(u, k)``, exactly; a weight 0 removes its term."""
-    xp = sympy_()
-    return sum((xp.number(w) * x for w, x in zip(weights, labels(loss, u), strict=True) if w != 0), start=xp.number(0))
-
-
 def simplex(K: int) -> list[Any]:
     """Symbols p_1..p_{K-1} > 0 and the last entry 1 - p_1 - ... of a point of the simplex."""
     import sympy as sp
 
     free = list(sp.symbols(f"p1:{K}", positive=True))
     return [*free, 1 - sum(free)]
-
-
-def summand(loss: Loss, own: bool) -> Any:
-    """The k-th summand of the loss as the paper writes it, at k = y or k != y; common denominators left out."""
-    import sympy as sp
-
-    xp, p = sympy_(), sp.Symbol("p", positive=True)
-    base: Any = loss.base if isinstance(loss, Normalised) else loss
-    return xp.number((base.on(xp).active if own else base.on(xp).passive)(p, sp.log(p), xp))
-
-
-def zero(expression: Any) -> bool:
-    """Is a sympy expression identically zero? Only a proof counts."""
-    import sympy as sp
-
-    return bool(sp.simplify(sp.expand_log(sp.sympify(expression), force=True)) == 0)
-
-
-def numbers(values: Sequence[Any]) -> list[float]:
-    return [float(x) for x in values]
-
-
-def rational(u: Sequence[Any]) -> list[str]:
-    return [str(Fraction(x)) for x in u]
 
 
 def interior(rng: Any, K: int, count: int) -> Any:

@@ -21,7 +21,7 @@ from ..profile import Profile
 from ..risk import minimise, weighted_risk
 from ..rules import KKT, binding_rows, decide, gap
 from ..threshold import solve
-from .apl import exact_risk, labels, numbers, rational, summand, zero
+from .common import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 
 EIGHTY = Fraction(4, 5)  # the noise rate of the paper's examples
