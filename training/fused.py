@@ -30,9 +30,8 @@ from .parts import Negative, Plan, Ratio
 from .reference import clipped, label_losses, precision, wide
 from .terms import LabelPoint, Scratch, Term, plus, times
 
-# Elements of a block of rows on the CPU, for each thread of torch: what is written on them fits in the cache of a core.
+# Elements of a block of rows on the CPU, for each thread of torch: few enough to be near, enough for what an operation costs
 BLOCK = 2**18
-BLOCK_ELEMENTWISE = 2**17  # where a loss needs more temporaries
 BLOCK_LARGEST = 2**20  # of all threads together
 BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs nothing, small enough for the memory
 
@@ -367,7 +366,7 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
     if n * k <= _Memory.SMALLEST or torch.compiler.is_compiling():  # a compiler makes blocks of its own
         losses, slopes = _block(plan, wide(logits), labels, gradient)
         return losses, slopes if gradient else None
-    step = _rows_in_a_block(plan, logits)
+    step = _rows_in_a_block(logits)
     buffer = None
     if plan.temporaries and logits.is_cpu and type(logits) is Tensor:
         buffer = _MEMORY.take(precision(logits), plan.temporaries * step * k)
@@ -394,14 +393,13 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
     return losses, slopes if gradient else None
 
 
-def _rows_in_a_block(plan: Plan, logits: Tensor) -> int:
+def _rows_in_a_block(logits: Tensor) -> int:
     """Blocks of one size, nearly, and on the CPU of as many rows for each thread."""
     n, k = logits.shape
     if not logits.is_cpu:
         return -(-n // max(1, -(-n * k // BLOCK_DEVICE)))
     threads = torch.get_num_threads()
-    size = min(BLOCK_LARGEST, (BLOCK_ELEMENTWISE if plan.elementwise else BLOCK) * threads)
-    step = -(-n // max(1, -(-n * k // size)))
+    step = -(-n // max(1, -(-n * k // min(BLOCK_LARGEST, BLOCK * threads))))
     return min(n, -(-step // threads) * threads)
 
 
