@@ -107,13 +107,14 @@ def test_all_but_infinite_slopes_at_one_are_fused() -> None:
 
 @pytest.mark.parametrize("name", ["jal-ce", "anl-fl", "nnce", "ngce+rce", "gce"])
 def test_blocks_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    z = logits(37, 7, 3)
+    z, weight = logits(37, 7, 3), torch.linspace(0.5, 2, 7, dtype=torch.float64)
     for target in targets(37, 7):
-        whole = value_and_gradient(build_loss(name), z, target)
-        monkeypatch.setattr("asymtheory_training.fused.BLOCK", 40)
-        monkeypatch.setattr(_Memory, "SMALLEST", 1)  # so few elements would be one block
-        torch.testing.assert_close(value_and_gradient(build_loss(name), z, target), whole, rtol=1e-13, atol=1e-15)
-        monkeypatch.undo()
+        for module in (build_loss(name), build_loss(name, weight=weight)):
+            whole = value_and_gradient(module, z, target)
+            monkeypatch.setattr("asymtheory_training.fused.BLOCK", 40)
+            monkeypatch.setattr(_Memory, "SMALLEST", 1)  # so few elements would be one block
+            torch.testing.assert_close(value_and_gradient(module, z, target), whole, rtol=1e-13, atol=1e-15)
+            monkeypatch.undo()
 
 
 def test_a_block_is_smaller_than_a_batch() -> None:
