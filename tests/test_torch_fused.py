@@ -296,6 +296,19 @@ def test_nothing_is_infinite_at_extreme_logits(case: str, fused: bool) -> None:
                 assert bool(slope.isfinite().all())
 
 
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("case", EVERY)
+def test_nothing_is_infinite_with_weights_ignored_labels_and_probabilities(case: str, fused: bool) -> None:
+    weight = torch.tensor([0.0, 2.0, 0.5])
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        z = torch.tensor([[1e4, 0, -1e4], [-1e4, 1e4, 1e4], [0, 104, 17], [-89, 0, 30]]).to(dtype).requires_grad_()
+        for target in (torch.tensor([0, -100, 1, 2]), torch.softmax(z.detach().float().flip(0) / 50, -1)):
+            value, slope = value_and_gradient(build_loss(EVERY[case], weight=weight, fused=fused), z, target)
+            assert (value.dtype, slope.dtype) == (torch.float32, dtype)
+            assert bool(value.isfinite())
+            assert bool(slope.isfinite().all())
+
+
 @pytest.mark.parametrize(
     ("case", "margin"),
     [

@@ -952,3 +952,12 @@ def test_tensorboard_logs_or_one_line(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     run(tiny(epochs=1), tmp_path / "without", tensorboard=True)
     assert capsys.readouterr().err == "asymtheory train: no TensorBoard logs: pip install tensorboard\n"
+
+
+def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    result = run(tiny(epochs=2), tmp_path, tensorboard=True)
+    found = event_accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(each.step, each.value) for each in found.Scalars("loss")] == [
+        (epoch.epoch, pytest.approx(epoch.loss, rel=1e-5)) for epoch in result.history.curve
+    ]
