@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import torch.nn.functional as F  # noqa: E402
 from asymtheory_training import BelowThreshold, RobustLoss, build_loss  # noqa: E402
 
 from asymtheory import InputError, build, pair, symmetric  # noqa: E402
+from asymtheory.losses import names  # noqa: E402
 
 
 def logits(*shape: int, seed: int = 0) -> Any:
@@ -97,6 +99,52 @@ def test_results_do_not_depend_on_labels_seen_before(reduction: str) -> None:
     kept = torch.arange(6) != 2
     wanted = build_loss("jal-ce", reduction=reduction)(z[kept], y[kept])
     torch.testing.assert_close(expected[kept] if reduction == "none" else expected, wanted)
+
+
+@pytest.mark.parametrize("name", sorted(names()))
+def test_an_empty_batch(name: str) -> None:
+    """As cross_entropy: nothing, a sum of 0, a mean of NaN."""
+    z = torch.zeros(0, 3, requires_grad=True)
+    for target in (torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3)):
+        each, total, mean = (build_loss(name, reduction=kind)(z, target) for kind in ("none", "sum", "mean"))
+        assert each.shape == (0,)
+        assert float(total.detach()) == 0
+        assert math.isnan(float(mean.detach()))
+        assert torch.autograd.grad(mean, z)[0].shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["nnce+nnce", "anl-ce+nnce", "nnfl+nfl+nnfl", "anl-fl+anl-fl"])
+def test_a_normalised_negative_loss_twice(name: str) -> None:
+    z, y = logits(6, 5).detach().double().requires_grad_(), labels(5, 6)
+    fused, plain = (build_loss(name, fused=fused)(z, y) for fused in (True, False))
+    torch.testing.assert_close(fused, plain)
+    torch.testing.assert_close(torch.autograd.grad(fused, z), torch.autograd.grad(plain, z))
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+@pytest.mark.parametrize("name", ["jal-ce", "anl-fl"])
+def test_many_gradients_at_once(name: str, reduction: str) -> None:
+    z, y = logits(6, 5).detach().double(), labels(5, 6)
+    fused, plain = (
+        torch.autograd.functional.jacobian(
+            partial(build_loss(name, reduction=reduction, fused=way), target=y), z, vectorize=True
+        )
+        for way in (True, False)
+    )
+    torch.testing.assert_close(fused, plain)
+
+
+def test_weights_of_another_precision() -> None:
+    z, y = logits(6, 5), labels(5, 6)
+    module = build_loss("jal-ce", weight=torch.ones(5, dtype=torch.float64))
+    for target in (y, torch.nn.functional.one_hot(y, 5).float()):
+        assert module(z, target).dtype == torch.float32
+
+
+def test_narrow_labels_out_of_range_are_named() -> None:
+    """-100 is 156 in eight bits."""
+    with pytest.raises(InputError, match="label 156 at position 0"):
+        build_loss("jal-ce")(torch.zeros(2, 100), torch.tensor([156, 3], dtype=torch.uint8))
 
 
 def test_strided_logits_and_other_integer_labels() -> None:

@@ -284,7 +284,7 @@ def _add_negative(
 
 def _known_positive(x: Tensor) -> bool:
     """Is it known, at no more than a look at x, that no entry is below 0? A look is free on the CPU alone."""
-    return x.is_cpu and type(x) is Tensor and not torch.compiler.is_compiling() and bool(x.amin() >= 0)
+    return x.is_cpu and type(x) is Tensor and not torch.compiler.is_compiling() and len(x) > 0 and bool(x.amin() >= 0)
 
 
 def _write_gradient(rows: _Softmax, sums: _Sums, labels: _Labels, spare: Tensor | None) -> None:
@@ -366,7 +366,7 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
     if n * k <= _Memory.SMALLEST or torch.compiler.is_compiling():  # a compiler makes blocks of its own
         losses, slopes = _block(plan, wide(logits), labels, gradient)
         return losses, slopes if gradient else None
-    step = _rows_in_a_block(logits)
+    step = _rows_in_a_block(plan, logits)
     buffer = None
     if plan.temporaries and logits.is_cpu and type(logits) is Tensor:
         buffer = _MEMORY.take(precision(logits), plan.temporaries * step * k)
@@ -393,13 +393,19 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
     return losses, slopes if gradient else None
 
 
-def _rows_in_a_block(logits: Tensor) -> int:
-    """Blocks of one size, nearly, and on the CPU of as many rows for each thread."""
+def _rows_in_a_block(plan: Plan, logits: Tensor) -> int:
+    """Blocks of one size, nearly, and on the CPU of as many rows for each thread.
+
+    Where there is more than one, what is written beside the gradient comes to no more than another tensor of its size.
+    """
     n, k = logits.shape
     if not logits.is_cpu:
         return -(-n // max(1, -(-n * k // BLOCK_DEVICE)))
     threads = torch.get_num_threads()
-    step = -(-n // max(1, -(-n * k // min(BLOCK_LARGEST, BLOCK * threads))))
+    count = -(-n * k // min(BLOCK_LARGEST, BLOCK * threads))
+    if count > 1:
+        count = max(count, plan.temporaries)
+    step = -(-n // max(1, count))
     return min(n, -(-step // threads) * threads)
 
 
@@ -480,13 +486,13 @@ class Fused(torch.autograd.Function):
         slopes, ctx.slopes = ctx.slopes, None  # given away, so that no second (N, K) tensor is needed
         if slopes is None:  # backward again, with retain_graph
             slopes = row_losses(plan, logits, reduction.labels(label, soft, scale, precision(logits)), True)[1]
-        if slopes.dtype != logits.dtype:
-            slopes = torch.mul(slopes, factor, out=torch.empty_like(logits))
+        if torch._C._functorch.is_legacy_batchedtensor(upstream):  # is_grads_batched: nothing may be written in place
+            slopes = slopes * factor
         elif (
             factor.dim() or not factor.is_cpu or factor.item() != 1
         ):  # on the CPU a look at the factor costs no waiting
             slopes.mul_(factor)
-        return slopes, None, None, None, None, None
+        return slopes.to(logits.dtype), None, None, None, None, None
 
 
 def fused_losses(

@@ -107,7 +107,7 @@ class RobustLoss(nn.Module):
             return self._value(logits, target, K, soft, masked)
         except (RuntimeError, IndexError):
             self._refuse_labels(target, K)
-            if masked or not bool((target == self.ignore_index).any()):
+            if masked or not bool((target.long() == self.ignore_index).any()):
                 raise
         self._ignoring = True
         return self._value(logits, target, K, soft, masked=True)
@@ -139,7 +139,7 @@ class RobustLoss(nn.Module):
         if soft:
             label = (target if target.dim() == 2 else _rows(target, K)).to(precision(rows))
             if self.weight is not None:
-                label = label * self.weight
+                label = label * self.weight.to(label.dtype)
         else:
             label = target.reshape(-1, 1).long()
             if masked:
@@ -186,6 +186,7 @@ class RobustLoss(nn.Module):
         """InputError naming the first label outside 0..K-1, if there is one."""
         if target.is_floating_point():
             return
+        target = target.long()
         wrong = (((target < 0) | (target >= K)) & (target != self.ignore_index)).nonzero()
         if len(wrong):
             at = tuple(wrong[0].tolist())

@@ -102,8 +102,11 @@ class Plan:
         bases = list(dict.fromkeys(atom.base for atom in normalised if not isinstance(atom.base, CE)))
         where = {base: index for index, base in enumerate(bases)}
         logarithmic = any(isinstance(atom.base, CE) for _, atom in profile.normalised)
-        for coefficient, _ in profile.negative:  # weight * (1 - ...)
-            polynomial += coefficient
+        negatives: list[Negative] = []
+        if profile.negative:  # one loss, though it may be there more than once: Profile sees to that
+            weight, lone = sum(coefficient for coefficient, _ in profile.negative), profile.negative[0][1]
+            negatives = [_negative(weight, lone, where.get(lone.base), K, detach)]
+            polynomial += weight  # of weight * (1 - ...)
         return cls(
             loss=loss,
             detach=detach,
@@ -114,7 +117,7 @@ class Plan:
             square=float(square),
             passive=tuple(passive),
             ratios=tuple(Ratio(float(c), where.get(atom.base)) for c, atom in profile.normalised),
-            negatives=tuple(_negative(c, atom, where.get(atom.base), K, detach) for c, atom in profile.negative),
+            negatives=tuple(negatives),
             bases=tuple(term(-1.0, base, detach=detach) for base in bases),
             logarithmic=logarithmic,
             at_label=bool(logarithm or logarithmic or active or passive or polynomial.degree),
