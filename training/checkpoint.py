@@ -69,9 +69,8 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint; InputError for a file that is missing, damaged or of another format."""
     try:
-        with zipfile.ZipFile(
-            path
-        ) as archive:  # torch does not look at the checksums: a flipped bit would be trained on
+        # torch does not look at the checksums: a flipped bit would be trained on
+        with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile
         found = torch.load(path, map_location="cpu", weights_only=True)

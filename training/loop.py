@@ -258,9 +258,8 @@ class SGD:
                 gradients.append(gradient)
                 velocities.append(velocity)
                 weight.grad = None
-        if (
-            settings.regularisation == "l1"
-        ):  # published code has the norm inside the loss, so its gradient is clipped too
+        # published code has the L1 norm inside the loss, so its gradient is clipped too
+        if settings.regularisation == "l1":
             torch._foreach_add_(gradients, torch._foreach_sign(weights), alpha=settings.strength)
         norm = clip(gradients)
         sgd(

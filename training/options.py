@@ -36,10 +36,6 @@ class Option:
         return f"{self.help} (default: {self.default})" if self.default else self.help
 
 
-def _text(flag: str, setting: str, metavar: str, text: str, default: str = "") -> Option:
-    return Option(flag, setting, metavar, text, default)
-
-
 def _number(flag: str, setting: str, metavar: str, text: str, default: str = "") -> Option:
     return Option(flag, setting, metavar, text, default, exact=True)
 
@@ -47,43 +43,43 @@ def _number(flag: str, setting: str, metavar: str, text: str, default: str = "")
 _NOISES = NOISE_HELP.replace(" (default)", "")
 
 OPTIONS: Mapping[str, Option] = {option.flag: option for option in (
-    _text("--dataset", "dataset", "NAME", "digits (needs no files), mnist, fashion-mnist, cifar10, cifar100; webvision, "
-          "clothing1m, animal10n or folder, whose images you bring (docs/large-sets.md)", "digits"),
-    _text("--loss", "loss", "NAME", "a name from `asymtheory losses`, a sum x+y, or a baseline such as nlnl (docs/baselines.md)"),
-    _text("--formula", "formula", "TEXT", "your own loss in u and named parameters, instead of --loss"),
-    _text("--passive", "passive", "TEXT", "with --formula: the term of each other class, such as u**2"),
-    _text("--recipe", "recipe", "NAME", "settings of a paper, such as jal-cifar10; `list` shows them all"),
-    _text("--labels", "labels", "FILE", "noisy labels of the training set (see `asymtheory labels`), instead of --noise"),
-    _text("--column", "column", "NAME", "with --labels: which labels, where the file has several"),
-    _text("--noise", "noise.kind", "KIND", f"{_NOISES}; idn or idn-jal", "none"),
+    Option("--dataset", "dataset", "NAME", "digits (needs no files), mnist, fashion-mnist, cifar10, cifar100; webvision, "
+           "clothing1m, animal10n or folder, whose images you bring (docs/large-sets.md)", "digits"),
+    Option("--loss", "loss", "NAME", "a name from `asymtheory losses`, a sum x+y, or a baseline such as nlnl (docs/baselines.md)"),
+    Option("--formula", "formula", "TEXT", "your own loss in u and named parameters, instead of --loss"),
+    Option("--passive", "passive", "TEXT", "with --formula: the term of each other class, such as u**2"),
+    Option("--recipe", "recipe", "NAME", "settings of a paper, such as jal-cifar10; `list` shows them all"),
+    Option("--labels", "labels", "FILE", "noisy labels of the training set (see `asymtheory labels`), instead of --noise"),
+    Option("--column", "column", "NAME", "with --labels: which labels, where the file has several"),
+    Option("--noise", "noise.kind", "KIND", f"{_NOISES}; idn or idn-jal", "none"),
     _number("--eta", "noise.eta", "X", "noise rate in [0, 1]; decimals are exact (0.4 is 2/5)"),
-    _text("--noise-mode", "noise.mode", "MODE", "exact counts, iid, or redrawn at every visit of an image", "exact"),
+    Option("--noise-mode", "noise.mode", "MODE", "exact counts, iid, or redrawn at every visit of an image", "exact"),
     _number("--noise-seed", "noise.seed", "N", "of the noisy labels alone: runs of several --seed share them", "0"),
-    _text("--model", "model", "NAME", "mlp, cnn4, cnn8, resnet34, resnet50 or vgg19-bn"),
+    Option("--model", "model", "NAME", "mlp, cnn4, cnn8, resnet34, resnet50 or vgg19-bn"),
     _number("--width", "width", "X", "multiplies every hidden width of the model"),
     _number("--epochs", "epochs", "N", "passes over the training set"),
     _number("--batch", "batch", "N", "images a step"),
     _number("--rate", "rate", "X", "initial learning rate"),
     _number("--momentum", "momentum", "X", "of SGD"),
     _number("--clip", "clip", "X", "the gradient's norm is cut to it; inf for never"),
-    _text("--schedule", "schedule", "TEXT", "cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,..."),
-    _text("--regularisation", "regularisation", "NORM",
-          "none, l1, l2, jacobian, or published: what the recipe's paper did for this loss"),
+    Option("--schedule", "schedule", "TEXT", "cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,..."),
+    Option("--regularisation", "regularisation", "NORM",
+           "none, l1, l2, jacobian, or published: what the recipe's paper did for this loss"),
     _number("--strength", "strength", "X", "of the regularisation: weight decay, or lambda of the L1 norm or of the Jacobian"),
     _number("--seed", "seed", "N", "of weights, order and augmentation", "0"),
     _number("--subset", "subset", "N", "train on the first images of every class only, N in all"),
     _number("--balanced", "balanced", "N", "an epoch sees N images of every class, as labelled, drawn anew each time"),
     _number("--image-size", "image_size", "N", "side of the network's inputs, for sets in files", "224; animal10n 64"),
-    _text("--device", "device", "NAME", "auto, cpu, cuda, cuda:1, ...", "auto"),
-    _text("--precision", "precision", "TYPE", "auto, float32, float64 or bfloat16", "auto"),
-    _text("--channels-last", "channels_last", "WORD", "auto, on or off", "auto"),
-    _text("--compile", "compile", "WORD", "off, on (torch.compile) or graphs (CUDA graphs)", "off"),
+    Option("--device", "device", "NAME", "auto, cpu, cuda, cuda:1, ...", "auto"),
+    Option("--precision", "precision", "TYPE", "auto, float32, float64 or bfloat16", "auto"),
+    Option("--channels-last", "channels_last", "WORD", "auto, on or off", "auto"),
+    Option("--compile", "compile", "WORD", "off, on (torch.compile) or graphs (CUDA graphs)", "off"),
     _number("--threads", "threads", "N", "of a CPU", "one for a small model, else all"),
     _number("--workers", "workers", "N", "processes that decode images, for sets in files", "one a core, at most 16"),
     _number("--evaluate", "evaluate", "N", "test set every N epochs", "1"),
-    _text("--measure", "measure", "WORD", "the training set while an epoch is running, or frozen after it", "running"),
-    _text("--ilsvrc-dir", "ilsvrc_dir", "DIR", "with webvision: ILSVRC12's validation set in class folders, a second test set"),
-    _text("--data-dir", "data_dir", "DIR", "the folder of the data set's files", "$ASYMTHEORY_DATA, or a cache"),
+    Option("--measure", "measure", "WORD", "the training set while an epoch is running, or frozen after it", "running"),
+    Option("--ilsvrc-dir", "ilsvrc_dir", "DIR", "with webvision: ILSVRC12's validation set in class folders, a second test set"),
+    Option("--data-dir", "data_dir", "DIR", "the folder of the data set's files", "$ASYMTHEORY_DATA, or a cache"),
 )}  # fmt: skip
 """Every option that is a setting with a value, by its flag, with the defaults of `asymtheory train`."""
 

@@ -24,10 +24,8 @@ from .sweep import place_of
 
 LARGEST = 64  # runs in one batch: more gain nothing and hold everything up that is waiting for their lines
 BESIDE = ("seed", "parameters")  # settings in which the runs of a stack may differ
-STACK, MEMBERS = (
-    "stack",
-    "members.json",
-)  # folder in that of the last run, recorded when all others are; keys of all runs
+STACK = "stack"  # folder in that of the last run, which is recorded when all others are
+MEMBERS = "members.json"  # keys of all runs
 
 Stack = tuple[Point, ...]
 Where = tuple[int, int]  # seed of a run, seed of its labels
