@@ -1,7 +1,12 @@
 """Set before any library is imported: figures draw without a screen, and each of the two test processes uses one core."""
 
 import os
+import signal
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+# A shell starts what it puts in the background with Ctrl-C ignored; tests of Ctrl-C send it to children, which inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
