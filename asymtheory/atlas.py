@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .backends import EXACT, FLOAT
-from .domain import plain
+from .asymmetry.ratio import Ratio, asymmetry_ratio
+from .asymmetry.rules import rule
 from .errors import InputError
-from .losses import LINEAR, Loss, Normalised, NormalisedNegative, Separable, build, names
-from .profile import Profile
-from .ratio import Ratio, asymmetry_ratio
-from .rules import rule
-from .settings import Setting, published_settings
-from .threshold import solve_rate
+from .losses.base import LINEAR, Loss, Normalised, NormalisedNegative, Separable
+from .losses.profile import Profile
+from .losses.published import Setting, published_settings
+from .losses.registry import build, names
+from .numbers.backends import EXACT, FLOAT
+from .numbers.text import plain
+from .threshold.solve import solve_rate
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.descent import BETAS, EPSILON, descend
-from asymtheory.experiments import WeightedRiskExperiment, parse_sweep
+from asymtheory.experiments.descent import BETAS, EPSILON, descend
+from asymtheory.experiments.weighted_risk import WeightedRiskExperiment, parse_sweep
 from asymtheory.losses import build
 
 CASES: list[tuple[str, dict[str, Any], str, Callable[[Any, float], Any]]] = [

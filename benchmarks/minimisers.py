@@ -9,7 +9,7 @@ from _timing import Table, interleaved, once, show
 from scipy.optimize import minimize
 
 from asymtheory import build, minimise
-from asymtheory.risk import weighted_risk
+from asymtheory.asymmetry.risk import weighted_risk
 
 PROBLEMS, SAMPLE, REPEAT, LARGE = 10**4, 20, 3, 10**5
 LOSSES = (

@@ -9,8 +9,8 @@ import numpy as np
 from _timing import Table, interleaved, show
 
 from asymtheory import asymmetry_ratio, build
-from asymtheory.backends import numpy_
-from asymtheory.ratio import pointwise_profile
+from asymtheory.asymmetry.ratio import pointwise_profile
+from asymtheory.numbers.backends import numpy_
 
 POINTS, REPEAT = 1025, 5
 LOSSES = (

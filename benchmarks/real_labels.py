@@ -23,7 +23,7 @@ import numpy as np
 from _timing import Table
 
 from asymtheory import select
-from asymtheory.estimate import from_clean_labels, from_predictions
+from asymtheory.noise.estimate import from_clean_labels, from_predictions
 
 FILTERS, PATCH, STRIDE, PATCHES = 400, 6, 2, 50_000
 FOLDS, EPOCHS, BATCH, RATE, DECAY = 5, 12, 500, 2e-3, 3e-4

@@ -12,7 +12,8 @@ from fractions import Fraction
 import torch
 from _timing import Table, interleaved, show
 from asymtheory_training.config import Settings
-from asymtheory_training.loop import Data, Images, Trainer
+from asymtheory_training.inputs import Data, Images
+from asymtheory_training.loop import Trainer
 from asymtheory_training.losses import build_loss
 from asymtheory_training.models import build_model
 from asymtheory_training.stack import Family, StackedTrainer

@@ -8,7 +8,7 @@ import numpy as np
 from _timing import Table, interleaved, once, show
 
 from asymtheory import build, solve, symmetric
-from asymtheory.thresholds import solve_many
+from asymtheory.threshold.many import solve_many
 
 PAIRS, SAMPLE, REPEAT = 10**6, 50, 5
 CASES = (

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import WeightedRiskExperiment, WeightedRiskResult, asymmetry_ratio, build, minimise
-from asymtheory.backends import numpy_
-from asymtheory.calibration import Calibration, calibrate
-from asymtheory.domain import plain
-from asymtheory.experiments import MINIMISER, OTHER, VERTEX, parse_sweep
+from asymtheory.asymmetry.calibration import Calibration, calibrate
+from asymtheory.asymmetry.ratio import pointwise_profile
+from asymtheory.experiments.weighted_risk import MINIMISER, OTHER, VERTEX, parse_sweep
 from asymtheory.losses import CONCAVE, CONVEX, LINEAR, Loss
-from asymtheory.ratio import pointwise_profile
+from asymtheory.numbers.backends import numpy_
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import check_count, figure

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asymtheory.backends import numpy_
+from asymtheory.asymmetry.ratio import pointwise_profile
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
-from asymtheory.ratio import pointwise_profile
+from asymtheory.numbers.backends import numpy_
 
 from . import style
 from .gallery import check_count, figure

@@ -1,6 +1,6 @@
 """The atlas: what a loss pays for its tolerance, for all registered losses and the papers' settings.
 
-Abscissa: the fitting slope of ``asymtheory.slopes``, ``s(1/K) / s(0.99)`` with ``s(t) = -dL/du_y`` at u_y = t along the even
+Abscissa: the fitting slope of ``asymtheory.asymmetry.fitting``, ``s(1/K) / s(0.99)`` with ``s(t) = -dL/du_y`` at u_y = t along the even
 path: how hard an unfitted sample (u_y = 1/K) pulls against a fitted one. Ordinate: the asymmetry ratio r of ALF (whole
 transfer), which only losses of the form l(u_y) have; the others stand in a list below.
 """
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import Loss, asymmetry_ratio, build, published_settings
+from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.atlas import asymmetric_on
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
 from asymtheory.losses import names
-from asymtheory.slopes import fitting_slope
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asymtheory.calibration import Calibration, ExcessRiskBound, calibrate, excess_risk_bound
+from asymtheory.asymmetry.calibration import Calibration, ExcessRiskBound, calibrate, excess_risk_bound
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asymtheory.cli import ANSWERED, _loss, _Parser, _print_json, _with_formulas
+from asymtheory.commands.options import ANSWERED, _loss, _Parser, _print_json, _with_formulas
 from asymtheory.errors import InputError, nearest
 
 from . import gallery, style, workers

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asymtheory.risk import minimise
+from asymtheory.asymmetry.risk import minimise
 
 from . import style
 from .curve_panels import BAND

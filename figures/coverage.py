@@ -17,12 +17,12 @@ import numpy as np
 
 import asymtheory
 from asymtheory import Loss, NoiseModel, build, load, published_settings, resolve
-from asymtheory.backends import numpy_
-from asymtheory.domain import plain
+from asymtheory.asymmetry.rules import DOMINANCE, KKT, rule
 from asymtheory.errors import InputError
+from asymtheory.losses.profile import Profile
 from asymtheory.noise import worst_weights
-from asymtheory.profile import Profile
-from asymtheory.rules import DOMINANCE, KKT, rule
+from asymtheory.numbers.backends import numpy_
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import figure
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-EMBEDDED = Path(asymtheory.__file__).with_name("data") / "cifar10h.json"
+EMBEDDED = Path(asymtheory.__file__).parent / "noise" / "data" / "cifar10h.json"
 LOSSES = (
     build("amse", q=2), build("agce", q=Fraction(1, 2)), build("aul", p=Fraction(3, 2)), build("aul", p=3), build("ael"),
 )  # fmt: skip

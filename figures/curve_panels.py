@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asymtheory.domain import plain
+from asymtheory.numbers.text import plain
 
 from . import style
 from .results import CLEAN, Where, said_seeds

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.backends import numpy_
 from asymtheory.losses import Loss
+from asymtheory.numbers.backends import numpy_
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import Loss, NoiseModel, Threshold, build, named, solve
-from asymtheory.domain import plain
 from asymtheory.noise import MEASURED
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import figure

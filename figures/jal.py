@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import build, solve, symmetric
-from asymtheory.domain import plain
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import check_count, figure

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import NCE, Loss, build, from_weights, minimise, solve, weighted_risk
-from asymtheory.domain import plain
+from asymtheory.asymmetry.rules import endless
 from asymtheory.errors import InputError
-from asymtheory.experiments import Objective
+from asymtheory.experiments.descent import Objective
+from asymtheory.losses.profile import Profile
 from asymtheory.noise import parse_number
-from asymtheory.profile import Profile
-from asymtheory.rules import endless
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import figure

@@ -16,13 +16,14 @@ from fractions import Fraction
 from itertools import pairwise, product
 from typing import Any
 
-from asymtheory.backends import sympy_
-from asymtheory.domain import Domain, plain
+from asymtheory.asymmetry.rules import binding_rows, endless
 from asymtheory.losses import Loss, Separable, build, coefficient_name, names
+from asymtheory.losses.domain import Domain
+from asymtheory.losses.profile import Profile
+from asymtheory.losses.published import published_settings
 from asymtheory.noise import KINDS, NoiseModel, worst_weights
-from asymtheory.profile import Profile
-from asymtheory.rules import binding_rows, endless
-from asymtheory.settings import published_settings
+from asymtheory.numbers.backends import sympy_
+from asymtheory.numbers.text import plain
 
 from .markup import typeset
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import Loss, Row, build, from_weights, minimise, named, solve
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
 from asymtheory.noise import MEASURED, parse_number
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import figure

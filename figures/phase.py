@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asymtheory import Loss, Setting, build, check, pair, published_settings, solve_many, solve_rate, symmetric
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
 from asymtheory.losses import names
+from asymtheory.numbers.text import plain
 
 from . import style
 from .gallery import figure

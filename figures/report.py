@@ -24,17 +24,17 @@ from string import Template
 from typing import Any
 
 from asymtheory import __version__
+from asymtheory.asymmetry.condition import check
+from asymtheory.asymmetry.rules import binding_rows, decide, distinct_rows
 from asymtheory.atlas import Atlas, atlas
 from asymtheory.claims.ledger import REFUTED, TITLES, Effort, Finding, Row, Verdict, catalogue, judge, select
 from asymtheory.claims.report import _plain as plain_values
-from asymtheory.cli import ANSWERED, NOISE_HELP, _classes, _one_rate, _Parser
-from asymtheory.condition import check
-from asymtheory.domain import plain
+from asymtheory.commands.options import ANSWERED, NOISE_HELP, _classes, _one_rate, _Parser
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build, names
+from asymtheory.losses.published import published_settings
 from asymtheory.noise import KINDS, NoiseModel, resolve, show
-from asymtheory.rules import binding_rows, decide, distinct_rows
-from asymtheory.settings import published_settings
+from asymtheory.numbers.text import plain
 from asymtheory.threshold import Threshold, solve
 
 from . import gallery, panel

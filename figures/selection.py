@@ -7,8 +7,8 @@ import os
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
+from asymtheory.numbers.text import plain
 
 from . import style
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from asymtheory.candidates import Candidate
-    from asymtheory.selection import Selection
+    from asymtheory.selection.candidates import Candidate
+    from asymtheory.selection.select import Selection
 
 MOST = 6  # losses drawn
 FARTHEST = 100.0  # fitting ratios beyond it are not shown

@@ -13,12 +13,12 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from asymtheory.condition import check
-from asymtheory.domain import plain
+from asymtheory.asymmetry.condition import check
+from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import Loss, build
 from asymtheory.noise import NoiseModel, resolve
-from asymtheory.ratio import asymmetry_ratio
+from asymtheory.numbers.text import plain
 from asymtheory.threshold import Threshold, solve
 
 from .results import CLASSES, CLEAN, Floats, NothingMeasured, Results, Run, Where, mean, repetitions

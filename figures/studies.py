@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import Loss, build
 from asymtheory.noise import KINDS, NoiseModel, resolve
+from asymtheory.numbers.text import plain
 
 from . import style
 from .results import Floats, NothingMeasured, Results, Row, Where

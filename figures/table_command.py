@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from asymtheory.cli import ANSWERED
+from asymtheory.commands.options import ANSWERED
 from asymtheory.errors import InputError
 
 from .cli import parser_by_name, wants_list

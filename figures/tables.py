@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import Loss, build
-from asymtheory.settings import Setting
+from asymtheory.losses.published import Setting
+from asymtheory.numbers.text import plain
 
 from .results import CLASSES, CLEAN, Results, Run, Where, repetitions
 

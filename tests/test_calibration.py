@@ -13,9 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asymtheory import losses
-from asymtheory.calibration import Calibration, _ends_suffice, _Pointwise, _sum_verdicts, calibrate, excess_risk_bound
+from asymtheory.asymmetry.calibration import (
+    Calibration,
+    _ends_suffice,
+    _Pointwise,
+    _sum_verdicts,
+    calibrate,
+    excess_risk_bound,
+)
 from asymtheory.errors import InputError
-from asymtheory.interval import Interval
 from asymtheory.losses import (
     AEL,
     AGCE,
@@ -34,6 +40,7 @@ from asymtheory.losses import (
     TaylorCE,
     Unhinged,
 )  # fmt: skip
+from asymtheory.numbers.interval import Interval
 
 UPPER = np.linspace(0.5, 1, 101)
 ETA = np.concatenate([1 - UPPER[:0:-1], UPPER])  # symmetric to the last bit, for 1 - eta is exact from 1/2 on

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from asymtheory import certificates
-from asymtheory.certificates import active_negative
+from asymtheory.asymmetry import certificates
+from asymtheory.asymmetry.certificates import active_negative
+from asymtheory.asymmetry.risk import weighted_risk
 from asymtheory.claims.anl import CLASSES
 from asymtheory.losses import Loss, build
+from asymtheory.losses.profile import Profile
+from asymtheory.losses.published import published_settings
 from asymtheory.noise import cifar10, named, pair
-from asymtheory.profile import Profile
-from asymtheory.risk import weighted_risk
-from asymtheory.settings import published_settings
 
 P = 1e-7
 

@@ -13,12 +13,12 @@ import pytest
 from claim_checks import against, catalogued, check_control, check_finding, check_quick, judged, printed, registered
 
 from asymtheory import losses
-from asymtheory.certificates import active_negative
+from asymtheory.asymmetry.certificates import active_negative
+from asymtheory.asymmetry.risk import minimise
 from asymtheory.claims import anl
 from asymtheory.claims.ledger import PROVED, REFUTED, Effort, catalogue
 from asymtheory.losses import build
-from asymtheory.profile import Profile
-from asymtheory.risk import minimise
+from asymtheory.losses.profile import Profile
 
 P = 1e-7
 

@@ -13,8 +13,8 @@ from claim_checks import catalogued, check_control, check_finding, falsified, pr
 from asymtheory.claims import jal
 from asymtheory.claims.ledger import PROVED, REFUTED, Effort
 from asymtheory.losses import AMSE
+from asymtheory.losses.published import published_settings
 from asymtheory.noise import cifar100_names, from_labels
-from asymtheory.settings import published_settings
 
 SHARED = Path(__file__).parents[2] / "shared"
 VERDICTS = {

@@ -15,9 +15,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asymtheory import certificates, noise
-from asymtheory.backends import FLOAT
-from asymtheory.condition import Condition, check
+from asymtheory import noise
+from asymtheory.asymmetry import certificates
+from asymtheory.asymmetry.condition import Condition, check
+from asymtheory.asymmetry.risk import minimise, weighted_risk
+from asymtheory.asymmetry.rules import (
+    CLIP,
+    DOMINANCE,
+    KKT,
+    NEVER,
+    SEARCH,
+    Decision,
+    binding_rows,
+    decide,
+    distinct_rows,
+    endless,
+    rule,
+)
 from asymtheory.errors import InputError
 from asymtheory.losses import (
     AEL,
@@ -44,22 +58,9 @@ from asymtheory.losses import (
     build,
     names,
 )
+from asymtheory.losses.profile import Profile
 from asymtheory.noise import NoiseModel, Row, from_matrix, from_weights, symmetric
-from asymtheory.profile import Profile
-from asymtheory.risk import minimise, weighted_risk
-from asymtheory.rules import (
-    CLIP,
-    DOMINANCE,
-    KKT,
-    NEVER,
-    SEARCH,
-    Decision,
-    binding_rows,
-    decide,
-    distinct_rows,
-    endless,
-    rule,
-)
+from asymtheory.numbers.backends import FLOAT
 
 F = Fraction
 mp = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from asymtheory import InputError, build, columns, estimate, from_posteriors, load, named, solve, symmetric
-from asymtheory.estimate import (
+from asymtheory import InputError, build, from_posteriors, load, named, solve, symmetric
+from asymtheory.noise import columns, estimate
+from asymtheory.noise.estimate import (
     Boxes,
     clopper_pearson,
     from_clean_labels,

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asymtheory import descent, experiments
-from asymtheory.backends import sympy_
+from asymtheory.asymmetry.risk import minimise, weighted_risk
 from asymtheory.cli import main
 from asymtheory.errors import InputError
-from asymtheory.experiments import MINIMISER, MOVING, OTHER, VERTEX, Objective, WeightedRiskExperiment, parse_sweep
-from asymtheory.formula import from_formula
+from asymtheory.experiments import descent
+from asymtheory.experiments import weighted_risk as experiments
+from asymtheory.experiments.descent import Objective
+from asymtheory.experiments.weighted_risk import MINIMISER, MOVING, OTHER, VERTEX, WeightedRiskExperiment, parse_sweep
 from asymtheory.losses import build, names
+from asymtheory.losses.formula import from_formula
 from asymtheory.noise import from_weights
-from asymtheory.risk import minimise, weighted_risk
+from asymtheory.numbers.backends import sympy_
 from asymtheory.threshold import solve
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in names()] + [

@@ -14,10 +14,10 @@ from asymtheory_figures.gradients import by_logit, by_probability, with_equal_re
 from figure_checks import fig2_data, fig2_exponents_data
 
 from asymtheory import WeightedRiskResult, build
-from asymtheory.backends import numpy_
 from asymtheory.errors import InputError
-from asymtheory.experiments import MINIMISER, OTHER, VERTEX
+from asymtheory.experiments.weighted_risk import MINIMISER, OTHER, VERTEX
 from asymtheory.losses import Loss
+from asymtheory.numbers.backends import numpy_
 
 
 def binary(loss: Loss, v: np.ndarray) -> np.ndarray:

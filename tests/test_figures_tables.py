@@ -19,7 +19,7 @@ from asymtheory_figures.table_formats import show
 from asymtheory_figures.tables import Accuracy, Cell, Row, Section, Table, compare, find, names, published
 
 from asymtheory.errors import InputError
-from asymtheory.settings import published_settings
+from asymtheory.losses.published import published_settings
 
 PAPERS = Path(__file__).parents[2] / "shared" / "papers"
 PLANS = Path(__file__).parents[1] / "training" / "plans"

@@ -23,18 +23,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asymtheory.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_, numpy_, sympy_
+from asymtheory.asymmetry.condition import check
+from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.cli import main
-from asymtheory.condition import check
-from asymtheory.domain import Domain, at_least, between
 from asymtheory.errors import InputError
-from asymtheory.exact import Exact, Poly
-from asymtheory.expressions import Env, choose, parse
-from asymtheory.formula import from_formula, parse_domain
-from asymtheory.interval import Interval
 from asymtheory.losses import CONCAVE, CONVEX, LINEAR, MIXED, Loss, build
+from asymtheory.losses.domain import Domain, at_least, between
+from asymtheory.losses.expressions import Env, choose, parse
+from asymtheory.losses.formula import from_formula, parse_domain
 from asymtheory.noise import from_weights, symmetric
-from asymtheory.ratio import asymmetry_ratio
+from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_, numpy_, sympy_
+from asymtheory.numbers.exact import Exact, Poly
+from asymtheory.numbers.interval import Interval
 from asymtheory.threshold import solve, solve_rate
 
 ROOT = Path(__file__).parents[1]
@@ -639,8 +639,8 @@ PACKAGE = """
 from fractions import Fraction
 from typing import ClassVar
 
-from asymtheory.domain import above
-from asymtheory.formula import from_formula
+from asymtheory.losses.domain import above
+from asymtheory.losses.formula import from_formula
 from asymtheory.losses import CONVEX, LINEAR, Separable
 
 

@@ -20,10 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asymtheory import losses
-from asymtheory.backends import EXACT, FLOAT, INTERVAL, POLY, arb_, numpy_, sympy_
 from asymtheory.errors import InputError
-from asymtheory.exact import UNKNOWN
-from asymtheory.interval import Interval
 from asymtheory.losses import (
     AEL,
     AGCE,
@@ -50,7 +47,12 @@ from asymtheory.losses import (
     TaylorCE,
     Unhinged,
     build,
+    registry,
 )  # fmt: skip
+from asymtheory.losses.domain import above
+from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, arb_, numpy_, sympy_
+from asymtheory.numbers.exact import UNKNOWN
+from asymtheory.numbers.interval import Interval
 
 F = Fraction
 CLASSES = (2, 3, 10)
@@ -875,7 +877,7 @@ class Sphere(Separable):
     """A third party's loss: 1 - u_y^2, times a."""
 
     name, title, formula, source = "my_Sphere", "sphere", "a (1 - u_y^2)", "here"
-    domains = {"a": losses.above(0)}  # noqa: RUF012
+    domains = {"a": above(0)}  # noqa: RUF012
     defaults = {"a": F(1)}  # noqa: RUF012
 
     def active(self, p, logp, xp):
@@ -887,7 +889,7 @@ class Sphere(Separable):
 
 @pytest.fixture
 def clean_registry(monkeypatch):
-    monkeypatch.setattr(losses, "_registered", {})
+    monkeypatch.setattr(registry, "_registered", {})
 
 
 @pytest.mark.usefixtures("clean_registry")

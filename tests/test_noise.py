@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from asymtheory import noise
 from asymtheory.errors import InputError
-from asymtheory.noise import Row
+from asymtheory.noise import Row, models
 
 F = Fraction
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "noisy-labels"
@@ -525,7 +525,7 @@ def test_posterior_ties_are_counted_not_raised():
 
 
 def test_long_sequences_of_posteriors_become_an_array():
-    rows = [[F(3, 4), F(1, 4)]] * (noise.EXACT_CELLS // 2 + 1)
+    rows = [[F(3, 4), F(1, 4)]] * (models.EXACT_CELLS // 2 + 1)
     assert isinstance(noise.from_posteriors(rows), noise.Posteriors)
     assert not isinstance(noise.from_posteriors(rows[:-1]), noise.Posteriors)
 
@@ -859,7 +859,7 @@ def test_posteriors_from_text(tmp_path):
     assert (model.kind, model.margin, model.classes, model.rate) == ("posteriors", F(1, 5), 3, None)
     square = noise.load(write(tmp_path, "P.json", '{"posteriors": [[0.5, 0.3], [0.9, 0.3]]}'))
     assert (square.kind, square.margin) == ("posteriors", F(1, 4))
-    lines = ["0.5,0.3,0.2"] * (noise.EXACT_CELLS // 3 + 1)
+    lines = ["0.5,0.3,0.2"] * (models.EXACT_CELLS // 3 + 1)
     large = noise.load(write(tmp_path, "L.csv", "\n".join(lines)))
     assert isinstance(large, noise.Posteriors)
     assert large.margin == pytest.approx(0.2)
@@ -1096,4 +1096,4 @@ def test_no_array_library_on_the_way_to_a_bound(tmp_path):
         "loaded = {'numpy', 'scipy', 'sympy', 'flint', 'importlib.metadata'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(noise.__file__).parents[1])
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(noise.__file__).parents[2])

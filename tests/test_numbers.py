@@ -14,10 +14,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from asymtheory.domain import Domain, above, at_least, below, between, exact, plain
 from asymtheory.errors import InputError, nearest
-from asymtheory.exact import UNKNOWN, ZERO, Exact, Poly, factorise, square_root
-from asymtheory.interval import Interval
+from asymtheory.losses.domain import Domain, above, at_least, below, between
+from asymtheory.numbers.exact import UNKNOWN, ZERO, Exact, Poly, factorise, square_root
+from asymtheory.numbers.interval import Interval
+from asymtheory.numbers.text import exact, plain
 
 mpmath = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone
 mpmath.prec = 240

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asymtheory.bounds import Curve, Interval, infimum
+from asymtheory.asymmetry.ratio import CLOSED, SEARCHED, Part, Ratio, Whole, asymmetry_ratio, pointwise_profile
 from asymtheory.errors import InputError
 from asymtheory.losses import (
     AEL,
@@ -39,7 +39,9 @@ from asymtheory.losses import (
     Unhinged,
     build,
 )
-from asymtheory.ratio import CLOSED, SEARCHED, Part, Ratio, Whole, asymmetry_ratio, certify_curvature, pointwise_profile
+from asymtheory.losses.curvature import certify_curvature
+from asymtheory.numbers.boxes import Curve, infimum
+from asymtheory.numbers.interval import Interval
 
 F = Fraction
 WIDTH = 1e-10
@@ -241,7 +243,7 @@ def test_mixed_curvature_is_settled_by_branch_and_bound(loss):
 @pytest.fixture
 def few_boxes(monkeypatch):
     """Give up early: for infima that are attained on a whole segment, where no number of boxes reaches the width."""
-    monkeypatch.setattr(import_module("asymtheory.ratio"), "MOST_BOXES", {1: 200, 2: 300})
+    monkeypatch.setattr(import_module("asymtheory.asymmetry.ratio"), "MOST_BOXES", {1: 200, 2: 300})
 
 
 @pytest.mark.usefixtures("few_boxes")

@@ -21,14 +21,14 @@ import numpy as np
 import pytest
 
 from asymtheory import cli
-from asymtheory.backends import numpy_
+from asymtheory.asymmetry.condition import check
+from asymtheory.asymmetry.risk import minimise
 from asymtheory.claims.ledger import catalogue
-from asymtheory.condition import check
 from asymtheory.losses import ATOMS, build, names
+from asymtheory.losses.profile import Profile
+from asymtheory.losses.published import published_settings
 from asymtheory.noise import from_matrix, from_posteriors, resolve, symmetric
-from asymtheory.profile import Profile
-from asymtheory.risk import minimise
-from asymtheory.settings import published_settings
+from asymtheory.numbers.backends import numpy_
 from asymtheory.threshold import solve, solve_rate
 
 pytest.importorskip("matplotlib", reason="the report needs the extra 'figures'")

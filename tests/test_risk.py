@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from asymtheory.asymmetry.risk import _duality_gap, _phi, minimise, weighted_risk
 from asymtheory.errors import InputError
 from asymtheory.losses import (
     AEL,
@@ -37,8 +38,7 @@ from asymtheory.losses import (
     build,
     names,
 )
-from asymtheory.profile import Profile
-from asymtheory.risk import _duality_gap, _phi, minimise, weighted_risk
+from asymtheory.losses.profile import Profile
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 

@@ -27,18 +27,18 @@ from asymtheory import (
     from_matrix,
     named,
     select,
-    select_command,
     solve,
     symmetric,
 )
-from asymtheory.candidates import Candidate
+from asymtheory.asymmetry.fitting import led_by_nce
+from asymtheory.asymmetry.rules import decide
 from asymtheory.cli import main
-from asymtheory.coverage import covers, curve, missed, share
-from asymtheory.estimate import from_sample_posteriors, known
+from asymtheory.commands import select as select_command
 from asymtheory.losses import Loss, names
-from asymtheory.rules import decide
-from asymtheory.scan import feasible
-from asymtheory.slopes import led_by_nce
+from asymtheory.noise.estimate import from_sample_posteriors, known
+from asymtheory.selection.candidates import Candidate
+from asymtheory.selection.coverage import covers, curve, missed, share
+from asymtheory.selection.floats import feasible
 
 EIGHT = symmetric(10, Fraction(4, 5))
 HUMAN = Path(__file__).parents[2] / "shared" / "data" / "noisy-labels"
@@ -381,7 +381,7 @@ def test_bad_input_gets_one_line(given: dict[str, Any], line: str) -> None:
 
 
 def test_a_loss_without_room_for_the_classes_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asymtheory.selection.names", lambda: ["nnce", "mae"])
+    monkeypatch.setattr("asymtheory.selection.select.names", lambda: ["nnce", "mae"])
     found = select(K=10**7, eta=Fraction(1, 10))
     assert any(text.startswith("left out: nnce") for text in found.warnings)
     assert found.best.feasible

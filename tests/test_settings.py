@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from asymtheory import losses, settings
+from asymtheory import losses
 from asymtheory.errors import InputError
-from asymtheory.settings import DATA, Setting
+from asymtheory.losses import published as settings
+from asymtheory.losses.published import DATA, Setting
 
 ALL = settings.published_settings()
 PAPERS = Path(__file__).parents[2] / "shared" / "papers"

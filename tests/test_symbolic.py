@@ -8,13 +8,13 @@ from fractions import Fraction as F
 import pytest
 import sympy as sp
 
-from asymtheory import symbolic
-from asymtheory.domain import Domain
 from asymtheory.errors import InputError
 from asymtheory.losses import AEL, AGCE, AMSE, AUL, CE, GCE, LogitClipCE, PHuberCE, TaylorCE, build
+from asymtheory.losses.domain import Domain
 from asymtheory.noise import from_weights, named, symmetric
-from asymtheory.symbolic import VerificationError, derive, derive_for, exact_end, name_ends
-from asymtheory.threshold import solve, solve_rate
+from asymtheory.threshold import solve, solve_rate, symbolic
+from asymtheory.threshold.closed_form import exact_end, name_ends
+from asymtheory.threshold.symbolic import VerificationError, derive, derive_for
 
 K, eta, c, S, a, q, p, t, tau = (sp.Symbol(n, positive=True) for n in "K eta c S a q p t tau".split())
 LEVEL = (K - 1) * (1 - eta) / eta  # clean level of symmetric noise

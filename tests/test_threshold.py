@@ -15,15 +15,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from asymtheory import noise, threshold
-from asymtheory.condition import check
-from asymtheory.domain import Domain, at_least
+from asymtheory import noise
+from asymtheory.asymmetry.condition import check
+from asymtheory.asymmetry.risk import minimise
+from asymtheory.asymmetry.rules import decide
 from asymtheory.errors import InputError
 from asymtheory.losses import AEL, AGCE, AMSE, AUL, CONVEX, GCE, LINEAR, MAE, NCE, Loss, Separable, build, names
+from asymtheory.losses.domain import Domain, at_least
 from asymtheory.noise import NoiseModel, Row, from_weights, symmetric
-from asymtheory.risk import minimise
-from asymtheory.rules import decide
-from asymtheory.threshold import End, Piece, Threshold, simplest, solve, solve_rate
+from asymtheory.numbers.exact import simplest
+from asymtheory.threshold import End, Piece, Threshold, solve, solve_rate
+from asymtheory.threshold.isolate import _bisected
+from asymtheory.threshold.pieces import _intersect, _with_point
+from asymtheory.threshold.solve import _isolate
 
 mp = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone
 mp.prec = 400
@@ -623,7 +627,7 @@ PROBES = [F(k, 2) for k in range(-1, 19)]
 @given(piece_lists(), piece_lists())
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_intersections_are_intersections(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> None:
-    both = threshold._intersect(a, b)
+    both = _intersect(a, b)
     for x in PROBES:
         assert any(x in p for p in both) == (any(x in p for p in a) and any(x in p for p in b))
 
@@ -633,7 +637,7 @@ def test_intersections_are_intersections(a: tuple[Piece, ...], b: tuple[Piece, .
 def test_adding_or_removing_a_point(pieces: tuple[Piece, ...], point: int, feasible: bool) -> None:
     inner = any(p.low is not None and p.high is not None and p.low.key() < point < p.high.key() for p in pieces)
     assume(not inner)  # pieces are split at the points in question
-    changed = threshold._with_point(pieces, F(point), feasible, Domain(F(0), F(8)))
+    changed = _with_point(pieces, F(point), feasible, Domain(F(0), F(8)))
     for x in PROBES:
         assert any(x in p for p in changed) == (feasible if x == point else any(x in p for p in pieces))
 
@@ -656,7 +660,7 @@ def test_a_root_at_a_middle_of_the_bisection_is_narrowed_all_the_same(root: floa
         return None if x == root else -1 if x < root else 1
 
     for estimate in (lambda x: x - root, lambda x: math.nan, lambda x: 1.0, lambda x: -1.0):
-        segments = threshold._bisected(point, estimate, 1.0, 3.0, (-1, 1))
+        segments = _bisected(point, estimate, 1.0, 3.0, (-1, 1))
         assert [sign for sign, _, _ in segments] == [-1, None, 1]
         (_, _, a), (_, low, high), (_, b, _) = segments
         assert a == low <= root <= high == b
@@ -669,7 +673,7 @@ def test_what_no_sign_settles_is_undecided() -> None:
     def inequality(x: Any, xp: Any) -> Any:
         return xp.exp(xp.log(x)) - x
 
-    pieces, certain = threshold._isolate(inequality, Domain(F(1), F(2), False, False), True)
+    pieces, certain = _isolate(inequality, Domain(F(1), F(2), False, False), True)
     assert pieces == ()
     assert not certain
 
@@ -677,7 +681,7 @@ def test_what_no_sign_settles_is_undecided() -> None:
 def test_an_inequality_that_vanishes_everywhere_holds_everywhere() -> None:
     domain = Domain(F(1), F(2), False, False)
     for closed in (True, False):
-        pieces, certain = threshold._isolate(lambda x, xp: x - x, domain, closed)
+        pieces, certain = _isolate(lambda x, xp: x - x, domain, closed)
         assert certain
         assert len(pieces) == closed
 

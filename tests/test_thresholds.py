@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from asymtheory import InputError, build, pair, solve, symmetric, uniform
+from asymtheory.asymmetry.rules import decide
 from asymtheory.losses import CE, Separable
-from asymtheory.rules import decide
-from asymtheory.thresholds import CHUNK, solve_many
+from asymtheory.threshold.many import CHUNK, solve_many
 
 NOISE = {"symmetric": symmetric, "uniform": uniform, "pair": pair}
 LEAST = [

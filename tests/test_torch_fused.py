@@ -11,7 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss  # noqa: E402
-from asymtheory_training.fused import _MEMORY, Plan, _Labels, _Memory, row_losses  # noqa: E402
+from asymtheory_training.fused import _MEMORY, _Labels, _Memory, row_losses
+from asymtheory_training.parts import Plan  # noqa: E402
 from asymtheory_training.reference import label_losses, probabilities  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
 from asymtheory.losses import build
+from asymtheory.numbers.text import plain
 
 torch = pytest.importorskip("torch", reason="the baselines need asymtheory[training]")
 from asymtheory_training import build_loss, fit  # noqa: E402

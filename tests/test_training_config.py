@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from asymtheory import cli
 from asymtheory.errors import InputError
-from asymtheory.settings import published_settings
+from asymtheory.losses.published import published_settings
 
 
 def written(folder: Path, text: str) -> Path:

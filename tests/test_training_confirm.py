@@ -27,13 +27,14 @@ from asymtheory_training.confirm_models import Outcome, _measured
 from asymtheory_training.confirm_rows import Truth, _lost, interval, rounded
 from asymtheory_training.confirm_summary import crossing, locate, spearman, summarise
 from asymtheory_training.data import load_dataset
+from asymtheory_training.inputs import Data, Images
 from asymtheory_training.level import amplified, level
-from asymtheory_training.loop import Data, Images, Trainer
+from asymtheory_training.loop import Trainer
 
+from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.errors import InputError
 from asymtheory.losses import build
 from asymtheory.noise import family, from_matrix, named, pair, symmetric
-from asymtheory.slopes import fitting_slope
 from asymtheory.threshold import solve_rate
 
 KEYS = (

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asymtheory import descent
 from asymtheory.cli import main
-from asymtheory.descent import Descent, Objective
 from asymtheory.errors import InputError
-from asymtheory.experiments import WeightedRiskExperiment
-from asymtheory.formula import from_formula
+from asymtheory.experiments import descent
+from asymtheory.experiments.descent import Descent, Objective
+from asymtheory.experiments.weighted_risk import WeightedRiskExperiment
 from asymtheory.losses import build, names
+from asymtheory.losses.formula import from_formula
 
 torch = pytest.importorskip("torch", reason="the torch engine needs asymtheory[training]")
 engine: Any = pytest.importorskip("asymtheory_training.engine")

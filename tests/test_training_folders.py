@@ -21,7 +21,7 @@ from asymtheory_training import folders, models, transforms
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.distributed import World
 from asymtheory_training.folders import FOLDERS, load_folders
-from asymtheory_training.loop import Data, Images
+from asymtheory_training.inputs import Data, Images
 from asymtheory_training.recipes import RECIPES
 from asymtheory_training.runs import Prepared, run, trained_model
 from PIL import Image

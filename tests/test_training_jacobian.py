@@ -7,8 +7,9 @@ import torch
 from asymtheory_training import fit
 from asymtheory_training.config import Settings, TrainConfig
 from asymtheory_training.distributed import World
+from asymtheory_training.inputs import Data, Images, batches, generator, shuffled
 from asymtheory_training.jacobian import directions, squared_norm, watched
-from asymtheory_training.loop import Data, Images, Trainer, batches, generator, shuffled
+from asymtheory_training.loop import Trainer
 from asymtheory_training.stack import Family, StackedTrainer
 from torch import Tensor, nn
 from torch.nn import functional as F

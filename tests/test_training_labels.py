@@ -27,8 +27,9 @@ from asymtheory_training.data import load_dataset  # noqa: E402
 from asymtheory_training.formats import read_labels  # noqa: E402
 from asymtheory_training.labels import NoisyLabels, Redrawn, apportion, make_labels, transition, uniforms  # noqa: E402
 
-from asymtheory import cli, noise  # noqa: E402
+from asymtheory import cli
 from asymtheory.errors import InputError  # noqa: E402
+from asymtheory.noise import models as noise  # noqa: E402
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "noisy-labels"
 CLEAN = np.random.default_rng(0).permutation(np.arange(5000) % 10)

@@ -23,8 +23,9 @@ import torch
 from asymtheory_training import checkpoint, fit, inputs, loop, record, runs
 from asymtheory_training.config import Noise, Settings, TrainConfig
 from asymtheory_training.data import load_dataset
+from asymtheory_training.inputs import Data, Images, batches, shuffled, stream
 from asymtheory_training.labels import Redrawn
-from asymtheory_training.loop import SGD, Data, DivergedError, Images, Trainer, batches, fitted, shuffled, stream
+from asymtheory_training.loop import SGD, DivergedError, Trainer, fitted
 from asymtheory_training.record import Epoch, Fitted, History
 from asymtheory_training.runs import Prepared, run, theory, trained_model
 from torch import Tensor, nn

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from asymtheory_training.config import Settings
+from asymtheory_training.inputs import Data, Images, stream
 from asymtheory_training.labels import Redrawn, make_labels
-from asymtheory_training.loop import Data, Images, Trainer, stream
+from asymtheory_training.loop import Trainer
 from asymtheory_training.losses import RobustLoss
 from asymtheory_training.models import build_model
 from asymtheory_training.stack import Family, StackedMLP, StackedTrainer

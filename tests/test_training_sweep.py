@@ -22,7 +22,7 @@ from asymtheory_training import checkpoint, sweep_work
 from asymtheory_training import sweep as sweeping
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.plan import Plan, Point, read_plan, run_key
-from asymtheory_training.record import append, locked, read
+from asymtheory_training.record import append, locked
 from asymtheory_training.runs import run, trained_model
 from asymtheory_training.sweep import DEATHS, LocalEngine, Outcome, Store, Task, execute, pending, sweep
 from asymtheory_training.sweep_command import sweep as command
@@ -31,6 +31,7 @@ from asymtheory_training.sweep_table import Table, groups, summary
 
 from asymtheory import build, pair, solve, symmetric
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import read
 
 TINY = 'dataset = "digits"\nsubset = 60\nwidth = 0.05\nbatch = 20\n'
 NOISY = 'noise = { kind = "symmetric", eta = 0.4 }\n'

@@ -13,13 +13,14 @@ import torch
 from asymtheory_training import sweep_memory, sweep_work
 from asymtheory_training.config import TrainConfig
 from asymtheory_training.plan import Plan, Point, read_plan
-from asymtheory_training.record import read
 from asymtheory_training.sweep import LocalEngine, Task
 from asymtheory_training.sweep_command import sweep as command
 from asymtheory_training.sweep_estimate import measure
 from asymtheory_training.sweep_memory import Room, room
 from asymtheory_training.sweep_table import Table
 from asymtheory_training.sweep_work import arrange
+
+from asymtheory.jsonlines import read
 
 TINY = '[defaults]\ndataset = "digits"\nsubset = 60\nwidth = 0.05\nbatch = 20\nepochs = 2\n'
 SIX = f'{TINY}[[runs]]\nloss = "ce"\nmeasure = "frozen"\nseeds = 6\n'  # which is not stacked

@@ -18,7 +18,6 @@ import pytest
 from asymtheory_training import checkpoint, sweep_stack
 from asymtheory_training import sweep as sweeping
 from asymtheory_training.plan import Plan, read_plan
-from asymtheory_training.record import read
 from asymtheory_training.sweep import Outcome, Store, Task, execute, owner, pending, sweep
 from asymtheory_training.sweep_command import sweep as command
 from asymtheory_training.sweep_estimate import estimate
@@ -27,6 +26,8 @@ from asymtheory_training.sweep_stack_find import LARGEST, stacks
 from asymtheory_training.sweep_stack_run import execute_stack
 from asymtheory_training.sweep_table import Table
 from asymtheory_training.sweep_work import arrange
+
+from asymtheory.jsonlines import read
 
 TINY = '[defaults]\ndataset = "digits"\nsubset = 90\nwidth = 0.05\nbatch = 32\nepochs = 3\nevaluate = 2\n'
 EXACT = f'{TINY}precision = "float64"\ndevice = "cpu"\nclip = 0.5\n'

@@ -12,7 +12,8 @@ from asymtheory_training import checkpoint, runs
 from asymtheory_training.config import Settings, TrainConfig
 from asymtheory_training.data import load_dataset
 from asymtheory_training.distributed import current, together
-from asymtheory_training.loop import Data, Images, Trainer
+from asymtheory_training.inputs import Data, Images
+from asymtheory_training.loop import Trainer
 from asymtheory_training.models import build_model
 from asymtheory_training.record import Epoch
 from asymtheory_training.runs import run

@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from asymtheory.condition import Condition
-from asymtheory.domain import Domain, above, at_least, below, between, plain
+from asymtheory.asymmetry.condition import Condition
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import build, names, unknown_parameter
+from asymtheory.losses.domain import Domain, above, at_least, below, between
+from asymtheory.numbers.text import plain
 
 from .losses import RobustLoss
 from .reference import clipped, precision, probabilities, wide

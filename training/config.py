@@ -20,9 +20,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asymtheory.domain import exact, plain
 from asymtheory.errors import InputError, nearest
 from asymtheory.noise import check_rate, parse_number
+from asymtheory.numbers.text import exact, plain
 
 from .recipes import DEFAULTS, recipe
 
@@ -418,8 +418,8 @@ class TrainConfig(Settings):
 
     def core_loss(self) -> Loss:
         """The loss as the core knows it (thresholds, verdicts); InputError for one that it does not have."""
-        from asymtheory.formula import from_formula
         from asymtheory.losses import build
+        from asymtheory.losses.formula import from_formula
 
         if self.formula is not None:
             values: dict[str, Any] = dict(self.parameters)

@@ -9,7 +9,7 @@ Two regimes, never in one table:
   memorisation, the drop from the best to the last test accuracy, and the probabilities of clean and corrupted samples.
 
 Losses are scaled (``equalise``) such that each has the slope of cross entropy, K, at the uniform prediction of an untrained
-network: ``scale = K / s(1/K)`` (:mod:`asymtheory.slopes`). The minimiser of a risk does not depend on the scale of the loss, but
+network: ``scale = K / s(1/K)`` (:mod:`asymtheory.asymmetry.fitting`). The minimiser of a risk does not depend on the scale of the loss, but
 the speed of training does: without it a large parameter trains slower or faster, and that is what one would see.
 """
 
@@ -22,13 +22,14 @@ from shutil import rmtree
 from typing import Any
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import read
 from asymtheory.losses import Loss
 
 from .confirm_design import Design, Grid, Group, groups
 from .confirm_models import Outcome, train
 from .confirm_rows import rounded, rows
 from .loop import find_device
-from .record import append, locked, read, revision, versions
+from .record import append, locked, revision, versions
 
 GROUPS = "groups.jsonl"
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asymtheory.cli import ANSWERED, _Parser, _print_json
+from asymtheory.commands.options import ANSWERED, _Parser, _print_json
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
@@ -102,10 +102,11 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     for option, value in vars(options).items():
         if option not in WITH_PLAN and value != parser.get_default(option):
             raise InputError(f"--{option.replace('_', '-')}: --plan has it in its file; --set KEY=VALUE changes that")
+    from asymtheory.jsonlines import read
+
     from .confirm_plan import read_studies
     from .confirm_summary import summarise
     from .plan_grid import ONLY, SET, parse_settings
-    from .record import read
     from .shipped import DESIGNS, find, results_of
 
     path = find(options.plan, DESIGNS)

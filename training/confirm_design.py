@@ -10,11 +10,11 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Any
 
-from asymtheory.domain import plain
+from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 from asymtheory.noise import FAMILIES, NoiseModel
-from asymtheory.slopes import fitting_slope
+from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
 from .config import CLEAN, ELSEWHERE, Noise, TrainConfig

@@ -22,8 +22,9 @@ from asymtheory.errors import InputError
 from . import checkpoint
 from .checkpoint import replace_file
 from .confirm_design import Design, Group, prepared
+from .inputs import Images
 from .labels import transition
-from .loop import DivergedError, Images, Trainer, fitted, using
+from .loop import DivergedError, Trainer, fitted, using
 from .losses import build_loss
 from .runs import Keeper
 from .stack import Family, StackedTrainer

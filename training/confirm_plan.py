@@ -26,18 +26,19 @@ from statistics import median
 from time import perf_counter
 from typing import Any, ClassVar
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import read
 from asymtheory.losses import Loss, build
+from asymtheory.numbers.text import plain
 
 from .config import Check, TrainConfig, choice, truth, whole
 from .confirm import GROUPS
 from .confirm_design import LOSSES, REGIMES, Design, Grid, Group, groups, losses, settle
 from .confirm_models import stacked
-from .labels import INSTANCE, noise_model
+from .instance_noise import INSTANCE
+from .labels import noise_model
 from .plan import classes_of
 from .plan_grid import Reader, Several, flat, nested
-from .record import read
 from .sweep_estimate import Cost, measure, measured_steps, shape_of
 
 SEEDS = ("seed", "seeds")

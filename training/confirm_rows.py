@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asymtheory.asymmetry.fitting import fitting_slope
+from asymtheory.asymmetry.risk import Minimiser, minimise
 from asymtheory.losses import Loss
-from asymtheory.risk import Minimiser, minimise
-from asymtheory.slopes import fitting_slope
 
 from .config import Noise
 from .confirm_design import Design, Grid, Group, prepared

@@ -1,6 +1,6 @@
 """The weighted-risk experiment on torch tensors: ``asymtheory experiment weighted-risk --engine torch``.
 
-The steps are those of ``asymtheory.descent``, in float64. The gradient is not: there it is written by hand from the
+The steps are those of ``asymtheory.experiments.descent``, in float64. The gradient is not: there it is written by hand from the
 losses' slopes, here torch differentiates the losses' definitions on log-softmax (``reference``), so that each checks the
 other. It runs on the GPU if there is one.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asymtheory.descent import BETAS, CHECK, EPSILON, FLAT, SETTLED, SMALLEST, Descent, Objective
+from asymtheory.experiments.descent import BETAS, CHECK, EPSILON, FLAT, SETTLED, SMALLEST, Descent, Objective
 from asymtheory.losses import Loss, build
 
 from .reference import clipped, label_losses
@@ -48,7 +48,7 @@ class Risk:
 def descend(
     loss: Loss, w: Array, z: Array, how: Descent, stopped: Callable[[], bool]
 ) -> tuple[Array, Array, Array, Array] | None:
-    """``asymtheory.descent.descend``: arrays (K, B) in; points (K, B), gradient norms, steps, attracted (B,) out."""
+    """``asymtheory.experiments.descent.descend``: arrays (K, B) in; points (K, B), gradient norms, steps, attracted (B,) out."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     weights, logits = (torch.tensor(x.T, dtype=torch.float64, device=device) for x in (w, z))
     count, K = logits.shape

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asymtheory.errors import InputError
-from asymtheory.rows import Number
+from asymtheory.numbers.text import Number
 
 from .formats import Labels
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.cli import ANSWERED, _classes, _count, _one_rate, _Parser, _print_json
+from asymtheory.commands.options import ANSWERED, _classes, _count, _one_rate, _Parser, _print_json
 from asymtheory.errors import InputError, nearest
 
 from .data import DATASETS, load_dataset
 from .fetch import descriptions
 from .formats import read_labels
-from .labels import INSTANCE, MODES, NoisyLabels, make_labels
+from .instance_noise import INSTANCE
+from .labels import MODES, NoisyLabels, make_labels
 
 SHOWN_CLASSES = 20
 """The matrix is printed for up to this many classes."""

@@ -34,13 +34,15 @@ from asymtheory.noise import (
     FAMILIES,
     FIXED_CLASSES,
     KINDS,
+    NoiseModel,
+    Posteriors,
     check_classes,
     check_rate,
     from_counts,
     from_matrix,
     resolve,
 )
-from asymtheory.rows import NoiseModel, Number, Posteriors, parse_number
+from asymtheory.numbers.text import Number, parse_number
 
 from .data import normalisation
 from .formats import Labels, label_array, read_labels, write_atomically

@@ -17,11 +17,11 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
-from asymtheory.condition import check
+from asymtheory.asymmetry.condition import check
+from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss
 from asymtheory.noise import NoiseModel, Row
-from asymtheory.ratio import asymmetry_ratio
 
 STEPS = 36  # halvings of the interval in which s* lies
 NEAR = 1e-6  # an undecided check ends the search; this close to s*, as a share of it, what was found stands

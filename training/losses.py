@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from asymtheory.condition import Condition, check
-from asymtheory.domain import Domain, plain
+from asymtheory.asymmetry.condition import Condition, check
 from asymtheory.errors import InputError
-from asymtheory.formula import from_formula
 from asymtheory.losses import Loss, build
+from asymtheory.losses.domain import Domain
+from asymtheory.losses.formula import from_formula
+from asymtheory.losses.profile import Profile
 from asymtheory.noise import NoiseModel, from_weights
-from asymtheory.profile import Profile
+from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
-from .fused import Plan, Reduction, fused_losses, reference_losses
+from .fused import Reduction, fused_losses, reference_losses
+from .parts import Plan
 from .reference import precision
 from .terms import Jets
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from asymtheory.cli import NOISE_HELP
+from asymtheory.commands.options import NOISE_HELP
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from asymtheory.backends import FLOAT, POLY
 from asymtheory.errors import InputError
-from asymtheory.exact import Poly
-from asymtheory.jet import Jet
 from asymtheory.losses import CE, Loss, Separable
-from asymtheory.profile import NEXT_TO_ONE, Profile
+from asymtheory.losses.profile import NEXT_TO_ONE, Profile
+from asymtheory.numbers.backends import FLOAT, POLY
+from asymtheory.numbers.exact import Poly
+from asymtheory.numbers.jet import Jet
 
 from .reference import is_focal
 from .terms import Term, term

@@ -38,7 +38,8 @@ from asymtheory.threshold import Threshold, solve
 from .config import CLEAN, ELSEWHERE, TABLES, Noise, TrainConfig
 from .data import EMBEDDED
 from .fetch import descriptions
-from .labels import INSTANCE, noise_model
+from .instance_noise import INSTANCE
+from .labels import noise_model
 from .models import build_model
 from .plan_grid import FOLLOW, SEEDS, Grid, Multiple, Reader, nested
 from .record import describe

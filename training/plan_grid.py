@@ -19,8 +19,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError, nearest
+from asymtheory.numbers.text import plain
 
 from .config import (
     CHECKS,

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from asymtheory.losses import NNCE
 
-from .loop import Inputs, Trainer, generator, using
+from .inputs import Inputs, generator
+from .loop import Trainer, using
 from .models import Network
 from .reference import TORCH
 

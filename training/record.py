@@ -19,9 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from asymtheory.domain import plain
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import read as read  # the other half of append: a torn last line is left out
+from asymtheory.numbers.text import plain
 
 from .config import TrainConfig
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from asymtheory.backends import Backend
 from asymtheory.losses import FL, LogitClipCE, Loss, NormalisedNegative, total
+from asymtheory.numbers.backends import Backend
 
 
 class Point:

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import nn
 
-from asymtheory.condition import check
-from asymtheory.domain import plain
+from asymtheory.asymmetry.condition import check
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import read
 from asymtheory.noise import NoiseModel
+from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
 from . import checkpoint
@@ -34,12 +35,14 @@ from .baselines import head_of
 from .config import CLEAN, ELSEWHERE, Settings, TrainConfig
 from .data import IN_FILES, Dataset, load_dataset, subset_indices
 from .distributed import ALONE, World, current
-from .labels import INSTANCE, NoisyLabels, Redrawn, checksum, make_labels, noise_model
-from .loop import Data, Images, Inputs, Progress, Trainer, stream
+from .inputs import Data, Images, Inputs, stream
+from .instance_noise import INSTANCE
+from .labels import NoisyLabels, Redrawn, checksum, make_labels, noise_model
+from .loop import Progress, Trainer
 from .losses import build_loss
 from .models import Network, build_model, parameters
 from .probe import Probe
-from .record import Epoch, RunResult, append, locked, read, revision, versions
+from .record import Epoch, RunResult, append, locked, revision, versions
 from .student import StudentLoss
 
 if TYPE_CHECKING:

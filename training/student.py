@@ -24,8 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from asymtheory.domain import at_least
 from asymtheory.errors import InputError, nearest
+from asymtheory.losses.domain import at_least
 
 from .baselines import BaselineLoss
 from .reference import precision, wide

@@ -35,11 +35,12 @@ import torch
 from filelock import FileLock, Timeout
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import read
 
 from . import checkpoint
 from .config import TrainConfig
 from .plan import Plan, Point
-from .record import Epoch, append, locked, read, repair
+from .record import Epoch, append, locked, repair
 from .runs import run
 
 RESULTS, FAILURES, RUNS, PROGRESS, OWNER = "results.jsonl", "failures.jsonl", "runs", "progress.json", ".sweep"

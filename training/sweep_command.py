@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from asymtheory.cli import ANSWERED, NO, _count, _Parser, _print_json
+from asymtheory.commands.options import ANSWERED, NO, _count, _Parser, _print_json
 from asymtheory.errors import InputError
 
 if TYPE_CHECKING:

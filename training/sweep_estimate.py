@@ -19,7 +19,8 @@ import torch
 from asymtheory.errors import InputError
 
 from .config import TrainConfig
-from .loop import Inputs, Trainer, batches, find_device, plural, using
+from .inputs import Inputs, batches
+from .loop import Trainer, find_device, plural, using
 from .plan import Point
 from .runs import Prepared, loss_of
 from .stack import StackedTrainer

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asymtheory.backends import Backend
-from asymtheory.jet import Jet
 from asymtheory.losses import FL, Separable
+from asymtheory.numbers.backends import Backend
+from asymtheory.numbers.jet import Jet
 
 from .reference import TORCH, Monomial, Point, as_tensor, is_focal
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from asymtheory.cli import ANSWERED, NO, _Parser, _print_json, _with_formulas
+from asymtheory.commands.options import ANSWERED, NO, _Parser, _print_json, _with_formulas
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 

@@ -19,31 +19,14 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ..backends import sympy_
-from ..condition import check
-from ..losses import (
-    AEL,
-    AGCE,
-    AUL,
-    CE,
-    CONCAVE,
-    GCE,
-    MAE,
-    NCE,
-    NFL,
-    NGCE,
-    NMAE,
-    NNCE,
-    NNFL,
-    NRCE,
-    RCE,
-    Loss,
-    Unhinged,
-)
-from ..noise import from_weights, symmetric, worst_weights
-from ..profile import Profile
-from ..ratio import asymmetry_ratio
-from ..rules import decide
+from ..asymmetry.condition import check
+from ..asymmetry.ratio import asymmetry_ratio
+from ..asymmetry.rules import decide
+from ..losses.base import CONCAVE, Loss
+from ..losses.papers import AEL, AGCE, AUL, CE, GCE, MAE, NCE, NFL, NGCE, NMAE, NNCE, NNFL, NRCE, RCE, Unhinged
+from ..losses.profile import Profile
+from ..noise.models import from_weights, symmetric, worst_weights
+from ..numbers.backends import sympy_
 from . import alf_tools as tools
 from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 
@@ -285,7 +268,7 @@ CALIBRATION_PROOF = (
 def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
     import numpy as np
 
-    from ..calibration import calibrate
+    from ..asymmetry.calibration import calibrate
 
     eta = np.array([float(x) for x in (0, Q(1, 4), Q(1, 2), Q(501, 1000), Q(3, 4), 1) if x not in claimed])
     for loss in COMPLETE:
@@ -317,7 +300,7 @@ def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
     falsification="constant 1.9 in place of 2",
 )
 def theorem_2(claimed: Fraction, effort: Effort) -> Finding:
-    from ..calibration import excess_risk_bound
+    from ..asymmetry.calibration import excess_risk_bound
 
     if claimed < 2:  # eta = 1 and v next to 1/2: excess error 1, excess risk next to (l(0) - l(1))/2
         v = Q(1, 2) - (2 / claimed - 1) / 8
@@ -376,7 +359,7 @@ def theorem_2(claimed: Fraction, effort: Effort) -> Finding:
 def figure_1(claimed: int, effort: Effort) -> Finding:
     import sympy as sp
 
-    from ..calibration import calibrate
+    from ..asymmetry.calibration import calibrate
 
     shown = (
         AGCE(a=1, q=2),

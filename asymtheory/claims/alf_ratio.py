@@ -8,31 +8,19 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from ..backends import arb_, sympy_
-from ..condition import check
-from ..domain import plain
-from ..losses import (
-    AEL,
-    AGCE,
-    AUL,
-    CE,
-    CONCAVE,
-    CONVEX,
-    GCE,
-    LINEAR,
-    MAE,
-    MIXED,
-    RCE,
-    Loss,
-    Unhinged,
-)
-from ..noise import NoiseModel, cifar10, cifar100, from_weights, mnist, symmetric, uniform
-from ..profile import Profile
-from ..ratio import asymmetry_ratio, pointwise_profile
-from ..risk import minimise
-from ..rules import decide
-from ..symbolic import derive
-from ..threshold import solve
+from ..asymmetry.condition import check
+from ..asymmetry.ratio import asymmetry_ratio, pointwise_profile
+from ..asymmetry.risk import minimise
+from ..asymmetry.rules import decide
+from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ..losses.papers import AEL, AGCE, AUL, CE, GCE, MAE, RCE, Unhinged
+from ..losses.profile import Profile
+from ..noise.models import cifar10, cifar100, from_weights, mnist, symmetric, uniform
+from ..noise.rows import NoiseModel
+from ..numbers.backends import arb_, sympy_
+from ..numbers.text import plain
+from ..threshold.solve import solve
+from ..threshold.symbolic import derive
 from . import alf_tools as tools
 from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 

@@ -8,22 +8,12 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, ClassVar
 
-from ..backends import EXACT, arb_, sympy_
-from ..domain import above
-from ..losses import (
-    AEL,
-    AGCE,
-    AUL,
-    CONCAVE,
-    CONVEX,
-    LINEAR,
-    MIXED,
-    Curvature,
-    Loss,
-    Separable,
-)
-from ..profile import Profile
-from ..risk import minimise
+from ..asymmetry.risk import minimise
+from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable
+from ..losses.domain import above
+from ..losses.papers import AEL, AGCE, AUL
+from ..losses.profile import Profile
+from ..numbers.backends import EXACT, arb_, sympy_
 
 Q = Fraction
 INF = math.inf

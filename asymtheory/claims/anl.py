@@ -12,31 +12,16 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from ..backends import Backend, arb_, sympy_
-from ..certificates import active_negative
-from ..jet import Jet
-from ..losses import (
-    AEL,
-    AGCE,
-    AUL,
-    CE,
-    FL,
-    GCE,
-    MAE,
-    NCE,
-    NFL,
-    NMAE,
-    NNCE,
-    NRCE,
-    RCE,
-    Loss,
-    Separable,
-    Unhinged,
-    build,
-)
-from ..noise import NoiseModel, cifar10, cifar100, mnist, named, pair, symmetric
-from ..profile import Profile
-from ..settings import published_settings
+from ..asymmetry.certificates import active_negative
+from ..losses.base import Loss, Separable
+from ..losses.papers import AEL, AGCE, AUL, CE, FL, GCE, MAE, NCE, NFL, NMAE, NNCE, NRCE, RCE, Unhinged
+from ..losses.profile import Profile
+from ..losses.published import published_settings
+from ..losses.registry import build
+from ..noise.models import cifar10, cifar100, mnist, named, pair, symmetric
+from ..noise.rows import NoiseModel
+from ..numbers.backends import Backend, arb_, sympy_
+from ..numbers.jet import Jet
 from .common import labels, rational, zero
 from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 

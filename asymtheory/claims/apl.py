@@ -12,26 +12,11 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
-from ..backends import sympy_
-from ..losses import (
-    CE,
-    CONVEX,
-    FL,
-    GCE,
-    MAE,
-    MSE,
-    NCE,
-    NFL,
-    NGCE,
-    NMAE,
-    NRCE,
-    RCE,
-    Loss,
-    Normalised,
-    Unhinged,
-    build,
-)
-from ..noise import worst_weights
+from ..losses.base import CONVEX, Loss, Normalised
+from ..losses.papers import CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NMAE, NRCE, RCE, Unhinged
+from ..losses.registry import build
+from ..noise.models import worst_weights
+from ..numbers.backends import sympy_
 from .common import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Finding, claim
 

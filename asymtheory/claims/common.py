@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from ..backends import Backend, sympy_
-from ..jet import Jet
-from ..losses import Loss, Normalised
+from ..losses.base import Loss, Normalised
+from ..numbers.backends import Backend, sympy_
+from ..numbers.jet import Jet
 
 
 def labels(loss: Loss, u: Sequence[Any], xp: Backend | None = None, along: int | None = None) -> list[Any]:

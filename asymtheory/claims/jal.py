@@ -13,14 +13,17 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
-from ..backends import FLOAT, sympy_
-from ..condition import check
-from ..losses import AMSE, CONVEX, MAE, MSE, NCE, NFL, Loss, Normalised, build
-from ..noise import NoiseModel, cifar10, cifar100, from_weights, named, symmetric
-from ..profile import Profile
-from ..risk import minimise, weighted_risk
-from ..rules import KKT, binding_rows, decide, gap
-from ..threshold import solve
+from ..asymmetry.condition import check
+from ..asymmetry.risk import minimise, weighted_risk
+from ..asymmetry.rules import KKT, binding_rows, decide, gap
+from ..losses.base import CONVEX, Loss, Normalised
+from ..losses.papers import AMSE, MAE, MSE, NCE, NFL
+from ..losses.profile import Profile
+from ..losses.registry import build
+from ..noise.models import cifar10, cifar100, from_weights, named, symmetric
+from ..noise.rows import NoiseModel
+from ..numbers.backends import FLOAT, sympy_
+from ..threshold.solve import solve
 from .common import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 

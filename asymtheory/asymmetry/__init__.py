@@ -1,0 +1,1 @@
+"""What decides whether a loss is asymmetric on a noise, and by how much."""

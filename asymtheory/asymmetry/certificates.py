@@ -1,0 +1,257 @@
+"""Rigorous answers where no rule decides: proofs in Arb, points certified to have less risk, or "undecided"."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from ..losses.base import Loss
+from ..losses.profile import Profile
+from ..numbers.backends import INTERVAL, arb_, numpy_
+from ..numbers.interval import Interval
+from .risk import search_point
+from .rules import Decision, endless
+
+LINES = 240  # dual lines tried
+BOXES = 4000
+
+
+def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Any, str]:
+    """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
+    import numpy as np
+
+    profile = Profile.of(loss, len(row.weights))
+    # a chord proof is about the separable part: what is added must be least at e_m, too
+    least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
+    point, holds = None, None
+    if profile.separable and least and not profile.negative and _chords_prove(profile, row):
+        holds, method = True, "certified: a common chord slope separates the two classes (intervals)"
+    elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
+        holds, method = True, "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
+    else:
+        point = search_point(loss, np.array([float(x) for x in row.weights]) / float(row.total))
+        if _certified_less(loss, row, point):
+            holds, method = False, "certified: a point of less risk than the vertex (Arb)"
+        else:
+            method = "undecided: no proof, and the search found no point of less risk"
+    return Decision(holds, decision.gap, decision.rule), point, method
+
+
+def _chords_prove(profile: Profile, row: Any) -> bool:
+    """Is there a slope s with phi_n(x) - phi_n(0) > s x and phi_m(1 - x) - phi_m(1) > -s x for all x in (0, 1]?
+
+    It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)]
+    > s (sum_{k != m} u_k - (1 - u_m)) = 0, for the chords of phi_k from 0 are least for the largest weight.
+    Checked by intervals on boxes (slopes may be infinite at 0 and 1, which intervals hold and Arb's balls do not); next
+    to x = 0 by the slope.
+    """
+    import numpy as np
+
+    exact_top, exact_second = (Fraction(w) / Fraction(row.total) for w in (row.top, row.second))
+    top, second = float(exact_top), float(exact_second)
+
+    def phi(weight: Fraction, x: Interval, slope: bool) -> Interval:
+        own, other = (profile.jet(side, x, INTERVAL)[1 if slope else 0] for side in ("active", "passive"))
+        return Interval.of(own * Interval.of(weight) + other * Interval.of(1 - weight))
+
+    grid = np.linspace(0, 1, 2001)[1:]
+    u = np.stack([grid, 1 - grid])
+    with np.errstate(all="ignore"):
+        a, p = (profile.jet(side, u, numpy_())[0] for side in ("active", "passive"))
+        ends = [
+            [profile.jet(side, np.array([x]), numpy_())[0][0] for side in ("active", "passive")] for x in (0.0, 1.0)
+        ]
+        rise = (second * a[0] + (1 - second) * p[0] - second * ends[0][0] - (1 - second) * ends[0][1]) / grid
+        fall = (top * ends[1][0] + (1 - top) * ends[1][1] - top * a[1] - (1 - top) * p[1]) / grid
+    low, high = np.max(fall), np.min(rise)
+    if not low < high:
+        return False
+    s = float((low + high) / 2)
+    zero, one = phi(exact_second, Interval(0.0, 0.0), False), phi(exact_top, Interval(1.0, 1.0), False)
+    stack = [(0.0, 1.0)]
+    for _ in range(4000):
+        if not stack:
+            return True
+        left, right = stack.pop()
+        box = Interval(left, right)
+        rest = Interval(
+            math.nextafter(1 - right, 0.0), min(1.0, math.nextafter(1 - left, 2.0))
+        )  # 1 - box, inside [0, 1]
+        if left == 0.0:  # mean value: the chord slope lies among the slopes on [0, right]
+            settled = phi(exact_second, box, True).low > s and phi(exact_top, rest, True).high < s
+        else:
+            above = phi(exact_second, box, False) - zero - box * s, phi(exact_top, rest, False) - one + box * s
+            settled = min(above[0].low, above[1].low) > 0
+        if not settled:
+            middle = (left + right) / 2 if left else right / 4
+            if right - left < 1e-9:
+                return False
+            stack += [(middle, right), (left, middle)]
+    return False
+
+
+def _certified_less(loss: Loss, row: Any, point: Any) -> bool:
+    """Is the risk at ``point``, or in the limit there, less than at the vertex? Proved in Arb, on exact points."""
+    K, weights = len(row.weights), [Fraction(w) for w in row.weights]
+    profile = Profile.of(loss, K)
+    floor = max((atom.p_min for _, atom in profile.negative), default=Fraction(0))
+    vertex = [floor] * K
+    vertex[row.target] = 1 - (K - 1) * floor
+    at_vertex = _infimum(profile, weights, vertex)
+    for least in (0.0, 1e-12):  # what is nearly 0 may have to be 0, and may not
+        u = [max(Fraction(x) if x > least else Fraction(0), floor) for x in point.tolist()]
+        largest = u.index(max(u))
+        u[largest] += 1 - sum(u)
+        if u[largest] >= floor and _infimum(profile, weights, u) < at_vertex:
+            return True
+    return False
+
+
+def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Any:
+    """F(u) in Arb. NCE and NFL at the boundary count with their least limit: the least weight of the classes at 0."""
+    xp = arb_()
+    nothing = xp.number(Fraction(0))
+    balls, p = [xp.number(w) for w in weights], [xp.number(x) for x in u]
+    result = nothing
+
+    def average(values: list[Any]) -> Any:
+        return sum((w * v for w, v in zip(balls, values, strict=True)), start=nothing) / sum(values, start=nothing)
+
+    if profile.separable:
+        active, passive = ([profile.jet(side, x, xp)[0] for x in p] for side in ("active", "passive"))
+        rest = sum(passive, start=nothing)
+        for w, own, other in zip(balls, active, passive, strict=True):
+            result += w * (own + rest - other) if w != 0 else nothing
+    for coefficient, atom in profile.normalised:
+        at_zero = [w for w, x in zip(weights, u, strict=True) if x == 0]
+        if at_zero and endless(atom):
+            term = xp.number(min(at_zero))
+        else:
+            base: Any = atom.base.on(xp)
+            term = average([base.active(x, xp.log(x), xp) for x in p])
+        result += term * xp.number(coefficient)
+    for coefficient, negative in profile.negative:
+        bound: Any = negative.on(xp)
+        flipped = [bound.flipped(x, xp.log(x), xp) for x in p]
+        result += (sum(balls, start=nothing) - average(flipped)) * xp.number(coefficient)
+    return result
+
+
+def active_negative(profile: Profile, weights: Sequence[Any], target: int) -> bool:
+    """Is the cut-off vertex the only minimiser of ``alpha N + beta NN``, N = normalised g, NN = normalised negative g?
+
+    ANL-CE and ANL-FL (ANL Eq. 11). With g_k = g(u_k), T = sum w_k g_k and G = sum g_k, for weights of total 1,
+
+        F = alpha T/G + beta (1 - (B - T)/(K B - G)),
+
+    which increases with T. g is convex and decreasing, so {g : sum g^-1(g_k) <= 1} is convex, and weak duality gives for any
+    nu < w_m and mu > 0 the line ``T >= nu G + sum_k min_u [(w_k - nu) g(u) + mu u] - mu``. The line that touches at the vertex
+    leaves a linear inequality next to it; further lines cover the rest of the range of G, checked in Arb.
+    """
+    xp = arb_()
+    base = _common_base(profile)
+    if base is None:
+        return False
+    alpha = xp.number(sum((Fraction(c) for c, _ in profile.normalised), start=Fraction(0)))
+    beta = xp.number(sum((Fraction(c) for c, _ in profile.negative), start=Fraction(0)))
+    K, whole = len(weights), sum(map(Fraction, weights), start=Fraction(0))
+    shares = [Fraction(w) / whole for w in weights]
+    p = Fraction(profile.negative[0][1].p_min)
+    cut = _jet(base, xp.number(p), xp)
+    tip = _jet(base, xp.number(1 - (K - 1) * p), xp)
+    B, steep, flat = cut.value, -cut.slope, -tip.slope
+    top, second = xp.number(shares[target]), xp.number(max(share for k, share in enumerate(shares) if k != target))
+    G_vertex = (K - 1) * B + tip.value
+    T_vertex = top * tip.value + (1 - top) * B
+
+    def total(T: Any, G: Any) -> Any:
+        return alpha * T / G + beta * (1 - (B - T) / (K * B - G))
+
+    vertex = total(T_vertex, G_vertex)
+    nu = (second * steep - top * flat) / (steep - flat)
+    gain, loss = beta * (top - nu), alpha * (nu * G_vertex - T_vertex)
+    least = K * _jet(base, xp.number(Fraction(1, K)), xp).value  # G is convex in u: least where all are equal
+    reach = (gain * G_vertex**2 - loss * (B - tip.value)) / (gain * G_vertex + loss)
+    if not (gain > 0 and reach > 0):
+        return False
+    start = (G_vertex - reach / 2 if loss > 0 else least).lower()
+    if start <= least:
+        return True
+    lines = _lines(base, shares, p, xp)
+    boxes = [(float(least.lower()), float(start.upper()) + 1e-9)]
+    for _ in range(BOXES):
+        if not boxes:
+            return True
+        low, high = boxes.pop()
+        G = xp.number(low).union(xp.number(high))
+        if any(total(slope * G + constant, G) > vertex for slope, constant in _nearest(lines, (low + high) / 2)):
+            continue
+        if high - low < 1e-6:
+            return False
+        boxes += [(low, (low + high) / 2), ((low + high) / 2, high)]
+    return False
+
+
+def _common_base(profile: Profile) -> Any:
+    """The base loss that all terms share, if there is nothing else in the sum."""
+    bases: set[Any] = {atom.base for _, atom in profile.normalised} | {atom.base for _, atom in profile.negative}
+    return (
+        bases.pop() if len(bases) == 1 and not profile.separable and profile.normalised and profile.negative else None
+    )
+
+
+def _jet(base: Any, u: Any, xp: Any) -> Any:
+    x = xp.variable(u)
+    return base.on(xp).active(x, xp.log(x), xp)
+
+
+Line = tuple[float, Any, Any]  # the G at which it touches, then slope and constant of T >= slope G + constant
+
+
+def _lines(base: Any, shares: list[Fraction], p: Fraction, xp: Any) -> list[Line]:
+    """Valid lines: nu on a grid, mu and the touching point u in floats; the constants are enclosed in Arb.
+
+    Any u gives a valid line (where w_k > nu the tangent at u bounds a convex function from below); a good one a tight line.
+    """
+    import numpy as np
+
+    counts = Counter(shares)
+    distinct = np.array([float(share) for share in counts])
+    number = np.array(list(counts.values()))
+    grid = np.geomspace(float(p), 1.0, 8001)
+    with np.errstate(all="ignore"):
+        steep = np.maximum.accumulate(np.nan_to_num(-_jet(base, grid, numpy_()).slope)[::-1])[::-1]  # decreasing in u
+    nu = (distinct.max() - np.geomspace(1e-6, 1e2, LINES))[:, None]
+    low, high = np.full_like(nu, 1e-12), np.full_like(nu, 1e12)
+    for _ in range(100):
+        mu = np.sqrt(low * high)
+        with np.errstate(all="ignore"):
+            wanted = np.where(distinct > nu, mu / (distinct - nu), np.inf)
+        u = np.clip(np.interp(-wanted, -steep, grid), float(p), 1.0)
+        over = (u * number).sum(-1, keepdims=True) > 1
+        low, high = np.where(over, mu, low), np.where(over, high, mu)
+    floor, found = xp.number(p), []
+    for row, (slope_float, price_float) in zip(u, np.hstack([nu, mu]).tolist(), strict=True):
+        slope, price, touch = xp.number(slope_float), xp.number(price_float), 0.0
+        constant = -price
+        for share, times, point in zip(counts, counts.values(), row.tolist(), strict=True):
+            at = xp.number(point) if point > p else floor
+            here, above = _jet(base, at, xp), xp.number(share) - slope
+            touch += times * float(here.value)
+            part = above * here.value + price * at
+            if above > 0:
+                tilt = above * here.slope + price
+                part += min((tilt * (floor - at)).lower(), (tilt * (1 - at)).lower())
+            else:  # increasing in u: least at p
+                part = above * _jet(base, floor, xp).value + price * floor
+            constant += times * part
+        found.append((touch, slope, constant))
+    return sorted(found, key=lambda line: line[0])
+
+
+def _nearest(lines: list[Line], G: float) -> list[tuple[Any, Any]]:
+    closest = sorted(lines, key=lambda line: abs(line[0] - G))[:4]
+    return [(slope, constant) for _, slope, constant in closest]

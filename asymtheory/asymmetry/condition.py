@@ -1,0 +1,105 @@
+"""Is this loss asymmetric on these weights? The verdict, with the minimiser of the weighted risk as witness and the slack."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..losses.base import Loss
+from ..losses.profile import Profile
+from ..noise.models import from_weights
+from ..noise.rows import NoiseModel, Row
+from .rules import KKT, Decision, binding_rows, decide, distinct_rows
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Is ``loss`` asymmetric on ``noise``? Printed as a small table; ``to_dict`` for JSON."""
+
+    loss: str
+    asymmetric: bool | None  # None: undecided by the search
+    minimiser: tuple[float, ...] | None  # of the weighted risk on the deciding row
+    slack: float | None  # of the deciding inequality, per unit of total weight; >= 0 where it holds
+    method: str
+    reason: str
+    row: int  # the deciding row (true class)
+    rival: int  # the class of the second largest weight there
+    classes: int
+    names: tuple[str, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "loss": self.loss,
+            "asymmetric": self.asymmetric,
+            "minimiser": None if self.minimiser is None else list(self.minimiser),
+            "slack": None if self.slack is None or math.isinf(self.slack) else self.slack,  # JSON has no infinity
+            "method": self.method,
+            "reason": self.reason,
+            "row": self.row,
+            "rival": self.rival,
+            "classes": self.classes,
+        }
+
+    def __str__(self) -> str:
+        answer = {True: "asymmetric", False: "not asymmetric", None: "undecided"}[self.asymmetric]
+        lines = [f"{self.loss}: {answer}"]
+        if self.minimiser is not None:
+            shown = ", ".join(f"{x:.6g}" for x in self.minimiser[:10]) + (", ..." if len(self.minimiser) > 10 else "")
+            lines.append(f"  minimiser  ({shown})")
+        if self.slack is not None:
+            lines.append(f"  slack      {self.slack:.6g}")
+        lines += [f"  method     {self.method}", f"  why        {self.reason}"]
+        return "\n".join(lines)
+
+
+def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
+    """Decide whether ``loss`` is asymmetric on every row of a noise model (or on one vector of weights).
+
+    The row reported is one that fails (of those the rules settle, the one with least slack), else an undecided one,
+    else the one with least slack. Raises InputError for weights without a unique largest one.
+    """
+    from .certificates import search
+
+    model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
+    found = [(index, row, decide(loss, row)) for index, row in binding_rows(model)]
+    index, row, decision = min(found, key=lambda f: _order(f[2]))
+    point, method = None, ""
+    if decision.holds is None:  # a search depends on all weights, not on the largest two only
+        searched = []
+        for index, row in distinct_rows(model):
+            decision = decide(loss, row)
+            searched.append(
+                (index, row, *(search(loss, row, decision) if decision.holds is None else (decision, None, "")))
+            )
+            if searched[-1][2].holds is False:
+                break
+        index, row, decision, point, method = min(searched, key=lambda f: _order(f[2]))
+    if point is None:
+        point, found_by = _witness(loss, row, decision)
+        method = method or found_by
+    return Condition(
+        str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
+        decision.rule.reason, index, row.runner_up, len(row.weights), model.names,
+    )  # fmt: skip
+
+
+def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
+    """The minimiser of the weighted risk on a settled row: the (cut-off) vertex itself where the verdict is yes."""
+    from .risk import EXACT_VERTEX, minimise
+
+    profile, K, kkt = Profile.of(loss, len(row.weights)), len(row.weights), decision.rule.kind == KKT
+    if decision.holds and not profile.clipped:
+        floor = max((float(atom.p_min) for _, atom in profile.negative), default=0.0)
+        point = [1 - (K - 1) * floor if k == row.target else floor for k in range(K)]
+        if floor:
+            return point, "cut-off vertex of the largest weight"
+        return point, "KKT at the vertex" if kkt else EXACT_VERTEX
+    solution = minimise(loss, [float(w) for w in row.weights])
+    if not math.isfinite(solution.value) and kkt:
+        return None, "the inequality, in Arb; the risk itself is too large for floats"
+    return solution.point, solution.method
+
+
+def _order(decision: Decision) -> tuple[int, float]:
+    return {False: 0, None: 1, True: 2}[decision.holds], math.inf if decision.gap is None else decision.gap

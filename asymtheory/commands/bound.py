@@ -1,0 +1,98 @@
+"""``asymtheory bound``: the parameter values for which a loss is asymmetric."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import InputError
+from .options import ANSWERED, NO, _classes, _loss, _loss_options, _noise_options, _one_rate, _print_json, _rates
+
+
+def _bound_options(parser: argparse.ArgumentParser) -> None:
+    _loss_options(parser)
+    _noise_options(parser)
+    parser.add_argument(
+        "--solve", metavar="NAME", help="the parameter to solve for, or eta; default: the loss's main one"
+    )
+    parser.add_argument("--exact", action="store_true", help="look harder for an exact form (loads sympy)")
+    parser.add_argument("--symbolic", action="store_true", help="leave K and eta (or c) open: answer with a formula")
+    parser.add_argument(
+        "--open", nargs="+", metavar="NAME", help="what --symbolic leaves open: K, eta, c, or parameters of the loss"
+    )
+    parser.add_argument("--latex", action="store_true", help="with --symbolic: LaTeX")
+
+
+def _bound(options: argparse.Namespace) -> int:
+    loss, given = _loss(options)
+    K = _classes(options.K)
+    if options.symbolic:
+        return _bound_symbolic(options, loss, given, K)
+    for flag in ("open", "latex"):
+        if getattr(options, flag):
+            raise InputError(f"--{flag} goes with --symbolic")
+    from ..noise.resolve import resolve
+    from ..threshold.pieces import RATE
+    from ..threshold.solve import solve, solve_rate
+
+    if options.solve == RATE:
+        if options.eta is not None:
+            raise InputError(f"--eta {options.eta}: leave it out when --solve eta asks for it")
+        results = [solve_rate(loss, options.noise.strip().lower(), K)]
+    else:
+        parameter = options.solve or _free_parameter(loss, given)
+        results = [solve(loss, resolve(options.noise, K, rate), parameter) for rate in _rates(options.eta)]
+    if options.exact:
+        from ..threshold.closed_form import name_ends
+
+        results = [name_ends(result) for result in results]
+    if options.json:
+        facts = [result.to_dict() for result in results]
+        _print_json(facts if options.eta is not None and "," in options.eta else facts[0])
+    elif len(results) == 1:
+        print(results[0])
+    else:
+        print(_rate_table(results))
+    return ANSWERED if any(result.status in ("threshold", "always") for result in results) else NO
+
+
+def _free_parameter(loss: Any, given: set[str]) -> str | None:
+    """The main parameter, unless --set fixed it and exactly one other could be solved for."""
+    if loss.main is None or loss.main not in given:
+        return loss.main
+    free = [name for name in loss.domains if name not in given and name not in ("alpha", "beta") and "." not in name]
+    if len(free) == 1:
+        return free[0]
+    raise InputError(
+        f"--set {loss.main}: the parameter to solve for is fixed; name another with --solve ({', '.join(free) or 'eta'})"
+    )
+
+
+def _rate_table(results: Sequence[Any]) -> str:
+    from ..numbers.text import plain, show
+
+    first = results[0]
+    others = ", ".join(f"{p} = {plain(v)}" for p, v in first.fixed().items())
+    lines = [f"{first.loss.title}{f' ({others})' if others else ''} on {first.noise.kind}, K = {first.noise.classes}"]
+    cells = [("eta", "clean level", "margin", "asymmetric")]
+    for result in results:
+        row = result.noise.rows[result.binding_row]
+        cells.append((show(result.noise.rate), show(row.clean_level), show(row.margin), result.answer))
+    widths = [max(len(row[i]) for row in cells) for i in range(3)]
+    lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=False)) + f"  {row[3]}" for row in cells]
+    return "\n".join([*lines, f"  because {first.condition}"])
+
+
+def _bound_symbolic(options: argparse.Namespace, loss: Any, given: set[str], K: int | None) -> int:
+    from ..threshold.symbolic import derive_for
+
+    answer = derive_for(
+        loss, options.solve or _free_parameter(loss, given), options.noise.strip().lower(),
+        K=K, eta=_one_rate(options.eta), leave_open=options.open,
+    )  # fmt: skip
+    if options.json:
+        _print_json(answer.to_dict())
+    else:
+        print(answer.latex if options.latex else answer)
+    return ANSWERED

@@ -1,0 +1,162 @@
+"""Options, parsers and printing that the commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, NoReturn
+
+from ..errors import InputError
+
+ANSWERED, NO, BAD_INPUT = 0, 1, 2
+
+NOISE_HELP = (
+    "symmetric (default), uniform, pair, mnist, cifar10, cifar100, cifar100-blocks, cifar10n-worse, ..., or a file"
+)
+
+
+class _Formatter(argparse.HelpFormatter):
+    """The terminal's width without importing shutil, for start-up time: argparse makes a formatter for every option."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        except (OSError, ValueError):
+            columns = 80
+        super().__init__(prog, width=columns - 2)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, without the usage text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+
+def _with_formulas(arguments: list[str]) -> list[str]:
+    """``--formula -log(u)`` as ``--formula=-log(u)``: argparse takes what starts with a minus sign for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        negative = argument.startswith("-") and not argument.startswith("--")
+        if negative and joined and joined[-1] in ("--formula", "--passive"):
+            joined[-1] += "=" + argument
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _loss_options(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--loss", metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
+    which.add_argument(
+        "--formula", metavar="TEXT", help="your own loss in u and named parameters: + - * / ** exp log sqrt abs min max"
+    )
+    parser.add_argument("--passive", metavar="TEXT", help="with --formula: the term of each other class, such as u**2")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="parameters; decimals are exact"
+    )
+    parser.add_argument(
+        "--domain", nargs="+", action="extend", default=[], metavar="NAME=LOW:HIGH",
+        help="with --formula: the values of a parameter, such as a=1:inf; default (0, inf)",
+    )  # fmt: skip
+
+
+def _noise_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--noise", default="symmetric", metavar="KIND", help=NOISE_HELP)
+    parser.add_argument("--K", metavar="N", help="number of classes")
+    parser.add_argument("--eta", metavar="X[,Y...]", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
+
+
+def _loss(options: argparse.Namespace) -> Any:
+    from ..losses.registry import build
+    from ..numbers.text import parse_number
+
+    for flag in ("passive", "domain"):
+        if options.formula is None and getattr(options, flag):
+            raise InputError(f"--{flag} goes with --formula")
+    parameters = {}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set {setting!r}: NAME=VALUE is needed")
+        if name in parameters:
+            raise InputError(f"--set {name} is given twice")
+        parameters[name] = parse_number(value, f"--set {name}")
+    try:
+        if options.formula is not None:
+            return _formula(options, parameters), set(parameters)
+        return build(options.loss, **parameters), set(parameters)
+    except InputError as error:
+        prefix = "" if str(error).startswith("--") else "--set: "
+        raise InputError(prefix + str(error)) from None
+
+
+def _formula(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:
+    """The loss of --formula; what could not be proved of it is said on standard error."""
+    from ..losses.formula import formula_parameters, from_formula, parse_domain
+
+    domains = dict(parse_domain(setting) for setting in options.domain)
+    known = formula_parameters(options.formula, options.passive)
+    for flag, names in (("set", parameters), ("domain", domains)):
+        for name in names:
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise InputError(f"--{flag} {name}: the formula has no parameter {name!r} (it has: {has})")
+    solve = getattr(options, "solve", None)
+    missing = [name for name in known if name not in parameters]
+    if hasattr(options, "solve") and solve is None and len(missing) == 1:
+        (solve,) = missing
+    loss = from_formula(
+        options.formula, options.passive, solve=None if solve == "eta" else solve, domains=domains, **parameters
+    )
+    if loss.note:
+        print(f"asymtheory: note: {loss.note}", file=sys.stderr)
+    return loss
+
+
+def _classes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from ..noise.models import check_classes
+    from ..numbers.text import parse_number
+
+    value = parse_number(text, "--K")
+    if value.denominator != 1:
+        raise InputError(f"--K {text}: the number of classes must be a whole number >= 2")
+    return check_classes(int(value), "--K")
+
+
+def _rates(text: str | None) -> list[Any]:
+    """The rates of a comma list; one None when the option is absent."""
+    if text is None:
+        return [None]
+    from ..noise.models import check_rate
+    from ..numbers.text import parse_number
+
+    return [check_rate(parse_number(part, "--eta"), "--eta") for part in text.split(",")]
+
+
+def _one_rate(text: str | None) -> Any:
+    rates = _rates(text)
+    if len(rates) > 1:
+        raise InputError(f"--eta {text}: one noise rate is needed here")
+    return rates[0]
+
+
+def _print_json(facts: Any) -> None:
+    import json
+
+    print(json.dumps(facts, indent=2))
+
+
+_COUNTS = ("draws", "starts", "seed", "steps")
+
+
+def _count(text: str, option: str, least: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise InputError(f"{option} {text}: a whole number >= {least} is needed")
+    return int(text)

@@ -1,0 +1,119 @@
+"""``asymtheory select``: options, output, and the files that it writes (a run's configuration, a plot)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from ..selection.select import Selection
+
+FORMATS = ("table", "json", "markdown")
+PLOTS = "asymtheory.plots"
+"""The entry-point group of plots: ``selection`` is called with the selection and the file to write."""
+PLOT_FILES = (".pdf", ".png", ".svg")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "--noise", metavar="KIND", help="symmetric (with --K and --eta), pair, ..., cifar10n-worse, ..."
+    )
+    parser.add_argument("--K", metavar="N", help="number of classes")
+    parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
+    parser.add_argument("--transition", metavar="FILE", help="a row-stochastic matrix, or a table of counts")
+    parser.add_argument("--labels", metavar="FILE[:NAME]", help="noisy labels: .csv, .tsv, .json, .npy, .npz, .parquet")
+    parser.add_argument("--clean", metavar="FILE[:NAME]", help="with --labels: clean labels, for all or some samples")
+    parser.add_argument("--probs", metavar="FILE", help="with --labels: out-of-sample predicted probabilities (N, K)")
+    parser.add_argument("--posteriors", metavar="FILE", help="class weights of every sample (N, K), or votes")
+    parser.add_argument(
+        "--confidence", metavar="X", default="0.95", help="of the intervals of an estimate (default 0.95)"
+    )
+    parser.add_argument("--format", metavar="F", help="table (default), json, markdown")
+    parser.add_argument("--plot", metavar="FILE", help="draw frontier and coverage (.pdf, .png, .svg)")
+    parser.add_argument("--write-config", metavar="FILE", help="write run.toml for `asymtheory train --config`")
+    parser.add_argument("--dataset", metavar="NAME", help="with --write-config: the data set to train on")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command: 0 where some loss is asymmetric on all of the noise, 1 where none is."""
+    from ..noise.models import check_classes
+    from ..numbers.text import parse_number
+    from ..selection.select import select
+
+    form = given.format or ("json" if given.json else "table")
+    if form not in FORMATS:
+        raise InputError(f"--format {form!r}: not a format ({', '.join(FORMATS)}){nearest(form, FORMATS)}")
+    if given.dataset is not None and given.write_config is None:
+        raise InputError("--dataset goes with --write-config")
+    draw = None if given.plot is None else _plot(given.plot)
+    for option, path in (("--plot", given.plot), ("--write-config", given.write_config)):
+        _check_folder(option, path)
+    K = None if given.K is None else parse_number(given.K, "--K")
+    if K is not None and K.denominator != 1:
+        raise InputError(f"--K {given.K}: the number of classes must be a whole number >= 2")
+    chosen = select(
+        given.noise, K=None if K is None else check_classes(int(K), "--K"),
+        eta=None if given.eta is None else parse_number(given.eta, "--eta"),
+        transition=given.transition, labels=given.labels, clean=given.clean, probs=given.probs,
+        posteriors=given.posteriors, confidence=float(parse_number(given.confidence, "--confidence")),
+    )  # fmt: skip
+    if given.write_config is not None:
+        _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))
+    if draw is not None:
+        draw(chosen, given.plot)
+    print(_rendered(chosen, form))
+    for option, path in (("plot", given.plot), ("configuration", given.write_config)):
+        if path is not None:
+            print(f"asymtheory select: {option} written to {path}", file=sys.stderr)
+    return 0 if any(candidate.feasible for candidate in chosen.candidates) else 1
+
+
+def _rendered(chosen: Selection, form: str) -> str:
+    if form == "json":
+        return json.dumps(chosen.to_dict(), indent=2)
+    return chosen.markdown() if form == "markdown" else str(chosen)
+
+
+def _check_folder(option: str, path: str | None) -> None:
+    """Refuse what cannot be written before anything is computed."""
+    if path is None:
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise InputError(f"{option} {path}: no such folder {folder}")
+    if os.path.isdir(path):
+        raise InputError(f"{option} {path}: is a directory; a file name is needed")
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = f"{path}.part"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"--write-config {path}: cannot be written ({error.strerror or error})") from error
+
+
+def _plot(path: str) -> Any:
+    """The function that draws a selection; it lives in the figures, which the core reaches by its entry point only."""
+    from importlib.metadata import entry_points
+
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in PLOT_FILES:
+        raise InputError(f"--plot {path}: the file must end in one of {', '.join(PLOT_FILES)}")
+    install = "--plot needs an extra: pip install 'asymtheory[figures]'"
+    found = [entry for entry in entry_points(group=PLOTS) if entry.name == "selection"]
+    if not found:
+        raise InputError(install)
+    try:
+        return found[0].load()
+    except ImportError as error:
+        raise InputError(f"{install} ({error})") from error

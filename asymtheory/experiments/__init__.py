@@ -1,0 +1,1 @@
+"""Gradient descent on weighted risks, beside the exact minimisers."""

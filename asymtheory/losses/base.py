@@ -1,0 +1,328 @@
+"""What a loss is, and every loss of the papers, defined once.
+
+Most losses are separable: ``L(u, y) = scale(K) * (active(u_y) + sum_{k != y} passive(u_k))``. Their classes write ``active``
+and ``passive`` in plain operators over a namespace ``xp`` (see ``backends``); everything else (arrays, jets, symbols, balls,
+torch) follows from those two lines. ``logp`` is passed beside ``p`` so that logits stay stable; nothing is clamped here.
+The other forms are a ratio of separable ones (``Normalised``, ``NormalisedNegative``), cross entropy on a clipped domain
+(``LogitClipCE``) and sums, written ``alpha * NCE() + beta * AMSE(a=30)``.
+
+Parameters are exact: ``GCE(q=0.7)`` holds 7/10. Defaults are the papers' CIFAR-10 settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from ..errors import InputError, nearest
+from ..numbers.backends import Backend
+from ..numbers.text import exact, plain
+from .domain import Domain, above
+
+Curvature = tuple[int | None, int | None]
+
+LINEAR, CONVEX, CONCAVE, MIXED = 0, 1, -1, None
+
+
+class Loss:
+    """A loss ``L(u, y)`` on the probability simplex, decreasing in ``u_y``.
+
+    Instances are immutable; equality is by class and parameters. Subclasses say what they are in class attributes:
+    ``name`` (registry key), ``title``, ``formula``, ``source``, ``note``, ``domains`` and ``defaults``.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+    note: ClassVar[str] = ""
+    domains: ClassVar[Mapping[str, Domain]] = {}
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    main: ClassVar[str | None] = None  # the parameter that `bound` solves for unless told otherwise
+    searched: ClassVar[str] = ""  # what `prepared` found by a search and not by a proof
+
+    def __init__(self, **parameters: Any) -> None:
+        unknown = [p for p in parameters if p not in self.domains]
+        if unknown:
+            raise InputError(unknown_parameter(self.name, unknown[0], self.domains))
+        values = {**self.defaults, **parameters}
+        self._set({p: domain.check(self.name, p, values[p]) for p, domain in self.domains.items()})
+
+    def _set(self, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "parameters", dict(values))
+        for parameter, value in values.items():
+            object.__setattr__(self, parameter, value)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable; use replace({key}=...)")
+
+    parameters: dict[str, Any]
+
+    def _with(self, **values: Any) -> Loss:
+        """A copy with parameters set without validation: symbols, intervals and polynomials pass through here."""
+        copy = object.__new__(type(self))
+        copy._set({**self.parameters, **values})
+        return copy
+
+    def replace(self, **parameters: Any) -> Loss:
+        """A copy with some parameters changed (validated)."""
+        return type(self)(**{**self.parameters, **parameters})
+
+    def prepared(self, parameter: str) -> Loss:
+        """The loss as a threshold in ``parameter`` needs it; a formula searches for its domain and kinks here."""
+        return self
+
+    def on(self, xp: Backend) -> Loss:
+        """The same loss with its parameters in the number system of ``xp``."""
+        return self._with(**{p: xp.number(v) if isinstance(v, Fraction) else v for p, v in self.parameters.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.parameters == other.parameters
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(self.parameters.items()))))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{p}={plain(v)}' for p, v in self.parameters.items())})"
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{p}={plain(v)}" for p, v in self.parameters.items())
+        return f"{self.title}({inside})" if inside else self.title
+
+    # ------------------------------------------------------------------------------------------ algebra
+
+    def terms(self) -> tuple[tuple[Any, Loss], ...]:
+        """The loss as ``sum coefficient * atom``; an atom is no sum."""
+        return ((Fraction(1), self),)
+
+    def __mul__(self, coefficient: Any) -> Sum:
+        if isinstance(coefficient, Loss):
+            return NotImplemented
+        factor = exact(coefficient)  # before multiplying, so that 0.1 * (0.7 * CE()) is 7/100
+        return Sum(tuple((factor * c, atom) for c, atom in self.terms()))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Loss) -> Sum:
+        if not isinstance(other, Loss):
+            return NotImplemented
+        return Sum((*self.terms(), *other.terms()))
+
+    # --------------------------------------------------------------------------------------- evaluation
+
+    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+        """``L(p, k)`` for every label k: array (..., K) of the kind of ``p``; parameters must already be on ``xp``."""
+        raise NotImplementedError(f"{type(self).__name__} does not define labels()")
+
+    def __call__(self, u: Any) -> Any:
+        """``L(u, k)`` for every label k in float64: array-like (..., K) in, array (..., K) out.
+
+        Points on the boundary get their limit where there is one (CE at 0 is inf) and NaN where there is none.
+        """
+        import numpy as np
+
+        from ..numbers.backends import numpy_
+
+        p = np.asarray(u, dtype=float)
+        with np.errstate(all="ignore"):
+            return np.asarray(self.on(numpy_()).labels(p, np.log(p), numpy_()))
+
+
+class Separable(Loss):
+    """``L(u, y) = scale(K) * (active(u_y) + sum_{k != y} passive(u_k))``."""
+
+    kinks: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # parameter values at which the curvature changes sign
+
+    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+        """The term of the labelled class."""
+        raise NotImplementedError(f"{type(self).__name__} does not define active()")
+
+    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+        """The term of each other class; 0 for an active loss."""
+        return 0
+
+    def scale(self, K: int) -> Fraction:
+        """Factor of the whole loss that depends on the class count; K may be a symbol."""
+        return Fraction(1)
+
+    def curvature(self) -> Curvature:
+        """Shape of (active, passive) on [0, 1]: 1 convex and strictly so next to u = 1, 0 linear, -1 concave, None neither."""
+        raise NotImplementedError(f"{type(self).__name__} does not define curvature()")
+
+    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+        own, other = self.active(p, logp, xp), self.passive(p, logp, xp)
+        rest = other if isinstance(other, int) else total(other) - other
+        return (own + rest) * xp.number(self.scale(p.shape[-1]))
+
+
+def total(x: Any) -> Any:
+    """Sum over the last axis, kept as an axis of length one (numpy and torch alike)."""
+    return x.sum(-1, keepdims=True)
+
+
+class Normalised(Loss):
+    """``L(u, y) = base(u_y) / sum_k base(u_k)`` for an active base loss (APL Eq. 1); the labels sum to 1.
+
+    At a vertex NCE and NFL have no value: the limit depends on the direction (see docs/theory.md).
+    """
+
+    base: Separable
+
+    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+        each = self.base.on(xp).active(p, logp, xp)  # type: ignore[attr-defined]
+        return each / total(each)
+
+
+class NormalisedNegative(Loss):
+    """``L(u, y) = 1 - (B - base(u_y)) / sum_k (B - base(u_k))`` with B = base(p_min), on u_k >= p_min (ANL Eq. 8).
+
+    The labels sum to K - 1. Its domain is the simplex cut off at p_min; its minimiser for label y is the cut-off vertex
+    with u_k = p_min for k != y.
+    """
+
+    base: Separable
+    p_min: Any
+
+    def flipped(self, p: Any, logp: Any, xp: Backend) -> Any:
+        """``B - base(u_k) >= 0`` (ANL Eq. 6, vertical flipping)."""
+        base: Any = self.base.on(xp)
+        floor = xp.number(self.p_min) if isinstance(self.p_min, Fraction) else self.p_min
+        return base.active(floor, xp.log(floor), xp) - base.active(p, logp, xp)
+
+    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+        each = self.flipped(p, logp, xp)
+        return 1 - each / total(each)
+
+
+COEFFICIENTS = ("alpha", "beta")
+
+
+class Sum(Loss):
+    """``sum_i coefficient_i * term_i`` with positive coefficients, named alpha, beta, c3, c4, ...
+
+    A parameter is addressed by its name; a name that several terms share sets all of them (gamma of ANL-FL),
+    ``term.name`` sets one (``agce.a``).
+    """
+
+    name: str  # type: ignore[misc]
+    title: str  # type: ignore[misc]
+    source = "APL Eq. 6"
+
+    def __init__(self, terms: tuple[tuple[Any, Loss], ...], name: str | None = None, title: str | None = None) -> None:
+        label, positive = name or "+".join(atom.name for _, atom in terms), above(0)
+        checked = ((positive.check(label, coefficient_name(i), c), atom) for i, (c, atom) in enumerate(terms))
+        self._set_terms(tuple(checked), name, title)
+
+    def _set_terms(self, checked: tuple[tuple[Any, Loss], ...], name: str | None, title: str | None) -> None:
+        set_ = object.__setattr__
+        set_(self, "_terms", checked)
+        set_(self, "name", name or "+".join(atom.name for _, atom in checked))
+        set_(self, "title", title or "+".join(atom.title for _, atom in checked))
+        set_(self, "_named", (name, title))
+        values = {coefficient_name(i): c for i, (c, _) in enumerate(checked)}
+        for _, atom in checked:
+            for parameter, value in atom.parameters.items():
+                shared = values.setdefault(parameter, value)
+                if shared is not value and shared != value:
+                    values[f"{atom.name}.{parameter}"] = value
+        set_(self, "parameters", values)
+
+    _terms: tuple[tuple[Any, Loss], ...]
+    _named: tuple[str | None, str | None]
+
+    @property
+    def formula(self) -> str:  # type: ignore[override]
+        return " + ".join(f"{coefficient_name(i)} {atom.title}" for i, (_, atom) in enumerate(self._terms))
+
+    @property
+    def domains(self) -> Mapping[str, Domain]:  # type: ignore[override]
+        found = {coefficient_name(i): above(0) for i in range(len(self._terms))}
+        for _, atom in self._terms:
+            for parameter, domain in atom.domains.items():
+                found.setdefault(parameter, domain)
+                found[f"{atom.name}.{parameter}"] = domain
+        return found
+
+    @property
+    def main(self) -> str | None:  # type: ignore[override]
+        return next((atom.main for _, atom in self._terms if atom.main), None)
+
+    @property
+    def kinks(self) -> Mapping[str, tuple[int, ...]]:
+        merged: dict[str, tuple[int, ...]] = {}
+        for _, atom in self._terms:
+            for parameter, points in getattr(atom, "kinks", {}).items():
+                merged[parameter] = (*merged.get(parameter, ()), *points)
+        return merged
+
+    def terms(self) -> tuple[tuple[Any, Loss], ...]:
+        return self._terms
+
+    def _rebuild(self, values: Mapping[str, Any], change: Any) -> Sum:
+        terms = []
+        for i, (coefficient, atom) in enumerate(self._terms):
+            own = {}
+            for parameter in atom.parameters:
+                for key in (parameter, f"{atom.name}.{parameter}"):
+                    if key in values:
+                        own[parameter] = values[key]
+            terms.append((values.get(coefficient_name(i), coefficient), change(atom, own) if own else atom))
+        return Sum(tuple(terms), *self._named)
+
+    def _with(self, **values: Any) -> Loss:
+        return self._rebuild(values, lambda atom, own: atom._with(**own))
+
+    def replace(self, **parameters: Any) -> Loss:
+        known = self.domains
+        for parameter in parameters:
+            if parameter not in known:
+                raise InputError(unknown_parameter(self.name, parameter, known))
+        return self._rebuild(parameters, lambda atom, own: atom.replace(**own))
+
+    @property
+    def searched(self) -> str:  # type: ignore[override]
+        return "; ".join(atom.searched for _, atom in self._terms if atom.searched)
+
+    def prepared(self, parameter: str) -> Loss:
+        owner, _, own = parameter.rpartition(".")
+        terms = ((c, atom.prepared(own) if owner in ("", atom.name) else atom) for c, atom in self._terms)
+        return Sum(tuple(terms), *self._named)
+
+    def on(self, xp: Backend) -> Loss:
+        copy = object.__new__(Sum)  # no validation: it would turn the numbers of xp back into fractions
+        terms = ((xp.number(c) if isinstance(c, Fraction) else c, atom.on(xp)) for c, atom in self._terms)
+        copy._set_terms(tuple(terms), *self._named)
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sum) and self._terms == other._terms
+
+    def __hash__(self) -> int:
+        return hash(self._terms)
+
+    def __repr__(self) -> str:
+        return " + ".join(f"{plain(c)} * {atom!r}" for c, atom in self._terms)
+
+    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+        result: Any = 0
+        for coefficient, atom in self._terms:
+            result = result + coefficient * atom.labels(p, logp, xp)
+        return result
+
+
+def coefficient_name(i: int) -> str:
+    return COEFFICIENTS[i] if i < len(COEFFICIENTS) else f"c{i + 1}"
+
+
+def _sign(x: Any) -> int | None:
+    """Sign of a curvature factor; None for a symbol or an interval that straddles 0."""
+    sign = getattr(x, "sign", None) if getattr(x, "known", True) else None
+    if sign is not None or not isinstance(x, (int, float, Fraction)):
+        return sign if isinstance(sign, int) else None
+    return (x > 0) - (x < 0)
+
+
+def unknown_parameter(owner: str, name: str, known: Mapping[str, Domain]) -> str:
+    allowed = ", ".join(p for p in known if "." not in p) or "none"
+    return f"{owner} has no parameter {name!r} (it has: {allowed}){nearest(name, known)}"

@@ -1,0 +1,59 @@
+"""Parameters of a loss: exact values in an interval that validates itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..errors import InputError
+from ..numbers.text import exact, plain
+
+
+@dataclass(frozen=True)
+class Domain:
+    """An interval of allowed values. ``None`` is no end; ``integer`` admits whole numbers only."""
+
+    low: Fraction | None = None
+    high: Fraction | None = None
+    low_closed: bool = True
+    high_closed: bool = True
+    integer: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        if self.low is not None and (value < self.low or (value == self.low and not self.low_closed)):
+            return False
+        if self.high is not None and (value > self.high or (value == self.high and not self.high_closed)):
+            return False
+        return not self.integer or value == int(value)
+
+    def __str__(self) -> str:
+        left = "(-inf" if self.low is None else ("[" if self.low_closed else "(") + plain(self.low)
+        right = "inf)" if self.high is None else plain(self.high) + ("]" if self.high_closed else ")")
+        return f"{left}, {right}" + (", whole numbers" if self.integer else "")
+
+    def check(self, owner: str, name: str, value: Any) -> Any:
+        """The exact value, or InputError naming the parameter, the value and the domain."""
+        try:
+            number = exact(value)
+        except InputError as error:
+            raise InputError(f"{owner}: {name}: {error}; its domain is {self}") from None
+        if isinstance(number, Fraction) and number not in self:
+            raise InputError(f"{owner}: {name} = {plain(number)} is outside its domain {self}")
+        return number
+
+
+def at_least(low: Any, *, integer: bool = False) -> Domain:
+    return Domain(low=Fraction(low), integer=integer)
+
+
+def above(low: Any) -> Domain:
+    return Domain(low=Fraction(low), low_closed=False)
+
+
+def between(low: Any, high: Any, *, low_closed: bool, high_closed: bool) -> Domain:
+    return Domain(Fraction(low), Fraction(high), low_closed, high_closed)
+
+
+def below(high: Any) -> Domain:
+    return Domain(high=Fraction(high), high_closed=False)

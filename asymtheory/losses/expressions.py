@@ -1,0 +1,413 @@
+"""From the text of a formula to a closure over a namespace: tokens, then the syntax tree, each against a list of what is allowed.
+
+The text is never evaluated as Python. Its characters and tokens are checked first (so that a bomb never reaches a parser),
+then every node of its syntax tree; constants are folded exactly. What is left runs on any namespace ``xp`` (see ``backends``);
+``abs``, ``min`` and ``max`` choose by a *fork*, which the caller may replace to follow one branch.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache, reduce
+from keyword import iskeyword
+from typing import Any, NoReturn
+
+from ..errors import InputError, nearest
+from ..numbers.backends import FLOAT, Backend
+from ..numbers.exact import Exact, Poly
+from ..numbers.interval import Interval
+from ..numbers.jet import Jet
+
+LONGEST = 1000  # characters
+DEEPEST = 50  # levels of brackets, calls and powers
+MOST_NODES = 300
+LONGEST_NUMBER = 40  # characters
+LARGEST_NUMBER = 1e100  # of a constant part
+LARGEST_EXPONENT = 100
+LARGEST_DEGREE = 1000  # product of nested constant exponents
+LONGEST_NAME = 30
+PROBABILITY = "u"
+RESERVED = {"eta": "the noise rate", "K": "the number of classes"} | dict.fromkeys(
+    ("active", "passive", "solve", "domains"), "a word of the library"
+)
+ARITY = {"exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "min": (2, 9), "max": (2, 9)}
+ALLOWED = f"a formula in u and named parameters has + - * / ** and {' '.join(ARITY)}"
+
+# --------------------------------------------------------------------------------------------- the text
+
+_TOKEN = re.compile(
+    r"(?P<space>[ \t]+)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
+    r"|(?P<operator>\*\*|//|[-+*/])|(?P<bracket>[(),])",
+    re.ASCII,
+)
+_HINTS = {"^": "powers are written **", "'": "no text", '"': "no text", "#": "no comments", "\n": "one line is needed"}
+
+
+def _refuse(flag: str, column: int, what: str) -> NoReturn:
+    raise InputError(f"{flag}: column {column}: {what}")
+
+
+def _numbers(flag: str, text: str) -> dict[int, Fraction]:
+    """Check characters and tokens before any parser sees the text; the exact numbers in it, by offset."""
+    if len(text) > LONGEST:
+        _refuse(flag, LONGEST + 1, f"the formula has {len(text)} characters, more than {LONGEST}")
+    if not text.strip(" \t"):
+        raise InputError(f"{flag}: the formula is empty; {ALLOWED}")
+    numbers: dict[int, Fraction] = {}
+    at, opened, tokens, operand = 0, [], 0, True  # operand: a number, a name or '(' comes next, not an operator
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            character = text[at]
+            shown = character if character.isascii() and character.isprintable() else f"U+{ord(character):04X}"
+            _refuse(flag, at + 1, f"{shown!r} is not allowed: {_HINTS.get(character, ALLOWED)}")
+        kind, value, column = token.lastgroup, token.group(), at + 1
+        following = text[token.end() : token.end() + 1]
+        tokens += kind != "space"
+        if tokens > 2 * MOST_NODES:
+            _refuse(flag, column, f"the formula has more than {2 * MOST_NODES} symbols")
+        if value == "//":
+            _refuse(flag, column, "'//' is not allowed: division is written /")
+        if kind == "number":
+            if following and (following.isalnum() or following in "_."):
+                _refuse(flag, column, f"{value + following!r} is no number (2u is written 2*u)")
+            numbers[at] = _number(flag, column, value)
+        elif kind == "name":
+            called = text[token.end() :].lstrip(" \t")[:1] == "("
+            _check_name(flag, column, value, called)
+        elif value == "(":
+            opened.append(column)
+            if len(opened) > DEEPEST:
+                _refuse(flag, column, f"brackets are nested more than {DEEPEST} deep")
+        elif value == ")":
+            if not opened:
+                _refuse(flag, column, "')' closes nothing")
+            opened.pop()
+        if kind != "space":
+            opens = kind in ("number", "name") or value == "("
+            if opens and not operand:
+                _refuse(flag, column, f"an operator is missing before {value!r}")
+            if not opens and operand and value not in ("-", "+"):
+                _refuse(flag, column, f"a number, a name or a bracket is missing before {value!r}")
+            operand = kind == "operator" or value in ("(", ",") or value in ARITY
+        at = token.end()
+    if opened:
+        _refuse(flag, opened[-1], "'(' is never closed")
+    if operand:
+        _refuse(flag, len(text.rstrip(" \t")) + 1, "the formula breaks off")
+    return numbers
+
+
+def _number(flag: str, column: int, text: str) -> Fraction:
+    exponent = text.lower().partition("e")[2]
+    if re.match(r"0\d", text):
+        _refuse(flag, column, f"{text[:12]!r} is no number: it starts with a zero too many")
+    if len(text) > LONGEST_NUMBER or (exponent and abs(int(exponent)) > LARGEST_EXPONENT):
+        shown = text if len(text) <= 12 else text[:9] + "..."
+        _refuse(flag, column, f"the number {shown} is too long or too large")
+    return Fraction(text)
+
+
+def _check_name(flag: str, column: int, name: str, called: bool) -> None:
+    shown = repr(name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "...")
+    if iskeyword(name):
+        _refuse(flag, column, f"the word {shown} is not allowed: {ALLOWED}")
+    if called and name not in ARITY:
+        there = f"there are {' '.join(ARITY)}{nearest(name[:40], ARITY)}"
+        _refuse(flag, column, f"{shown} is no function: {'a product has a *' if name == PROBABILITY else there}")
+    if not called and name in ARITY:
+        _refuse(flag, column, f"the function {shown} needs its argument in brackets")
+    if name.startswith("_") or len(name) > LONGEST_NAME:
+        _refuse(flag, column, f"{shown} is no name: a letter first, at most {LONGEST_NAME} in all")
+    if name in RESERVED:
+        _refuse(flag, column, f"{shown} is {RESERVED[name]}, not a parameter of a loss: choose another name")
+
+
+# --------------------------------------------------------------------------------------------- the tree
+
+Fork = Callable[["Env", Any, Any, Any], Any]  # (environment, difference, value where it is <= 0, value elsewhere)
+Run = Callable[["Env"], Any]
+
+
+class Env:
+    """What a compiled formula runs on: u, log u, the namespace, the parameters, and how abs, min and max choose."""
+
+    __slots__ = ("fork", "logp", "p", "values", "xp")
+
+    def __init__(self, p: Any, logp: Any, xp: Backend, values: Mapping[str, Any], fork: Fork) -> None:
+        self.p, self.logp, self.xp, self.values, self.fork = p, logp, xp, values, fork
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A checked part of a formula: how it runs, the rational it is (if folded), and what bounds its size."""
+
+    run: Run
+    names: frozenset[str]
+    value: Fraction | None = None
+    size: float | None = None  # of a part without names
+    degree: Fraction = Fraction(1)
+    forks: int = 0
+
+    def number(self, env: Env) -> Any:
+        """The value as a number of the namespace, where an int would not do."""
+        result = self.run(env)
+        return env.xp.number(result) if isinstance(result, int) else result
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A parsed formula: its text, the parameters in it, and the closure that runs it."""
+
+    text: str
+    parameters: tuple[str, ...]
+    uses_u: bool
+    forks: int
+    run: Run
+
+
+def parse(text: str, flag: str = "--formula") -> Compiled:
+    """Check a formula and compile it; InputError names the column (from 1) of what is not allowed."""
+    if not isinstance(text, str):
+        raise InputError(f"{flag}: a formula in quotes is needed, got {type(text).__name__}")
+    return _parsed(text, flag)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, flag: str) -> Compiled:
+    numbers = _numbers(flag, text)
+    start = len(text) - len(text.lstrip(" \t"))
+    try:
+        tree = ast.parse(text.strip(" \t"), mode="eval")
+    except SyntaxError as error:
+        raise InputError(f"{flag}: column {max(1, error.offset or 1) + start}: this is no formula") from None
+    except (ValueError, MemoryError, RecursionError):
+        raise InputError(f"{flag}: column {start + 1}: the formula is nested too deep") from None
+    term = _Compiler(flag, numbers, start).term(tree.body, 0)
+    named = [token.group() for token in _TOKEN.finditer(text) if token.lastgroup == "name"]
+    parameters = tuple(dict.fromkeys(name for name in named if name in term.names and name != PROBABILITY))
+    uses_u = PROBABILITY in term.names
+    run = term.run if uses_u else lambda env: env.p * 0 + term.number(env)
+    return Compiled(text.strip(" \t"), parameters, uses_u, term.forks, run)
+
+
+class _Compiler:
+    """One walk over the syntax tree: every node is on the list or refused."""
+
+    def __init__(self, flag: str, numbers: dict[int, Fraction], start: int) -> None:
+        self.flag, self.numbers, self.start, self.nodes = flag, numbers, start, 0
+
+    def refuse(self, node: ast.AST, what: str) -> NoReturn:
+        _refuse(self.flag, getattr(node, "col_offset", 0) + 1 + self.start, what)
+
+    def term(self, node: ast.AST, depth: int) -> _Term:
+        self.nodes += 1
+        if depth > DEEPEST:
+            self.refuse(node, f"the formula is nested more than {DEEPEST} deep")
+        if self.nodes > MOST_NODES:
+            self.refuse(node, f"the formula has more than {MOST_NODES} parts")
+        term = self.kind(node, depth)
+        if not term.names and not abs(term.size or 0.0) <= LARGEST_NUMBER:
+            self.refuse(node, "this constant is too large or has no value")
+        return term
+
+    def kind(self, node: ast.AST, depth: int) -> _Term:
+        if isinstance(node, ast.Constant) and node.col_offset + self.start in self.numbers:
+            return _constant(self.numbers[node.col_offset + self.start])
+        if isinstance(node, ast.Name):
+            name = node.id
+            if name == PROBABILITY:
+                return _Term(lambda env: env.p, frozenset([name]))
+            return _Term(lambda env: env.values[name], frozenset([name]))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+            inner = self.term(node.operand, depth + 1)
+            return inner if isinstance(node.op, ast.UAdd) else self.negative(inner)
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            power = isinstance(node.op, ast.Pow)
+            left = self.term(node.left, depth + power)  # a sum of many terms is no deep nesting
+            right = self.term(node.right, depth + 1)
+            return self.power(node, left, right) if power else self.operation(node, left, right)
+        if isinstance(node, ast.Call) and not node.keywords:
+            name = getattr(node.func, "id", "")
+            if name in ARITY:
+                return self.call(node, name, depth)
+        self.refuse(node, f"{_WORDS.get(type(node), type(node).__name__)} is not allowed: {ALLOWED}")
+
+    def negative(self, inner: _Term) -> _Term:
+        if inner.value is not None:
+            return _constant(-inner.value)
+        return _joined(lambda env: -inner.run(env), [inner], lambda x: -x)
+
+    def operation(self, node: ast.BinOp, left: _Term, right: _Term) -> _Term:
+        function = _OPERATORS[type(node.op)]
+        divides = isinstance(node.op, ast.Div)
+        if divides and right.value == 0:
+            self.refuse(node.right, "division by zero")
+        if left.value is not None and right.value is not None:
+            value = function(left.value, right.value)
+            if max(abs(value.numerator), value.denominator).bit_length() > 1024:
+                self.refuse(node, "this constant has too many digits")
+            return _constant(value)
+        if divides:
+            return _joined(lambda env: _divide(env, left, right), [left, right], FLOAT._divide)
+        return _joined(lambda env: function(left.run(env), right.run(env)), [left, right], function)
+
+    def power(self, node: ast.BinOp | ast.Call, base: _Term, exponent: _Term) -> _Term:
+        at = node.right if isinstance(node, ast.BinOp) else node
+        if not exponent.names and abs(exponent.size or 0.0) > LARGEST_EXPONENT:
+            self.refuse(at, f"the exponent is larger than {LARGEST_EXPONENT}")
+        if exponent.value == 0:
+            return _constant(Fraction(1))
+        size = max(Fraction(1), abs(exponent.value or Fraction(1)))
+        run = lambda env: _power(env.xp, base.number(env), exponent.run(env))  # noqa: E731
+        joined = _joined(run, [base, exponent], FLOAT._power)
+        degree = joined.degree * size
+        if degree > LARGEST_DEGREE:
+            self.refuse(at, f"powers of powers come to an exponent above {LARGEST_DEGREE}")
+        return _Term(joined.run, joined.names, None, joined.size, degree, joined.forks)
+
+    def call(self, node: ast.Call, name: str, depth: int) -> _Term:
+        least, most = ARITY[name]
+        if not least <= len(node.args) <= most:
+            wanted = "one argument" if most == 1 else f"{least} to {most} arguments"
+            self.refuse(node, f"{name} takes {wanted}, got {len(node.args)}")
+        terms = [self.term(argument, depth + 1) for argument in node.args]
+        first = terms[0]
+        if name == "sqrt":
+            return self.power(node, first, _constant(Fraction(1, 2)))
+        if name == "exp":
+            return _joined(lambda env: env.xp.exp(first.number(env)), terms, FLOAT._exp)
+        if name == "log":
+            if isinstance(node.args[0], ast.Name) and node.args[0].id == PROBABILITY:
+                return _Term(lambda env: env.logp, first.names)
+            return _joined(lambda env: env.xp.log(first.number(env)), terms, FLOAT._log)
+        if name == "abs":
+            return _joined(lambda env: _absolute(env, first.number(env)), terms, abs, 1)
+        choose, pick = (_least, min) if name == "min" else (_greatest, max)
+
+        def run(env: Env) -> Any:
+            return reduce(lambda x, y: choose(env, x, y), (t.number(env) for t in terms))
+
+        return _joined(run, terms, pick, len(terms) - 1)
+
+
+_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.Pow: operator.pow,
+}  # fmt: skip
+_WORDS: dict[type[ast.AST], str] = {
+    ast.Tuple: "a list with commas", ast.Call: "a call of what is no function",
+}  # fmt: skip
+
+
+def _constant(value: Fraction) -> _Term:
+    size = float(value) if abs(value.numerator).bit_length() - value.denominator.bit_length() < 1000 else math.inf
+    if value.denominator == 1:
+        whole = int(value)  # a plain int: an exact zero in jets stays one
+        return _Term(lambda env: whole, frozenset(), value, size)
+    return _Term(lambda env: env.xp.number(value), frozenset(), value, size)
+
+
+def _joined(run: Run, terms: list[_Term], size: Callable[..., float], forks: int = 0) -> _Term:
+    names = frozenset[str]().union(*(t.names for t in terms))
+    here = None if names else float(size(*(t.size for t in terms)))
+    return _Term(run, names, None, here, max(t.degree for t in terms), forks + sum(t.forks for t in terms))
+
+
+def _elementwise(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    """Apply a scalar function to scalars, or to each entry of object arrays."""
+    if object in (getattr(x, "dtype", None), getattr(y, "dtype", None)):
+        import numpy as np
+
+        return np.frompyfunc(function, 2, 1)(x, y)
+    return function(x, y)
+
+
+def _power(xp: Any, x: Any, exponent: Any) -> Any:
+    if isinstance(x, Jet) or isinstance(exponent, Jet):
+        return x**exponent
+    return _elementwise(getattr(xp, "_power", operator.pow), x, exponent)
+
+
+def _divide(env: Env, left: _Term, right: _Term) -> Any:
+    x, y = left.run(env), right.number(env)
+    if isinstance(x, Jet) or isinstance(y, Jet):
+        return x / y
+    return _elementwise(getattr(env.xp, "_divide", operator.truediv), env.xp.number(x) if isinstance(x, int) else x, y)
+
+
+def _absolute(env: Env, x: Any) -> Any:
+    return env.fork(env, x, -x, x)
+
+
+def _least(env: Env, x: Any, y: Any) -> Any:
+    return env.fork(env, x - y, x, y)
+
+
+def _greatest(env: Env, x: Any, y: Any) -> Any:
+    return env.fork(env, x - y, y, x)
+
+
+def choose(env: Env, difference: Any, below: Any, above_: Any) -> Any:
+    """``xp.split`` at 0; where the difference is exactly 0 at an end of [0, 1], the branch inside, for its slope."""
+    if isinstance(difference, Jet) and difference.xp is env.xp and isinstance(env.p, Jet):
+        value, u, slope = difference.value, env.p.value, difference.slope
+        if hasattr(value, "shape") or hasattr(u, "shape"):
+            inside = (value == 0) & (((u == 1) & (slope < 0)) | ((u == 0) & (slope > 0)))
+            difference = Jet(env.xp, value + inside, slope, difference.curvature)
+        elif sign_of(value) == 0:
+            end = _end(u)
+            direction = 0 if end is None else sign_of(-slope if end else slope)
+            if direction is None and env.xp is not FLOAT:
+                return _both(env, below, above_)
+            if direction == 1:
+                difference = Jet(env.xp, env.xp.number(1), slope, difference.curvature)
+    return _if_both_are_real(env, env.xp.split(difference, 0, below, above_), below, above_)
+
+
+def _if_both_are_real(env: Env, chosen: Any, *branches: Any) -> Any:
+    """``chosen``, but NaN where a branch is: ``min(log(u)**u, 1)`` is no real number, though 1 is.
+
+    The other number systems do so by themselves, for a difference without a value has no sign.
+    """
+    if env.xp.name not in ("float", "numpy"):
+        return chosen
+    missing: Any = False
+    for branch in branches:
+        value = branch.value if isinstance(branch, Jet) else branch
+        missing = missing | (value != value)
+    if env.xp is FLOAT:
+        return chosen + math.nan if missing else chosen
+    import numpy as np
+
+    return chosen + np.where(missing, math.nan, 0.0) if np.any(missing) else chosen
+
+
+def _both(env: Env, below: Any, above_: Any) -> Any:
+    """Either branch: their union where the numbers have one, unknown where not."""
+    if env.xp.name in ("exact", "polynomial"):
+        kind = Exact if env.xp.name == "exact" else Poly
+        return Jet(env.xp, kind.unknown(), kind.unknown(), kind.unknown())
+    wide = Interval(-1.0, 1.0) if "interval" in env.xp.name else env.xp.number(-1).union(env.xp.number(1))
+    return env.xp.split(Jet(env.xp, wide, wide, wide), 0, below, above_)
+
+
+def sign_of(x: Any) -> int | None:
+    """Sign of a number of any kind; None where it is not certain."""
+    if isinstance(x, Poly):
+        x = x.rational()
+    if isinstance(x, Exact | Interval):
+        return x.sign if getattr(x, "known", True) else None
+    if x is None or isinstance(x, Jet):
+        return None
+    return 1 if x > 0 else -1 if x < 0 else 0 if x == 0 else None
+
+
+def _end(u: Any) -> int | None:
+    return 0 if sign_of(u) == 0 else 1 if not isinstance(u, Jet) and sign_of(u - 1) == 0 else None

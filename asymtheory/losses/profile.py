@@ -1,0 +1,155 @@
+"""A loss seen from the simplex: its separable part, its normalised terms, and the slopes that decide.
+
+For ``L(u, y) = active(u_y) + sum_{k != y} passive(u_k)`` and weights w with total W the weighted risk separates,
+
+    F_w(u) = sum_k w_k L(u, k) = sum_k phi_k(u_k),   phi_k = w_k active + (W - w_k) passive,
+
+so that four numbers (the slopes of active and passive at 0 and at 1) and three weights (w_m, w_n, W) settle the convex case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from ..errors import InputError
+from ..numbers.backends import FLOAT, Backend
+from ..numbers.interval import Interval
+from .base import CONCAVE, CONVEX, LINEAR, MIXED, Loss, Normalised, NormalisedNegative, Separable
+from .papers import LogitClipCE
+
+NEXT_TO_ONE = Fraction(2**40 - 1, 2**40)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A loss on K classes, sorted by form. Coefficients include the factor in K."""
+
+    K: int
+    separable: tuple[tuple[Any, Separable], ...]
+    normalised: tuple[tuple[Any, Normalised], ...]
+    negative: tuple[tuple[Any, NormalisedNegative], ...]
+    clipped: tuple[tuple[Any, LogitClipCE], ...]
+
+    @classmethod
+    def of(cls, loss: Loss, K: int) -> Profile:
+        """Sort the terms. A normalised linear base (NGCE at q = 1) has a constant denominator and counts as separable."""
+        separable: list[tuple[Any, Separable]] = []
+        normalised: list[tuple[Any, Normalised]] = []
+        negative: list[tuple[Any, NormalisedNegative]] = []
+        clipped: list[tuple[Any, LogitClipCE]] = []
+        for coefficient, atom in loss.terms():
+            if isinstance(atom, Separable):
+                separable.append((coefficient * atom.scale(K), atom))
+            elif isinstance(atom, Normalised):
+                if atom.base.curvature()[0] == LINEAR:
+                    separable.append((coefficient * (Fraction(1) / (K - 1)), atom.base))
+                else:
+                    normalised.append((coefficient, atom))
+            elif isinstance(atom, NormalisedNegative):
+                negative.append((coefficient, atom))
+            elif isinstance(atom, LogitClipCE):
+                clipped.append((coefficient, atom))
+            else:
+                raise InputError(
+                    f"{atom.name}: a loss must be Separable, Normalised, NormalisedNegative or LogitClipCE"
+                )
+        if clipped and (separable or normalised or negative or len(clipped) > 1):
+            raise InputError("logitclip-ce lives on its own domain and cannot be summed with another loss")
+        if negative and len({(type(atom), *atom.parameters.values()) for _, atom in negative}) > 1:
+            raise InputError("two different normalised negative losses cannot be summed: their domains differ")
+        return cls(K, tuple(separable), tuple(normalised), tuple(negative), tuple(clipped))
+
+    @property
+    def is_separable(self) -> bool:
+        return not (self.normalised or self.negative or self.clipped)
+
+    def part(self, side: str, u: Any, logu: Any, xp: Backend) -> Any:
+        """The separable part's ``active`` or ``passive`` at u (array, jet, symbol, ball)."""
+        result: Any = 0
+        for coefficient, atom in self.separable:
+            value = getattr(atom.on(xp), side)(u, logu, xp)
+            if not isinstance(value, int):
+                result = result + value * (xp.number(coefficient) if isinstance(coefficient, Fraction) else coefficient)
+        return result
+
+    def jet(self, side: str, u: Any, xp: Backend, order: int = 1) -> tuple[Any, Any, Any]:
+        """(value, slope, curvature or None) of ``active`` or ``passive`` at u."""
+        x = xp.variable(u, order)
+        return self._jet(side, x, xp.log(x), xp)
+
+    def _jet(self, side: str, x: Any, logx: Any, xp: Backend) -> tuple[Any, Any, Any]:
+        result: Any = 0
+        if side == "active" or any(type(atom).passive is not Separable.passive for _, atom in self.separable):
+            result = self.part(side, x, logx, xp)
+        if isinstance(result, int):
+            zero = x.value * 0
+            return zero, zero, None if x.curvature is None else zero
+        return result.value, result.slope, result.curvature
+
+    def curvature(self) -> tuple[int | None, int | None]:
+        """Shape of the separable part's (active, passive): the common sign, or None when terms disagree."""
+        shapes = [atom.curvature() for _, atom in self.separable]
+        return _join([a for a, _ in shapes]), _join([p for _, p in shapes])
+
+    def shape(self) -> int | None:
+        """The common shape of every phi_k: 1 convex, 0 linear, -1 concave, None neither."""
+        return _join(list(self.curvature()))
+
+    def slopes(self, xp: Backend) -> Slopes:
+        """End slopes of the separable part, in the number system of ``xp``; limits where the formula gives 0 * inf."""
+        zero, one = _end(xp, 0), _end(xp, 1)
+        active1 = self._jet("active", *one, xp)[1]
+        if xp is FLOAT and active1 != active1:
+            # A decreasing convex function: its slope at 1 lies between the slope next to 1 and 0. Only the focal loss
+            # with 0 < gamma < 1 comes here, and its slope at 0 is -inf, so the lower bound settles the condition.
+            active1 = self.jet("active", xp.number(NEXT_TO_ONE), xp)[1]
+        unknown = isinstance(active1, Interval) and active1.low == -float("inf") and active1.high == float("inf")
+        if unknown and self.shape() == CONVEX:
+            active1 = Interval(self.jet("active", xp.number(NEXT_TO_ONE), xp)[1].low, 0.0)
+        return Slopes(
+            self._jet("active", *zero, xp)[1],
+            active1,
+            self._jet("passive", *zero, xp)[1],
+            self._jet("passive", *one, xp)[1],
+        )
+
+
+@lru_cache(64)
+def _end(xp: Backend, end: int) -> tuple[Any, Any]:
+    """u = 0 or 1 as the variable of a jet, and its logarithm: they come by at every value of a parameter."""
+    x = xp.variable(xp.number(Fraction(end)))
+    return x, xp.log(x)
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Slopes of active and passive at u = 0 and u = 1; active's are <= 0, passive's >= 0."""
+
+    active0: Any
+    active1: Any
+    passive0: Any
+    passive1: Any
+
+    def slack(self, top: Any, second: Any, total: Any) -> Any:
+        """``phi_n'(0) - phi_m'(1)`` for the weights w_m = top, w_n = second, W = total.
+
+        With all phi_k convex the vertex e_m minimises the weighted risk iff this is >= 0 (KKT), because
+        phi_k'(0) = w_k (active0 - passive0) + W passive0 is least for the largest w_k.
+        """
+        at_zero = _times(second, self.active0) + _times(total - second, self.passive0)
+        at_one = _times(top, self.active1) + _times(total - top, self.passive1)
+        return at_zero - at_one
+
+
+def _times(weight: Any, slope: Any) -> Any:
+    """Weight times slope, where a weight that is exactly 0 removes the term even at an infinite slope."""
+    return weight * slope if not (isinstance(weight, (int, float, Fraction)) and weight == 0) else 0
+
+
+def _join(signs: list[int | None]) -> int | None:
+    if MIXED in signs or (CONVEX in signs and CONCAVE in signs):
+        return MIXED
+    return CONVEX if CONVEX in signs else CONCAVE if CONCAVE in signs else LINEAR

@@ -1,0 +1,538 @@
+"""The noise of a data set and how well it is known.
+
+What the theory asks of a row of class weights is two shares, ``w_m / W`` (the true class) and ``w_n / W`` (the largest other
+one), and every rule is monotone in both (docs/theory.md). So what is not known about a row is a box
+
+    w_m / W in [top_low, top_high],    w_n / W in [second_low, second_high],
+
+and its worst corner (top_low, second_high) decides for all matrices in it. Four kinds of input, four kinds of box:
+
+* a noise model, a matrix: taken as given, no box;
+* noisy labels with clean ones: the counts of a row are multinomial, so every entry is binomial; Clopper-Pearson intervals,
+  with the level shared out evenly (Bonferroni) over both sides of all K^2 entries and of the noise rate. All intervals hold
+  together with probability at least ``confidence``, for any true matrix, if the samples with a clean label are a random
+  draw within each class;
+* noisy labels with out-of-sample predicted probabilities: confident learning (Northcutt et al. 2021) through cleanlab, and
+  a bootstrap over the samples: studentised, one factor for the shares of all rows and the noise rate together. The box
+  covers what resampling shows; the bias of confident learning is not in it;
+* per-sample posteriors: every sample is a row, taken as given.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..numbers.text import show
+from . import columns
+from . import models as noise
+from .files import model_of
+from .resolve import load
+from .rows import NoiseModel, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+ESTIMATE_EXTRA = "pip install 'asymtheory[estimate]'"
+REPLICATES = 200
+BOOTSTRAP_CELLS = 10**6
+"""Cells (samples times classes) of one bootstrap draw; of more samples a smaller draw is taken and its spread scaled."""
+FEW = 100
+"""Samples of one class with fewer clean labels (or confident samples) than this are warned about."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number and, where it is estimated, an interval around it (NaN-free; infinities allowed)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """For JSON, which has no infinity: None then. ``low`` and ``high`` only where estimated."""
+        ends = {} if self.low is None else {"low": _finite(self.low), "high": _finite(self.high)}
+        return {"value": _finite(self.value), **ends}
+
+    def __str__(self) -> str:
+        text = show(self.value)
+        return text if self.low is None else f"{text} [{show(self.low)}, {show(self.high)}]"
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """For every row the shares of the true class and of its largest rival, each in [low, high] (arrays (R,))."""
+
+    top_low: Array
+    top_high: Array
+    second_low: Array
+    second_high: Array
+
+    def corner(self, K: int, worst: bool) -> tuple[Array, Array]:
+        """(top, second) of the worst or of the best matrix: the box cut to what K shares that sum to 1 can be."""
+        import numpy as np
+
+        top, second = (self.top_low, self.second_high) if worst else (self.top_high, self.second_low)
+        if worst:
+            second = np.minimum(second, 1 - top)
+            return np.maximum(top, 1 - (K - 1) * second), second
+        top = np.minimum(top, 1 - second)
+        return top, np.maximum(second, (1 - top) / (K - 1))
+
+
+@dataclass(frozen=True)
+class NoiseEstimate:
+    """A noise model, what follows from it with intervals, and the shares that conditions are decided on.
+
+    ``unit``: what a row is, "class" or "sample". ``top``, ``second``: shares (R,) of the point estimate; ``target``,
+    ``rival``: class indices (R,); ``mass``: the share of all data each row stands for, (R,), summing to 1. ``uniform``: is
+    the rest of every row uniform? ``boxes``: None where the noise is taken as given.
+    """
+
+    noise: NoiseModel
+    unit: str
+    top: Array
+    second: Array
+    target: Array
+    rival: Array
+    mass: Array
+    uniform: bool
+    method: str
+    rate: Range | None
+    confidence: float | None = None
+    boxes: Boxes | None = None
+    samples: tuple[int, ...] | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def K(self) -> int:
+        return self.noise.classes
+
+    @cached_property
+    def binding(self) -> int:
+        """The row of least margin."""
+        return int((self.top - self.second).argmin())
+
+    def corner(self, worst: bool = True) -> tuple[Array, Array]:
+        """The shares (top, second) of the worst (best) matrix that the estimate allows; the estimate's own if known."""
+        return (self.top, self.second) if self.boxes is None else self.boxes.corner(self.K, worst)
+
+    @cached_property
+    def deciding(self) -> tuple[tuple[Array, Array], ...]:
+        """(top, second) of the rows that imply all others: of the estimate, its worst and its best corner."""
+        found = []
+        for top, second in ((self.top, self.second), self.corner(), self.corner(worst=False)):
+            kept = hull(top, second)
+            found.append((top[kept], second[kept]))
+        return tuple(found)
+
+    @cached_property
+    def in_order(self) -> tuple[Array, Array]:
+        """Clean levels and margins of the rows, each sorted."""
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            levels = np.where(self.second > 0, self.top / self.second, math.inf)
+        return np.sort(levels), np.sort(self.top - self.second)
+
+    @property
+    def margin(self) -> Range:
+        """The least ``(w_m - w_n) / W`` over the rows."""
+        return self._range(lambda top, second: float((top - second).min()))
+
+    @property
+    def clean_level(self) -> Range:
+        """The least ``w_m / w_n`` over the rows; inf where nothing is noisy."""
+        import numpy as np
+
+        def least(top: Array, second: Array) -> float:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return float(np.where(second > 0, top / second, math.inf).min())
+
+        return self._range(least)
+
+    def _range(self, of: Any) -> Range:
+        value = of(self.top, self.second)
+        if self.boxes is None:
+            return Range(value)
+        return Range(value, of(*self.corner()), of(*self.corner(worst=False)))
+
+    @cached_property
+    def failures(self) -> tuple[int, ...]:
+        """Rows whose true class has not the unique largest share, by the point estimate."""
+        import numpy as np
+
+        return tuple(np.flatnonzero(self.top <= self.second).tolist())
+
+    @property
+    def dominant(self) -> bool:
+        """Does the true class dominate in every row, by the point estimate?"""
+        return not self.failures
+
+    def row_name(self, index: int) -> str:
+        """``truck`` (or ``class 9``, ``sample 17``); "every class" where one row stands for all."""
+        if self.unit == "sample":
+            return f"sample {index}"
+        if self.noise.representative:
+            return "every class"
+        return self.class_name(int(self.target[index]))
+
+    def class_name(self, index: int) -> str:
+        """The class's name, or ``class 9``."""
+        return self.noise.names[index] if self.noise.names else f"class {index}"
+
+    @property
+    def given(self) -> bool:
+        """Is the noise a model with exact rows, taken as given?"""
+        return self.boxes is None and self.unit == "class"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts of the noise for JSON (rate, clean level and margin stand beside it)."""
+        return {
+            "kind": self.noise.kind,
+            "classes": self.K,
+            "names": None if self.noise.names is None else list(self.noise.names),
+            "rows": len(self.top),
+            "unit": self.unit,
+            "source": self.noise.source,
+            "method": self.method,
+            "estimated": self.boxes is not None,
+            "confidence": self.confidence,
+            "clean_samples": None if self.samples is None else list(self.samples),
+        }
+
+
+def hull(top: Array, second: Array) -> list[int]:
+    """Rows that imply all others: vertices of the hull towards small ``top`` and large ``second``.
+
+    ``A top - B second`` with A, B >= 0 is least over all rows at one of them, whatever A and B.
+    """
+    import numpy as np
+
+    order = np.lexsort((-second, top))
+    record = np.maximum.accumulate(second[order])
+    order = order[np.concatenate([[True], record[1:] > record[:-1]])]  # the others are dominated by an earlier row
+    kept: list[int] = []
+    for i in order.tolist():
+        while len(kept) > 1:
+            a, b = kept[-2], kept[-1]
+            turn = (top[b] - top[a]) * (second[i] - second[a]) - (second[b] - second[a]) * (top[i] - top[a])
+            if turn < 0:
+                break
+            kept.pop()
+        kept.append(i)
+    return kept
+
+
+# ----------------------------------------------------------------------------------------------- as given
+
+
+def known(model: NoiseModel) -> NoiseEstimate:
+    """A noise model that is taken as given."""
+    import numpy as np
+
+    if model.kind == "posteriors" and hasattr(model, "array"):
+        return from_sample_posteriors(model.array, model.names, model.source or "posteriors")
+    rows = model.rows
+    totals = [row.total for row in rows]
+    top = np.array([float(row.top / W) for row, W in zip(rows, totals, strict=True)])
+    second = np.array([float(row.second / W) for row, W in zip(rows, totals, strict=True)])
+    unit = "sample" if model.kind == "posteriors" else "class"
+    return NoiseEstimate(
+        noise=model, unit=unit, top=top, second=second, target=np.array([row.target for row in rows]),
+        rival=np.array([row.runner_up for row in rows]), mass=np.full(len(rows), 1 / len(rows)),
+        uniform=all(row.uniform_rest for row in rows), method="taken as given",
+        rate=None if model.rate is None else Range(float(model.rate)),
+    )  # fmt: skip
+
+
+def from_transition(source: Any, confidence: float = 0.95) -> NoiseEstimate:
+    """A transition matrix (a file, an array, nested lists), taken as given; a table of counts is an estimate.
+
+    ``source`` may be anything that ``readers`` takes; per-sample posteriors are refused (they are no matrix).
+    """
+    check_confidence(confidence)
+    path = isinstance(source, str | os.PathLike)
+    if not path and hasattr(source, "to_numpy"):
+        source = source.to_numpy()
+    model = load(source) if path else model_of(source, "--transition")
+    if model.kind == "posteriors":
+        raise InputError(f"--transition {source if path else ''}: is no square matrix; use --posteriors for samples")
+    if model.samples is None:
+        return known(model)
+    counts = [
+        [round(weight * size) for weight in row.weights] for row, size in zip(model.rows, model.samples, strict=True)
+    ]
+    return _from_counts(model, counts, confidence, f"counted over {sum(model.samples)} samples")
+
+
+def from_sample_posteriors(table: Any, names: Sequence[str] | None = None, source: str = "posteriors") -> NoiseEstimate:
+    """Per-sample class weights (N, K), streamed: rows of probabilities (each sums to 1), or whole numbers (votes).
+
+    The target of a sample is its largest weight. The noise rate is the mean weight of the other classes: what a label drawn
+    from each sample's weights would get wrong. InputError names the row (from 0) of a bad entry or sum.
+    """
+    import numpy as np
+
+    N, K = table.shape
+    votes, tolerance = table.dtype.kind in "iu", columns.tolerance_of(table)
+    top, second = np.empty(N), np.empty(N)
+    target, rival = np.empty(N, dtype=np.int32), np.empty(N, dtype=np.int32)
+    for start, part in columns.chunks(table):
+        totals = columns.check_rows(part, start, "votes" if votes else "posteriors", source, not votes, tolerance)
+        here, rows = slice(start, start + len(part)), np.arange(len(part))
+        target[here] = first = part.argmax(axis=1)
+        top[here] = part[rows, first] / totals
+        part[rows, first] = -1
+        rival[here] = other = part.argmax(axis=1)
+        second[here] = part[rows, other] / totals
+    binding = int((top - second).argmin())
+    row = Row(tuple(np.asarray(table[binding], dtype=float).tolist()), int(target[binding]))
+    model = NoiseModel("posteriors", (row,), K, None, None if names is None else tuple(names), source=source)
+    return NoiseEstimate(
+        noise=model, unit="sample", top=top, second=second, target=target, rival=rival,
+        mass=np.full(N, 1 / N), uniform=K == 2, method=f"{N} samples, each taken as given",
+        rate=Range(float(1 - top.mean())),
+    )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------- noisy and clean labels
+
+
+def from_clean_labels(
+    noisy: Any, clean: Any, confidence: float = 0.95, K: int | None = None, names: Sequence[str] | None = None
+) -> NoiseEstimate:
+    """The matrix ``P(label | class)`` from samples with a noisy and a clean label, with Clopper-Pearson intervals.
+
+    ``noisy`` and ``clean`` are whatever ``columns.read_labels`` takes, of the same samples; clean labels may be missing.
+    The true matrix, its margin, clean level and noise rate lie in their intervals together with probability at least
+    ``confidence``. InputError for lengths that differ, a label that never occurs, a class without a clean sample.
+    """
+    import numpy as np
+
+    check_confidence(confidence)
+    given = columns.read_labels(noisy, "--labels", columns.NOISY)
+    true = columns.read_labels(clean, "--clean", columns.CLEAN, len(given.codes))
+    if len(given.codes) != len(true.codes):
+        raise InputError(
+            f"{true.source} has {len(true.codes)} labels, {given.source} {len(given.codes)}; they must be of the same "
+            "samples (leave clean labels empty where there is none, or give index,label)"
+        )
+    (labels, truth), count, names = columns.align((given, true), K, names)
+    _every_class_occurs(labels, count, names, given.source, "label {} never occurs among the noisy labels")
+    have = truth >= 0
+    if not have.any():
+        raise InputError(f"{true.source}: holds no clean label")
+    _every_class_occurs(truth[have], count, names, true.source, "class {} has no clean sample")
+    part = int(have.sum())
+    model = noise.from_labels(truth[have], labels[have], count, names, given.source)
+    counts = np.bincount(truth[have] * count + labels[have], minlength=count * count).reshape(count, count)
+    text = f"counted over {part} samples with a clean label" + (f" (of {len(labels)})" if part < len(labels) else "")
+    return _from_counts(model, counts, confidence, text)
+
+
+def _every_class_occurs(labels: Array, K: int, names: Sequence[str] | None, source: str, text: str) -> None:
+    import numpy as np
+
+    if K > noise.MAX_COUNTED_CLASSES:
+        raise InputError(f"{source}: labels of {K} classes; at most {noise.MAX_COUNTED_CLASSES} are counted")
+    absent = np.flatnonzero(np.bincount(labels, minlength=K) == 0)
+    if len(absent):
+        which = f"{absent[0]} ({names[absent[0]]})" if names else str(absent[0])
+        more = f", nor do {len(absent) - 1} more" if len(absent) > 1 and "never" in text else ""
+        raise InputError(f"{source}: {text.format(which)}{more}; every class 0..{K - 1} is needed")
+
+
+def check_confidence(confidence: float) -> float:
+    """A confidence in (0, 1), else InputError."""
+    if not isinstance(confidence, int | float) or isinstance(confidence, bool) or not 0 < confidence < 1:
+        raise InputError(f"--confidence {confidence}: must be in (0, 1), such as 0.95")
+    return float(confidence)
+
+
+def _from_counts(model: NoiseModel, counts: Any, confidence: float, text: str) -> NoiseEstimate:
+    import numpy as np
+
+    counts, K = np.asarray(counts), len(counts)
+    rows, sizes = np.arange(K), counts.sum(axis=1)
+    own = counts[rows, rows]
+    others = counts.copy()
+    others[rows, rows] = -1
+    rival = others.argmax(axis=1)
+    second = others[rows, rival]
+    # the largest upper (lower) end of a row's entries is that of its largest count, so only these need their intervals
+    level = (1 - confidence) / (2 * (K * K + 1))
+    boxes = Boxes(*clopper_pearson(own, sizes, level), *clopper_pearson(second, sizes, level))
+    low, high = (float(end) for end in clopper_pearson(sizes.sum() - own.sum(), sizes.sum(), level))
+    few = int(sizes.argmin())
+    warnings: tuple[str, ...] = ()
+    if sizes[few] < FEW:
+        name = model.class_name(few)
+        warnings = (f"few samples: class {name} has {sizes[few]} clean labels; the intervals are wide",)
+    return NoiseEstimate(
+        noise=model, unit="class", top=own / sizes, second=second / sizes, target=rows, rival=rival,
+        mass=sizes / sizes.sum(), uniform=K == 2,
+        method=f"{text}; Clopper-Pearson intervals, all together at {confidence:g} (Bonferroni)",
+        rate=Range(1 - own.sum() / sizes.sum(), low, high), confidence=confidence, boxes=boxes,
+        samples=tuple(sizes.tolist()), warnings=warnings,
+    )  # fmt: skip
+
+
+def clopper_pearson(successes: Any, trials: Any, level: float) -> tuple[Array, Array]:
+    """Exact binomial limits (low, high) of a probability, each missed with probability at most ``level``; arrays (R,)."""
+    import numpy as np
+    from scipy.special import betaincinv
+
+    x, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
+    low = np.where(x > 0, betaincinv(np.maximum(x, 1e-300), n - x + 1, level), 0.0)
+    high = np.where(x < n, betaincinv(x + 1, np.maximum(n - x, 1e-300), 1 - level), 1.0)
+    return low, high
+
+
+# ---------------------------------------------------------------------------------------- confident learning
+
+
+def from_predictions(
+    noisy: Any,
+    probabilities: Any,
+    confidence: float = 0.95,
+    K: int | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> NoiseEstimate:
+    """The matrix from noisy labels and out-of-sample predicted probabilities (N, K), by confident learning.
+
+    Intervals are a bootstrap over the samples, for the shares of all rows and the noise rate together; how far confident
+    learning itself is off (it counts what the classifier gets wrong as label noise, and the reverse) is not in them.
+    InputError for lengths that differ, rows that do not sum to 1, a label that never occurs, or a missing cleanlab.
+    """
+    import numpy as np
+
+    check_confidence(confidence)
+    table, heads, where = columns.read_probabilities(probabilities, "--probs")
+    given = columns.read_labels(noisy, "--labels", columns.NOISY)
+    if len(given.codes) != len(table):
+        raise InputError(
+            f"{where} has {len(table)} rows, {given.source} {len(given.codes)} labels; they must be of the same samples"
+        )
+    if K is not None and K != table.shape[1]:
+        raise InputError(f"--K {K}: {where} has {table.shape[1]} columns")
+    columns.check_room(where, 4.0 * table.size * 8)
+    (labels,), K, names = columns.align((given,), table.shape[1], heads if given.named else None)
+    names = names or heads
+    _every_class_occurs(labels, K, names, given.source, "label {} never occurs")
+    for start, part in columns.chunks(table):
+        columns.check_rows(part, start, "probabilities", where, tolerance=columns.tolerance_of(table))
+    table = np.asarray(table, dtype=np.float64)
+    joint = _confident_joint(labels, table)
+    empty = np.flatnonzero(joint.sum(axis=0) == 0)
+    if len(empty):
+        name = names[empty[0]] if names else empty[0]
+        raise InputError(f"{where}: no sample is confidently of class {name}; the probabilities cannot tell it apart")
+    matrix, shares = _channel(joint)
+    draws = _bootstrap(labels, table, replicates, seed)
+    model = replace(noise.from_matrix(matrix, names, where, "estimated"), rate=float(1 - shares @ matrix.diagonal()))
+    return _from_draws(model, matrix, shares, draws, confidence, len(labels))
+
+
+def _confident_joint(labels: Array, table: Array) -> Array:
+    """cleanlab's joint (K, K) of given label (rows) and estimated true class (columns), summing to N."""
+    try:
+        count = import_module("cleanlab.count")
+    except ImportError as error:
+        raise InputError(
+            f"--probs: estimating noise without clean labels needs an extra: {ESTIMATE_EXTRA} ({error})"
+        ) from error
+    import numpy as np
+
+    return np.asarray(count.compute_confident_joint(labels, table, calibrate=True), dtype=float)
+
+
+def _channel(joint: Array) -> tuple[Array, Array]:
+    """P(label | class) with classes as rows, and P(class), from a joint (label, class)."""
+    totals = joint.sum(axis=0)
+    return (joint / totals).T, totals / totals.sum()
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Bootstrap replicates of matrices (B, K, K) and class shares (B, K); ``shrink`` scales their spread to N samples."""
+
+    matrices: Array
+    shares: Array
+    shrink: float
+
+
+def _bootstrap(labels: Array, table: Array, replicates: int, seed: int) -> _Draws:
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    N, K = table.shape
+    size = min(N, max(200 * K, BOOTSTRAP_CELLS // K))
+    matrices: list[Array] = []
+    shares: list[Array] = []
+    for _ in range(4 * replicates):
+        drawn = generator.integers(0, N, size)
+        joint = _confident_joint(labels[drawn], table[drawn]) if len(np.unique(labels[drawn])) == K else None
+        if joint is None or joint.sum(axis=0).min() == 0:
+            continue  # a draw without a class has no confident joint
+        matrix, share = _channel(joint)
+        matrices.append(matrix)
+        shares.append(share)
+        if len(matrices) == replicates:
+            break
+    else:
+        raise InputError(f"--labels: some class has too few of the {N} samples for a bootstrap; use --clean labels")
+    return _Draws(np.array(matrices), np.array(shares), math.sqrt(size / N))
+
+
+def _from_draws(
+    model: NoiseModel, matrix: Array, shares: Array, draws: _Draws, confidence: float, N: int
+) -> NoiseEstimate:
+    import numpy as np
+
+    K, rows = len(matrix), np.arange(len(matrix))
+
+    def shape(matrices: Array) -> tuple[Array, Array]:
+        others = matrices.copy()
+        others[..., rows, rows] = -1
+        return matrices[..., rows, rows], others.max(axis=-1)
+
+    top, second = shape(matrix)
+    tops, seconds = shape(draws.matrices)
+    rates = 1 - (draws.shares * tops).sum(axis=1)
+    rate = 1 - float(shares @ top)
+    point = np.concatenate([top, second, [rate]])
+    spread = (np.concatenate([tops, seconds, rates[:, None]], axis=1) - point) * draws.shrink
+    error = np.maximum(spread.std(axis=0), 1e-12)
+    factor = float(np.quantile(np.abs(spread / error).max(axis=1), confidence))
+    low, high = np.clip(point - factor * error, 0, 1), np.clip(point + factor * error, 0, 1)
+    confident = shares * N
+    few = int(confident.argmin())
+    warnings: tuple[str, ...] = (
+        "estimated without clean labels: the bootstrap interval does not cover the bias of confident learning "
+        "(classifier errors count as label noise); check the binding class on some clean labels",
+    )
+    if confident[few] < FEW:
+        warnings += (f"few samples: about {confident[few]:.0f} samples are of class {model.class_name(few)}",)
+    others = matrix.copy()
+    others[rows, rows] = -1
+    return NoiseEstimate(
+        noise=model, unit="class", top=top, second=second, target=rows, rival=others.argmax(axis=1), mass=shares,
+        uniform=K == 2, confidence=confidence, samples=None, warnings=warnings,
+        method=f"confident learning (cleanlab) on {N} samples; bootstrap of {len(tops)} draws, all intervals together",
+        boxes=Boxes(low[:K], high[:K], low[K : 2 * K], high[K : 2 * K]),
+        rate=Range(rate, float(low[-1]), float(high[-1])),
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""From what a person names, a family, a measured noise or a file, to a noise model."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import InputError, nearest
+from ..numbers.text import Number, show
+from .models import FAMILIES, FIXED_CLASSES, KINDS, MEASURED, _check_family, check_classes, check_rate, family, named
+from .rows import NoiseModel
+
+
+def load(path: str | os.PathLike[str]) -> NoiseModel:
+    """Noise from a .csv, .json, .npy, .npz or .parquet file; see :mod:`asymtheory.noise.files` for what each may hold."""
+    from .files import read
+
+    return read(path)
+
+
+def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> NoiseModel:
+    """What ``--noise`` means: a family (needs `eta`, and `K` where it is open), a measured noise, or a file.
+
+    Errors speak of ``--noise``, ``--K`` and ``--eta``. A K that disagrees with the noise raises InputError; so does a
+    rate given for noise that has its own.
+    """
+    name = kind.strip().lower()
+    classes = None if K is None else check_classes(K, "--K")
+    if name in FAMILIES:
+        if classes is None and name not in FIXED_CLASSES:
+            raise InputError(f"--noise {name} needs --K (the number of classes, a whole number >= 2)")
+        if eta is None:
+            raise InputError(f"--noise {name} needs --eta (the noise rate, in [0, 1])")
+        _check_family(name, classes, "--K")
+        return family(name, classes)(check_rate(eta, "--eta"))
+    if name in MEASURED:
+        model = named(name)
+    elif _looks_like_file(kind):
+        model = load(kind)
+    else:
+        allowed = f"{', '.join(KINDS)}, or a file (.csv, .json, .npy, .npz, .parquet)"
+        raise InputError(f"--noise {kind!r}: unknown noise{nearest(name, KINDS)}; allowed: {allowed}")
+    if eta is not None:
+        own = "is measured" if name in MEASURED else "comes from a file"
+        raise InputError(f"--eta {show(eta)}: noise {kind!r} {own} and has its own noise rate; leave --eta out")
+    if classes is not None and classes != model.classes:
+        raise InputError(f"--K {classes}: noise {kind!r} has {model.classes} classes")
+    return model
+
+
+def _looks_like_file(text: str) -> bool:
+    suffixes = (".csv", ".json", ".npy", ".npz", ".parquet")
+    return "/" in text or os.sep in text or text.lower().endswith(suffixes) or os.path.exists(text)

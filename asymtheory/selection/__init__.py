@@ -1,0 +1,1 @@
+"""From what is known of the noise to losses and parameters that tolerate it."""

@@ -1,0 +1,211 @@
+"""Feasible values of a parameter in floats, for noise that is estimated or has a row for every sample.
+
+``threshold.solve`` certifies its ends by interval arithmetic on exact rows. Where the rows are themselves confidence limits,
+or a million samples, that says more than is known and takes long. Here the deciding inequality
+``A w_m/W - B w_n/W >= C`` is evaluated for many values of the parameter at once, on a grid over its domain, and each change
+is bisected to the last bits. A gap between two neighbouring points of the grid (they lie a factor of 2^(1/2) apart) would go
+unseen; the inequalities of the registered losses have none.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ..asymmetry.rules import DOMINANCE, KKT, NEVER, SEARCH, rule
+from ..errors import InputError
+from ..losses.base import Loss
+from ..losses.domain import Domain
+from ..losses.profile import Profile
+from ..noise.rows import NoiseModel
+from ..numbers.backends import numpy_
+from ..threshold.pieces import End, Piece, Threshold
+from .coverage import ROUNDING, covers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+OCTAVES, STEPS = 60, 2  # of the grid: from 2^-60 to 2^60, and how many points to an octave
+MOST_COUNT = 4096
+METHOD = "floats on a grid over the domain, ends bisected"
+
+
+def feasible(
+    loss: Loss, parameter: str | None, model: NoiseModel, top: Array, second: Array, uniform: bool
+) -> Threshold:
+    """Like ``threshold.solve``, on rows that are known by their shares (R,) only; ``model`` is what the answer names.
+
+    Of many rows give the ``estimate.hull`` only, which implies the others. ``uniform``: the rest of every row is uniform. A
+    loss that depends on more than the two shares gets "undecided" where a search would be needed, and "never" where only an
+    exactly uniform rest would do.
+    """
+    K = model.classes
+    what = rule(loss if parameter is None else loss._with(**{parameter: _within(_domain(loss, parameter))}), K, uniform)
+
+    def answer(status: str, pieces: tuple[Piece, ...] = ()) -> Threshold:
+        return Threshold(loss, parameter, status, pieces, model, model.worst, what.reason, METHOD)
+
+    if not (top > second).all():
+        return answer("never")
+    if parameter is None or what.kind in (NEVER, SEARCH):
+        holds, settled = covers(loss, K, top, second, uniform)
+        return answer("always" if holds.all() else "never" if settled else "undecided")
+    domain = _domain(loss, parameter)
+    pieces = _pieces(_Test(loss, parameter, K, top, second, uniform), domain)
+    whole = len(pieces) == 1 and all(e is None or e.of_domain for e in (pieces[0].low, pieces[0].high))
+    return answer("always" if whole else "threshold" if pieces else "never", pieces)
+
+
+def _domain(loss: Loss, parameter: str) -> Domain:
+    """The values that every term with the parameter allows."""
+    owner, _, own = parameter.rpartition(".")
+    found = [a.domains[own] for _, a in loss.terms() if owner in ("", a.name) and own in a.domains]
+    found = found or [loss.domains[parameter]]
+    lows = [(d.low, not d.low_closed) for d in found if d.low is not None]
+    highs = [(d.high, d.high_closed) for d in found if d.high is not None]
+    low, low_open = max(lows, default=(None, False))
+    high, high_closed = min(highs, default=(None, True))
+    if low is not None and high is not None and low > high:
+        raise InputError(f"--solve {parameter}: no value lies in the domains of all terms")
+    return Domain(low, high, not low_open, high_closed, loss.domains[parameter].integer)
+
+
+def _within(domain: Domain) -> Fraction:
+    """A value inside a domain, off its ends and kinks."""
+    away = Fraction(2 if domain.integer else 97, 1 if domain.integer else 71)
+    if domain.low is None:
+        return (domain.high or Fraction(0)) - away
+    return domain.low + away if domain.high is None else (domain.low + domain.high * 2) / 3
+
+
+class _Test:
+    """Is the loss asymmetric on all rows, for an array of parameter values?"""
+
+    def __init__(self, loss: Loss, parameter: str, K: int, top: Array, second: Array, uniform: bool) -> None:
+        self.loss, self.parameter, self.K = loss, parameter, K
+        self.top, self.second, self.uniform = top, second, uniform
+        own = parameter.rpartition(".")[2]
+        self.kinks = sorted({Fraction(k) for k in getattr(loss, "kinks", {}).get(own, ())})
+
+    def __call__(self, theta: Array) -> Array:
+        import numpy as np
+
+        result = np.zeros(len(theta), dtype=bool)
+        cuts = [-math.inf, *map(float, self.kinks), math.inf]
+        for low, high in pairwise(cuts):
+            inside = (theta > low) & (theta < high)
+            if inside.any():
+                result[inside] = self._between(theta[inside])
+        for kink in self.kinks:
+            at = theta == float(kink)
+            result[at] = at.any() and self._one(kink)
+        return result
+
+    def _one(self, value: Any) -> bool:
+        at = self.loss._with(**{self.parameter: value})
+        return bool(covers(at, self.K, self.top, self.second, self.uniform)[0].all())
+
+    def _between(self, theta: Array) -> Array:
+        """Values between two kinks, where one rule decides."""
+        import numpy as np
+
+        kind = rule(self.loss._with(**{self.parameter: Fraction(theta[len(theta) // 2])}), self.K, self.uniform).kind
+        if kind == DOMINANCE:
+            return np.ones(len(theta), dtype=bool)
+        if kind != KKT:
+            return np.array([self._one(Fraction(value)) for value in theta])
+        whole = self.loss.domains[self.parameter].integer
+        with np.errstate(all="ignore"):
+            values = theta.astype(np.int64) if whole else theta
+            slopes = Profile.of(self.loss._with(**{self.parameter: values}), self.K).slopes(numpy_())
+            A, B, C = (
+                np.broadcast_to(np.asarray(part, dtype=float), theta.shape)[:, None]
+                for part in (
+                    slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0,
+                )
+            )  # fmt: skip
+            scale = ROUNDING * (np.abs(A) + np.abs(B) + np.abs(C))
+            holds = A * self.top - B * self.second >= C - scale
+        finite = np.isfinite(A) & np.isfinite(B) & np.isfinite(C)
+        return ((holds & finite) | (self.second == 0)).all(axis=1)
+
+
+def _pieces(test: _Test, domain: Domain) -> tuple[Piece, ...]:
+    import numpy as np
+
+    theta = _grid(domain, test.kinks)
+    holds = test(theta)
+    edges = np.flatnonzero(holds[1:] != holds[:-1])
+    exact = {float(k): k for k in (*test.kinks, domain.low, domain.high) if k is not None}
+    ends = [_change(test, float(theta[i]), float(theta[i + 1]), bool(holds[i]), domain, exact) for i in edges]
+    pieces: list[Piece] = []
+    low = _outer(domain, lower=True)
+    inside = bool(holds[0])
+    for end in ends:
+        if inside:
+            pieces.append(Piece(low, end))
+        low, inside = end, not inside
+    if inside:
+        pieces.append(Piece(low, _outer(domain, lower=False)))
+    return tuple(pieces)
+
+
+def _grid(domain: Domain, kinks: list[Fraction]) -> Array:
+    """Values over a domain, its closed ends and the kinks among them."""
+    import numpy as np
+
+    if domain.integer:
+        start = int(domain.low or 0)
+        return np.arange(start, start + MOST_COUNT, dtype=float)
+    away = 2.0 ** (np.arange(-OCTAVES * STEPS, OCTAVES * STEPS + 1) / STEPS)
+    low, high = (None if end is None else float(end) for end in (domain.low, domain.high))
+    if low is not None and high is not None:
+        share = 1 / (1 + 1 / away)
+        grid = low + (high - low) * share
+    elif low is not None:
+        grid = low + away
+    else:
+        grid = np.concatenate([-away, [0.0], away]) if high is None else high - away
+    near = 2.0 ** -np.arange(1, 40)
+    grid = np.concatenate([grid, *(float(kink) * (1 + side * near) for kink in kinks for side in (1, -1))])
+    points = [float(p) for p in (*kinks, domain.low, domain.high) if p is not None and p in domain]
+    grid = np.unique(np.concatenate([grid, points]))
+    inside = np.ones(len(grid), dtype=bool)
+    if low is not None:
+        inside &= (grid >= low) if domain.low_closed else (grid > low)
+    if high is not None:
+        inside &= (grid <= high) if domain.high_closed else (grid < high)
+    return grid[inside]
+
+
+def _change(
+    test: _Test, left: float, right: float, holds_left: bool, domain: Domain, exact: dict[float, Fraction]
+) -> End:
+    """The end between two neighbours of which one holds; closed, and on the side that holds."""
+    import numpy as np
+
+    if domain.integer:
+        return End.at(Fraction(left if holds_left else right), True)
+    while left < (middle := _between(left, right)) < right:
+        same = bool(test(np.array([middle]))[0]) == holds_left
+        left, right = (middle, right) if same else (left, middle)
+    value, other = (left, right) if holds_left else (right, left)
+    for point, number in exact.items():
+        if value == point:
+            return End.at(number, True, of_domain=number == (domain.high if holds_left else domain.low))
+        if other == point:
+            return End.at(number, False)
+    return End(value, min(left, right), max(left, right), True)
+
+
+def _between(left: float, right: float) -> float:
+    return math.sqrt(left * right) if 0 < 4 * left < right else (left + right) / 2
+
+
+def _outer(domain: Domain, lower: bool) -> End | None:
+    limit, closed = (domain.low, domain.low_closed) if lower else (domain.high, domain.high_closed)
+    return None if limit is None else End.at(limit, closed, of_domain=True)

@@ -1,0 +1,369 @@
+"""Hyper-parameters before training: from what is known of the label noise to losses that tolerate it, and their price.
+
+For every registered loss ``select`` finds the feasible interval of its main parameter (``threshold.solve`` on the worst row,
+at the worst corner of what an estimate leaves open), what it covers where nothing covers everything (``coverage``), and the
+price (``slopes``: how much less an asymmetric loss pulls on samples that are not fitted yet). Within the feasible values the
+least robust one is recommended, for it fits best; candidates are ranked by what they cover, then by that fitting ratio. The
+ratio orders losses by a property of their gradients, not by accuracy: the last word has training.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ..errors import InputError
+from ..losses.base import Loss
+from ..losses.registry import build, names
+from ..noise import columns, estimate
+from ..noise.estimate import NoiseEstimate
+from ..noise.models import check_classes, check_rate
+from ..noise.resolve import resolve
+from ..noise.rows import NoiseModel
+from ..numbers.text import plain, show
+from .candidates import NORMALISED_CLAIMS, Candidate, covered_share, judge, percent, rank, recorded
+
+SHORT_LIST = 8
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The noise, the ranked candidates, and what to beware of. Prints as a short list; ``to_dict`` for JSON."""
+
+    estimate: NoiseEstimate
+    candidates: tuple[Candidate, ...]
+    warnings: tuple[str, ...]
+    origin: dict[str, Any]  # what was given, for a run's configuration
+
+    @property
+    def best(self) -> Candidate:
+        return self.candidates[0]
+
+    @property
+    def short_list(self) -> tuple[Candidate, ...]:
+        return self.candidates[:SHORT_LIST]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contract of ``select --json``."""
+        known, row = self.estimate, self.estimate.binding
+        pair = [int(known.target[row]), int(known.rival[row])]
+        return {
+            "noise": known.to_dict(),
+            "noise_rate": None if known.rate is None else known.rate.to_dict(),
+            "clean_level": known.clean_level.to_dict(),
+            "margin": known.margin.to_dict(),
+            "dominant": known.dominant,
+            "binding": pair,
+            "binding_names": None if known.noise.names is None else [known.noise.names[k] for k in pair],
+            "candidates": [candidate.to_dict(known.unit) for candidate in self.candidates],
+            "warnings": list(self.warnings),
+        }
+
+    def _head(self) -> list[tuple[str, str]]:
+        known, row = self.estimate, self.estimate.binding
+        against = known.class_name(int(known.rival[row]))
+        source = f" ({known.noise.source})" if known.noise.source else ""
+        lost = len(known.failures)
+        facts = [
+            ("noise", f"{known.noise.kind}, K = {known.K}{source}"),
+            ("method", known.method),
+            ("noise rate", "-" if known.rate is None else str(known.rate)),
+            ("clean level", f"{known.clean_level}  least w_m / w_n"),
+            ("margin", f"{known.margin}  least (w_m - w_n) / W"),
+            ("dominant", "yes" if known.dominant else f"no: not in {lost} of {len(known.top)} rows"),
+            ("binding", f"{known.row_name(row)} against {against}"),
+        ]
+        if known.noise.representative:
+            facts[-1] = ("binding", "every class alike")
+        return facts
+
+    def _cells(self, candidates: Iterable[Candidate]) -> list[tuple[str, ...]]:
+        cells: list[tuple[str, ...]] = [("", "loss", "parameters", "feasible", "covers", "fitting", "papers' settings")]
+        for place, candidate in enumerate(candidates, 1):
+            parameters = ", ".join(f"{p} = {plain(v)}" for p, v in candidate.loss.parameters.items()) or "-"
+            answer = candidate.threshold.answer.split(":")[0]
+            cells.append(
+                (
+                    str(place), candidate.loss.title, parameters, answer, percent(candidate.coverage.guaranteed),
+                    show(candidate.slope.ratio, 3), _papers(candidate),
+                )
+            )  # fmt: skip
+        return cells
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _ in self._head())
+        lines = [f"{name:<{width}}  {text}" for name, text in self._head()]
+        lines += ["", *_columns(self._cells(self.short_list)), ""]
+        lines += [f"{place}. {c.loss.title}: {c.reason}" for place, c in enumerate(self.short_list, 1)]
+        lines += [
+            "",
+            "covers: share of "
+            + {"class": "classes", "sample": "samples"}[self.estimate.unit]
+            + " on which it is asymmetric"
+            + (f" (at {self.estimate.confidence:g})" if self.estimate.boxes is not None else "")
+            + "; fitting: slope at u_y = 1/K over slope at 0.99 (CE: 0.99 K, MAE: 1).",
+        ]
+        return "\n".join(lines + [f"warning: {text}" for text in self.warnings])
+
+    def markdown(self) -> str:
+        """The same facts as a Markdown document, with all candidates."""
+        lines = ["# Losses for this noise", "", "| | |", "|---|---|"]
+        lines += [f"| {name} | {text} |" for name, text in self._head()]
+        cells = self._cells(self.candidates)
+        lines += ["", "| " + " | ".join(cells[0]) + " |", "|" + "---|" * len(cells[0])]
+        lines += ["| " + " | ".join(line) + " |" for line in cells[1:]]
+        lines += ["", "## Why", ""]
+        lines += [f"{place}. **{c.loss.title}**: {c.reason}" for place, c in enumerate(self.candidates, 1)]
+        if self.warnings:
+            lines += ["", "## Warnings", "", *(f"* {text}" for text in self.warnings)]
+        return "\n".join(lines)
+
+    def config(self, candidate: Candidate | None = None, dataset: str | None = None, folder: str = "") -> str:
+        """A run's configuration in TOML, for ``asymtheory train --config``: the best candidate unless told otherwise.
+
+        `folder`: where the file will be, for paths in it are relative to that (default: the current one). Raises InputError
+        where nothing says which labels to train on (posteriors), or which data set.
+        """
+        chosen = self.best if candidate is None else candidate
+        dataset = dataset or _dataset(self.estimate.noise.kind, self.origin.get("labels"), self.estimate.K)
+        if dataset is None:
+            raise InputError(f"--write-config: no known data set has {self.estimate.K} classes; name it with --dataset")
+        lines = [
+            f"# asymtheory select: {chosen.reason}",
+            f"dataset = {_quoted(dataset)}",
+            f"loss = {_quoted(chosen.loss.name)}",
+        ]
+        table: list[str] = []
+        if "labels" in self.origin:
+            path, column = columns.split_spec(self.origin["labels"])
+            lines.append(f"labels = {_quoted(_seen_from(folder, path))}")
+            lines += [] if column is None else [f"column = {_quoted(column)}"]
+        elif "kind" in self.origin:
+            kind = self.origin["kind"]
+            table = ["", "[noise]", f"kind = {_quoted(_seen_from(folder, kind) if os.path.isfile(kind) else kind)}"]
+            table += [f"eta = {_toml(self.origin['eta'])}"] if self.origin.get("eta") is not None else []
+        else:
+            raise InputError("--write-config: a run needs labels or a noise model, which this input does not name")
+        if chosen.loss.parameters:
+            lines += ["", "[parameters]"]
+            lines += [f"{_key(name)} = {_toml(value)}" for name, value in chosen.loss.parameters.items()]
+        return "\n".join([*lines, *table]) + "\n"
+
+
+def _seen_from(folder: str, path: str) -> str:
+    """A path as the files of a folder name it."""
+    if not folder or os.path.isabs(path):
+        return path
+    return os.path.relpath(os.path.abspath(path), os.path.realpath(folder))
+
+
+def _quoted(text: Any) -> str:
+    return json.dumps(str(text))  # TOML's basic strings take JSON's escapes
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() and name.isascii() else _quoted(name)
+
+
+def _toml(value: Any) -> str:
+    """Whole numbers and decimals that end as numbers, other fractions as text ("16/65"), so that all stay exact."""
+    text = plain(Fraction(value) if isinstance(value, int) else value)
+    return _quoted(text) if "/" in text else text
+
+
+def _dataset(kind: str, labels: Any, K: int) -> str | None:
+    known = {"mnist": "mnist", "cifar10": "cifar10", "cifar100": "cifar100", "cifar100-blocks": "cifar100"}
+    named = "cifar10n" in kind or "cifar10n" in os.path.basename(str(labels or "")).lower()
+    return "cifar10" if named else known.get(kind) or {10: "digits", 100: "cifar100"}.get(K)
+
+
+def _papers(candidate: Candidate) -> str:
+    """The papers' values of the parameter by verdict: ``a = 5, 30 hold; a = 1.1 fails``."""
+    parts = []
+    for verdict, one, many in (
+        (True, "holds", "hold"),
+        (False, "fails", "fail"),
+        (None, "not searched", "not searched"),
+    ):
+        settings = [setting for setting in candidate.published if setting.holds is verdict]
+        given = {setting.parameters.get(candidate.parameter or "") for setting in settings}
+        values = [plain(value) for value in sorted(value for value in given if value is not None)]
+        count = len(values) or len(settings)
+        if count:
+            what = f"{candidate.parameter} = {', '.join(values)}" if values else f"{count} setting{'s' * (count > 1)}"
+            parts.append(f"{what} {one if count == 1 else many}")
+    return "; ".join(parts) or "-"
+
+
+def _columns(cells: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+# ------------------------------------------------------------------------------------------------ select
+
+
+def select(
+    noise: str | NoiseModel | None = None,
+    *,
+    K: int | None = None,
+    eta: Any = None,
+    transition: Any = None,
+    labels: Any = None,
+    clean: Any = None,
+    probs: Any = None,
+    posteriors: Any = None,
+    confidence: float = 0.95,
+    losses: Iterable[str | Loss] | None = None,
+    replicates: int = estimate.REPLICATES,
+    seed: int = 0,
+) -> Selection:
+    """Losses and hyper-parameters for a noise that is described in one of these ways:
+
+    * ``K`` and ``eta`` (and ``noise``, "symmetric" unless given), a measured noise such as ``noise="cifar10n-worse"``, or a
+      NoiseModel: taken as given;
+    * ``transition``: a row-stochastic matrix, or a file with one: taken as given; a table of counts is an estimate;
+    * ``labels`` and ``clean``: noisy labels and, for all or some of the samples, clean ones;
+    * ``labels`` and ``probs``: noisy labels and out-of-sample predicted probabilities (N, K); needs cleanlab;
+    * ``posteriors``: class weights of every sample (N, K).
+
+    Labels and tables are lists, arrays, pandas or polars columns, or files (see ``columns``). ``confidence`` is that of the
+    intervals where the noise is estimated; ``losses`` restricts the candidates; ``replicates`` and ``seed`` are of the
+    bootstrap. Raises InputError.
+    """
+    estimate.check_confidence(confidence)
+    known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
+    chosen = [build(loss) if isinstance(loss, str) else loss for loss in (names() if losses is None else losses)]
+    if not chosen:
+        raise InputError("losses: at least one is needed")
+    found, left_out = [], []
+    for loss in chosen:
+        try:
+            found.append(judge(loss, known))
+        except InputError as error:  # such as no room for K classes above p_min
+            if losses is not None:
+                raise
+            left_out.append(f"left out: {error}")
+    most = max((covered_share(candidate.coverage) for candidate in found), default=0.0)
+    found.sort(key=lambda candidate: rank(candidate, most))
+    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin)
+
+
+def _read(
+    noise: Any, K: Any, eta: Any, transition: Any, labels: Any, clean: Any, probs: Any, posteriors: Any,
+    confidence: float, replicates: int, seed: int,
+) -> tuple[NoiseEstimate, dict[str, Any]]:  # fmt: skip
+    """The estimate that one way of describing the noise gives, and what a run's configuration needs of it."""
+    K = None if K is None else check_classes(K, "--K")
+    ways = {"--transition": transition, "--labels": labels, "--posteriors": posteriors}
+    given = [name for name, value in ways.items() if value is not None]
+    if noise is not None or eta is not None:
+        given.append("--noise" if noise is not None else "--eta")
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} both describe the noise; give one of them")
+    for name, value in (("--clean", clean), ("--probs", probs)):
+        if value is not None and labels is None:
+            raise InputError(f"{name} goes with --labels (the noisy labels of the same samples)")
+    if labels is not None:
+        if (clean is None) == (probs is None):
+            both = "one of them, not both" if clean is not None else "one of them"
+            raise InputError(f"--labels needs --clean (clean labels) or --probs (out-of-sample probabilities): {both}")
+        origin = {"labels": os.fspath(labels)} if isinstance(labels, str | os.PathLike) else {}
+        if clean is not None:
+            return estimate.from_clean_labels(labels, clean, confidence, K), origin
+        return estimate.from_predictions(labels, probs, confidence, K, replicates, seed), origin
+    if posteriors is not None:
+        table, heads, source = columns.read_probabilities(posteriors, "--posteriors")
+        _check_count(K, table.shape[1], source)
+        return estimate.from_sample_posteriors(table, heads, source), {}
+    if transition is not None:
+        known = estimate.from_transition(transition, confidence)
+        _check_count(K, known.K, "--transition")
+        return known, {"kind": os.fspath(transition)} if isinstance(transition, str | os.PathLike) else {}
+    if isinstance(noise, NoiseModel):
+        return estimate.known(noise), {}
+    if noise is None and eta is None:
+        raise InputError(
+            "say what is known of the noise: --K and --eta, --noise, --transition, --labels with --clean or --probs, or "
+            "--posteriors"
+        )
+    rate = None if eta is None else check_rate(eta, "--eta")
+    model = resolve(noise or "symmetric", K, rate)
+    return estimate.known(model), {"kind": noise or "symmetric", "eta": rate}
+
+
+def _check_count(K: Any, found: int, source: str) -> None:
+    if K is not None and K != found:
+        raise InputError(f"--K {K}: {source} has {found} classes")
+
+
+def _warnings(known: NoiseEstimate, found: Sequence[Candidate]) -> tuple[str, ...]:
+    lines = []
+    if not known.dominant:
+        lost = known.failures
+        mass = float(known.mass[list(lost)].sum())
+        where = ", ".join(
+            f"{known.row_name(i)} (against {known.class_name(int(known.rival[i]))})" for i in lost[:5]
+        ) + (", ..." if len(lost) > 5 else "")
+        rows = {"class": "classes", "sample": "samples"}[known.unit]
+        lines.append(
+            f"not dominant: in {len(lost)} of {len(known.top)} {rows} ({100 * mass:.3g} % of the data) another label is at "
+            f"least as frequent as the true one, and no loss is tolerant there: {where}"
+        )
+    elif known.boxes is not None and known.margin.low is not None and known.margin.low <= 0:
+        lines.append(
+            f"not known to be dominant at {known.confidence:g}: the margin may be as low as {show(known.margin.low, 3)} "
+            f"({known.row_name(known.binding)}); more clean labels of that class narrow it"
+        )
+    if not known.uniform and any(candidate.notes for candidate in found):
+        lines.append(
+            "outside symmetric noise the tolerance that papers claim for normalised losses (NCE, NFL, NGCE, ANL) does not "
+            f"hold in general: {', '.join(f'{i} is {recorded().get(i)}' for i, _ in NORMALISED_CLAIMS.values())} in "
+            "`asymtheory verify`; sums with an asymmetric loss have the threshold of that loss"
+        )
+    return (*lines, *known.warnings)
+
+
+# ------------------------------------------------------------------------------------- scikit-learn style
+
+
+class AsymmetricLossSelector:
+    """``select`` as an estimator: parameters in the constructor, ``fit``, results with a trailing underscore.
+
+    selector = AsymmetricLossSelector(confidence=0.95).fit(noisy_labels, pred_probs)
+    selector.loss_           # the best candidate's loss, with its parameters
+    selector.selection_      # everything
+    """
+
+    def __init__(self, confidence: float = 0.95, losses: Sequence[str] | None = None, random_state: int = 0) -> None:
+        self.confidence = confidence
+        self.losses = losses
+        self.random_state = random_state
+
+    selection_: Selection
+    loss_: Loss
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters, as scikit-learn asks for them (``deep`` changes nothing)."""
+        return {"confidence": self.confidence, "losses": self.losses, "random_state": self.random_state}
+
+    def set_params(self, **parameters: Any) -> AsymmetricLossSelector:
+        """Change parameters; an unknown one raises InputError."""
+        for name, value in parameters.items():
+            if name not in self.get_params():
+                raise InputError(f"{name!r} is no parameter (there are: {', '.join(self.get_params())})")
+            setattr(self, name, value)
+        return self
+
+    def fit(self, noisy_labels: Any, pred_probs: Any = None, clean_labels: Any = None) -> AsymmetricLossSelector:
+        """Noisy labels (N,), and out-of-sample probabilities (N, K) or clean labels (N,), which may have gaps."""
+        self.selection_ = select(
+            labels=noisy_labels, probs=pred_probs, clean=clean_labels, confidence=self.confidence,
+            losses=self.losses, seed=self.random_state,
+        )  # fmt: skip
+        self.loss_ = self.selection_.best.loss
+        return self

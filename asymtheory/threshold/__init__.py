@@ -1,0 +1,21 @@
+"""Thresholds: the values of a parameter, or the noise rates, for which a loss is asymmetric."""
+
+from .pieces import (
+    RATE,
+    End,
+    Piece,
+    Threshold,
+)
+from .solve import (
+    solve,
+    solve_rate,
+)
+
+__all__ = [
+    "End",
+    "Piece",
+    "RATE",
+    "Threshold",
+    "solve",
+    "solve_rate",
+]

@@ -1,0 +1,254 @@
+"""What a threshold is: pieces of a parameter's domain, their ends, and the answer that prints them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from ..losses.base import Loss
+from ..losses.domain import Domain
+from ..noise.rows import NoiseModel
+from ..numbers.text import number, plain, show
+
+RATE = "eta"
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an interval: a float, the enclosure around the true value, and its exact name where it has one."""
+
+    value: float
+    low: float
+    high: float
+    closed: bool
+    exact: str | None = None
+    number: Fraction | None = None
+    of_domain: bool = False  # the parameter's own limit, not a threshold
+
+    @classmethod
+    def at(cls, number: Fraction, closed: bool, of_domain: bool = False) -> End:
+        value = float(number)
+        return cls(value, value, value, closed, plain(number), number, of_domain)
+
+    def __str__(self) -> str:
+        decimal = f"{self.value:.10g}"
+        if self.exact is None or self.exact == decimal:
+            return decimal
+        return f"{self.exact} ({self.value:.6g})" if len(self.exact) <= 40 else decimal
+
+    def key(self) -> Any:
+        return self.value if self.number is None else self.number
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An interval of feasible values; None is no end."""
+
+    low: End | None
+    high: End | None
+
+    def __contains__(self, value: Any) -> bool:
+        if self.low is not None and (value < self.low.key() or (value == self.low.key() and not self.low.closed)):
+            return False
+        return not (
+            self.high is not None and (value > self.high.key() or (value == self.high.key() and not self.high.closed))
+        )
+
+    def describe(self, name: str) -> str:
+        """``a >= 9``, ``1 < p <= 3``, ``q = 1``; the domain's own ends are left out."""
+        low = self.low if self.low is not None and not (self.low.of_domain and self.high is not None) else None
+        if self.low is not None and self.high is not None and self.low.key() == self.high.key():
+            return f"{name} = {self.low}"
+        high = self.high if self.high is not None and not (self.high.of_domain and low is not None) else None
+        if low is not None and high is not None:
+            return f"{low} {'<=' if low.closed else '<'} {name} {'<=' if high.closed else '<'} {high}"
+        if low is not None:
+            return f"{name} {'>=' if low.closed else '>'} {low}"
+        if high is not None:
+            return f"{name} {'<=' if high.closed else '<'} {high}"
+        return f"any {name}"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where a loss is asymmetric: feasible values of one parameter on one noise model."""
+
+    loss: Loss
+    parameter: str | None
+    status: str  # "threshold", "always", "never", "undecided"
+    pieces: tuple[Piece, ...]
+    noise: NoiseModel
+    binding_row: int
+    condition: str
+    method: str
+
+    @property
+    def feasible(self) -> Piece | None:
+        """The piece with the threshold: the widest one, counting no end as infinite."""
+        if not self.pieces:
+            return None
+        return max(self.pieces, key=_width)
+
+    @property
+    def end(self) -> End | None:
+        """The end that is the threshold: of the feasible piece, the one that is not the domain's own."""
+        piece = self.feasible
+        if piece is None:
+            return None
+        ends = [e for e in (piece.low, piece.high) if e is not None and not e.of_domain]
+        return ends[0] if ends else None
+
+    def fixed(self) -> dict[str, Any]:
+        """The other parameters, exact."""
+        return {p: v for p, v in self.loss.parameters.items() if p != self.parameter}
+
+    @property
+    def answer(self) -> str:
+        """The result in one line: ``a >= 9``."""
+        name = self.parameter or "parameters"
+        if self.status == "never":
+            return f"never: no {name} works" if self.parameter else "never"
+        if self.status == "undecided":
+            return "undecided: not settled by any proof here"
+        if self.status == "always":
+            return f"always: any {name}" if self.parameter else "always"
+        return " or ".join(piece.describe(name) for piece in self.pieces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the main one."""
+        end, row = self.end, self.noise.rows[self.binding_row]
+        return {
+            "loss": self.loss.name,
+            "parameter": self.parameter,
+            "status": self.status,
+            "feasible": _piece_dict(self.feasible),
+            "pieces": [_piece_dict(piece) for piece in self.pieces],
+            "exact": None if end is None else end.exact,
+            "enclosure": None if end is None else [end.low, end.high],
+            "fixed": {p: number(v) for p, v in self.fixed().items()},
+            "noise": {
+                "kind": self.noise.kind,
+                "classes": self.noise.classes,
+                "rate": None if self.noise.rate is None else float(self.noise.rate),
+            },
+            "clean_level": _finite(row.clean_level),
+            "margin": float(row.margin),
+            "binding_class": self.binding_row,
+            "rival_class": row.runner_up,
+            "condition": self.condition,
+            "method": self.method,
+        }
+
+    def __str__(self) -> str:
+        row = self.noise.rows[self.binding_row]
+        others = ", ".join(f"{p} = {plain(v)}" for p, v in self.fixed().items())
+        kind = f"{self.noise.kind}, K = {self.noise.classes}"
+        if self.noise.rate is not None and self.parameter != RATE:
+            kind += f", noise rate {show(self.noise.rate)}"
+        lines = [f"{self.loss.title}{f' ({others})' if others else ''} on {kind}", f"  {self.answer}"]
+        end = self.end
+        if end is not None and end.exact is not None and len(end.exact) > 40:
+            lines.append(f"  exactly   {end.exact}")
+        if end is not None and end.exact is None:
+            lines.append(f"  within    [{end.low:.15g}, {end.high:.15g}]")
+        if self.parameter != RATE:
+            lines.append(
+                f"  binding   {self.noise.row_name(self.binding_row)}: w_m = {show(row.top)}, w_n = {show(row.second)}"
+                f"{f' for class {self.noise.class_name(row.runner_up)}' if not self.noise.representative else ''}, "
+                f"clean level c = {show(row.clean_level)}, margin {show(row.margin)}"
+            )
+        lines.append(f"  because   {self.condition}")
+        return "\n".join(lines)
+
+
+def _finite(value: Any) -> float | None:
+    return None if value == math.inf else float(value)
+
+
+def _piece_dict(piece: Piece | None) -> dict[str, Any] | None:
+    if piece is None:
+        return None
+    low, high = piece.low, piece.high
+    return {
+        "low": None if low is None else low.value,
+        "high": None if high is None else high.value,
+        "low_closed": low is not None and low.closed,
+        "high_closed": high is not None and high.closed,
+    }
+
+
+def _width(piece: Piece) -> float:
+    if piece.high is None or piece.low is None:
+        return math.inf
+    return piece.high.value - piece.low.value
+
+
+def _whole(domain: Domain) -> Piece:
+    low = None if domain.low is None else End.at(domain.low, domain.low_closed, of_domain=True)
+    high = None if domain.high is None else End.at(domain.high, domain.high_closed, of_domain=True)
+    return Piece(low, high)
+
+
+def _start(piece: Piece) -> float:
+    return -math.inf if piece.low is None else piece.low.value
+
+
+def _inside(left: Fraction | None, right: Fraction | None) -> Fraction:
+    """A value strictly between two ends."""
+    if left is None:
+        return Fraction(-1) if right is None else right - 1
+    return left + 1 if right is None else (left + right) / 2
+
+
+def _name_domain(piece: Piece, domain: Domain) -> Piece:
+    """Mark ends that are the domain's own (kinks inside it are not)."""
+    low, high = piece.low, piece.high
+    if low is not None:
+        low = replace(low, of_domain=low.number is not None and low.number == domain.low)
+    if high is not None:
+        high = replace(high, of_domain=high.number is not None and high.number == domain.high)
+    return Piece(low, high)
+
+
+def _with_point(pieces: tuple[Piece, ...], point: Fraction, feasible: bool, domain: Domain) -> tuple[Piece, ...]:
+    """Add one point (closing ends and joining neighbours that meet there), or remove it."""
+    touching_left = [p for p in pieces if p.high is not None and p.high.number == point]
+    touching_right = [p for p in pieces if p.low is not None and p.low.number == point]
+    apart = tuple(p for p in pieces if p not in touching_left and p not in touching_right)
+    here = End.at(point, feasible, of_domain=point in (domain.low, domain.high))
+    if not feasible:
+        left = tuple(Piece(p.low, here) for p in touching_left if p.low is None or p.low.number != point)
+        right = tuple(Piece(here, p.high) for p in touching_right if p.high is None or p.high.number != point)
+        return tuple(sorted((*apart, *left, *right), key=_start))
+    if any(point in p for p in apart):
+        return pieces
+    low = touching_left[0].low if touching_left else here
+    high = touching_right[0].high if touching_right else here
+    return tuple(sorted((*apart, Piece(low, high)), key=_start))
+
+
+def _intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    found = []
+    for p in a:
+        for q in b:
+            low = _tighter(p.low, q.low, larger=True)
+            high = _tighter(p.high, q.high, larger=False)
+            if low is not None and high is not None:
+                if low.key() > high.key() or (low.key() == high.key() and not (low.closed and high.closed)):
+                    continue
+            found.append(Piece(low, high))
+    return tuple(sorted(found, key=_start))
+
+
+def _tighter(p: End | None, q: End | None, *, larger: bool) -> End | None:
+    if p is None or q is None:
+        return q if p is None else p
+    if p.key() == q.key():
+        return p if not p.closed else q
+    return p if (p.key() > q.key()) == larger else q
+
+
+def _outer(limit: Fraction | None) -> End | None:
+    return None if limit is None else End.at(limit, False)
