@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from _timing import Table, interleaved, show
-from asymtheory_training.augment import augment, normalise
-from asymtheory_training.fetch import describe
+from asymtheory_training.data.augment import augment, normalise
+from asymtheory_training.data.fetch import describe
 from PIL import Image, ImageOps
 
 KINDS = {"crop-flip": "cifar10", "crop-flip-rotate": "cifar100"}

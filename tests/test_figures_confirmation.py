@@ -14,7 +14,7 @@ import pytest
 from asymtheory_figures import confirmation, gallery, memorisation, studies
 from asymtheory_figures.curve_panels import PAGE
 from asymtheory_figures.results import NothingMeasured, Results, load
-from asymtheory_training.cli import confirm
+from asymtheory_training.commands.confirm import confirm
 from figure_checks import outside, overlaps, unlabelled
 
 from asymtheory.errors import InputError

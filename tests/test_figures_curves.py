@@ -643,10 +643,10 @@ def test_the_plans_make_every_line_of_their_figures(
 ) -> None:
     """Each plan's configurations, as lines with a made-up curve."""
     pytest.importorskip("torch")
-    monkeypatch.setattr("asymtheory_training.plan.build_model", lambda *_, **__: None)  # nothing is trained here
-    from asymtheory_training.plan import read_plan
-    from asymtheory_training.plan_grid import parse_settings
-    from asymtheory_training.shipped import find
+    monkeypatch.setattr("asymtheory_training.sweep.plan.build_model", lambda *_, **__: None)  # nothing is trained here
+    from asymtheory_training.sweep.grammar import parse_settings
+    from asymtheory_training.sweep.plan import read_plan
+    from asymtheory_training.sweep.shipped import find
 
     for spec in curves.SPECS:
         plan = read_plan(find(spec.name), parse_settings(settings.split()))

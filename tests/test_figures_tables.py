@@ -22,7 +22,7 @@ from asymtheory.errors import InputError
 from asymtheory.losses.published import published_settings
 
 PAPERS = Path(__file__).parents[2] / "shared" / "papers"
-PLANS = Path(__file__).parents[1] / "training" / "plans"
+PLANS = Path(__file__).parents[1] / "training" / "sweep" / "plans"
 DOCS = Path(__file__).parents[1] / "docs" / "tables.md"
 IMAGES = {"mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000}
 PLUS_MINUS = re.compile(r"(\d+\.\d+)\s*(?:±|\$\\pm\$|<math>\\pm</math>)\s*(\d+\.\d+)")
@@ -167,7 +167,7 @@ def test_settings_are_those_of_their_source() -> None:
 
 
 def test_defaults_of_baselines_are_those_of_training() -> None:
-    from asymtheory_training.baselines import BASELINES
+    from asymtheory_training.losses.registry import BASELINES
 
     used = {row["loss"] for table in published()["tables"].values() for s in table["sections"] for row in s["rows"]}
     assert set(published()["baselines"]) == used & set(BASELINES)
@@ -177,7 +177,7 @@ def test_defaults_of_baselines_are_those_of_training() -> None:
 
 def test_set_ups_are_those_of_the_recipes() -> None:
     """What training does for a paper and what a table says that the paper did are written twice; they agree."""
-    from asymtheory_training.recipes import RECIPES
+    from asymtheory_training.run.recipes import RECIPES
 
     for paper, setups in published()["setups"].items():
         for dataset, setup in setups["datasets"].items():
@@ -193,7 +193,7 @@ def test_set_ups_are_those_of_the_recipes() -> None:
 @pytest.mark.parametrize("name", [name for name in names() if published()["tables"][name]["plan"]])
 def test_a_tables_plan_fills_all_of_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every run of the plan has its cell, and every cell its runs; where the plan differs from the paper is known."""
-    from asymtheory_training.plan import read_plan
+    from asymtheory_training.sweep.plan import read_plan
 
     monkeypatch.chdir(tmp_path)
     for file in ("CIFAR-10_human.pt", "CIFAR-100_human.pt"):

@@ -446,7 +446,7 @@ def test_the_configuration_of_a_run(eight: Selection, tmp_path: Path) -> None:
     assert 'eta = "1/3"' in select(K=10, eta=Fraction(1, 3), losses=["mae"]).config()
     with pytest.raises(InputError, match="needs labels or a noise model"):
         eight.config()
-    config = pytest.importorskip("asymtheory_training.config", reason="the training room is not installed")
+    config = pytest.importorskip("asymtheory_training.run.config", reason="the training room is not installed")
     (tmp_path / "run.toml").write_text(text)
     run = config.TrainConfig.from_toml(tmp_path / "run.toml")
     assert (run.loss, run.dataset, run.noise.kind) == ("agce", "digits", "symmetric")

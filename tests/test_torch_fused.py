@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss  # noqa: E402
-from asymtheory_training.fused import _MEMORY, _Labels, _Memory, row_losses
-from asymtheory_training.parts import Plan  # noqa: E402
-from asymtheory_training.reference import label_losses, probabilities  # noqa: E402
+from asymtheory_training.losses.fused import _MEMORY, _Labels, _Memory, row_losses
+from asymtheory_training.losses.parts import Plan  # noqa: E402
+from asymtheory_training.losses.reference import label_losses, probabilities  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 
 from asymtheory import InputError, build, from_formula  # noqa: E402
@@ -112,7 +112,7 @@ def test_blocks_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     for target in targets(37, 7):
         for module in (build_loss(name), build_loss(name, weight=weight)):
             whole = value_and_gradient(module, z, target)
-            monkeypatch.setattr("asymtheory_training.fused.BLOCK", 40)
+            monkeypatch.setattr("asymtheory_training.losses.fused.BLOCK", 40)
             monkeypatch.setattr(_Memory, "SMALLEST", 1)  # so few elements would be one block
             torch.testing.assert_close(value_and_gradient(module, z, target), whole, rtol=1e-13, atol=1e-15)
             monkeypatch.undo()
@@ -135,7 +135,7 @@ def test_temporaries_are_no_larger_than_a_batch(blocks: int, share: float, monke
             return result
 
     z, y = torch.randn(2000, 100), torch.zeros(2000, 1, dtype=torch.int64)
-    monkeypatch.setattr("asymtheory_training.fused.BLOCK", z.numel() // blocks // torch.get_num_threads())
+    monkeypatch.setattr("asymtheory_training.losses.fused.BLOCK", z.numel() // blocks // torch.get_num_threads())
     for name in ("jal-ce", "anl-fl", "gce"):
         monkeypatch.setattr(_MEMORY, "free", {torch.float32: [], torch.float64: []})
         plan = Plan.of(build(name), 100)

@@ -20,23 +20,16 @@ from asymtheory.numbers.text import plain
 
 torch = pytest.importorskip("torch", reason="the baselines need asymtheory[training]")
 from asymtheory_training import build_loss, fit  # noqa: E402
-from asymtheory_training.augment import normalise  # noqa: E402
-from asymtheory_training.baselines import (  # noqa: E402
-    BASELINES,
-    NLNL,
-    BaselineLoss,
-    EpsilonSoftmax,
-    LabelSmoothing,
-    LogitClip,
-    head_of,
-)
-from asymtheory_training.config import TrainConfig  # noqa: E402
-from asymtheory_training.data import load_dataset  # noqa: E402
-from asymtheory_training.labels import Redrawn, make_labels  # noqa: E402
-from asymtheory_training.losses import RobustLoss  # noqa: E402
-from asymtheory_training.models import build_model  # noqa: E402
-from asymtheory_training.runs import run  # noqa: E402
-from asymtheory_training.student import StudentLoss  # noqa: E402
+from asymtheory_training.data.augment import normalise  # noqa: E402
+from asymtheory_training.data.labels import Redrawn, make_labels  # noqa: E402
+from asymtheory_training.data.sets import load_dataset  # noqa: E402
+from asymtheory_training.losses.baselines import NLNL, BaselineLoss, EpsilonSoftmax, LabelSmoothing, LogitClip
+from asymtheory_training.losses.module import RobustLoss  # noqa: E402
+from asymtheory_training.losses.registry import BASELINES, head_of
+from asymtheory_training.losses.student import StudentLoss  # noqa: E402
+from asymtheory_training.run.config import TrainConfig  # noqa: E402
+from asymtheory_training.run.models import build_model  # noqa: E402
+from asymtheory_training.run.run import run  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.autograd import gradcheck  # noqa: E402
 from torch.nn import functional as F  # noqa: E402

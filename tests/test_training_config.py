@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_training import shipped
-from asymtheory_training.config import CHECKS, ORDER, TABLES, Noise, Schedule, Settings, TrainConfig, read_toml
-from asymtheory_training.data import load_dataset
-from asymtheory_training.labels import make_labels
-from asymtheory_training.plan import read_plan
-from asymtheory_training.recipes import DEFAULTS, RECIPES, recipe, table
+from asymtheory_training.data.labels import make_labels
+from asymtheory_training.data.sets import load_dataset
+from asymtheory_training.run.config import CHECKS, ORDER, TABLES, Noise, Schedule, Settings, TrainConfig, read_toml
+from asymtheory_training.run.recipes import DEFAULTS, RECIPES, recipe, table
+from asymtheory_training.sweep import shipped
+from asymtheory_training.sweep.plan import read_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

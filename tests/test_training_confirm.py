@@ -16,20 +16,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_training import confirm as engine
-from asymtheory_training import confirm_command, confirm_summary
-from asymtheory_training import level as level_module
 from asymtheory_training.cli import confirm as command
-from asymtheory_training.config import Noise, TrainConfig
-from asymtheory_training.confirm import confirm
-from asymtheory_training.confirm_design import Design, Grid, groups, losses
-from asymtheory_training.confirm_models import Outcome, _measured
-from asymtheory_training.confirm_rows import Truth, _lost, interval, rounded
-from asymtheory_training.confirm_summary import crossing, locate, spearman, summarise
-from asymtheory_training.data import load_dataset
-from asymtheory_training.inputs import Data, Images
-from asymtheory_training.level import amplified, level
-from asymtheory_training.loop import Trainer
+from asymtheory_training.commands import confirm as confirm_command
+from asymtheory_training.confirm import level as level_module
+from asymtheory_training.confirm import study as engine
+from asymtheory_training.confirm import summary as confirm_summary
+from asymtheory_training.confirm.design import Design, Grid, groups, losses
+from asymtheory_training.confirm.level import amplified, level
+from asymtheory_training.confirm.models import Outcome, _measured
+from asymtheory_training.confirm.rows import Truth, _lost, interval, rounded
+from asymtheory_training.confirm.study import confirm
+from asymtheory_training.confirm.summary import crossing, locate, spearman, summarise
+from asymtheory_training.data.inputs import Data, Images
+from asymtheory_training.data.sets import load_dataset
+from asymtheory_training.run.config import Noise, TrainConfig
+from asymtheory_training.run.loop import Trainer
 
 from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.errors import InputError

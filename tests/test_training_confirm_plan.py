@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asymtheory_training import confirm as confirming
-from asymtheory_training.confirm_command import confirm as command
-from asymtheory_training.confirm_design import LOSSES, losses
-from asymtheory_training.confirm_plan import Study, loads, read_studies
-from asymtheory_training.plan_grid import parse_settings
-from asymtheory_training.shipped import DESIGNS, find, shipped
+from asymtheory_training.commands.confirm import confirm as command
+from asymtheory_training.confirm import study as confirming
+from asymtheory_training.confirm.design import LOSSES, losses
+from asymtheory_training.confirm.plan import Study, loads, read_studies
+from asymtheory_training.sweep.grammar import parse_settings
+from asymtheory_training.sweep.shipped import DESIGNS, find, shipped
 
 from asymtheory import build
 from asymtheory.errors import InputError

@@ -24,11 +24,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from asymtheory_training import augment as augmentation  # noqa: E402
-from asymtheory_training import data, fetch, formats, unpickle  # noqa: E402
-from asymtheory_training.augment import augment, normalise  # noqa: E402
-from asymtheory_training.data import DATASETS, Dataset, load_dataset, subset_indices  # noqa: E402
-from asymtheory_training.fetch import Description, OfficialFile, Version  # noqa: E402
+from asymtheory_training.data import augment as augmentation  # noqa: E402
+from asymtheory_training.data import fetch, formats, unpickle
+from asymtheory_training.data import sets as data  # noqa: E402
+from asymtheory_training.data.augment import augment, normalise  # noqa: E402
+from asymtheory_training.data.fetch import Description, OfficialFile, Version  # noqa: E402
+from asymtheory_training.data.sets import DATASETS, Dataset, load_dataset, subset_indices  # noqa: E402
 
 from asymtheory.errors import InputError  # noqa: E402
 

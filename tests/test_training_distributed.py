@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 import torch
-from asymtheory_training import checkpoint, distributed
+from asymtheory_training import distributed
 from asymtheory_training.distributed import SharedBatchNorm, World, share_batch_norms
-from asymtheory_training.runs import run
+from asymtheory_training.run import checkpoint
+from asymtheory_training.run.run import run
 from torch import nn
 from two_processes import Stop, cropped, folder_run, make_folder, stop_after
 

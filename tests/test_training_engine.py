@@ -21,7 +21,7 @@ from asymtheory.losses import build, names
 from asymtheory.losses.formula import from_formula
 
 torch = pytest.importorskip("torch", reason="the torch engine needs asymtheory[training]")
-engine: Any = pytest.importorskip("asymtheory_training.engine")
+engine: Any = pytest.importorskip("asymtheory_training.weighted_risk")
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in names()] + [
     ("agce", {"q": "0.5"}), ("aul", {"p": 2}), ("amse", {"q": "1.5"}), ("logitclip-ce", {"tau": "0.7"}), ("taylor-ce", {"t": 5}),
@@ -41,7 +41,7 @@ def sample(K: int, count: int) -> tuple[Any, Any]:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The entry point, also where the package was installed before it had one."""
-    found = [metadata.EntryPoint("torch", "asymtheory_training.engine", "asymtheory.engines")]
+    found = [metadata.EntryPoint("torch", "asymtheory_training.weighted_risk", "asymtheory.engines")]
     monkeypatch.setattr(metadata, "entry_points", lambda group: found if group == "asymtheory.engines" else [])
 
 

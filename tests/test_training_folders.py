@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_training import folders, models, transforms
-from asymtheory_training.config import TrainConfig
+from asymtheory_training.data import folders
+from asymtheory_training.data import photographs as transforms
+from asymtheory_training.data.folders import FOLDERS, load_folders
+from asymtheory_training.data.inputs import Data, Images
 from asymtheory_training.distributed import World
-from asymtheory_training.folders import FOLDERS, load_folders
-from asymtheory_training.inputs import Data, Images
-from asymtheory_training.recipes import RECIPES
-from asymtheory_training.runs import Prepared, run, trained_model
+from asymtheory_training.run import models
+from asymtheory_training.run.config import TrainConfig
+from asymtheory_training.run.recipes import RECIPES
+from asymtheory_training.run.run import Prepared, run, trained_model
 from PIL import Image
 from torch import nn
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from asymtheory_training import fit
-from asymtheory_training.config import Settings, TrainConfig
+from asymtheory_training.data.inputs import Data, Images, batches, generator, shuffled
 from asymtheory_training.distributed import World
-from asymtheory_training.inputs import Data, Images, batches, generator, shuffled
-from asymtheory_training.jacobian import directions, squared_norm, watched
-from asymtheory_training.loop import Trainer
-from asymtheory_training.stack import Family, StackedTrainer
+from asymtheory_training.run.config import Settings, TrainConfig
+from asymtheory_training.run.jacobian import directions, squared_norm, watched
+from asymtheory_training.run.loop import Trainer
+from asymtheory_training.run.stack import Family, StackedTrainer
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from asymtheory_training import instance_noise  # noqa: E402
-from asymtheory_training import labels as module  # noqa: E402
-from asymtheory_training.data import load_dataset  # noqa: E402
-from asymtheory_training.formats import read_labels  # noqa: E402
-from asymtheory_training.labels import NoisyLabels, Redrawn, apportion, make_labels, transition, uniforms  # noqa: E402
+from asymtheory_training.data import instance_noise  # noqa: E402
+from asymtheory_training.data import labels as module  # noqa: E402
+from asymtheory_training.data.formats import read_labels  # noqa: E402
+from asymtheory_training.data.labels import NoisyLabels, Redrawn, apportion, make_labels, transition, uniforms  # noqa: E402
+from asymtheory_training.data.sets import load_dataset  # noqa: E402
 
 from asymtheory import cli
 from asymtheory.errors import InputError  # noqa: E402

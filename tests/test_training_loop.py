@@ -20,14 +20,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_training import checkpoint, fit, inputs, loop, record, runs
-from asymtheory_training.config import Noise, Settings, TrainConfig
-from asymtheory_training.data import load_dataset
-from asymtheory_training.inputs import Data, Images, batches, shuffled, stream
-from asymtheory_training.labels import Redrawn
-from asymtheory_training.loop import SGD, DivergedError, Trainer, fitted
-from asymtheory_training.record import Epoch, Fitted, History
-from asymtheory_training.runs import Prepared, run, theory, trained_model
+from asymtheory_training import fit
+from asymtheory_training.data import inputs
+from asymtheory_training.data.inputs import Data, Images, batches, shuffled, stream
+from asymtheory_training.data.labels import Redrawn
+from asymtheory_training.data.sets import load_dataset
+from asymtheory_training.run import checkpoint, loop, record
+from asymtheory_training.run import run as runs
+from asymtheory_training.run.config import Noise, Settings, TrainConfig
+from asymtheory_training.run.loop import DivergedError, Trainer, fitted
+from asymtheory_training.run.record import Epoch, Fitted, History
+from asymtheory_training.run.run import Prepared, run, theory, trained_model
+from asymtheory_training.run.sgd import SGD
 from torch import Tensor, nn
 from torch.nn import functional as F
 

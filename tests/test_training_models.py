@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from asymtheory_training import models
-from asymtheory_training.models import Network, build_model, parameters
+from asymtheory_training.run import models
+from asymtheory_training.run.models import Network, build_model, parameters
 from torch import nn
 
 from asymtheory.errors import InputError

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asymtheory_training.baselines import BASELINES
-from asymtheory_training.config import TrainConfig
-from asymtheory_training.plan import Plan, read_plan, size
-from asymtheory_training.plan_grid import parse_settings
-from asymtheory_training.recipes import Recipe
-from asymtheory_training.shipped import find, shipped
-from asymtheory_training.sweep_command import sweep as command
+from asymtheory_training.commands.sweep import sweep as command
+from asymtheory_training.losses.registry import BASELINES
+from asymtheory_training.run.config import TrainConfig
+from asymtheory_training.run.recipes import Recipe
+from asymtheory_training.sweep.grammar import parse_settings
+from asymtheory_training.sweep.plan import Plan, read_plan, size
+from asymtheory_training.sweep.shipped import find, shipped
 
 from asymtheory import build
 from asymtheory.errors import InputError
@@ -53,7 +53,7 @@ def test_the_plans_of_the_papers_are_in_the_package() -> None:
     for plan in shipped():
         paper, kind, number = plan.name[:3].upper(), plan.name[4:7], plan.name[-1]
         assert plan.title.startswith(f"{paper} {'Fig.' if kind == 'fig' else 'Table'} {number}: ")
-    assert files("asymtheory_training").joinpath("plans/apl-fig1.toml").is_file()
+    assert files("asymtheory_training").joinpath("sweep/plans/apl-fig1.toml").is_file()
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import torch
 from asymtheory_figures.gradients import by_probability
-from asymtheory_training import checkpoint, probe, record
-from asymtheory_training.augment import normalise
-from asymtheory_training.config import TrainConfig
-from asymtheory_training.probe import embedded, first_of_each, moments, pulls
-from asymtheory_training.record import Epoch
-from asymtheory_training.runs import Prepared, loss_of, run, trained_model
+from asymtheory_training.data.augment import normalise
+from asymtheory_training.run import checkpoint, probe, record
+from asymtheory_training.run.config import TrainConfig
+from asymtheory_training.run.probe import embedded, first_of_each, moments, pulls
+from asymtheory_training.run.record import Epoch
+from asymtheory_training.run.run import Prepared, loss_of, run, trained_model
 from PIL import Image
 from two_processes import folder_run, make_folder
 

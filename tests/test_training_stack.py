@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_training.config import Settings
-from asymtheory_training.inputs import Data, Images, stream
-from asymtheory_training.labels import Redrawn, make_labels
-from asymtheory_training.loop import Trainer
-from asymtheory_training.losses import RobustLoss
-from asymtheory_training.models import build_model
-from asymtheory_training.stack import Family, StackedMLP, StackedTrainer
+from asymtheory_training.data.inputs import Data, Images, stream
+from asymtheory_training.data.labels import Redrawn, make_labels
+from asymtheory_training.losses.module import RobustLoss
+from asymtheory_training.run.config import Settings
+from asymtheory_training.run.loop import Trainer
+from asymtheory_training.run.models import build_model
+from asymtheory_training.run.stack import Family, StackedMLP, StackedTrainer
 from torch import Tensor
 
 from asymtheory.errors import InputError

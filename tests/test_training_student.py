@@ -20,10 +20,10 @@ from asymtheory.errors import InputError
 
 torch = pytest.importorskip("torch", reason="the Student loss needs asymtheory[training]")
 from asymtheory_training import build_loss, build_model, fit  # noqa: E402
-from asymtheory_training.baselines import head_of  # noqa: E402
-from asymtheory_training.config import TrainConfig  # noqa: E402
-from asymtheory_training.runs import Prepared, loss_of, run, trained_model  # noqa: E402
-from asymtheory_training.student import DENSITIES, StudentHead, StudentLoss  # noqa: E402
+from asymtheory_training.losses.registry import head_of  # noqa: E402
+from asymtheory_training.losses.student import DENSITIES, StudentHead, StudentLoss  # noqa: E402
+from asymtheory_training.run.config import TrainConfig  # noqa: E402
+from asymtheory_training.run.run import Prepared, loss_of, run, trained_model  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asymtheory_training import checkpoint, sweep_work
-from asymtheory_training import sweep as sweeping
-from asymtheory_training.config import TrainConfig
-from asymtheory_training.plan import Plan, Point, read_plan, run_key
-from asymtheory_training.record import append, locked
-from asymtheory_training.runs import run, trained_model
-from asymtheory_training.sweep import DEATHS, LocalEngine, Outcome, Store, Task, execute, pending, sweep
-from asymtheory_training.sweep_command import sweep as command
-from asymtheory_training.sweep_estimate import duration, estimate
-from asymtheory_training.sweep_table import Table, groups, summary
+from asymtheory_training.commands.sweep import sweep as command
+from asymtheory_training.run import checkpoint
+from asymtheory_training.run.config import TrainConfig
+from asymtheory_training.run.record import append, locked
+from asymtheory_training.run.run import run, trained_model
+from asymtheory_training.sweep import arrange as sweep_work
+from asymtheory_training.sweep import flow as sweeping
+from asymtheory_training.sweep.estimate import duration, estimate
+from asymtheory_training.sweep.flow import DEATHS, LocalEngine, Outcome, Store, Task, execute, pending, sweep
+from asymtheory_training.sweep.plan import Plan, Point, read_plan, run_key
+from asymtheory_training.sweep.table import Table, groups, summary
 
 from asymtheory import build, pair, solve, symmetric
 from asymtheory.errors import InputError
@@ -576,7 +577,7 @@ def test_a_killed_process_then_ctrl_c_then_the_end(tmp_path: Path) -> None:
 
 @needs_distributed
 def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from asymtheory_training.cluster import ClusterEngine
+    from asymtheory_training.sweep.cluster import ClusterEngine
     from distributed import LocalCluster
 
     monkeypatch.setattr(sweeping, "TICK", 0.02)
@@ -621,7 +622,7 @@ def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path: Path, monkeyp
     ],
 )
 def test_where_no_scheduler_is(monkeypatch: pytest.MonkeyPatch, address: str, said: str) -> None:
-    from asymtheory_training import cluster
+    from asymtheory_training.sweep import cluster
 
     monkeypatch.setattr(cluster, "TIMEOUT", 0.3)
     with pytest.raises(InputError) as caught:
@@ -631,7 +632,7 @@ def test_where_no_scheduler_is(monkeypatch: pytest.MonkeyPatch, address: str, sa
 
 @needs_distributed
 def test_workers_of_several_threads_are_refused(tmp_path: Path) -> None:
-    from asymtheory_training.cluster import ClusterEngine
+    from asymtheory_training.sweep.cluster import ClusterEngine
     from distributed import LocalCluster
 
     with LocalCluster(
@@ -643,7 +644,7 @@ def test_workers_of_several_threads_are_refused(tmp_path: Path) -> None:
 
 
 def test_resources_of_a_run() -> None:
-    from asymtheory_training.cluster import parse_resources
+    from asymtheory_training.sweep.cluster import parse_resources
 
     assert parse_resources("GPU=1, MEMORY=2e9") == {"GPU": 1.0, "MEMORY": 2e9}
     for text in ("GPU", "GPU=", "=1", "GPU=-1", "GPU=inf", "GPU=nan", ""):

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from asymtheory_training import sweep_memory, sweep_work
-from asymtheory_training.config import TrainConfig
-from asymtheory_training.plan import Plan, Point, read_plan
-from asymtheory_training.sweep import LocalEngine, Task
-from asymtheory_training.sweep_command import sweep as command
-from asymtheory_training.sweep_estimate import measure
-from asymtheory_training.sweep_memory import Room, room
-from asymtheory_training.sweep_table import Table
-from asymtheory_training.sweep_work import arrange
+from asymtheory_training.commands.sweep import sweep as command
+from asymtheory_training.run.config import TrainConfig
+from asymtheory_training.sweep import arrange as sweep_work
+from asymtheory_training.sweep import memory as sweep_memory
+from asymtheory_training.sweep.arrange import arrange
+from asymtheory_training.sweep.estimate import measure
+from asymtheory_training.sweep.flow import LocalEngine, Task
+from asymtheory_training.sweep.memory import Room, room
+from asymtheory_training.sweep.plan import Plan, Point, read_plan
+from asymtheory_training.sweep.table import Table
 
 from asymtheory.jsonlines import read
 
@@ -146,7 +147,7 @@ def test_runs_go_where_most_room_is_left(tmp_path: Path, monkeypatch: pytest.Mon
             given.append(task.config.device)
             return Future()  # in flight for ever
 
-    monkeypatch.setattr("asymtheory_training.sweep.processes", lambda jobs, threads: Pool())
+    monkeypatch.setattr("asymtheory_training.sweep.flow.processes", lambda jobs, threads: Pool())
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     engine = LocalEngine(4, 1, {"cuda:0": 1, "cuda:1": 3})
     for seed in range(4):

@@ -15,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asymtheory_training import checkpoint, sweep_stack
-from asymtheory_training import sweep as sweeping
-from asymtheory_training.plan import Plan, read_plan
-from asymtheory_training.sweep import Outcome, Store, Task, execute, owner, pending, sweep
-from asymtheory_training.sweep_command import sweep as command
-from asymtheory_training.sweep_estimate import estimate
-from asymtheory_training.sweep_stack import StackingEngine
-from asymtheory_training.sweep_stack_find import LARGEST, stacks
-from asymtheory_training.sweep_stack_run import execute_stack
-from asymtheory_training.sweep_table import Table
-from asymtheory_training.sweep_work import arrange
+from asymtheory_training.commands.sweep import sweep as command
+from asymtheory_training.run import checkpoint
+from asymtheory_training.sweep import flow as sweeping
+from asymtheory_training.sweep import stacks as sweep_stack
+from asymtheory_training.sweep.arrange import arrange
+from asymtheory_training.sweep.estimate import estimate
+from asymtheory_training.sweep.flow import Outcome, Store, Task, execute, owner, pending, sweep
+from asymtheory_training.sweep.plan import Plan, read_plan
+from asymtheory_training.sweep.stack_find import LARGEST, stacks
+from asymtheory_training.sweep.stack_run import execute_stack
+from asymtheory_training.sweep.stacks import StackingEngine
+from asymtheory_training.sweep.table import Table
 
 from asymtheory.jsonlines import read
 
@@ -106,7 +107,7 @@ def test_a_stack_is_as_exact_as_float64(tmp_path: Path, monkeypatch: pytest.Monk
     found = tasks(
         planned(tmp_path, f'{EXACT}[[runs]]\nloss = "ael"\nparameters = {{ a = [0.5, 2] }}\nseeds = 2\n'), tmp_path
     )
-    monkeypatch.setattr("asymtheory_training.record._rounded", lambda value: value)
+    monkeypatch.setattr("asymtheory_training.run.record._rounded", lambda value: value)
     for outcome, task in zip(execute_stack(*found), found, strict=True):
         alone = execute(task)
         assert outcome.line is not None

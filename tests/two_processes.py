@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from asymtheory_training import checkpoint, runs
-from asymtheory_training.config import Settings, TrainConfig
-from asymtheory_training.data import load_dataset
+from asymtheory_training.data.inputs import Data, Images
+from asymtheory_training.data.sets import load_dataset
 from asymtheory_training.distributed import current, together
-from asymtheory_training.inputs import Data, Images
-from asymtheory_training.loop import Trainer
-from asymtheory_training.models import build_model
-from asymtheory_training.record import Epoch
-from asymtheory_training.runs import run
+from asymtheory_training.run import checkpoint
+from asymtheory_training.run import run as runs
+from asymtheory_training.run.config import Settings, TrainConfig
+from asymtheory_training.run.loop import Trainer
+from asymtheory_training.run.models import build_model
+from asymtheory_training.run.record import Epoch
+from asymtheory_training.run.run import run
 from PIL import Image
 from torch import nn
 

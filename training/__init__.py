@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "losses": ("BelowThreshold", "RobustLoss", "build_loss"),
-    "models": ("build_model",),
-    "config": ("Noise", "Settings", "TrainConfig"),
-    "record": ("Epoch", "History", "RunResult"),
-    "loop": ("Data", "DivergedError", "Images", "Trainer", "fit"),
-    "runs": ("run", "trained_model"),
+    "losses.module": ("RobustLoss",),
+    "losses.build": ("BelowThreshold", "build_loss"),
+    "run.models": ("build_model",),
+    "run.config": ("Noise", "Settings", "TrainConfig"),
+    "run.record": ("Epoch", "History", "RunResult"),
+    "data.inputs": ("Data", "Images"),
+    "run.loop": ("DivergedError", "Trainer", "fit"),
+    "run.run": ("run", "trained_model"),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_WHERE)

@@ -23,7 +23,7 @@ def start(arguments: Sequence[str]) -> int:
         return main(arguments)
     if arguments[:1] != ["train"]:
         return main(arguments) if os.environ["RANK"] == "0" else 0
-    from .cli import train
+    from .commands.train import train
     from .distributed import together
 
     return together(lambda: train(list(arguments[1:])))

@@ -140,3 +140,8 @@ def number(value: Any) -> Any:
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else float(value)
     return value
+
+
+def plural(count: int, what: str) -> str:
+    """``1 epoch``, ``3 epochs``: a count and its noun."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

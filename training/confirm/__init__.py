@@ -1,0 +1,1 @@
+"""Networks on both sides of a threshold, against the exact minimiser."""

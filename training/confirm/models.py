@@ -1,0 +1,222 @@
+"""Training one group of models and measuring what they ended with: as one batch (perceptrons), or one by the loop's trainer."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from asymtheory.errors import InputError
+
+from ..data.inputs import Images
+from ..data.labels import transition
+from ..losses.build import build_loss
+from ..run import checkpoint
+from ..run.checkpoint import replace_file
+from ..run.device import using
+from ..run.loop import DivergedError, Trainer, fitted
+from ..run.run import Keeper
+from ..run.stack import Family, StackedTrainer
+from .design import Design, Group, prepared
+
+Floats = npt.NDArray[np.float64]
+
+BINS = 20  # of the histograms of p in [0, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a group's models did. Arrays begin with (S, V): seeds, values.
+
+    ``train``, ``test``: p of the true class for every image, (S, V, N). ``vectors``: mean softmax vector of the training images of
+    every true class, (S, V, K, K). ``histograms``: of p of the *given* label, clean and corrupted samples, (S, V, 2, 20);
+    zeros in the population regime. ``shares``: clean, memorised, recovered (S, V, 3), NaN where there is no such part.
+    ``curve``: test accuracy (S, V, E) after the ``epochs`` listed. ``diverged``: (S, V).
+    """
+
+    train: Floats
+    test: Floats
+    vectors: Floats
+    histograms: Floats
+    shares: Floats
+    curve: Floats
+    epochs: list[int]
+    diverged: npt.NDArray[np.bool_]
+    seconds: float
+
+    ARRAYS = ("train", "test", "vectors", "histograms", "shares", "curve", "diverged")
+
+    def save(self, path: Path) -> None:
+        file = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in self.ARRAYS}
+        for name in ("train", "test", "vectors", "histograms"):
+            arrays[name] = arrays[name].astype(np.float32)
+        np.savez_compressed(file, **arrays)
+        try:
+            replace_file(path, file.getvalue())
+        except OSError as error:
+            raise InputError(f"--out {path.parent}: cannot be written ({error.strerror or error})") from None
+
+    @classmethod
+    def load(cls, path: Path, epochs: list[int], seconds: float) -> Outcome:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in cls.ARRAYS}
+        floats = {name: value.astype(float) for name, value in arrays.items() if name != "diverged"}
+        return cls(**floats, diverged=arrays["diverged"], epochs=epochs, seconds=seconds)
+
+
+def train(group: Group, tick: Callable[[int], Any] = lambda models: None, out: Path | None = None) -> Outcome:
+    """Train and measure the models of a group; ``tick`` is called after every epoch with the models that it was of.
+
+    ``out``: a model that is trained by itself leaves checkpoints there and goes on from them, with the same result.
+    """
+    return _stacked(group, tick) if group.design.stacks else _single(group, tick, out)
+
+
+def _tested(design: Design, epoch: int) -> bool:
+    config = design.config
+    return epoch % config.evaluate == 0 or epoch == config.epochs
+
+
+def stacked(group: Group) -> StackedTrainer:
+    """The models of a group as one batch, before training."""
+    design = group.design
+    by_seed = [prepared(design, seed) for seed in group.seeds]
+    shared = Family(
+        group.grid.loss,
+        group.grid.parameter,
+        [group.grid.values[place] for place in group.values] if group.grid.parameter else (),
+        [design.scale(member) for member in group.members],
+    )
+    data = by_seed[0].data
+    given = torch.stack([each.data.given for each in by_seed]) if design.regime == "fixed" else None
+    rows = torch.tensor(transition(design.noise)) if design.expected else None
+    if design.expected:
+        data = replace(data, redraw=None)
+    return StackedTrainer(
+        shared, data, design.config, group.seeds, K=design.K, width=design.config.width, given=given, rows=rows
+    )
+
+
+def _stacked(group: Group, tick: Callable[[int], Any]) -> Outcome:
+    design, start = group.design, perf_counter()
+    trainer = stacked(group)
+    epochs, curve = [], []
+    for _ in trainer.remaining():
+        trainer.epoch()
+        if _tested(design, trainer.done):
+            epochs.append(trainer.done)
+            curve.append(trainer.test() or [math.nan] * len(trainer))
+        tick(len(trainer))
+
+    def logits(images: Any) -> Iterator[tuple[slice, Tensor]]:
+        return trainer.predict(images)
+
+    shape = (len(group.seeds), len(group.values))
+    labels = trainer.given if design.regime == "fixed" else None
+    found = _measured(logits, trainer.data, labels, design.K, shape)
+    diverged = np.array(trainer.diverged).reshape(shape)
+    return Outcome(
+        **found, curve=np.array(curve).T.reshape(*shape, -1), epochs=epochs, diverged=diverged,
+        seconds=perf_counter() - start,
+    )  # fmt: skip
+
+
+def _single(group: Group, tick: Callable[[int], Any], out: Path | None) -> Outcome:
+    """One model of any network, by the loop's trainer."""
+    design = group.design
+    if design.expected:
+        raise InputError(f"--expected: only stacked models (mlp) have it, not {design.config.model}")
+    (seed,), (loss,) = group.seeds, group.members
+    config = design.for_seed(seed)
+    own = replace(prepared(design, seed), config=config)
+    trainer = own.trainer(build_loss(Fraction(design.scale(loss)) * loss))
+    folder = None if out is None else out / group.key
+    start, before, diverged = perf_counter(), 0.0, False
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
+        if (folder / checkpoint.NAME).exists():
+            state = checkpoint.load(folder / checkpoint.NAME)
+            trainer.restore(state)
+            before = state["seconds"]
+            tick(trainer.done)
+    keeper = Keeper(folder, config, own, datetime.now(UTC).isoformat(timespec="seconds"), before - start)
+    try:
+        for _ in trainer.remaining():
+            trainer.epoch()
+            keeper.after(trainer)
+            tick(1)
+    except DivergedError:
+        diverged = True
+    tested = [(epoch.epoch, epoch.test) for epoch in trainer.curve if epoch.test is not None]
+    fixed = design.regime == "fixed"
+    labels = trainer.data.given[None] if fixed else None
+    trainer.model.eval()
+    found = _measured(lambda images: _logits(trainer, images), trainer.data, labels, design.K, (1, 1))
+    return Outcome(
+        **found, curve=np.array([test for _, test in tested]).reshape(1, 1, -1), epochs=[epoch for epoch, _ in tested],
+        diverged=np.array([[diverged]]), seconds=before + perf_counter() - start,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _logits(trainer: Trainer, images: Any) -> Iterator[tuple[slice, Tensor]]:
+    setup = trainer.setup
+    with using(setup.threads), setup.computing():
+        for begin in range(0, len(images), images.evaluation):
+            part = slice(begin, min(begin + images.evaluation, len(images)))
+            yield part, trainer.model(setup.inputs(images.batch(part, setup.dtype))).float()[None]
+
+
+@torch.no_grad()
+def _measured(
+    logits: Callable[[Any], Iterator[tuple[slice, Tensor]]],
+    data: Any,
+    given: Tensor | None,
+    K: int,
+    shape: tuple[int, int],
+) -> dict[str, Any]:
+    """The arrays of an :class:`Outcome` from logits (M, n, K); ``given``: labels (S, N) in the fixed regime."""
+    S, V = shape
+    M, true = S * V, data.true
+    images: dict[str, Any] = {"train": data.images, "test": data.test}
+    if isinstance(data.images, Images):
+        images["train"] = replace(data.images, kind="none")
+    found: dict[str, Any] = {}
+    for name, labels in (("train", true), ("test", data.test_labels)):
+        p = torch.empty(M, len(labels), dtype=torch.float64)
+        sums, predicted = torch.zeros(M, K, K, dtype=torch.float64), torch.empty(M, len(labels), dtype=torch.int64)
+        bins = torch.zeros(M, 2, BINS, dtype=torch.float64)
+        for part, z in logits(images[name]):
+            u, own = torch.softmax(z.double(), -1).cpu(), labels[part].cpu()
+            p[:, part] = u[:, torch.arange(len(own)), own]
+            predicted[:, part] = z.argmax(-1).cpu()
+            sums.index_add_(1, own, u)
+            if given is not None and name == "train":
+                label = given[:, part].cpu().repeat_interleave(V, 0)
+                q = u.gather(-1, label[..., None])[..., 0].nan_to_num(0.0)
+                place = (q * BINS).long().clamp(max=BINS - 1) + BINS * (label != own)
+                bins.view(M, -1).scatter_add_(1, place, torch.ones_like(q))
+        found[name] = p.reshape(S, V, -1).numpy()
+        if name == "train":
+            counts = torch.bincount(labels.cpu(), minlength=K).clamp(min=1)
+            found["vectors"] = (sums / counts[None, :, None]).reshape(S, V, K, K).numpy()
+            found["histograms"] = bins.reshape(S, V, 2, BINS).numpy()
+            parts = np.full((S, V, 3), np.nan)
+            for s in range(S if given is not None else 0):
+                assert given is not None
+                for v, each in enumerate(fitted(predicted[s * V : (s + 1) * V], given[s].cpu(), true.cpu())):
+                    parts[s, v] = [math.nan if x is None else x for x in (each.clean, each.memorised, each.recovered)]
+            found["shares"] = parts
+    return found

@@ -1,0 +1,94 @@
+"""Do networks do what the theory says of their loss? Models over a grid of parameters around the exact threshold, measured.
+
+Two regimes, never in one table:
+
+* *population*: the noisy label is drawn anew at every visit of an image (or the loss is its expectation over the labels:
+  ``expected``). This is the risk that the theory speaks of. It predicts the whole softmax vector at an image of class i: the
+  exact minimiser of the risk weighted by row i of the noise (:func:`asymtheory.minimise`), a vertex from the threshold on.
+* *fixed*: one noisy label an image, as everyone trains. The theory says nothing of finite samples; what is measured is
+  memorisation, the drop from the best to the last test accuracy, and the probabilities of clean and corrupted samples.
+
+Losses are scaled (``equalise``) such that each has the slope of cross entropy, K, at the uniform prediction of an untrained
+network: ``scale = K / s(1/K)`` (:mod:`asymtheory.asymmetry.fitting`). The minimiser of a risk does not depend on the scale of the loss, but
+the speed of training does: without it a large parameter trains slower or faster, and that is what one would see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from asymtheory.errors import InputError
+from asymtheory.jsonlines import read
+from asymtheory.losses import Loss
+
+from ..run.device import find_device
+from ..run.record import append, locked, revision, versions
+from .design import Design, Grid, Group, groups
+from .models import Outcome, train
+from .rows import rounded, rows
+
+GROUPS = "groups.jsonl"
+
+
+def confirm(
+    design: Design,
+    chosen: Sequence[Loss],
+    out: Path | None = None,
+    bar: Callable[[int], Any] = lambda models: None,
+    begin: Callable[[list[Group], int], Any] = lambda all_groups, done: None,
+) -> list[dict[str, Any]]:
+    """Train what is not in ``out`` yet and return the rows.
+
+    ``out``: a folder with one line a trained group in ``groups.jsonl``, its arrays in KEY.npz; groups that are there are not
+    trained again, and of those that were stopped a single model goes on from its checkpoint in KEY/ (a stack starts again).
+    ``begin`` gets all groups and the units of progress that lie in ``out``; ``bar`` is called with further units.
+    """
+    grids = [Grid.of(loss, design.noise, design.count) for loss in dict.fromkeys(chosen)]
+    todo = groups(design, grids)
+    with ExitStack() as stack:
+        kept: dict[str, dict[str, Any]] = {}
+        if out is not None:
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(out))
+            except OSError as error:
+                raise InputError(f"--out {out}: cannot be used ({error.strerror or error})") from None
+            if (out / GROUPS).exists():
+                kept = {line["key"]: line for line in read(out / GROUPS)}
+        have = {key for key in kept if out is not None and (out / f"{key}.npz").exists()}
+        begin(todo, sum(group.steps for group in todo if group.key in have))
+        results: dict[int, list[tuple[Group, Outcome]]] = {}
+        for group in todo:
+            key = group.key
+            if out is None:
+                outcome = train(group, bar)
+            else:
+                path = out / f"{key}.npz"
+                if key not in have:
+                    outcome = train(group, bar, out)
+                    outcome.save(path)  # the arrays first: a line promises that they are there
+                    kept[key] = _line(group, key, outcome)
+                    append(out / GROUPS, kept[key])
+                    rmtree(out / key, ignore_errors=True)  # its checkpoint
+                outcome = Outcome.load(path, kept[key]["tested"], kept[key]["seconds"])  # rows are those of the folder
+            results.setdefault(grids.index(group.grid), []).append((group, outcome))
+    return [row for place, found in results.items() for row in rows(grids[place], design, found)]
+
+
+def _line(group: Group, key: str, outcome: Outcome) -> dict[str, Any]:
+    facts: dict[str, Any] = rounded(
+        {
+            "key": key,
+            **group.facts(),
+            "tested": outcome.epochs,
+            "seconds": outcome.seconds,
+            "device": find_device(group.design.config.device).type,
+            "versions": versions(),
+            "git": revision(),
+        }
+    )
+    return facts

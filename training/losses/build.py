@@ -1,0 +1,110 @@
+"""A torch loss by name, with its parameters, and a warning where the theory does not cover them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from asymtheory.asymmetry.condition import check
+from asymtheory.errors import InputError
+from asymtheory.losses import Loss, build
+from asymtheory.losses.domain import Domain
+from asymtheory.losses.formula import from_formula
+from asymtheory.noise import NoiseModel, from_weights
+from asymtheory.numbers.text import plain
+from asymtheory.threshold import solve
+
+from .module import RobustLoss
+
+if TYPE_CHECKING:
+    from .baselines import BaselineLoss
+
+
+class BelowThreshold(UserWarning):
+    """A loss was built with a parameter at which it is not asymmetric on the noise that the user named."""
+
+
+def build_loss(
+    loss: str | Loss | None = None,
+    *,
+    formula: str | None = None,
+    passive: str | None = None,
+    domains: Mapping[str, Domain] | None = None,
+    noise: NoiseModel | Iterable[Any] | None = None,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    detach_modulation: bool = False,
+    floor: str = "inward",
+    fused: bool = True,
+    **parameters: Any,
+) -> RobustLoss | BaselineLoss:
+    """A torch loss from a registered name, a sum ``"x+y"``, a loss of the core, or a formula.
+
+        build_loss("jal-ce", alpha=1, beta=1, a=30)
+        build_loss("nce+agce", reduction="none")
+        build_loss(formula="((a+1)**q-(a+u)**q)/q", a=1, q=0.5)
+
+    Names, parameters and their domains are the core's (``asymtheory losses``); a parameter that is not given keeps the
+    core's default, which is the papers' CIFAR-10 setting (``published_settings`` has those of other data sets and the
+    few on which papers differ). ``passive`` and ``domains`` belong to a formula: see ``asymtheory.from_formula``.
+    Baselines that are no losses on the simplex ("nlnl", "nls", "ece+mae", ...) have names too: see :mod:`.baselines`.
+
+    With ``noise`` (a noise model, or the class weights of one row) the loss accepts logits of that many classes only, and
+    a parameter at which it is not asymmetric on this noise gives a BelowThreshold warning that names the threshold.
+
+    Raises InputError for unknown names and parameters, values outside their domain, and a formula that is no loss.
+    """
+    if (loss is None) == (formula is None):
+        raise InputError("a loss is needed: a name such as 'jal-ce', or formula='...' (one of them)")
+    if formula is not None:
+        core: Loss = from_formula(formula, passive, domains=domains, **parameters)
+    elif passive is not None or domains is not None:
+        raise InputError("passive and domains belong to a formula: give formula='...' instead of a name")
+    elif isinstance(loss, Loss):
+        core = loss.replace(**parameters) if parameters else loss
+    elif isinstance(loss, str):
+        from .registry import baseline, check_spelling  # made of the losses here
+
+        other = baseline(loss)
+        if other is not None:
+            if noise is not None:
+                raise InputError(f"{other.name} is no loss on the simplex: no threshold on a noise model is defined")
+            options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction, "floor": floor}
+            return other.build(parameters, {**options, "detach_modulation": detach_modulation, "fused": fused})
+        try:
+            core = build(loss, **parameters)
+        except InputError:
+            check_spelling(loss)
+            raise
+    else:
+        raise InputError(f"a loss is a name or a Loss of asymtheory, got {type(loss).__name__}")
+    model = noise if noise is None or isinstance(noise, NoiseModel) else from_weights(noise)
+    module = RobustLoss(
+        core,
+        weight=weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
+        detach_modulation=detach_modulation,
+        floor=floor,
+        fused=fused,
+        classes=None if model is None else model.classes,
+    )
+    if model is not None:
+        _warn_below_threshold(core, model)
+    return module
+
+
+def _warn_below_threshold(loss: Loss, noise: NoiseModel) -> None:
+    """Warn when the loss has a parameter to choose and, as it is chosen, is not asymmetric on the noise."""
+    if loss.main is None or check(loss, noise).asymmetric is not False:
+        return
+    value = plain(loss.parameters[loss.main])
+    warnings.warn(
+        f"{loss.name} with {loss.main} = {value} is not asymmetric on this noise; it is for: {solve(loss, noise).answer}",
+        BelowThreshold,
+        stacklevel=3,
+    )

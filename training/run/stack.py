@@ -1,0 +1,298 @@
+"""Many multilayer perceptrons of one shape as one batch: a loss parameter and a seed for each, everything else shared.
+
+A small model leaves a machine idle: its matrices are too small for a core's caches to be of use, and most of a step goes into
+starting operations. Here M models are one: weights (M, inputs, outputs), one ``baddbmm`` a layer, and the losses of one family
+(one name, a value of its parameter for each model) as one program on logits (M, N, K), through the core's definition with a
+tensor (M, 1, 1) in the place of the parameter. Gradients do not mix: model m's loss depends on its own weights alone, its
+gradient is clipped by its own norm, and a model that becomes NaN leaves the others as they are.
+
+What is random is that of :mod:`.loop`: weights, order, augmentation and redrawn labels of a model are functions of its seed, so
+a stacked model ends with the weights (up to rounding) that :class:`.loop.Trainer` gives it alone.
+
+>>> family = Family(build("amse"), "a", [1.5, 1.8, 3.6])
+>>> trainer = StackedTrainer(family, data, Settings(epochs=5), seeds=[0, 1], K=10)   # six models, seed-major
+>>> for _ in trainer.remaining():
+...     trainer.epoch()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from asymtheory.errors import InputError
+from asymtheory.losses import Loss, unknown_parameter
+
+from ..data.inputs import EVALUATION, Data, Images, batches, generator, shuffled, stream
+from ..losses.reference import label_losses
+from .config import Settings
+from .device import find_device, using
+from .models import Network, build_model
+from .sgd import SGD
+
+TYPES = {"auto": torch.float32, "float32": torch.float32, "float64": torch.float64}
+
+
+class Family:
+    """One loss at V values of one parameter, each with a factor: ``scales[v] * loss(parameter=values[v])``.
+
+    ``parameter`` None (and no values) is the loss as it is, V = 1. ``scales``: default 1 each. A value outside the
+    parameter's domain and an unknown parameter raise InputError.
+    """
+
+    def __init__(
+        self, loss: Loss, parameter: str | None, values: Sequence[Any] = (), scales: Sequence[float] | None = None
+    ) -> None:
+        if parameter is not None and parameter not in loss.domains:
+            raise InputError(unknown_parameter(loss.name, parameter, loss.domains))
+        if (parameter is None) != (not len(values)):
+            raise InputError(f"{loss.name}: a parameter and its values go together")
+        self.loss, self.parameter = loss, parameter
+        self.members = [loss] if parameter is None else [loss.replace(**{parameter: value}) for value in values]
+        self.scales = [1.0] * len(self.members) if scales is None else [float(scale) for scale in scales]
+        if len(self.scales) != len(self.members):
+            raise InputError(f"{len(self.scales)} scales for {len(self.members)} losses")
+        self._on: dict[tuple[torch.device, torch.dtype, int], tuple[Loss, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Losses for every label, (S * V, N, K) in and out; model ``s * V + v`` has the v-th value."""
+        key = (logits.device, logits.dtype, len(logits))
+        if key not in self._on:
+            self._on[key] = self._tensors(logits)
+        loss, scale = self._on[key]
+        return label_losses(loss, logits) * scale
+
+    def _tensors(self, logits: Tensor) -> tuple[Loss, Tensor]:
+        copies = len(logits) // len(self)
+
+        def spread(numbers: Sequence[Any]) -> Tensor:
+            values = torch.tensor([float(x) for x in numbers], dtype=logits.dtype, device=logits.device)
+            return values.repeat(copies)[:, None, None]
+
+        if self.parameter is None:
+            return self.loss, spread(self.scales)
+        name = self.parameter
+        value = spread([member.parameters[name] for member in self.members])
+        return self.loss._with(**{name: value}), spread(self.scales)
+
+
+class StackedMLP(nn.Module):
+    """M perceptrons (linear layers with ReLU between them) as one module: (M, N, D) or (N, D) to logits (M, N, K)."""
+
+    def __init__(self, models: Sequence[Network]) -> None:
+        super().__init__()
+        layers = [list(model.named_modules()) for model in models]
+        for _, module in layers[0]:
+            if not isinstance(module, Network | nn.Sequential | nn.Flatten | nn.ReLU | nn.Linear):
+                raise InputError(f"a network with {type(module).__name__} cannot be stacked: only mlp can")
+        self.names = [name for name, module in layers[0] if isinstance(module, nn.Linear)]
+        found: Any = [[model.get_submodule(name) for model in models] for name in self.names]
+        self.weights = nn.ParameterList(torch.stack([each.weight.detach().T for each in layer]) for layer in found)
+        self.biases = nn.ParameterList(torch.stack([each.bias.detach()[None] for each in layer]) for layer in found)
+
+    def __len__(self) -> int:
+        return len(self.weights[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 2:
+            x = x.expand(len(self), *x.shape)
+        last = len(self.weights) - 1
+        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, x, weight)
+            if depth < last:
+                x = F.relu(x)
+        return x
+
+    def member(self, index: int) -> dict[str, Tensor]:
+        """The state dict of one model, as the :class:`.models.Network` that it was made from has it."""
+        state = {}
+        for name, weight, bias in zip(self.names, self.weights, self.biases, strict=True):
+            state[f"{name}.weight"] = weight[index].detach().T.clone()
+            state[f"{name}.bias"] = bias[index, 0].detach().clone()
+        return state
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An epoch of a stack, step by step. ``predicted``: classes as it ran (M, N); ``losses`` and ``norms`` (of the gradients before
+    clipping): (steps, M); ``sizes`` of the batches (steps,). All but the classes in float64."""
+
+    predicted: Tensor
+    losses: Tensor
+    norms: Tensor
+    sizes: Tensor
+
+    def means(self, clip: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Of every model (M,): mean loss of an image, mean norm of a step's gradient, share of steps clipped to ``clip``."""
+        return self.sizes @ self.losses / self.sizes.sum(), self.norms.mean(0), (self.norms > clip).double().mean(0)
+
+
+class StackedTrainer:
+    """S seeds times V members of a family in training; model ``s * V + v`` has seed s and member v.
+
+    ``data``: images, true labels, ``redraw`` and test set, shared by all. ``given``: labels (S, N) of the seeds, where they
+    differ (default ``data.given`` for all). ``rows``: a matrix (K, K), the noise; with it the loss of an image is its
+    expectation over the labels of its true class, ``sum_k rows[true, k] L(u, k)``, and no label is drawn.
+
+    The weights of seed s are those of ``build_model("mlp", K, shape, width, ...)`` at that seed.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        data: Data,
+        settings: Settings,
+        seeds: Sequence[int],
+        *,
+        K: int,
+        width: float = 1.0,
+        given: Tensor | None = None,
+        rows: Tensor | None = None,
+    ) -> None:
+        if settings.precision not in TYPES:
+            raise InputError(f"precision {settings.precision!r}: models are stacked in {', '.join(TYPES)}")
+        if settings.regularisation == "jacobian":
+            raise InputError("regularisation 'jacobian': stacked models are trained with none, l1 or l2")
+        if data.balanced is not None:
+            raise InputError(f"--balanced {data.balanced}: stacked models see every image in every epoch; leave it out")
+        if not seeds:
+            raise InputError("seeds: at least one is needed")
+        if given is not None and given.shape != (len(seeds), len(data.images)):
+            raise InputError(f"labels of shape {tuple(given.shape)}: {(len(seeds), len(data.images))} is needed")
+        if rows is not None and (rows.shape != (K, K) or data.true is None):
+            raise InputError(f"rows of shape {tuple(rows.shape)}: {(K, K)}, and true labels, are needed")
+        self.family, self.settings, self.seeds, self.K = family, settings, tuple(seeds), K
+        self.device, self.dtype = find_device(settings.device), TYPES[settings.precision]
+        # a second thread waits for the first after each of many small operations: ten times as slow on a busy machine
+        self.threads = settings.threads or 1
+        self.data = data.to(self.device, self.dtype)
+        self.given = self.data.given.expand(len(seeds), -1) if given is None else given.to(self.device)
+        self.rows = None if rows is None else rows.to(self.device, self.dtype)
+        if not isinstance(self.data.images, Images) or not isinstance(self.data.test, Images | None):
+            raise InputError("images that do not lie in one tensor cannot be stacked: train on a smaller set")
+        self.images, self.test_images = self.data.images, self.data.test
+        shape = tuple(self.images.tensor.shape[1:])
+        networks = [build_model("mlp", K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
+        models = [network for network in networks for _ in range(len(family))]
+        self.model = StackedMLP(models).to(self.device, self.dtype)
+        self.weights: list[Tensor] = list(self.model.parameters())
+        self.optimiser = SGD(self.weights, settings)
+        self.done = 0
+
+    def __len__(self) -> int:
+        return len(self.model)
+
+    @property
+    def diverged(self) -> list[bool]:
+        """Which models have weights that are not finite."""
+        finite = torch.stack([weight.isfinite().flatten(1).all(1) for weight in self.weights]).all(0)
+        return [not good for good in finite.tolist()]
+
+    def step(self, x: Tensor, target: Tensor) -> Tensor:
+        """One step on inputs (M, N, D) and labels (M, N), or weights of the labels (M, N, K): each model's loss, (M,)."""
+        return self._step(x, target)[1]
+
+    def _step(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(logits, losses, norms of the gradients before clipping) of every model."""
+        logits = self.model(x)
+        losses = self.family(logits)
+        if target.is_floating_point():
+            picked = (losses * target).sum(-1)
+        else:
+            picked = losses.gather(-1, target[..., None])[..., 0]
+        value = picked.mean(1)
+        value.sum().backward()
+        norms = self.optimiser.step(self._clipped)
+        return logits.detach(), value.detach(), norms
+
+    def _clipped(self, gradients: list[Tensor]) -> Tensor:
+        """The norm of each model's gradients (M,), which are scaled down in place where it is larger than the settings' clip."""
+        parts = torch.stack([torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients])
+        norms = torch.linalg.vector_norm(parts, dim=0)
+        if self.settings.clip < math.inf:
+            factor = (self.settings.clip / (norms + 1e-6)).clamp(max=1.0)
+            torch._foreach_mul_(gradients, [factor[:, None, None]] * len(gradients))
+        return norms
+
+    def epoch(self, tick: Callable[[], Any] = lambda: None) -> Tensor:
+        """Train one more epoch; the mean loss of every model, (M,), NaN for one that diverged."""
+        return self.watched(tick).means(self.settings.clip)[0]
+
+    def watched(self, tick: Callable[[], Any] = lambda: None) -> Seen:
+        """Train one more epoch; all that was seen of it."""
+        with using(self.threads):
+            return self._epoch(tick)
+
+    def _epoch(self, tick: Callable[[], Any]) -> Seen:
+        settings, number, data = self.settings, self.done, self.data
+        self.optimiser.rate = settings.rate_in(number)
+        given = self.given
+        if data.redraw is not None:
+            given = torch.stack([data.labels_in(number, seed) for seed in self.seeds])
+        orders = [
+            batches(shuffled(len(data.images), seed, number).to(self.device), settings.batch) for seed in self.seeds
+        ]
+        randoms = [generator(seed, number, "augmentation", self.device) for seed in self.seeds]
+        predicted = torch.zeros(len(self), len(data.images), dtype=torch.int64, device=self.device)
+        losses, norms, sizes = [], [], []
+        for parts in zip(*orders, strict=True):
+            x = torch.stack(
+                [
+                    self.images.batch(part, self.dtype, random).flatten(1)
+                    for part, random in zip(parts, randoms, strict=True)
+                ]
+            )
+            y = given.gather(1, torch.stack(parts))
+            if self.rows is not None:
+                assert data.true is not None
+                y = self.rows[data.true[torch.stack(parts)]]
+            logits, loss, norm = self._step(self._spread(x), self._spread(y))
+            predicted.scatter_(1, self._spread(torch.stack(parts)), logits.argmax(-1))
+            losses.append(loss)
+            norms.append(norm)
+            sizes.append(x.shape[1])
+            tick()
+        self.done += 1
+        weights = torch.tensor(sizes, dtype=torch.float64, device=self.device)
+        return Seen(predicted, torch.stack(losses).double(), torch.stack(norms).double(), weights)
+
+    def _spread(self, each: Tensor) -> Tensor:
+        """(S, ...) to (M, ...): what belongs to a seed, for all its models."""
+        return each.repeat_interleave(len(self.family), 0) if len(self.family) > 1 else each
+
+    @property
+    def steps(self) -> int:
+        """Steps in one epoch."""
+        return len(batches(torch.arange(len(self.data.images)), self.settings.batch))
+
+    def remaining(self) -> Iterator[int]:
+        """The epochs still to train, from 0; :meth:`epoch` trains the next one."""
+        while self.done < self.settings.epochs:
+            yield self.done
+
+    @torch.no_grad()
+    def predict(self, images: Images, size: int = EVALUATION) -> Iterator[tuple[slice, Tensor]]:
+        """Logits (M, n, K) of slices of images that are not augmented; ``images`` is ``data.images`` or ``data.test``."""
+        with using(self.threads):
+            for start in range(0, len(images), size):
+                part = slice(start, min(start + size, len(images)))
+                yield part, self.model(images.batch(part, self.dtype).flatten(1))
+
+    def test(self) -> list[float] | None:
+        """Every model's accuracy on the test set, None without one."""
+        if self.test_images is None:
+            return None
+        assert self.data.test_labels is not None
+        right = torch.zeros(len(self), dtype=torch.int64, device=self.device)
+        for part, logits in self.predict(self.test_images):
+            right += (logits.argmax(-1) == self.data.test_labels[part]).sum(1)
+        return (right.double() / len(self.test_images)).tolist()
