@@ -19,10 +19,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asymtheory.commands.options import ANSWERED, _loss, _Parser, _print_json, _with_formulas
+from asymtheory.commands.options import ANSWERED, _loss, _print_json, _with_formulas
 from asymtheory.errors import InputError, nearest
 
 from . import gallery, style, workers
+from .options import parser_by_name, wants_list
 from .results import NothingMeasured
 
 
@@ -48,6 +49,7 @@ class Job:
             return error
 
 
+
 def figure(arguments: Sequence[str]) -> int:
     """``asymtheory figure``: list figures, or write some or all of them."""
     options = _parser().parse_args(_with_formulas(list(arguments)))
@@ -65,34 +67,6 @@ def figure(arguments: Sequence[str]) -> int:
             tqdm.write(str(path))
     return ANSWERED
 
-
-def report(arguments: Sequence[str]) -> int:
-    """``asymtheory report``: the HTML report."""
-    from .report import report as write
-
-    return write(list(arguments))
-
-
-def table(arguments: Sequence[str]) -> int:
-    """``asymtheory table``: a paper's table, measured beside published."""
-    from .table_command import table as show
-
-    return show(list(arguments))
-
-
-def parser_by_name(command: str, summary: str, facts: str) -> argparse.ArgumentParser:
-    """The parser of a command that shows things by name: ``asymtheory COMMAND NAME``, and ``--list`` with ``facts`` of each."""
-    parser = _Parser(prog=f"asymtheory {command}", description=summary)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{command}s by name (--list shows them)")
-    parser.add_argument("--list", action="store_true", help=f"every {command}: {facts}")
-    return parser
-
-
-def wants_list(options: argparse.Namespace) -> bool:
-    """Whether ``--list`` was given; InputError with names beside it."""
-    if options.list and options.names:
-        raise InputError(f"--list goes without names (given: {', '.join(options.names)})")
-    return bool(options.list)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+
 def _list(options: argparse.Namespace) -> int:
     found = list(gallery.entries().values())
     if options.json:
@@ -147,6 +122,7 @@ def _list(options: argparse.Namespace) -> int:
     return ANSWERED
 
 
+
 def _jobs(options: argparse.Namespace) -> list[Job]:
     """What is asked for, checked before anything is drawn."""
     if options.all and options.names:
@@ -162,6 +138,7 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
     given = _options(options, names)
     folder = gallery.check_folder(options.out)
     return [Job(name, folder, forms, options.width, options.dpi, given[name], not options.all) for name in names]
+
 
 
 def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -189,6 +166,7 @@ def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dic
                 raise InputError(f"--option {option} is given twice")
             given[name][option] = gallery.read_option(name, option, text)
     return given
+
 
 
 def _drawn(jobs: Sequence[Job], count: int | None = None) -> Iterator[tuple[Job, list[Path] | NothingMeasured]]:

@@ -40,21 +40,21 @@ if TYPE_CHECKING:
 
 # the modules of this package that define figures, in the order in which they are listed
 MODULES: tuple[str, ...] = (
-    "alf",
-    "anl",
-    "jal",
-    "calibration",
-    "phase",
-    "path",
-    "landscape",
-    "atlas",
-    "coverage",
-    "human",
-    "curves",
-    "runs",
-    "inside",
-    "confirmation",
-    "memorisation",
+    "theory.alf",
+    "theory.anl",
+    "theory.jal",
+    "theory.calibration",
+    "theory.phase",
+    "theory.path",
+    "theory.landscape",
+    "theory.atlas",
+    "theory.coverage",
+    "theory.human",
+    "measured.curves",
+    "measured.runs",
+    "measured.inside",
+    "measured.confirmation",
+    "measured.memorisation",
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
 DPI = 300

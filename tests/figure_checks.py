@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from asymtheory_figures import alf
+from asymtheory_figures.theory import alf
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asymtheory_figures import confirmation, gallery, memorisation, studies
-from asymtheory_figures.curve_panels import PAGE
+from asymtheory_figures import gallery
+from asymtheory_figures.measured import confirmation, memorisation, studies
+from asymtheory_figures.measured.curve_panels import PAGE
 from asymtheory_figures.results import NothingMeasured, Results, load
 from asymtheory_training.commands.confirm import confirm
 from figure_checks import outside, overlaps, unlabelled

@@ -13,7 +13,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from asymtheory_figures import curve_panels, curves, gallery, printed, report, results, runs, series, style
+from asymtheory_figures import gallery, results, style
+from asymtheory_figures.measured import curve_panels, curves, printed, runs, series
+from asymtheory_figures.report import page as report
 from figure_checks import every_axes, outside, overlaps, unlabelled
 from matplotlib.collections import PolyCollection
 

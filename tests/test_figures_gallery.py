@@ -22,7 +22,8 @@ import pytest
 pytest.importorskip("matplotlib")
 
 import matplotlib
-from asymtheory_figures import alf, anl, calibration, gallery, jal, style, workers
+from asymtheory_figures import gallery, style, workers
+from asymtheory_figures.theory import alf, anl, calibration, jal
 from figure_checks import fig2_data, fig2_exponents_data, outside, overlaps, unlabelled
 from matplotlib.figure import Figure
 from PIL import Image

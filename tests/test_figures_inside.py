@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from asymtheory_figures import gallery, inside, style
+from asymtheory_figures import gallery, style
+from asymtheory_figures.measured import inside
 from asymtheory_figures.results import NothingMeasured
 from asymtheory_figures.style import lightness
 from figure_checks import outside, overlaps, unlabelled

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asymtheory_figures import atlas, coverage, gallery, human, landscape, path, phase, style
+from asymtheory_figures import gallery, style
+from asymtheory_figures.theory import atlas, coverage, human, landscape, path, phase
 from figure_checks import outside, overlaps, unlabelled
 
 from asymtheory import (

@@ -8,9 +8,9 @@ from scipy.optimize import minimize
 
 pytest.importorskip("matplotlib")
 
-from asymtheory_figures import alf, anl, jal
-from asymtheory_figures.calibration import calibration_data
-from asymtheory_figures.gradients import by_logit, by_probability, with_equal_rest
+from asymtheory_figures.theory import alf, anl, jal
+from asymtheory_figures.theory.calibration import calibration_data
+from asymtheory_figures.theory.gradients import by_logit, by_probability, with_equal_rest
 from figure_checks import fig2_data, fig2_exponents_data
 
 from asymtheory import WeightedRiskResult, build

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from asymtheory_figures.results import Results, Run
-from asymtheory_figures.table_command import table as command
-from asymtheory_figures.table_formats import show
-from asymtheory_figures.tables import Accuracy, Cell, Row, Section, Table, compare, find, names, published
+from asymtheory_figures.tables.command import table as command
+from asymtheory_figures.tables.compare import Accuracy, Cell, Row, Section, Table, compare, find, names, published
+from asymtheory_figures.tables.formats import show
 
 from asymtheory.errors import InputError
 from asymtheory.losses.published import published_settings

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asymtheory_figures.gradients import by_probability
+from asymtheory_figures.theory.gradients import by_probability
 from asymtheory_training.data.augment import normalise
 from asymtheory_training.run import checkpoint, probe, record
 from asymtheory_training.run.config import TrainConfig

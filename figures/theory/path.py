@@ -14,8 +14,8 @@ from asymtheory.errors import InputError
 from asymtheory.noise import MEASURED, parse_number
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import figure
+from .. import style
+from ..gallery import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

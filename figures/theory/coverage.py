@@ -24,8 +24,8 @@ from asymtheory.noise import worst_weights
 from asymtheory.numbers.backends import numpy_
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import figure
+from .. import style
+from ..gallery import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

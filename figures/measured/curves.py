@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import style
+from .. import style
+from ..gallery import figure, remark
+from ..results import FOLDER, NothingMeasured, load
 from .curve_panels import DRAW, measured, noise_words, seeds
-from .gallery import figure, remark
 from .printed import (
     Claim,
     above,
@@ -27,7 +28,6 @@ from .printed import (
     stays,
     steadier,
 )
-from .results import FOLDER, NothingMeasured, load
 from .series import ASYMMETRIC, SCALE, STRENGTH, Noise, Panel, Series, Shown, gather
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 from asymtheory import build, solve, symmetric
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import check_count, figure
+from .. import style
+from ..gallery import check_count, figure
 from .gradients import by_logit, by_probability, with_equal_rest
 
 if TYPE_CHECKING:

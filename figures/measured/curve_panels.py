@@ -10,8 +10,8 @@ import numpy as np
 
 from asymtheory.numbers.text import plain
 
-from . import style
-from .results import CLEAN, Where, said_seeds
+from .. import style
+from ..results import CLEAN, Where, said_seeds
 from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, Values, short, symbol
 
 if TYPE_CHECKING:

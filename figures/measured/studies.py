@@ -15,8 +15,8 @@ from asymtheory.losses import Loss, build
 from asymtheory.noise import KINDS, NoiseModel, resolve
 from asymtheory.numbers.text import plain
 
-from . import style
-from .results import Floats, NothingMeasured, Results, Row, Where
+from .. import style
+from ..results import Floats, NothingMeasured, Results, Row, Where
 from .series import symbol
 
 _WEIGHTS = ("alpha", "beta")  # of a sum's terms

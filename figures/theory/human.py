@@ -14,8 +14,8 @@ from asymtheory import Loss, NoiseModel, Threshold, build, named, solve
 from asymtheory.noise import MEASURED
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import figure
+from .. import style
+from ..gallery import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

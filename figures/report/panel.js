@@ -1,5 +1,5 @@
 // The panel. ATOMS (terms and slopes of every loss), LOSSES, NOISES and GIVEN stand above, written from the package's
-// own definitions (figures/panel.py); what follows knows no loss. Notation: docs/theory.md, section 1.
+// own definitions (figures/report/panel.py); what follows knows no loss. Notation: docs/theory.md, section 1.
 
 // ------------------------------------------------------------------------------------------------ solving
 

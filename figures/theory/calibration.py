@@ -11,8 +11,8 @@ from asymtheory.asymmetry.calibration import Calibration, ExcessRiskBound, calib
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 
-from . import style
-from .gallery import check_count, figure
+from .. import style
+from ..gallery import check_count, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import build
 
-from . import style
+from .. import style
+from ..gallery import figure, remark
+from ..results import CLEAN, FOLDER, NothingMeasured, Run, load, repetitions
 from .curve_panels import MEASURES, epochs, measured, seeds
-from .gallery import figure, remark
-from .results import CLEAN, FOLDER, NothingMeasured, Run, load, repetitions
 from .series import MAPS, Line, Series, Shown, line_of, short, symbol
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from asymtheory.errors import InputError
 from asymtheory.losses import names
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import figure
+from .. import style
+from ..gallery import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,10 +12,10 @@ import numpy as np
 
 from asymtheory.asymmetry.risk import minimise
 
-from . import style
+from .. import style
+from ..gallery import figure
+from ..results import FOLDER, Floats, Row, load
 from .curve_panels import BAND
-from .gallery import figure
-from .results import FOLDER, Floats, Row, load
 from .studies import Study, Subject, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, pairs, say_where
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import style
+from .. import style
+from ..gallery import remark
+from ..results import Results, said_seeds
 from .curve_panels import PAGE
-from .gallery import remark
-from .results import Results, said_seeds
 from .studies import Study, also
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from asymtheory.losses import CONCAVE, CONVEX, LINEAR, Loss
 from asymtheory.numbers.backends import numpy_
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import check_count, figure
+from .. import style
+from ..gallery import check_count, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,8 @@ from string import ascii_lowercase
 from textwrap import wrap
 from typing import Any
 
-from .results import Where
-from .tables import Accuracy, Cell, Column, Deviation, Measured, Row, Section, Table
+from ..results import Where
+from .compare import Accuracy, Cell, Column, Deviation, Measured, Row, Section, Table
 
 MISSING = "-"
 WIDTH = 130  # of remarks in text; the grid is as wide as its columns

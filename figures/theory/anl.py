@@ -13,8 +13,8 @@ from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 from asymtheory.numbers.backends import numpy_
 
-from . import style
-from .gallery import check_count, figure
+from .. import style
+from ..gallery import check_count, figure
 from .gradients import by_probability, with_equal_rest
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from asymtheory.losses import Loss, build
 from asymtheory.losses.published import Setting
 from asymtheory.numbers.text import plain
 
-from .results import CLASSES, CLEAN, Results, Run, Where, repetitions
+from ..results import CLASSES, CLEAN, Results, Run, Where, repetitions
 
 DATA = Path(__file__).with_name("published.json")
 PLACES = 3  # other places than the paper's that a table shows

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from asymtheory.commands.options import ANSWERED
 from asymtheory.errors import InputError
 
-from .cli import parser_by_name, wants_list
-from .results import FOLDER, Results, files, load
-from .table_formats import FORMATS, show
-from .tables import compare, names, published
+from ..options import parser_by_name, wants_list
+from ..results import FOLDER, Results, files, load
+from .compare import compare, names, published
+from .formats import FORMATS, show
 
 
 def table(arguments: Sequence[str]) -> int:

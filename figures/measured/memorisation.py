@@ -10,10 +10,10 @@ import numpy as np
 
 from asymtheory.errors import InputError, nearest
 
-from . import style
+from .. import style
+from ..gallery import figure
+from ..results import FOLDER, Floats, NothingMeasured, Row, load
 from .curve_panels import BAND, label_rows
-from .gallery import figure
-from .results import FOLDER, Floats, NothingMeasured, Row, load
 from .studies import Study, Subject, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_aspect, say_where
 

@@ -20,8 +20,8 @@ from asymtheory.losses.profile import Profile
 from asymtheory.noise import parse_number
 from asymtheory.numbers.text import plain
 
-from . import style
-from .gallery import figure
+from .. import style
+from ..gallery import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asymtheory.errors import InputError
 from asymtheory.numbers.text import plain
 
-from . import style
+from .. import style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

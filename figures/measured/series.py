@@ -21,7 +21,7 @@ from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import Threshold, solve
 
-from .results import CLASSES, CLEAN, Floats, NothingMeasured, Results, Run, Where, mean, repetitions
+from ..results import CLASSES, CLEAN, Floats, NothingMeasured, Results, Run, Where, mean, repetitions
 
 SCALE, STRENGTH = "scale", "strength"
 """What a series can be over beside its loss's parameters: the factor of the whole loss, the weight of the penalty."""

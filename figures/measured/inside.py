@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import style
+from .. import style
+from ..gallery import figure, remark
+from ..results import CLEAN, FOLDER, Floats, Results, Run, load
 from .curve_panels import label_rows, measured, noise_words, seeds
-from .gallery import figure, remark
-from .results import CLEAN, FOLDER, Floats, Results, Run, load
 from .series import Noise, Panel, Series, Shown, gather
 
 if TYPE_CHECKING:

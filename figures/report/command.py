@@ -1,0 +1,106 @@
+"""``asymtheory report``: one HTML file for a label noise."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from asymtheory.commands.options import ANSWERED, NOISE_HELP, _classes, _one_rate, _Parser
+from asymtheory.errors import InputError
+from asymtheory.noise import NoiseModel, resolve
+from asymtheory.numbers.text import plain
+
+from .. import gallery
+from .collect import DEFAULT_NOISE, Progress, collect, steps
+from .page import page
+
+
+def report(arguments: list[str]) -> int:
+    """``asymtheory report``: write the HTML report."""
+    parser = _Parser(prog="asymtheory report", description="Write one self-contained HTML report for a noise model.")
+    parser.add_argument("--out", default="report.html", metavar="FILE", help="the file to write (default report.html)")
+    parser.add_argument("--noise", metavar="KIND", help=NOISE_HELP + "; with no option at all: K = 10, eta = 0.8")
+    parser.add_argument("--K", metavar="N", help="number of classes")
+    parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the ledger's searches, figures of few draws")
+    parser.add_argument("--figures", metavar="NAME[,NAME...]", help="these figures alone, or none (default: all)")
+    options = parser.parse_args(arguments)
+    import matplotlib  # noqa: F401  # if it is missing, that is said before a file is made
+
+    out, figures = Path(options.out), _names(options.figures)
+    noise, given = _noise(options)
+    with _writing(out) as write, _bar(steps(figures)) as progress:
+        write(page(collect(noise, given, quick=options.quick, figures=figures, progress=progress)))
+    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
+    return ANSWERED
+
+
+
+def _noise(options: argparse.Namespace) -> tuple[NoiseModel, str]:
+    """The noise model, and the options that name it."""
+    K, eta = _classes(options.K), _one_rate(options.eta)
+    kind = options.noise or "symmetric"
+    if options.noise is None and K is None and eta is None:
+        kind, K, eta = DEFAULT_NOISE
+    parts = [f"--noise {shlex.quote(kind)}"]
+    parts += [f"--K {K}"] * (K is not None) + [f"--eta {plain(eta)}"] * (eta is not None)
+    return resolve(kind, K, eta), " ".join(parts)
+
+
+
+def _names(text: str | None) -> list[str] | None:
+    """The figures asked for; None for all."""
+    if text is None:
+        return None
+    found = [] if text.strip() == "none" else list(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in found:
+        try:
+            gallery.find(name)
+        except InputError as error:
+            raise InputError(f"--figures: {error}") from None
+    return found
+
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[Callable[[str], None]]:
+    """A function that writes the file as a whole; whether it can be written is tried before the work begins."""
+    if out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name the file to write, such as {out / 'report.html'}")
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+
+    def write(text: str) -> None:
+        part.write_text(text, encoding="utf-8")
+        part.replace(out)
+
+    try:
+        part.touch()
+        yield write
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written to ({error.strerror or error})") from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Progress]:
+    """A progress bar on standard error when a person watches."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="step", leave=False) as bar:
+
+        def progress(done: str) -> None:
+            bar.set_postfix_str(done)
+            bar.update()
+
+        yield progress
