@@ -11,10 +11,10 @@ from fractions import Fraction
 
 import torch
 from _timing import Table, interleaved, show
-from asymtheory_training.run.config import Settings
 from asymtheory_training.data.inputs import Data, Images
-from asymtheory_training.run.loop import Trainer
 from asymtheory_training.losses.build import build_loss
+from asymtheory_training.run.config import Settings
+from asymtheory_training.run.loop import Trainer
 from asymtheory_training.run.models import build_model
 from asymtheory_training.run.stack import Family, StackedTrainer
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 from asymtheory_training import build_loss, build_model
-from asymtheory_training.data.sets import load_dataset
 from asymtheory_training.data.labels import make_labels
+from asymtheory_training.data.sets import load_dataset
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
 

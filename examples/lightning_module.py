@@ -11,8 +11,8 @@ from typing import Any
 import lightning
 import torch
 from asymtheory_training import build_loss, build_model
-from asymtheory_training.data.sets import load_dataset
 from asymtheory_training.data.labels import make_labels
+from asymtheory_training.data.sets import load_dataset
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 

@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,73 +20,86 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "asymtheory"
 
-# A module may import from earlier lines only. `claims` is a package of that layer, whose modules may import each other.
-LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
-    ("jet", "jsonlines"),
-    ("exact", "interval"),
-    ("backends",),
-    ("domain",),
-    ("losses", "rows"),
-    ("columns",),
-    ("settings", "noise", "readers"),
-    ("profile",),
-    ("bounds", "descent", "estimate", "rules", "slopes"),
-    ("ratio", "risk"),
-    ("certificates",),
-    ("condition",),
-    ("threshold",),
-    ("calibration", "coverage", "roots", "thresholds"),
-    ("expressions", "symbolic"),
-    ("scan",),
-    ("candidates",),
-    ("selection",),
-    ("formula",),
-    ("atlas", "experiments"),
-    ("claims",),
-    ("__init__",),
-    ("select_command",),
-    ("cli",),
-    ("__main__",),
-)
-# noise.load() reads a file with readers, which builds its answer with noise: one room in two files
-WITHIN_A_LAYER = {("noise", "readers"), ("readers", "noise")}
-RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+INSTALLED = {"asymtheory": "asymtheory", "training": "asymtheory_training", "figures": "asymtheory_figures"}
+
+# The rooms of each package, floor by floor: a room imports from the floors below it alone. A folder is one room, whose files
+# may import each other as long as no circle comes of it.
+FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "asymtheory": (
+        ("errors",),
+        ("jsonlines", "numbers"),
+        ("losses", "noise"),
+        ("asymmetry",),
+        ("threshold",),
+        ("atlas", "claims", "experiments", "selection"),
+        ("__init__",),
+        ("commands",),
+        ("cli",),
+        ("__main__",),
+    ),
+    "training": (
+        ("distributed", "losses"),
+        ("data", "weighted_risk"),
+        ("run",),
+        ("sweep",),
+        ("confirm",),
+        ("__init__",),
+        ("commands",),
+        ("__main__",),
+    ),
+    "figures": (
+        ("results", "style", "workers"),
+        ("gallery", "options"),
+        ("measured", "tables", "theory"),
+        ("report",),
+        ("__init__",),
+        ("cli",),
+    ),
+}
 
 NEVER = {"torch", "matplotlib", "asymtheory_figures", "asymtheory_training"}
-# what the other two rooms never import: both stand on the core, neither on the other
+# what the other two packages never import: both rest on the core, neither on the other
 NEVER_IN = {
     "figures": {"torch", "asymtheory_training", "training"},
     "training": {"matplotlib", "asymtheory_figures", "figures"},
 }
 SLOW = {"numpy", "scipy", "sympy", "flint", "importlib.metadata"}
-START_UP = (
-    "__init__", "__main__", "errors", "exact", "interval", "jet", "backends", "domain", "losses", "settings", "noise",
-    "profile", "rules", "condition", "threshold", "cli",
-)  # fmt: skip
+# what a plain `asymtheory bound` runs; whatever these import at their top is on the start-up path too
+START_UP = ("__init__", "__main__", "cli", "asymmetry.condition", "commands.bound", "noise.resolve", "threshold.solve")
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import: the module it is in, what it names, the line, and whether it runs when the module is imported."""
+    """One import: the module it is in, what it names, the line, and whether it runs when the module is imported.
+
+    ``target`` is the imported module by absolute name, ``names`` what is taken from it (nothing where the module itself is
+    imported), ``called`` the name it goes by here.
+    """
 
     module: str
     target: str
+    names: tuple[str, ...]
+    called: str
     line: int
     at_import: bool
 
-    @property
-    def room(self) -> str | None:
-        """The module of the package that is imported (``claims`` for anything in it), None for other packages."""
-        head, _, rest = self.target.partition(".")
-        return None if head != PACKAGE else rest.split(".")[0] or "__init__"
-
-    def names(self, forbidden: set[str]) -> bool:
+    def of(self, forbidden: set[str]) -> bool:
+        """Whether it imports one of these packages or modules."""
         return any(self.target == name or self.target.startswith(name + ".") for name in forbidden)
+
+    def inside(self, package: str) -> str | None:
+        """The imported module below the package, ``__init__`` for the package itself; None for another package."""
+        head, _, rest = self.target.partition(".")
+        return None if head != package else rest or "__init__"
+
+
+def room(module: str) -> str:
+    """The room of a module: its folder, or itself where it lies in none."""
+    return module.partition(".")[0]
 
 
 def modules(package: Path) -> dict[str, Path]:
-    """Dotted name below the package -> file."""
+    """Dotted name below the package -> file; a folder's ``__init__`` goes by the folder's name."""
     found = {}
     for path in sorted(package.rglob("*.py")):
         *folders, stem = path.relative_to(package).with_suffix("").parts
@@ -93,30 +107,28 @@ def modules(package: Path) -> dict[str, Path]:
     return found
 
 
-def imports(package: Path) -> list[Import]:
+def imports(package: Path, installed: str = PACKAGE) -> list[Import]:
     """Every import in the package, by absolute name; ``from . import x`` names the module x if there is one."""
     known = modules(package)
     found = []
     for module, path in known.items():
-        folder = (
-            module.split(".")[:-1] if path.name != "__init__.py" else [p for p in module.split(".") if p != "__init__"]
-        )
+        parts = [part for part in module.split(".") if part != "__init__"]
+        folder = parts if path.name == "__init__.py" else parts[:-1]
         for node, at_import in walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                targets = [alias.name for alias in node.names]
-            else:
-                base = node.module.split(".") if node.module else []
-                if node.level:
-                    base = [PACKAGE, *folder[: len(folder) - (node.level - 1)], *base]
-                inside = base[1:] if base[0] == PACKAGE else None
-                names = [alias.name for alias in node.names]
-                targets = [
-                    ".".join([*base, name])
-                    if (inside is not None and ".".join([*inside, name]) in known) or ".".join([*base, name]) in SLOW
-                    else ".".join(base)
-                    for name in names
+                found += [
+                    Import(module, alias.name, (), alias.asname or alias.name, node.lineno, at_import)
+                    for alias in node.names
                 ]
-            found += [Import(module, target, node.lineno, at_import) for target in targets]
+                continue
+            base = node.module.split(".") if node.module else []
+            if node.level:
+                base = [installed, *folder[: len(folder) - (node.level - 1)], *base]
+            for alias in node.names:
+                full = ".".join([*base, alias.name])
+                is_module = (base[0] == installed and ".".join([*base[1:], alias.name]) in known) or full in SLOW
+                target, names = (full, ()) if is_module else (".".join(base), (alias.name,))
+                found.append(Import(module, target, names, alias.asname or alias.name, node.lineno, at_import))
     return found
 
 
@@ -135,34 +147,71 @@ def walk(node: ast.AST, at_import: bool = True) -> Iterator[tuple[ast.Import | a
 
 
 def forbidden(package: Path, never: set[str] = NEVER) -> list[str]:
-    """Imports of what a room never imports."""
-    return [f"{i.module}:{i.line} imports {i.target}" for i in imports(package) if i.names(never)]
+    """Imports of what a package never imports."""
+    return [f"{i.module}:{i.line} imports {i.target}" for i in imports(package) if i.of(never)]
 
 
 def slow_start(package: Path) -> list[str]:
     """Slow imports that run when a start-up module, or one that it imports at once, is imported."""
     immediate = [i for i in imports(package) if i.at_import]
-    reached, waiting = set(), [module for module in START_UP if module in modules(package)]
+    known = modules(package)
+    reached: set[str] = set()
+    waiting = sorted({name for module in START_UP for name in (room(module), module)} & set(known))
     while waiting:
         module = waiting.pop()
         reached.add(module)
-        rooms = {i.target.partition(".")[2] for i in immediate if i.module == module and i.room}
-        waiting += sorted(rooms & set(modules(package)) - reached)
-    return [f"{i.module}:{i.line} imports {i.target}" for i in immediate if i.module in reached and i.names(SLOW)]
+        inside = {i.inside(PACKAGE) for i in immediate if i.module == module} - {None}
+        # importing a.b.c runs a.b and a as well
+        above = {".".join(name.split(".")[:n]) for name in inside if name for n in range(1, name.count(".") + 2)}
+        waiting += sorted((above & set(known)) - reached)
+    return [f"{i.module}:{i.line} imports {i.target}" for i in immediate if i.module in reached and i.of(SLOW)]
 
 
-def against_the_arrows(package: Path) -> list[str]:
-    """Imports from the same or a later layer, and modules that are in no layer."""
-    wrong = [f"{module} is in no layer" for module in modules(package) if module.split(".")[0] not in RANK]
-    for i in imports(package):
-        source, target = i.module.split(".")[0], i.room
-        if target is None or source not in RANK or source == target:
+def against_the_arrows(package: Path, floors: tuple[tuple[str, ...], ...], installed: str = PACKAGE) -> list[str]:
+    """Imports from the same floor or a higher one, rooms that are on no floor, and circles inside a folder."""
+    rank = {name: floor for floor, names in enumerate(floors) for name in names}
+    known = modules(package)
+    wrong = [f"{name} is on no floor" for name in sorted({room(module) for module in known}) if name not in rank]
+    inner: dict[str, set[str]] = {module: set() for module in known}
+    for i in imports(package, installed):
+        target = i.inside(installed)
+        if target is None or room(i.module) not in rank:
             continue
-        if target not in RANK:
-            wrong.append(f"{i.module}:{i.line} imports {target}, which is in no layer")
-        elif RANK[target] >= RANK[source] and (source, target) not in WITHIN_A_LAYER:
+        source, above = room(i.module), room(target)
+        if source == above:
+            inner[i.module] |= {target} & set(known) - {i.module}
+        elif above not in rank:
+            wrong.append(f"{i.module}:{i.line} imports {above}, which is on no floor")
+        elif rank[above] >= rank[source]:
             wrong.append(f"{i.module}:{i.line} imports {target}, which is not below it")
+    try:
+        list(TopologicalSorter(inner).static_order())
+    except CycleError as error:
+        wrong.append(f"a circle: {' <- '.join(error.args[1])}")
     return wrong
+
+
+def private_across_rooms(package: Path, installed: str = PACKAGE) -> list[str]:
+    """Names with an underscore that are imported from another room, or reached through a module of one."""
+    wrong = []
+    rooms: dict[str, set[str]] = {}
+    for i in imports(package, installed):
+        inside = i.inside(installed)
+        if i.target.partition(".")[0] not in INSTALLED.values() or (inside and room(inside) == room(i.module)):
+            continue
+        wrong += [f"{i.module}:{i.line} imports {name}" for name in i.names if private(name)]
+        if not i.names:
+            rooms.setdefault(i.module, set()).add(i.called)
+    for module, names in rooms.items():
+        for node in ast.walk(ast.parse(modules(package)[module].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and private(node.attr) and ast.unparse(node.value) in names:
+                wrong.append(f"{module}:{node.lineno} takes {ast.unparse(node)}")
+    return wrong
+
+
+def private(name: str) -> bool:
+    """Whether a name begins with one underscore."""
+    return name.startswith("_") and not name.startswith("__")
 
 
 VERDICTS = {"allclose", "isclose", "array_equal", "array_equiv", "all", "any"}
@@ -213,8 +262,14 @@ def test_start_up_modules_import_no_array_library() -> None:
     assert slow_start(CORE) == []
 
 
-def test_imports_go_one_way() -> None:
-    assert against_the_arrows(CORE) == []
+@pytest.mark.parametrize("folder", sorted(FLOORS))
+def test_imports_go_one_way(folder: str) -> None:
+    assert against_the_arrows(ROOT / folder, FLOORS[folder], INSTALLED[folder]) == []
+
+
+@pytest.mark.parametrize("folder", sorted(FLOORS))
+def test_no_underscored_name_crosses_a_room(folder: str) -> None:
+    assert private_across_rooms(ROOT / folder, INSTALLED[folder]) == []
 
 
 @pytest.mark.parametrize("folder", [PACKAGE, "figures", "training", "tests"])
@@ -241,8 +296,6 @@ print(json.dumps(sorted(name for name in {names!r} if name in sys.modules)), fil
 
 @pytest.mark.parametrize("arguments", ["", "bound --loss amse --K 10 --eta 0.8"], ids=["import", "bound"])
 def test_the_command_line_loads_no_array_library(arguments: str) -> None:
-    if not (CORE / "cli.py").is_file():
-        pytest.skip("asymtheory/cli.py does not exist yet")
     argv = ["asymtheory", *arguments.split()] if arguments else []
     code = LOADED.format(argv=argv, names=sorted(NEVER | SLOW))
     done = subprocess.run(
@@ -258,20 +311,22 @@ def test_the_command_line_loads_no_array_library(arguments: str) -> None:
 
 
 def package(folder: Path, **sources: str) -> Path:
-    """A package made of the given modules (``claims__jal`` is claims/jal.py)."""
+    """A package made of the given modules (``noise__rows`` is noise/rows.py)."""
     for module, source in sources.items():
-        path = folder / PACKAGE / (module.replace("__", "/") if module.startswith("claims") else module)
+        path = folder / PACKAGE / (module if module.startswith("__") else module.replace("__", "/", 1))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".py").write_text(source, encoding="utf-8")
+        if path.parent != folder / PACKAGE and not (path.parent / "__init__.py").exists():
+            (path.parent / "__init__.py").write_text("")
     return folder / PACKAGE
 
 
 def test_torch_in_a_function_is_seen(tmp_path: Path) -> None:
-    broken = package(tmp_path, backends="def f():\n    import torch.nn\n", risk="import torchlike\n")
-    assert forbidden(broken) == ["backends:2 imports torch.nn"]
+    broken = package(tmp_path, numbers__jet="def f():\n    import torch.nn\n", cli="import torchlike\n")
+    assert forbidden(broken) == ["numbers.jet:2 imports torch.nn"]
 
 
-def test_one_room_importing_the_other_is_seen(tmp_path: Path) -> None:
+def test_one_package_importing_the_other_is_seen(tmp_path: Path) -> None:
     broken = package(
         tmp_path, report="def f():\n    from asymtheory_training import losses\n", style="import matplotlib\n"
     )
@@ -282,40 +337,64 @@ def test_one_room_importing_the_other_is_seen(tmp_path: Path) -> None:
 def test_slow_import_is_seen_directly_and_through_another_module(tmp_path: Path) -> None:
     broken = package(
         tmp_path,
-        losses="from importlib import metadata\n",
-        jet="def f():\n    import numpy\n",
-        noise="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy\n",
-        condition="from . import risk\n",
-        risk="try:\n    from scipy.optimize import brentq\nexcept ImportError:\n    pass\n",
-        ratio="import flint\n",
+        cli="from importlib import metadata\n",
+        numbers__jet="def f():\n    import numpy\n",
+        noise__resolve="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy\n",
+        asymmetry__condition="from . import risk\n",
+        asymmetry__risk="try:\n    from scipy.optimize import brentq\nexcept ImportError:\n    pass\n",
+        asymmetry__ratio="import flint\n",
     )
-    assert slow_start(broken) == ["losses:1 imports importlib.metadata", "risk:2 imports scipy.optimize"]
+    assert slow_start(broken) == ["asymmetry.risk:2 imports scipy.optimize", "cli:1 imports importlib.metadata"]
+
+
+def test_import_in_a_folders_init_is_on_the_start_up_path(tmp_path: Path) -> None:
+    broken = package(
+        tmp_path, threshold__solve="", threshold____init__="from .many import f\n", threshold__many="import numpy\n"
+    )
+    assert slow_start(broken) == ["threshold.many:1 imports numpy"]
 
 
 def test_import_against_the_arrows_is_seen(tmp_path: Path) -> None:
     broken = package(
         tmp_path,
-        errors="from .losses import CE\n",
-        losses="def f():\n    from asymtheory import threshold\n",
-        noise="from .readers import read\n",
-        ratio="import asymtheory.risk\n",
-        readers="from . import noise\nfrom .errors import InputError\n",
-        risk="",
-        threshold="from . import losses, __version__\n",
+        errors="from .losses.base import CE\n",
+        losses__base="def f():\n    from asymtheory.threshold import solve\n",
+        asymmetry__ratio="import asymtheory.atlas\n",
+        threshold__solve="from ..losses import base\nfrom .. import __version__\n",
         newcomer="",
-        claims__jal="from . import ledger\nfrom .. import cli\nfrom ..losses import CE\n",
+        claims__jal="from . import ledger\nfrom .. import cli\nfrom ..losses.base import CE\n",
         claims__ledger="",
         cli="from .claims.jal import claim\nfrom . import __version__\n",
+        atlas="",
         __init__="__version__ = '0'\n",
     )
-    assert against_the_arrows(broken) == [
-        "newcomer is in no layer",
+    assert against_the_arrows(broken, FLOORS[PACKAGE]) == [
+        "newcomer is on no floor",
+        "asymmetry.ratio:1 imports atlas, which is not below it",
         "claims.jal:2 imports cli, which is not below it",
-        "errors:1 imports losses, which is not below it",
-        "losses:2 imports threshold, which is not below it",
-        "ratio:1 imports risk, which is not below it",
-        "threshold:1 imports __init__, which is not below it",
+        "errors:1 imports losses.base, which is not below it",
+        "losses.base:2 imports threshold.solve, which is not below it",
+        "threshold.solve:2 imports __init__, which is not below it",
     ]
+
+
+def test_a_circle_inside_a_folder_is_seen(tmp_path: Path) -> None:
+    broken = package(
+        tmp_path, noise__files="from . import rows\n", noise__rows="def f():\n    from .files import read\n"
+    )
+    (wrong,) = against_the_arrows(broken, FLOORS[PACKAGE])
+    assert wrong.startswith("a circle: ")
+    assert {"noise.files", "noise.rows"} <= set(wrong.removeprefix("a circle: ").split(" <- "))
+
+
+def test_an_underscored_name_of_another_room_is_seen(tmp_path: Path) -> None:
+    broken = package(
+        tmp_path,
+        noise__rows="_cell = 1\n",
+        noise__files="from .rows import _cell\nfrom . import rows\nrows._cell\n",
+        threshold__solve="from ..noise.rows import _cell, cell\nfrom ..noise import rows as table\ntable._cell\n",
+    )
+    assert private_across_rooms(broken) == ["threshold.solve:1 imports _cell", "threshold.solve:3 takes table._cell"]
 
 
 def test_dead_checks_are_seen() -> None:
@@ -328,9 +407,10 @@ def test_dead_checks_are_seen() -> None:
 
 def test_every_file_beside_the_code_is_shipped() -> None:
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    folders = {
-        package: ROOT / setup["package-dir"].get(package, package.replace(".", "/")) for package in setup["packages"]
-    }
+    folders = {}
+    for package in setup["packages"]:
+        top, *below = package.split(".")
+        folders[package] = ROOT.joinpath(setup["package-dir"][top], *below)
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     shipped = {
         path

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asymtheory.commands.options import ANSWERED, _Parser, _print_json
+from asymtheory.commands.options import ANSWERED, Parser, print_json
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
@@ -59,7 +59,7 @@ def confirm(arguments: list[str]) -> int:
         return STOPPED
     summary = summarise(rows)
     if options.json:
-        _print_json({"rows": rows, "summary": summary})
+        print_json({"rows": rows, "summary": summary})
     else:
         print(_shown(design.facts(), rows, summary))
     return ANSWERED
@@ -125,7 +125,7 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         if not options.json:
             print(f"{study.name}\n{_shown(study.design.facts(), rows, summary)}\n", flush=True)
     if options.json:
-        _print_json({"folder": str(out), "designs": everything})
+        print_json({"folder": str(out), "designs": everything})
     return ANSWERED
 
 
@@ -144,7 +144,7 @@ def _dry_run(studies: Sequence[Study], out: Path, as_json: bool) -> int:
     if as_json:
         seconds = sum(known) if len(known) == len(found) else None
         facts = {"folder": str(out), "models": models, "done": done, "seconds": seconds}
-        _print_json({**facts, "designs": [load.to_dict() for load in found]})
+        print_json({**facts, "designs": [load.to_dict() for load in found]})
         return ANSWERED
     width = max(len(load.study.name) for load in found)
     for load in found:
@@ -162,7 +162,7 @@ def _dry_run(studies: Sequence[Study], out: Path, as_json: bool) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="asymtheory confirm",
         description="Train networks over a grid of loss parameters around the exact threshold, a*/8 to 8a*, and compare "
         "with the theory. Without options: AMSE on scikit-learn's digits with symmetric noise 0.4, labels redrawn.",

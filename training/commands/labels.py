@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.commands.options import ANSWERED, _classes, _count, _one_rate, _Parser, _print_json
+from asymtheory.commands.options import ANSWERED, Parser, classes_given, count_given, print_json, rate_given
 from asymtheory.errors import InputError, nearest
 
 from ..data.fetch import descriptions
@@ -30,7 +30,7 @@ def labels(arguments: list[str]) -> int:
 
 
 def _write(arguments: Sequence[str]) -> int:
-    parser = _Parser(
+    parser = Parser(
         prog="asymtheory labels",
         description="Noisy labels of a data set's training part, from (data set, K, rate, seed) alone. "
         "`asymtheory labels inspect FILE` says what a file of labels holds.",
@@ -57,7 +57,7 @@ def _write(arguments: Sequence[str]) -> int:
     made = _human(options) if options.human is not None else _drawn(options)
     made.save(options.out)
     if options.json:
-        _print_json({"file": options.out, **made.to_dict()})
+        print_json({"file": options.out, **made.to_dict()})
     else:
         print(f"{options.out}: {_summary(made)}")
     return ANSWERED
@@ -69,7 +69,7 @@ def _human(options: argparse.Namespace) -> NoisyLabels:
         if getattr(options, name) is not None:
             given = f"--{name} {getattr(options, name)}"
             raise InputError(f"{given}: human labels are taken as they are; leave it out, or leave --human out")
-    clean, K, _, _ = _clean(options, _classes(options.K))
+    clean, K, _, _ = _clean(options, classes_given(options.K))
     return NoisyLabels.load(options.human, clean, K=K, column=options.column, name=options.dataset or "")
 
 
@@ -81,8 +81,8 @@ def _drawn(options: argparse.Namespace) -> NoisyLabels:
         raise InputError(f"--mode {mode}: unknown ({', '.join(MODES)}){nearest(mode, MODES)}")
     if options.column is not None:
         raise InputError(f"--column {options.column}: goes with --human")
-    eta, seed = _one_rate(options.eta), _count("0" if options.seed is None else options.seed, "--seed", least=0)
-    clean, K, _, dataset = _clean(options, _classes(options.K))
+    eta, seed = rate_given(options.eta), count_given("0" if options.seed is None else options.seed, "--seed", least=0)
+    clean, K, _, dataset = _clean(options, classes_given(options.K))
     if noise in INSTANCE and dataset is None:
         raise InputError(f"--noise {noise}: needs the images of a --dataset")
     images = dataset.train_images if dataset is not None and noise in INSTANCE else None
@@ -90,20 +90,20 @@ def _drawn(options: argparse.Namespace) -> NoisyLabels:
 
 
 def _inspect(arguments: Sequence[str]) -> int:
-    parser = _Parser(prog="asymtheory labels inspect", description="What a file of noisy labels holds.")
+    parser = Parser(prog="asymtheory labels inspect", description="What a file of noisy labels holds.")
     parser.add_argument("file", metavar="FILE", help=".npy, .npz, .csv, .json, or CIFAR-N's .pt")
     _clean_options(parser)
     parser.add_argument("--column", metavar="NAME", help="which labels, where the file has several")
     parser.add_argument("--json", action="store_true", help="the facts as JSON")
     options = parser.parse_args(list(arguments))
-    K = _classes(options.K)
+    K = classes_given(options.K)
     clean, K, names, _ = _clean(options, K)
     found = NoisyLabels.load(options.file, clean, K=K, column=options.column, name=options.dataset or "")
     names = names or _names(found.recipe.get("dataset"))
     missing = np.flatnonzero(found.counts.sum(axis=1) == 0)
     model = None if len(missing) else found.model(names)
     if options.json:
-        _print_json({"file": options.file, **found.to_dict(), "noise": None if model is None else model.to_dict()})
+        print_json({"file": options.file, **found.to_dict(), "noise": None if model is None else model.to_dict()})
         return ANSWERED
     print(f"{options.file}: {_summary(found)}")
     if found.recipe:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from asymtheory.commands.options import ANSWERED, NO, _count, _Parser, _print_json
+from asymtheory.commands.options import ANSWERED, NO, Parser, count_given, print_json
 from asymtheory.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def sweep(arguments: list[str]) -> int:
         raise InputError("--jobs is of this machine; with --scheduler its workers are as many as were started")
     if options.resources is not None and options.scheduler is None:
         raise InputError("--resources goes with --scheduler")
-    jobs = None if options.jobs is None else _count(options.jobs, "--jobs", least=1)
+    jobs = None if options.jobs is None else count_given(options.jobs, "--jobs", least=1)
     from ..sweep.flow import Store, pending
     from ..sweep.grammar import ONLY, SET, parse_settings
     from ..sweep.plan import read_plan
@@ -56,7 +56,7 @@ def sweep(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="asymtheory sweep",
         description="Train all runs of a plan (TOML: [defaults] and [[runs]] with grids; see docs/sweeps.md). Runs that are in "
         "DIR/results.jsonl already are left out, runs that were stopped go on from their checkpoints.",
@@ -102,7 +102,7 @@ def _list(options: argparse.Namespace) -> int:
 
     found = [(plan.name, size(plan.path), plan.title) for plan in shipped()]
     if options.json:
-        _print_json([{"name": name, "runs": runs, "title": title} for name, runs, title in found])
+        print_json([{"name": name, "runs": runs, "title": title} for name, runs, title in found])
     else:
         width = max(len(name) for name, _, _ in found)
         print("\n".join(f"{name:<{width}}  {runs:>4} runs  {title}" for name, runs, title in found))
@@ -178,7 +178,7 @@ def _report(plan: Plan, store: Store, trained: int, options: argparse.Namespace)
     if options.json:
         done = sum(point.key in store.lines for point in plan.points)
         facts = {"folder": str(store.folder), "runs": len(plan.points), "done": done, "handed_out": trained}
-        _print_json({**facts, "failures": failures, "groups": rows})
+        print_json({**facts, "failures": failures, "groups": rows})
     else:
         print(summary(rows))
         for failure in failures:
@@ -209,7 +209,7 @@ def _dry_run(plan: Plan, store: Store, jobs: int | None, options: argparse.Names
             "runs": runs,
             "seconds": found.seconds if found.costs or not todo else None,
         }
-        _print_json({**facts, "jobs": work.jobs, "stacks": [[point.key for point in stack] for stack in work.stacks]})
+        print_json({**facts, "jobs": work.jobs, "stacks": [[point.key for point in stack] for stack in work.stacks]})
         return ANSWERED
     for point in plan.points:
         print(f"{point.key[:8]}  {state(point):<6}  {plan.label(point)}")

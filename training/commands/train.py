@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from asymtheory.commands.options import ANSWERED, NO, _Parser, _print_json, _with_formulas
+from asymtheory.commands.options import ANSWERED, NO, Parser, join_formulas, print_json
 from asymtheory.errors import InputError
 from asymtheory.noise import parse_number
 
@@ -21,7 +21,7 @@ STOPPED = 130
 
 def train(arguments: list[str]) -> int:
     """``asymtheory train``; returns the exit status (1 for a loss that became NaN, 130 for Ctrl-C)."""
-    options = _parser().parse_args(_with_formulas(arguments))
+    options = _parser().parse_args(join_formulas(arguments))
     if options.recipe == "list":
         from ..run.recipes import table
 
@@ -35,7 +35,7 @@ def train(arguments: list[str]) -> int:
 
         loss_of(config)  # a name or a parameter that is none is said here too
         if options.json:
-            _print_json({"id": config.key(), **config.to_dict()})
+            print_json({"id": config.key(), **config.to_dict()})
         else:
             print(config.to_toml(), end="")
         return ANSWERED
@@ -57,14 +57,14 @@ def train(arguments: list[str]) -> int:
         )
         return STOPPED
     if options.json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
         print(result)
     return ANSWERED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="asymtheory train",
         description="Train a network with a noise-robust loss on noisy labels. Without options: a small network on "
         "scikit-learn's digits. What is not given comes from --config, else from --recipe, else from the data set.",

@@ -9,8 +9,8 @@ Two regimes, never in one table:
   memorisation, the drop from the best to the last test accuracy, and the probabilities of clean and corrupted samples.
 
 Losses are scaled (``equalise``) such that each has the slope of cross entropy, K, at the uniform prediction of an untrained
-network: ``scale = K / s(1/K)`` (:mod:`asymtheory.asymmetry.fitting`). The minimiser of a risk does not depend on the scale of the loss, but
-the speed of training does: without it a large parameter trains slower or faster, and that is what one would see.
+network: ``scale = K / s(1/K)`` (:mod:`asymtheory.asymmetry.fitting`). The minimiser of a risk does not depend on the scale of the
+loss, but the speed of training does: without it a large parameter trains slower or faster, and that is what one would see.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How the papers trained, by name: ``--recipe jal-cifar10``.
 
 A recipe is a data set, a network, and the settings of the optimiser; where its paper prints parameters for the chosen loss on
-that data set they are taken as well (:mod:`asymtheory.losses.published`). Weight decay deserves its own word. The papers compare losses
-under *different* penalties: ANL trains its own losses with an L1 norm and every baseline with L2, and JAL's code picks the
+that data set they are taken as well (:mod:`asymtheory.losses.published`). Weight decay deserves its own word. The papers compare
+losses under *different* penalties: ANL trains its own losses with an L1 norm and every baseline with L2, and JAL's code picks the
 norm by the name of the loss. Here every loss gets the paper's L2 unless another ``regularisation`` is asked for;
 ``regularisation = "published"`` does what the paper did for that loss.
 
