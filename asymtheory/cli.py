@@ -9,22 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from .commands.bound import _bound, _bound_options
-from .commands.experiment import _experiment, _experiment_options
-from .commands.facts import (
-    _check,
-    _check_options,
-    _losses,
-    _losses_options,
-    _noise,
-    _noise_command_options,
-    _ratio,
-    _ratio_options,
-    _verify,
-    _verify_options,
-)
-from .commands.options import ANSWERED, BAD_INPUT, _Parser, _with_formulas
+from . import __version__
+from .commands.options import ANSWERED, BAD_INPUT, Parser, join_formulas
 from .errors import InputError, nearest
 
 
@@ -36,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command is not None and command not in COMMANDS:
             return _plugin(command, arguments[1:])
         parser = _parser(command)
-        options = parser.parse_args(_with_formulas(arguments))
+        options = parser.parse_args(join_formulas(arguments))
         if command is None:
             parser.print_help()
             return ANSWERED if not arguments else BAD_INPUT
@@ -85,49 +73,33 @@ def _further() -> str:
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
     """The parser; for a named command with that one alone, and with the usage text spelt out, for start-up time."""
-    parser = _Parser(
+    parser = Parser(
         prog="asymtheory",
         description="Which hyper-parameters make a noise-robust loss asymmetric (hence noise-tolerant), exactly.",
         epilog=_further() if command is None else None,
     )
-    from . import __version__
-
     parser.add_argument("--version", action="version", version=f"asymtheory {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser, prog=parser.prog)
-    for name, (summary, build, run) in COMMANDS.items():
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, prog=parser.prog)
+    for name, summary in COMMANDS.items():
         if command not in (None, name):
             continue
         sub = commands.add_parser(name, help=summary, description=summary)
         if name == command:
-            build(sub)
+            module = import_module(f".commands.{name}", __package__)
+            module.options(sub)
             sub.add_argument("--json", action="store_true", help="the same facts as JSON")
-            sub.set_defaults(run=run)
+            sub.set_defaults(run=module.run)
     return parser
 
 
-def _select_options(parser: argparse.ArgumentParser) -> None:
-    from .commands.select import options
-
-    options(parser)
-
-
-def _select(options: argparse.Namespace) -> int:
-    from .commands.select import run
-
-    return run(options)
-
-
 COMMANDS = {
-    "bound": (
-        "the parameter values (or noise rates) that make a loss asymmetric on a noise model",
-        _bound_options,
-        _bound,
-    ),
-    "ratio": ("the asymmetry ratio r and its upper bound r_u, as enclosures", _ratio_options, _ratio),
-    "check": ("is this loss asymmetric on these weights: verdict, minimiser, slack", _check_options, _check),
-    "noise": ("a noise model: rate, clean level, margin, dominance", _noise_command_options, _noise),
-    "losses": ("the atlas of losses", _losses_options, _losses),
-    "select": ("losses and hyper-parameters for a noise, before training", _select_options, _select),
-    "experiment": ("weighted-risk: what gradient descent on softmax logits reaches", _experiment_options, _experiment),
-    "verify": ("the ledger: every claim of the four papers, judged by computation", _verify_options, _verify),
+    "bound": "the parameter values (or noise rates) that make a loss asymmetric on a noise model",
+    "ratio": "the asymmetry ratio r and its upper bound r_u, as enclosures",
+    "check": "is this loss asymmetric on these weights: verdict, minimiser, slack",
+    "noise": "a noise model: rate, clean level, margin, dominance",
+    "losses": "the atlas of losses",
+    "select": "losses and hyper-parameters for a noise, before training",
+    "experiment": "weighted-risk: what gradient descent on softmax logits reaches",
+    "verify": "the ledger: every claim of the four papers, judged by computation",
 }
+"""The commands of the core: their summaries. The module of a command in :mod:`.commands` is imported when it is named."""

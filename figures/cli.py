@@ -19,7 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from asymtheory.commands.options import ANSWERED, _loss, _print_json, _with_formulas
+from asymtheory.commands.options import ANSWERED, join_formulas, loss_given, print_json
 from asymtheory.errors import InputError, nearest
 
 from . import gallery, style, workers
@@ -49,10 +49,9 @@ class Job:
             return error
 
 
-
 def figure(arguments: Sequence[str]) -> int:
     """``asymtheory figure``: list figures, or write some or all of them."""
-    options = _parser().parse_args(_with_formulas(list(arguments)))
+    options = _parser().parse_args(join_formulas(list(arguments)))
     if wants_list(options):
         return _list(options)
     import matplotlib  # noqa: F401  # if it is missing, that is said before a folder is made
@@ -66,7 +65,6 @@ def figure(arguments: Sequence[str]) -> int:
         for path in done:
             tqdm.write(str(path))
     return ANSWERED
-
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,11 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-
 def _list(options: argparse.Namespace) -> int:
     found = list(gallery.entries().values())
     if options.json:
-        _print_json([
+        print_json([
             {"name": e.name, "title": gallery.plain_text(e.title), "source": e.source, "caption": e.caption,
              "options": list(e.parameters)}
             for e in found
@@ -120,7 +117,6 @@ def _list(options: argparse.Namespace) -> int:
         for start, line in zip([e.name] + [""] * (len(title) + len(source)), [*title, *source], strict=False):
             print(f"{start:<{wide}}{line}")
     return ANSWERED
-
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
@@ -140,14 +136,13 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
     return [Job(name, folder, forms, options.width, options.dpi, given[name], not options.all) for name in names]
 
 
-
 def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The options of each figure; each must be known to every figure that is named, with --all to one of them."""
     given: dict[str, dict[str, Any]] = {name: {} for name in names}
     if options.loss is None and options.formula is None and options.set:
         raise InputError(f"--set {options.set[0]!r} goes with --loss or --formula")
     if options.loss is not None or options.formula is not None or options.passive or options.domain:
-        loss, _ = _loss(options)
+        loss, _ = loss_given(options)
         for name in names:
             if "loss" not in gallery.find(name).parameters:
                 takes = ", ".join(e.name for e in gallery.entries().values() if "loss" in e.parameters)
@@ -166,7 +161,6 @@ def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dic
                 raise InputError(f"--option {option} is given twice")
             given[name][option] = gallery.read_option(name, option, text)
     return given
-
 
 
 def _drawn(jobs: Sequence[Job], count: int | None = None) -> Iterator[tuple[Job, list[Path] | NothingMeasured]]:

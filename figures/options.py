@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from asymtheory.commands.options import _Parser
+from asymtheory.commands.options import Parser
 from asymtheory.errors import InputError
 
 
 def parser_by_name(command: str, summary: str, facts: str) -> argparse.ArgumentParser:
     """The parser of a command that shows things by name: ``asymtheory COMMAND NAME``, and ``--list`` with ``facts`` of each."""
-    parser = _Parser(prog=f"asymtheory {command}", description=summary)
+    parser = Parser(prog=f"asymtheory {command}", description=summary)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{command}s by name (--list shows them)")
     parser.add_argument("--list", action="store_true", help=f"every {command}: {facts}")
     return parser
-
 
 
 def wants_list(options: argparse.Namespace) -> bool:

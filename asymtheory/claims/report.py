@@ -91,7 +91,7 @@ def evidence(row: Row) -> str:
     ]
     if finding.counterexample is not None:
         parts.append(
-            ("against", "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items()))
+            ("against", "; ".join(f"{key} = {plain_values(value)}" for key, value in finding.counterexample.items()))
         )
     if finding.corrected is not None:
         parts.append(
@@ -106,9 +106,9 @@ def evidence(row: Row) -> str:
     return "\n".join(lines)
 
 
-def _plain(value: Any) -> str:
+def plain_values(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(map(_plain, value)) + ")"
+        return "(" + ", ".join(map(plain_values, value)) + ")"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
@@ -134,7 +134,7 @@ def markdown(rows: Sequence[Row]) -> str:
             lines.append(f"**{row.claim.id}**")
             lines.append("")
             if finding.counterexample is not None:
-                values = "; ".join(f"{key} = {_plain(value)}" for key, value in finding.counterexample.items())
+                values = "; ".join(f"{key} = {plain_values(value)}" for key, value in finding.counterexample.items())
                 lines.append(f"- counterexample: {values}")
             if finding.corrected is not None:
                 lines.append(

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InputError
-from .options import ANSWERED, NO, _classes, _loss, _loss_options, _noise_options, _one_rate, _print_json, _rates
+from .options import (
+    ANSWERED,
+    NO,
+    classes_given,
+    loss_given,
+    loss_options,
+    noise_options,
+    print_json,
+    rate_given,
+    rates_given,
+)
 
 
-def _bound_options(parser: argparse.ArgumentParser) -> None:
-    _loss_options(parser)
-    _noise_options(parser)
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    loss_options(parser)
+    noise_options(parser)
     parser.add_argument(
         "--solve", metavar="NAME", help="the parameter to solve for, or eta; default: the loss's main one"
     )
@@ -24,32 +35,33 @@ def _bound_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latex", action="store_true", help="with --symbolic: LaTeX")
 
 
-def _bound(options: argparse.Namespace) -> int:
-    loss, given = _loss(options)
-    K = _classes(options.K)
-    if options.symbolic:
-        return _bound_symbolic(options, loss, given, K)
+def run(given: argparse.Namespace) -> int:
+    """Print the thresholds; 1 where no value makes the loss asymmetric."""
+    loss, parameters = loss_given(given)
+    K = classes_given(given.K)
+    if given.symbolic:
+        return _bound_symbolic(given, loss, parameters, K)
     for flag in ("open", "latex"):
-        if getattr(options, flag):
+        if getattr(given, flag):
             raise InputError(f"--{flag} goes with --symbolic")
     from ..noise.resolve import resolve
     from ..threshold.pieces import RATE
     from ..threshold.solve import solve, solve_rate
 
-    if options.solve == RATE:
-        if options.eta is not None:
-            raise InputError(f"--eta {options.eta}: leave it out when --solve eta asks for it")
-        results = [solve_rate(loss, options.noise.strip().lower(), K)]
+    if given.solve == RATE:
+        if given.eta is not None:
+            raise InputError(f"--eta {given.eta}: leave it out when --solve eta asks for it")
+        results = [solve_rate(loss, given.noise.strip().lower(), K)]
     else:
-        parameter = options.solve or _free_parameter(loss, given)
-        results = [solve(loss, resolve(options.noise, K, rate), parameter) for rate in _rates(options.eta)]
-    if options.exact:
+        parameter = given.solve or _free_parameter(loss, parameters)
+        results = [solve(loss, resolve(given.noise, K, rate), parameter) for rate in rates_given(given.eta)]
+    if given.exact:
         from ..threshold.closed_form import name_ends
 
         results = [name_ends(result) for result in results]
-    if options.json:
+    if given.json:
         facts = [result.to_dict() for result in results]
-        _print_json(facts if options.eta is not None and "," in options.eta else facts[0])
+        print_json(facts if given.eta is not None and "," in given.eta else facts[0])
     elif len(results) == 1:
         print(results[0])
     else:
@@ -89,10 +101,10 @@ def _bound_symbolic(options: argparse.Namespace, loss: Any, given: set[str], K: 
 
     answer = derive_for(
         loss, options.solve or _free_parameter(loss, given), options.noise.strip().lower(),
-        K=K, eta=_one_rate(options.eta), leave_open=options.open,
+        K=K, eta=rate_given(options.eta), leave_open=options.open,
     )  # fmt: skip
     if options.json:
-        _print_json(answer.to_dict())
+        print_json(answer.to_dict())
     else:
         print(answer.latex if options.latex else answer)
     return ANSWERED

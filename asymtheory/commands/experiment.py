@@ -7,12 +7,13 @@ import sys
 from typing import Any
 
 from ..errors import InputError, nearest
-from .options import _COUNTS, ANSWERED, _classes, _count, _loss, _loss_options, _print_json
+from .options import _COUNTS, ANSWERED, classes_given, count_given, loss_given, loss_options, print_json
 
 
-def _experiment_options(parser: argparse.ArgumentParser) -> None:
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("name", metavar="NAME", type=_experiment_name, help="weighted-risk (ALF Sec. 4.1, Fig. 2)")
-    _loss_options(parser)
+    loss_options(parser)
     parser.add_argument("--sweep", metavar="NAME=LOW:HIGH:COUNT[:log]", help="parameter values: even, or geometric")
     parser.add_argument("--K", metavar="N", default="10", help="number of classes (default 10)")
     parser.add_argument("--draws", metavar="N", default="200", help="weight vectors (default 200)")
@@ -41,33 +42,34 @@ def _experiment_name(name: str) -> str:
     return name
 
 
-def _experiment(options: argparse.Namespace) -> int:
+def run(given: argparse.Namespace) -> int:
+    """Run the experiment, print its summary and keep its files."""
     from ..experiments.weighted_risk import WeightedRiskExperiment, parse_sweep, with_progress
     from ..numbers.text import parse_number
 
-    if options.resume and options.out is None:
+    if given.resume and given.out is None:
         raise InputError("--resume goes with --out")
-    options.solve, values = (None, ()) if options.sweep is None else parse_sweep(options.sweep)
-    loss, given = _loss(options)
-    if options.solve in given:
-        raise InputError(f"--set {options.solve}: leave it out when --sweep {options.solve} asks for it")
+    given.solve, values = (None, ()) if given.sweep is None else parse_sweep(given.sweep)
+    loss, parameters = loss_given(given)
+    if given.solve in parameters:
+        raise InputError(f"--set {given.solve}: leave it out when --sweep {given.solve} asks for it")
     counts: dict[str, Any] = {
-        name: _count(getattr(options, name), f"--{name}", 0 if name == "seed" else 1) for name in _COUNTS
+        name: count_given(getattr(given, name), f"--{name}", 0 if name == "seed" else 1) for name in _COUNTS
     }
-    rate = None if options.rate is None else float(parse_number(options.rate, "--rate"))
+    rate = None if given.rate is None else float(parse_number(given.rate, "--rate"))
     recipe = WeightedRiskExperiment(
-        loss, options.solve, values, K=_classes(options.K) or 10, optimiser=options.optimiser, rate=rate,
-        weights=options.weights, scale=float(parse_number(options.scale, "--scale")), engine=options.engine, **counts,
+        loss, given.solve, values, K=classes_given(given.K) or 10, optimiser=given.optimiser, rate=rate,
+        weights=given.weights, scale=float(parse_number(given.scale, "--scale")), engine=given.engine, **counts,
     )  # fmt: skip
-    workers = None if options.workers is None else _count(options.workers, "--workers", least=1)
+    workers = None if given.workers is None else count_given(given.workers, "--workers", least=1)
     try:
-        result = with_progress(recipe, options.out, options.resume, workers)
+        result = with_progress(recipe, given.out, given.resume, workers)
     except KeyboardInterrupt:
-        kept = "" if options.out is None else f"; what is done is kept in {options.out}, --resume goes on with it"
+        kept = "" if given.out is None else f"; what is done is kept in {given.out}, --resume goes on with it"
         print(f"asymtheory experiment: stopped{kept}", file=sys.stderr)
         return 130
-    if options.json:
-        _print_json(result.to_dict())
+    if given.json:
+        print_json(result.to_dict())
     else:
         print(result)
     return ANSWERED

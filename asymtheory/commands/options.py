@@ -16,7 +16,7 @@ NOISE_HELP = (
 )
 
 
-class _Formatter(argparse.HelpFormatter):
+class Formatter(argparse.HelpFormatter):
     """The terminal's width without importing shutil, for start-up time: argparse makes a formatter for every option."""
 
     def __init__(self, prog: str) -> None:
@@ -27,17 +27,17 @@ class _Formatter(argparse.HelpFormatter):
         super().__init__(prog, width=columns - 2)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Errors in one line, without the usage text."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=_Formatter, **options)
+        super().__init__(formatter_class=Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message)
 
 
-def _with_formulas(arguments: list[str]) -> list[str]:
+def join_formulas(arguments: list[str]) -> list[str]:
     """``--formula -log(u)`` as ``--formula=-log(u)``: argparse takes what starts with a minus sign for an option."""
     joined: list[str] = []
     for argument in arguments:
@@ -49,7 +49,7 @@ def _with_formulas(arguments: list[str]) -> list[str]:
     return joined
 
 
-def _loss_options(parser: argparse.ArgumentParser) -> None:
+def loss_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--loss", metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
     which.add_argument(
@@ -65,13 +65,13 @@ def _loss_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _noise_options(parser: argparse.ArgumentParser) -> None:
+def noise_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", default="symmetric", metavar="KIND", help=NOISE_HELP)
     parser.add_argument("--K", metavar="N", help="number of classes")
     parser.add_argument("--eta", metavar="X[,Y...]", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
 
 
-def _loss(options: argparse.Namespace) -> Any:
+def loss_given(options: argparse.Namespace) -> Any:
     from ..losses.registry import build
     from ..numbers.text import parse_number
 
@@ -88,14 +88,14 @@ def _loss(options: argparse.Namespace) -> Any:
         parameters[name] = parse_number(value, f"--set {name}")
     try:
         if options.formula is not None:
-            return _formula(options, parameters), set(parameters)
+            return formula_given(options, parameters), set(parameters)
         return build(options.loss, **parameters), set(parameters)
     except InputError as error:
         prefix = "" if str(error).startswith("--") else "--set: "
         raise InputError(prefix + str(error)) from None
 
 
-def _formula(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:
+def formula_given(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:
     """The loss of --formula; what could not be proved of it is said on standard error."""
     from ..losses.formula import formula_parameters, from_formula, parse_domain
 
@@ -118,7 +118,7 @@ def _formula(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:
     return loss
 
 
-def _classes(text: str | None) -> int | None:
+def classes_given(text: str | None) -> int | None:
     if text is None:
         return None
     from ..noise.models import check_classes
@@ -130,7 +130,7 @@ def _classes(text: str | None) -> int | None:
     return check_classes(int(value), "--K")
 
 
-def _rates(text: str | None) -> list[Any]:
+def rates_given(text: str | None) -> list[Any]:
     """The rates of a comma list; one None when the option is absent."""
     if text is None:
         return [None]
@@ -140,14 +140,14 @@ def _rates(text: str | None) -> list[Any]:
     return [check_rate(parse_number(part, "--eta"), "--eta") for part in text.split(",")]
 
 
-def _one_rate(text: str | None) -> Any:
-    rates = _rates(text)
+def rate_given(text: str | None) -> Any:
+    rates = rates_given(text)
     if len(rates) > 1:
         raise InputError(f"--eta {text}: one noise rate is needed here")
     return rates[0]
 
 
-def _print_json(facts: Any) -> None:
+def print_json(facts: Any) -> None:
     import json
 
     print(json.dumps(facts, indent=2))
@@ -156,7 +156,7 @@ def _print_json(facts: Any) -> None:
 _COUNTS = ("draws", "starts", "seed", "steps")
 
 
-def _count(text: str, option: str, least: int) -> int:
+def count_given(text: str, option: str, least: int) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < least:
         raise InputError(f"{option} {text}: a whole number >= {least} is needed")
     return int(text)

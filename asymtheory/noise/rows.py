@@ -19,7 +19,7 @@ from itertools import groupby
 from typing import Any
 
 from ..errors import InputError
-from ..numbers.text import Number, _as_exact, _as_float, divide, show
+from ..numbers.text import Number, as_exact, as_float, divide, show
 
 
 # ---------------------------------------------------------------------------------------------------------- row, model
@@ -194,9 +194,9 @@ class NoiseModel:
             "runner_up": row.runner_up,
             "target_name": self.names[row.target] if self.names else None,
             "runner_up_name": self.names[row.runner_up] if self.names else None,
-            "top": _as_float(row.top),
-            "second": _as_float(row.second),
-            "total": _as_float(row.total),
+            "top": as_float(row.top),
+            "second": as_float(row.second),
+            "total": as_float(row.total),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,13 +206,13 @@ class NoiseModel:
             "classes": self.classes,
             "rows": len(self.rows),
             "representative": self.representative,
-            "rate": _as_float(self.rate),
-            "clean_level": _as_float(self.clean_level),
-            "margin": _as_float(self.margin),
+            "rate": as_float(self.rate),
+            "clean_level": as_float(self.clean_level),
+            "margin": as_float(self.margin),
             "exact": {
-                "rate": _as_exact(self.rate),
-                "clean_level": _as_exact(self.clean_level),
-                "margin": _as_exact(self.margin),
+                "rate": as_exact(self.rate),
+                "clean_level": as_exact(self.clean_level),
+                "margin": as_exact(self.margin),
             },
             "dominant": self.dominant,
             "failures": [list(pair) for pair in self.failures],

@@ -110,7 +110,7 @@ def divide(a: Any, b: Any) -> Number:
     return Fraction(a, b) if isinstance(a, int) and isinstance(b, int) else a / b
 
 
-def _as_float(value: Number | None) -> float | None:
+def as_float(value: Number | None) -> float | None:
     """For JSON, which has no infinity: a finite float, or None."""
     if value is None:
         return None
@@ -121,7 +121,7 @@ def _as_float(value: Number | None) -> float | None:
     return real if math.isfinite(real) else None
 
 
-def _as_exact(value: Number | None) -> str | None:
+def as_exact(value: Number | None) -> str | None:
     return str(value) if isinstance(value, (Fraction, int)) else None
 
 

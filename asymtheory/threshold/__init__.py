@@ -12,9 +12,9 @@ from .solve import (
 )
 
 __all__ = [
+    "RATE",
     "End",
     "Piece",
-    "RATE",
     "Threshold",
     "solve",
     "solve_rate",

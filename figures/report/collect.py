@@ -37,7 +37,6 @@ QUICK_OPTIONS = {"draws": 20, "starts": 4}  # of figures that have them
 Progress = Callable[[str], None]
 
 
-
 @dataclass(frozen=True)
 class Published:
     """One published setting of a loss: its parameters, where it is printed, and whether it satisfies the condition."""
@@ -45,7 +44,6 @@ class Published:
     parameters: str
     sources: tuple[str, ...]
     holds: bool | None
-
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,6 @@ class Verdicts:
     published: tuple[Published, ...]
 
 
-
 @dataclass(frozen=True)
 class Picture:
     """One figure of the gallery, ready to be put into the page."""
@@ -72,7 +69,6 @@ class Picture:
     caption: str
     svg: str
     width: float  # points
-
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,6 @@ class Report:
     ledger: tuple[Row, ...]
     atlas: Atlas
     pictures: tuple[Picture, ...]
-
 
 
 def collect(
@@ -122,11 +117,9 @@ def collect(
     return Report(noise, given, command, tuple(verdicts), ledger, atlas(noise.classes), tuple(done[: len(shown)]))
 
 
-
 def steps(figures: Sequence[str] | None) -> int:
     """How often ``collect`` reports progress."""
     return len(select()) + len(_default_figures() if figures is None else figures) + len(list(names()))
-
 
 
 def _default_figures() -> list[str]:
@@ -134,12 +127,10 @@ def _default_figures() -> list[str]:
     return [name for name, entry in gallery.entries().items() if not entry.measured]
 
 
-
 def _claim_judged(identifier: str, quick: bool) -> tuple[Finding, Verdict, float]:
     """What a row of the ledger is made of; the claim itself holds functions, which do not travel between processes."""
     row = judge(identifier, Effort(quick=quick))
     return row.finding, row.control, row.seconds
-
 
 
 def _picture(name: str, quick: bool) -> Picture:
@@ -152,11 +143,9 @@ def _picture(name: str, quick: bool) -> Picture:
     return Picture(name, title, entry.source, caption, svg, natural_width(source))
 
 
-
 def _bare(html: str) -> str:
     """HTML without tags, for titles and screen readers."""
     return unescape(re.sub(r"<[^>]+>", "", html))
-
 
 
 def losses_on(noise: NoiseModel) -> Iterator[Verdicts]:
@@ -189,8 +178,8 @@ def losses_on(noise: NoiseModel) -> Iterator[Verdicts]:
                 loss, _answer(answer), answer.status, _order(answer.status, answer), at, answer.condition, used
             )
 
-_TOO_MANY = "no rule decides, and the rows are too many to search each: asymtheory check does it for one row of weights"
 
+_TOO_MANY = "no rule decides, and the rows are too many to search each: asymtheory check does it for one row of weights"
 
 
 def _may_search(noise: NoiseModel) -> bool:
@@ -200,16 +189,13 @@ def _may_search(noise: NoiseModel) -> bool:
     return len(distinct_rows(noise)) <= MOST_SEARCHED
 
 
-
 def _answers(status: str) -> str:
     return {"always": "always", "never": "never"}.get(status, "undecided")
-
 
 
 def _answer(found: Threshold) -> str:
     """The answer without the name of the parameter where there is no threshold."""
     return found.answer if found.status == "threshold" else _answers(found.status)
-
 
 
 def _order(status: str, found: Threshold | None) -> float:
@@ -219,17 +205,14 @@ def _order(status: str, found: Threshold | None) -> float:
     return {"always": -1.0, "threshold": 1e300, "undecided": 1e301}.get(status, 1e302)
 
 
-
 def _bound_by(noise: NoiseModel, status: str, index: int) -> str:
     """The row that the threshold is from; none has one where there is none."""
     return _binding(noise, index) if status == "threshold" or not noise.dominant else ""
 
 
-
 def _binding(noise: NoiseModel, index: int) -> str:
     row = noise.rows[index]
     return f"{noise.row_name(index)} against {noise.class_name(row.runner_up)}"
-
 
 
 def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: bool) -> Iterator[Published]:

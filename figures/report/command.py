@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from asymtheory.commands.options import ANSWERED, NOISE_HELP, _classes, _one_rate, _Parser
+from asymtheory.commands.options import ANSWERED, NOISE_HELP, Parser, classes_given, rate_given
 from asymtheory.errors import InputError
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
@@ -22,7 +22,7 @@ from .page import page
 
 def report(arguments: list[str]) -> int:
     """``asymtheory report``: write the HTML report."""
-    parser = _Parser(prog="asymtheory report", description="Write one self-contained HTML report for a noise model.")
+    parser = Parser(prog="asymtheory report", description="Write one self-contained HTML report for a noise model.")
     parser.add_argument("--out", default="report.html", metavar="FILE", help="the file to write (default report.html)")
     parser.add_argument("--noise", metavar="KIND", help=NOISE_HELP + "; with no option at all: K = 10, eta = 0.8")
     parser.add_argument("--K", metavar="N", help="number of classes")
@@ -40,17 +40,15 @@ def report(arguments: list[str]) -> int:
     return ANSWERED
 
 
-
 def _noise(options: argparse.Namespace) -> tuple[NoiseModel, str]:
     """The noise model, and the options that name it."""
-    K, eta = _classes(options.K), _one_rate(options.eta)
+    K, eta = classes_given(options.K), rate_given(options.eta)
     kind = options.noise or "symmetric"
     if options.noise is None and K is None and eta is None:
         kind, K, eta = DEFAULT_NOISE
     parts = [f"--noise {shlex.quote(kind)}"]
     parts += [f"--K {K}"] * (K is not None) + [f"--eta {plain(eta)}"] * (eta is not None)
     return resolve(kind, K, eta), " ".join(parts)
-
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -64,7 +62,6 @@ def _names(text: str | None) -> list[str] | None:
         except InputError as error:
             raise InputError(f"--figures: {error}") from None
     return found
-
 
 
 @contextmanager
@@ -86,7 +83,6 @@ def _writing(out: Path) -> Iterator[Callable[[str], None]]:
     finally:
         with suppress(OSError):
             part.unlink()
-
 
 
 @contextmanager

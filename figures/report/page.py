@@ -18,7 +18,7 @@ from typing import Any
 from asymtheory import __version__
 from asymtheory.atlas import Atlas
 from asymtheory.claims.ledger import REFUTED, TITLES, Row, Verdict
-from asymtheory.claims.report import _plain as plain_values
+from asymtheory.claims.report import plain_values
 from asymtheory.noise import KINDS, NoiseModel, show
 from asymtheory.numbers.text import plain
 
@@ -32,7 +32,6 @@ HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 CHECK, CROSS, OPEN = "✓", "✗", "?"
-
 
 
 def page(report: Report) -> str:
@@ -70,16 +69,13 @@ def page(report: Report) -> str:
     )
 
 
-
 def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
 
 
 def _headline(noise: NoiseModel) -> str:
     rate = "" if noise.rate is None else f", rate {show(noise.rate)}"
     return f"{noise.kind} noise, {noise.classes} classes{rate}"
-
 
 
 def _facts(noise: NoiseModel) -> str:
@@ -97,7 +93,6 @@ def _facts(noise: NoiseModel) -> str:
     return "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in facts)
 
 
-
 def _description(noise: NoiseModel) -> str:
     """One line on what happens to the labels, and where the numbers are from."""
     what = KINDS.get(noise.kind, "")
@@ -105,10 +100,8 @@ def _description(noise: NoiseModel) -> str:
     return typeset(". ".join(part for part in parts if part))
 
 
-
 def _of(noise: NoiseModel, index: int) -> str:
     return "" if noise.representative else f": {escape(_binding(noise, index))}"
-
 
 
 def _dominance(noise: NoiseModel) -> str:
@@ -118,7 +111,6 @@ def _dominance(noise: NoiseModel) -> str:
     more = f" and {len(noise.failures) - 1} more" if len(noise.failures) > 1 else ""
     against = f"{noise.row_name(row)} against {noise.class_name(other)}{more}"
     return f"no<small>{escape(against)}: no loss is tolerant there</small>"
-
 
 
 def _thresholds(report: Report) -> str:
@@ -153,10 +145,8 @@ def _thresholds(report: Report) -> str:
     return table(head, rows, caption, "thresholds-table") + f'<ul class="reasons">{because}</ul>'
 
 
-
 def _letter(i: int) -> str:
     return "abcdefghijklmnopqrstuvwxyz"[i] if i < 26 else f"z{i - 25}"
-
 
 
 def _fixed(found: Verdicts) -> str:
@@ -167,7 +157,6 @@ def _fixed(found: Verdicts) -> str:
         if name != found.loss.main and name not in ("alpha", "beta")
     ]
     return f" <small>with {typeset(', '.join(others))}</small>" if others else ""
-
 
 
 def _settings_cell(published: Sequence[Published]) -> str:
@@ -183,11 +172,9 @@ def _settings_cell(published: Sequence[Published]) -> str:
     return keyed(good / len(published), f"<details><summary>{summary}</summary><ul>{items}</ul></details>")
 
 
-
 def _mark(holds: bool | None) -> str:
     sign, word = {True: (CHECK, "satisfies it"), False: (CROSS, "does not"), None: (OPEN, "undecided")}[holds]
     return f'<span aria-hidden="true">{sign}</span><span class="unseen">{word}:</span>'
-
 
 
 def _panel_start(report: Report) -> tuple[bool, str]:
@@ -201,7 +188,6 @@ def _panel_start(report: Report) -> tuple[bool, str]:
     return family, f'data-loss="amse" data-noise="{kind}" data-k="{K}" data-eta="{float(eta)!r}" data-given="{given}"'
 
 
-
 def _family_rate(noise: NoiseModel) -> Any:
     """The rate as it was typed: for uniform noise it is not the realised one."""
     if noise.kind not in panel.NOISES or noise.rate is None:
@@ -209,11 +195,9 @@ def _family_rate(noise: NoiseModel) -> Any:
     return noise.rate * Fraction(noise.classes, noise.classes - 1) if noise.kind == "uniform" else noise.rate
 
 
-
 def _panel_without() -> str:
     parts = [f"{', '.join(titles)} ({reason})" for reason, titles in panel.left_out().items()]
     return typeset("; ".join(parts))
-
 
 
 def _figures(pictures: Sequence[Picture]) -> str:
@@ -222,7 +206,6 @@ def _figures(pictures: Sequence[Picture]) -> str:
         f"<small>{escape(p.source)}</small><br>{p.caption} <code>asymtheory figure {p.name}</code></figcaption></figure>"
         for p in pictures
     )
-
 
 
 def _atlas(found: Atlas) -> str:
@@ -247,7 +230,6 @@ def _atlas(found: Atlas) -> str:
     return table(head, rows, f"The atlas: {len(rows)} losses at their default parameters", "atlas-table")
 
 
-
 def _counts(rows: Sequence[Row]) -> str:
     """How many of each verdict, how many corrections, how the controls came out."""
     tally = [(verdict, sum(row.finding.verdict is verdict for row in rows)) for verdict in Verdict]
@@ -261,7 +243,6 @@ def _counts(rows: Sequence[Row]) -> str:
         f"<li><b>{controls}</b> of {len(rows)} controls (the same check on a falsified statement) refuted</li>"
     )
     return "".join(parts)
-
 
 
 def _filters(rows: Sequence[Row]) -> str:
@@ -279,14 +260,12 @@ def _filters(rows: Sequence[Row]) -> str:
     )
 
 
-
 def _ledger(rows: Sequence[Row]) -> str:
     blocks = []
     for paper in dict.fromkeys(row.claim.paper for row in rows):
         claims = "\n".join(_claim(row) for row in rows if row.claim.paper == paper)
         blocks.append(f'<section class="paper" data-paper="{paper}"><h3>{escape(TITLES[paper])}</h3>{claims}</section>')
     return "\n".join(blocks)
-
 
 
 def _claim(row: Row) -> str:
@@ -316,7 +295,6 @@ def _claim(row: Row) -> str:
         f'<summary>{_verdict(finding.verdict)} <span class="where">{escape(claim.where)}</span> '
         f'<span class="says">{typeset(claim.statement)}</span> <code>{claim.id}</code></summary><dl>{body}</dl></details>'
     )
-
 
 
 def _verdict(verdict: Verdict) -> str:

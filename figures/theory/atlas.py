@@ -1,7 +1,7 @@
 """The atlas: what a loss pays for its tolerance, for all registered losses and the papers' settings.
 
-Abscissa: the fitting slope of ``asymtheory.asymmetry.fitting``, ``s(1/K) / s(0.99)`` with ``s(t) = -dL/du_y`` at u_y = t along the even
-path: how hard an unfitted sample (u_y = 1/K) pulls against a fitted one. Ordinate: the asymmetry ratio r of ALF (whole
+Abscissa: the fitting slope of ``asymtheory.asymmetry.fitting``, ``s(1/K) / s(0.99)``, with ``s(t) = -dL/du_y`` at u_y = t along the
+even path: how hard an unfitted sample (u_y = 1/K) pulls against a fitted one. Ordinate: the asymmetry ratio r of ALF (whole
 transfer), which only losses of the form l(u_y) have; the others stand in a list below.
 """
 
