@@ -303,3 +303,80 @@ Proof.
   assert (0 <= W' * ((y' * a0 + (1 - y') * p0) - (x' * a1 + (1 - x') * p1))); [| lra].
   apply Rmult_le_pos; lra.
 Qed.
+
+(** ** Active losses: [L(u, y) = l(u_y)] *)
+
+Section Active.
+
+Variables (K : nat) (w : nat -> R) (m n : nat) (l : R -> R).
+Hypothesis Hw : weights K w.
+Hypothesis Hm : unique_largest K w m.
+Hypothesis Hn : runner_up K w m n.
+Hypothesis decreasing : nonincreasing01 l.
+
+Lemma zero_nondecreasing : nondecreasing01 (fun _ => 0).
+Proof. intros x y _ _ _. lra. Qed.
+
+Lemma zero_convex : convex01 (fun _ => 0).
+Proof. intros x y t _ _ _. lra. Qed.
+
+Lemma zero_slope_0 : slope_at_0 (fun _ => 0) 0.
+Proof. apply slope_at_0_of_derivative, derivable_pt_lim_const. Qed.
+
+Lemma zero_slope_1 : slope_at_1 (fun _ => 0) 0.
+Proof. apply slope_at_1_of_derivative, derivable_pt_lim_const. Qed.
+
+Lemma phi_active_convex k : convex01 l -> (k < K)%nat -> convex01 (phi (total K w) (w k) l (fun _ => 0)).
+Proof.
+  intros C Hk. apply convex01_combination; [now apply Hw | | easy | apply zero_convex].
+  pose proof (weight_le_total K w k Hw Hk). lra.
+Qed.
+
+Theorem active_convex_regret d0 d1 u :
+  convex01 l -> slope_at_0 l d0 -> slope_at_1 l d1 -> simplex K u ->
+  (w n * d0 - w m * d1) * (1 - u m) <= risk K w (active_loss l) u - risk K w (active_loss l) (vertex m).
+Proof.
+  intros C S0 S1 Hu.
+  pose proof (convex_regret K w m n l (fun _ => 0) Hm Hn decreasing zero_nondecreasing d0 0 d1 0
+    (fun k => phi_active_convex k C) S0 zero_slope_0 S1 zero_slope_1 u Hu) as B.
+  unfold slack in B. unfold risk in *.
+  rewrite (total_ext K (fun k => w k * active_loss l u k) (fun k => w k * separable K l (fun _ => 0) u k))
+    by (intros; now rewrite <- active_is_separable).
+  rewrite (total_ext K (fun k => w k * active_loss l (vertex m) k) (fun k => w k * separable K l (fun _ => 0) (vertex m) k))
+    by (intros; now rewrite <- active_is_separable). lra.
+Qed.
+
+Theorem active_convex_iff d0 d1 :
+  convex01 l -> strictly_convex_next_to_1 l -> slope_at_0 l d0 -> slope_at_1 l d1 ->
+  (asymmetric K (active_loss l) w m <-> w m * d1 <= w n * d0).
+Proof.
+  intros C SC S0 S1. rewrite asymmetric_active.
+  rewrite (convex_asymmetric_iff K w m n l (fun _ => 0) Hm Hn decreasing zero_nondecreasing d0 0 d1 0
+    (fun k => phi_active_convex k C) S0 zero_slope_0 S1 zero_slope_1).
+  - unfold slack. split; lra.
+  - destruct (largest_pos K w m n Hw Hm Hn). apply strictly_convex_combination; [lra | | easy | apply zero_convex].
+    pose proof (weight_le_total K w m Hw (proj1 Hm)). lra.
+Qed.
+
+Theorem active_concave : concave01 l -> l 1 < l 0 -> asymmetric K (active_loss l) w m.
+Proof.
+  intros C D. rewrite asymmetric_active.
+  apply (concave_only_minimiser K w m n l (fun _ => 0) Hm Hn decreasing zero_nondecreasing); [| unfold drop; lra].
+  intros k Hk. apply concave01_combination; [now apply Hw | | easy | intros x y t _ _ _; lra].
+  pose proof (weight_le_total K w k Hw Hk). lra.
+Qed.
+
+(** A slope of minus infinity at 0: never, while [w_n > 0]. *)
+Theorem active_infinite_never d1 :
+  slope_at_0_minus_infinity l -> slope_at_1 l d1 -> 0 < w n -> ~ asymmetric K (active_loss l) w m.
+Proof.
+  intros S0 S1 P A. rewrite asymmetric_active in A. apply asymmetric_minimises in A; [| exact Hm].
+  revert A. apply (infinite_slope_never K w m n l (fun _ => 0) Hm Hn d1 0); [| easy | apply zero_slope_1].
+  intros M. destruct (S0 (M / w n)) as (delta & Hd & H). exists delta. split; [easy |]. intros t Ht.
+  specialize (H t Ht). unfold phi. apply (Rmult_lt_compat_l (w n)) in H; [| easy].
+  replace (w n * (M / w n)) with M in H by (field; lra).
+  replace ((w n * l t + (total K w - w n) * 0 - (w n * l 0 + (total K w - w n) * 0)) / t)
+    with (w n * ((l t - l 0) / t)) by (field; lra). easy.
+Qed.
+
+End Active.

@@ -202,3 +202,12 @@ Proof. intros H Hk. now apply total_ge_term. Qed.
 (** The positive total of weights with a largest one. *)
 Lemma largest_pos K w m n : weights K w -> unique_largest K w m -> runner_up K w m n -> 0 <= w n < w m.
 Proof. intros H [Hm U] (Hn & N & _). split; [now apply H | now apply U]. Qed.
+
+(** An inequality on the weights, and on their quotient. *)
+Lemma quotient_ge x y t : 0 < y -> (y * t <= x <-> x / y >= t).
+Proof.
+  intros P. split; intros H.
+  - apply Rle_ge, Rmult_le_reg_l with y; [easy |]. replace (y * (x / y)) with x by (field; lra). easy.
+  - apply Rge_le in H. apply (Rmult_le_compat_l y) in H; [| lra].
+    replace (y * (x / y)) with x in H by (field; lra). easy.
+Qed.
