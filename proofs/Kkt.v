@@ -98,6 +98,25 @@ Proof.
   assert (in01 (u k)) by (split; [now apply Hu | now apply (simplex_le1 K)]). specialize (C H). lra.
 Qed.
 
+(** Water filling: one multiplier [lambda] with [phi_k'(u_k) = lambda] where [u_k > 0] and [phi_k'(0) >= lambda] elsewhere.
+    The slopes enter as the inequality that a convex function's tangent at [u_k] gives. *)
+Theorem water_filling lambda g u :
+  simplex K u ->
+  (forall k, (k < K)%nat -> forall x, in01 x -> phi k (u k) + g k * (x - u k) <= phi k x) ->
+  (forall k, (k < K)%nat -> lambda <= g k /\ (0 < u k -> g k = lambda)) ->
+  minimises K F u.
+Proof.
+  intros Hu T G. split; [easy |]. intros v Hv. unfold F.
+  assert (E : total K (fun k => phi k (u k) + lambda * (v k - u k)) = total K (fun k => phi k (u k))).
+  { rewrite total_plus, total_scal, total_minus, (proj2 Hu), (proj2 Hv). ring. }
+  rewrite <- E. apply total_le. intros k Hk.
+  assert (V : in01 (v k)) by (split; [now apply Hv | now apply (simplex_le1 K)]).
+  pose proof (T k Hk (v k) V) as B. destruct (G k Hk) as [G1 G2].
+  destruct (proj1 Hu k Hk) as [P | P].
+  - rewrite (G2 P) in B. lra.
+  - rewrite <- P in *. assert (0 <= (g k - lambda) * v k) by (apply Rmult_le_pos; [lra | apply V]). lra.
+Qed.
+
 End Separable_sum.
 
 (** ** For a separable loss on weights [w] *)
