@@ -95,6 +95,12 @@ Proof.
   - rewrite IH, total_plus. reflexivity.
 Qed.
 
+Lemma total_prefix J K f : (J <= K)%nat -> (forall k, (k < K)%nat -> 0 <= f k) -> total J f <= total K f.
+Proof.
+  intros H. induction H as [| K H IH]; intros P; [lra |]. simpl.
+  specialize (P K ltac:(lia)) as PK. assert (total J f <= total K f) by (apply IH; intros; apply P; lia). lra.
+Qed.
+
 (** One class is no more than a sum of terms that are not negative. *)
 Lemma total_ge_term K f m : (m < K)%nat -> (forall k, (k < K)%nat -> 0 <= f k) -> f m <= total K f.
 Proof.
