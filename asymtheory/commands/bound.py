@@ -1,12 +1,19 @@
-"""``asymtheory bound``: the parameter values for which a loss is asymmetric."""
+"""``asymtheory bound``: the parameter values for which a loss is asymmetric.
+
+The start-up path of the command line: what one form of the command alone needs (names of roots, symbols) is imported there.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import InputError
+from ..losses.base import Loss
+from ..noise.resolve import resolve
+from ..numbers.text import plain, show
+from ..threshold.pieces import RATE, Threshold
+from ..threshold.solve import solve, solve_rate
 from .options import (
     ANSWERED,
     NO,
@@ -44,10 +51,6 @@ def run(given: argparse.Namespace) -> int:
     for flag in ("open", "latex"):
         if getattr(given, flag):
             raise InputError(f"--{flag} goes with --symbolic")
-    from ..noise.resolve import resolve
-    from ..threshold.pieces import RATE
-    from ..threshold.solve import solve, solve_rate
-
     if given.solve == RATE:
         if given.eta is not None:
             raise InputError(f"--eta {given.eta}: leave it out when --solve eta asks for it")
@@ -69,7 +72,7 @@ def run(given: argparse.Namespace) -> int:
     return ANSWERED if any(result.status in ("threshold", "always") for result in results) else NO
 
 
-def _free_parameter(loss: Any, given: set[str]) -> str | None:
+def _free_parameter(loss: Loss, given: set[str]) -> str | None:
     """The main parameter, unless --set fixed it and exactly one other could be solved for."""
     if loss.main is None or loss.main not in given:
         return loss.main
@@ -81,9 +84,7 @@ def _free_parameter(loss: Any, given: set[str]) -> str | None:
     )
 
 
-def _rate_table(results: Sequence[Any]) -> str:
-    from ..numbers.text import plain, show
-
+def _rate_table(results: Sequence[Threshold]) -> str:
     first = results[0]
     others = ", ".join(f"{p} = {plain(v)}" for p, v in first.fixed().items())
     lines = [f"{first.loss.title}{f' ({others})' if others else ''} on {first.noise.kind}, K = {first.noise.classes}"]
@@ -96,7 +97,7 @@ def _rate_table(results: Sequence[Any]) -> str:
     return "\n".join([*lines, f"  because {first.condition}"])
 
 
-def _bound_symbolic(options: argparse.Namespace, loss: Any, given: set[str], K: int | None) -> int:
+def _bound_symbolic(options: argparse.Namespace, loss: Loss, given: set[str], K: int | None) -> int:
     from ..threshold.symbolic import derive_for
 
     answer = derive_for(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
 
 from ..errors import InputError, nearest
-from .options import _COUNTS, ANSWERED, classes_given, count_given, loss_given, loss_options, print_json
+from ..experiments.weighted_risk import EXPERIMENTS, WeightedRiskExperiment, parse_sweep, with_progress
+from ..numbers.text import parse_number
+from .options import ANSWERED, classes_given, count_given, loss_given, loss_options, print_json
+
+COUNTS = ("draws", "starts", "seed", "steps")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +36,6 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def _experiment_name(name: str) -> str:
-    from ..experiments.weighted_risk import EXPERIMENTS
-
     if name not in EXPERIMENTS:
         known = ", ".join(EXPERIMENTS)
         hint = nearest(name, EXPERIMENTS)
@@ -44,18 +45,13 @@ def _experiment_name(name: str) -> str:
 
 def run(given: argparse.Namespace) -> int:
     """Run the experiment, print its summary and keep its files."""
-    from ..experiments.weighted_risk import WeightedRiskExperiment, parse_sweep, with_progress
-    from ..numbers.text import parse_number
-
     if given.resume and given.out is None:
         raise InputError("--resume goes with --out")
     given.solve, values = (None, ()) if given.sweep is None else parse_sweep(given.sweep)
     loss, parameters = loss_given(given)
     if given.solve in parameters:
         raise InputError(f"--set {given.solve}: leave it out when --sweep {given.solve} asks for it")
-    counts: dict[str, Any] = {
-        name: count_given(getattr(given, name), f"--{name}", 0 if name == "seed" else 1) for name in _COUNTS
-    }
+    counts = {name: count_given(getattr(given, name), f"--{name}", 0 if name == "seed" else 1) for name in COUNTS}
     rate = None if given.rate is None else float(parse_number(given.rate, "--rate"))
     recipe = WeightedRiskExperiment(
         loss, given.solve, values, K=classes_given(given.K) or 10, optimiser=given.optimiser, rate=rate,

@@ -1,13 +1,22 @@
-"""Options, parsers and printing that the commands share."""
+"""Options, parsers and printing that the commands share.
+
+The command line imports this module at start-up; what the core computes with is therefore imported in the functions.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from ..losses.base import Loss
+    from ..numbers.text import Number
 
 ANSWERED, NO, BAD_INPUT = 0, 1, 2
 
@@ -50,6 +59,7 @@ def join_formulas(arguments: list[str]) -> list[str]:
 
 
 def loss_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a loss, its parameters and their domains."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--loss", metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
     which.add_argument(
@@ -66,12 +76,14 @@ def loss_options(parser: argparse.ArgumentParser) -> None:
 
 
 def noise_options(parser: argparse.ArgumentParser) -> None:
+    """Add --noise, --K and --eta."""
     parser.add_argument("--noise", default="symmetric", metavar="KIND", help=NOISE_HELP)
     parser.add_argument("--K", metavar="N", help="number of classes")
     parser.add_argument("--eta", metavar="X[,Y...]", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
 
 
-def loss_given(options: argparse.Namespace) -> Any:
+def loss_given(options: argparse.Namespace) -> tuple[Loss, set[str]]:
+    """The loss of --loss or --formula with the parameters of --set, and which parameters those are."""
     from ..losses.registry import build
     from ..numbers.text import parse_number
 
@@ -95,7 +107,7 @@ def loss_given(options: argparse.Namespace) -> Any:
         raise InputError(prefix + str(error)) from None
 
 
-def formula_given(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:
+def formula_given(options: argparse.Namespace, parameters: dict[str, Fraction]) -> Loss:
     """The loss of --formula; what could not be proved of it is said on standard error."""
     from ..losses.formula import formula_parameters, from_formula, parse_domain
 
@@ -119,6 +131,7 @@ def formula_given(options: argparse.Namespace, parameters: dict[str, Any]) -> An
 
 
 def classes_given(text: str | None) -> int | None:
+    """The K of --K, a whole number >= 2; None when the option is absent."""
     if text is None:
         return None
     from ..noise.models import check_classes
@@ -130,7 +143,7 @@ def classes_given(text: str | None) -> int | None:
     return check_classes(int(value), "--K")
 
 
-def rates_given(text: str | None) -> list[Any]:
+def rates_given(text: str | None) -> list[Number | None]:
     """The rates of a comma list; one None when the option is absent."""
     if text is None:
         return [None]
@@ -140,23 +153,23 @@ def rates_given(text: str | None) -> list[Any]:
     return [check_rate(parse_number(part, "--eta"), "--eta") for part in text.split(",")]
 
 
-def rate_given(text: str | None) -> Any:
+def rate_given(text: str | None) -> Number | None:
+    """The one rate of --eta; None when the option is absent."""
     rates = rates_given(text)
     if len(rates) > 1:
         raise InputError(f"--eta {text}: one noise rate is needed here")
     return rates[0]
 
 
-def print_json(facts: Any) -> None:
+def print_json(facts: object) -> None:
+    """The facts of an answer as indented JSON."""
     import json
 
     print(json.dumps(facts, indent=2))
 
 
-_COUNTS = ("draws", "starts", "seed", "steps")
-
-
 def count_given(text: str, option: str, least: int) -> int:
+    """The whole number >= `least` that an option was given; InputError names the option."""
     if not text.isascii() or not text.isdigit() or int(text) < least:
         raise InputError(f"{option} {text}: a whole number >= {least} is needed")
     return int(text)

@@ -6,12 +6,13 @@ import argparse
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from importlib.metadata import entry_points
 
 from ..errors import InputError, nearest
-
-if TYPE_CHECKING:
-    from ..selection.select import Selection
+from ..noise.models import check_classes
+from ..numbers.text import parse_number
+from ..selection.select import Selection, select
 
 FORMATS = ("table", "json", "markdown")
 PLOTS = "asymtheory.plots"
@@ -42,10 +43,6 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command: 0 where some loss is asymmetric on all of the noise, 1 where none is."""
-    from ..noise.models import check_classes
-    from ..numbers.text import parse_number
-    from ..selection.select import select
-
     form = given.format or ("json" if given.json else "table")
     if form not in FORMATS:
         raise InputError(f"--format {form!r}: not a format ({', '.join(FORMATS)}){nearest(form, FORMATS)}")
@@ -102,10 +99,8 @@ def _write(path: str, text: str) -> None:
         raise InputError(f"--write-config {path}: cannot be written ({error.strerror or error})") from error
 
 
-def _plot(path: str) -> Any:
+def _plot(path: str) -> Callable[[Selection, str], None]:
     """The function that draws a selection; it lives in the figures, which the core reaches by its entry point only."""
-    from importlib.metadata import entry_points
-
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in PLOT_FILES:
         raise InputError(f"--plot {path}: the file must end in one of {', '.join(PLOT_FILES)}")
@@ -114,6 +109,7 @@ def _plot(path: str) -> Any:
     if not found:
         raise InputError(install)
     try:
-        return found[0].load()
+        draw: Callable[[Selection, str], None] = found[0].load()
     except ImportError as error:
         raise InputError(f"{install} ({error})") from error
+    return draw

@@ -19,18 +19,18 @@ import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from ..errors import InputError
 from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..numbers.backends import Backend, numpy_
 from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 BLOCK = 2**16  # numbers in one array of the program: what a step touches stays in a core's cache
 BETAS, EPSILON = (0.8, 0.9), 1e-12  # of Adam; a short memory: entries that tend to 0 keep their pace
@@ -68,9 +68,9 @@ class Later:
 
     def __init__(self, source: _Source, scale: float = 1.0, shift: float = 0.0) -> None:
         self._source, self._scale, self._shift = source, scale, shift
-        self._array: Any = None
+        self._array: Scalar = None
 
-    def now(self) -> Any:
+    def now(self) -> Scalar:
         """The array; computed once."""
         if self._array is None:
             array, scale, shift = self._source.now(), self._scale, self._shift
@@ -82,54 +82,54 @@ class Later:
             self._array = array
         return self._array
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Scalar) -> Scalar:
         if isinstance(other, (int, float)):
             return Later(self._source, self._scale, self._shift + other) if other else self
         return NotImplemented if isinstance(other, Jet) else _apply(operator.add, self, other)
 
     __radd__ = __add__
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Scalar) -> Scalar:
         if isinstance(other, (int, float)):
             return self if other == 1 else Later(self._source, self._scale * other, self._shift * other)
         return NotImplemented if isinstance(other, Jet) else _apply(operator.mul, self, other)
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Scalar:
         return Later(self._source, -self._scale, -self._shift)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Scalar) -> Scalar:
         return NotImplemented if isinstance(other, Jet) else self + (-other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Scalar) -> Scalar:
         return (-self) + other
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Scalar) -> Scalar:
         if isinstance(other, (int, float)) and other:
             return self if other == 1 else Later(self._source, self._scale / other, self._shift / other)
         return NotImplemented if isinstance(other, Jet) else _apply(operator.truediv, self, other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Scalar) -> Scalar:
         return _apply(operator.truediv, other, self)
 
-    def __pow__(self, exponent: Any) -> Any:
+    def __pow__(self, exponent: Scalar) -> Scalar:
         return NotImplemented if isinstance(exponent, Jet) else _apply(_power, self, exponent)
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> Scalar:
         return self.now().shape
 
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: object) -> Scalar:
         return self.now() == _now(other)
 
-    def __ne__(self, other: object) -> Any:
+    def __ne__(self, other: object) -> Scalar:
         return self.now() != _now(other)
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Scalar) -> Scalar:
         return self.now() < _now(other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Scalar) -> Scalar:
         return self.now() > _now(other)
 
     __hash__ = None  # type: ignore[assignment]
@@ -140,36 +140,34 @@ class _Source:
 
     __slots__ = ("_array", "_make")
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make: Callable[[], Any] | None = make
-        self._array: Any = None
+    def __init__(self, make: Callable[[], Scalar]) -> None:
+        self._make: Callable[[], Scalar] | None = make
+        self._array: Scalar = None
 
-    def now(self) -> Any:
+    def now(self) -> Scalar:
         if self._make is not None:
             self._array, self._make = self._make(), None
         return self._array
 
 
-def later(make: Callable[[], Any]) -> Later:
+def later(make: Callable[[], Scalar]) -> Later:
     """The array that ``make`` returns, computed when asked for."""
     return Later(_Source(make))
 
 
-def _now(x: Any) -> Any:
+def _now(x: Scalar) -> Scalar:
     return x.now() if isinstance(x, Later) else x
 
 
-def _apply(function: Callable[..., Any], *arguments: Any) -> Any:
+def _apply(function: Callable[..., Scalar], *arguments: Scalar) -> Scalar:
     """The function now if all arguments are known, else when its value is asked for."""
     if any(isinstance(x, Later) for x in arguments):
         return later(lambda: function(*map(_now, arguments)))
     return function(*arguments)
 
 
-def _power(x: Any, exponent: Any) -> Any:
+def _power(x: Scalar, exponent: Scalar) -> Scalar:
     """x to the power, by square roots and products for the exponents that come up most."""
-    import numpy as np
-
     if isinstance(exponent, (int, float)) and isinstance(x, np.ndarray):
         if exponent == -1:
             return np.reciprocal(x)
@@ -200,12 +198,10 @@ class Objective:
             raise InputError(f"{loss.name}: p_min = {self.floor:g} leaves no room for {K} classes")
         self.room = 1 - K * self.floor
         self.tau = float(self.profile.clipped[0][1].tau) if self.profile.clipped else math.inf
-        self._atoms: list[tuple[float, Any]] = [(float(c), atom.on(_array())) for c, atom in self.profile.separable]
+        self._atoms: list[tuple[float, Scalar]] = [(float(c), atom.on(_array())) for c, atom in self.profile.separable]
 
     def __call__(self, z: Array, w: Array) -> Array:
         """F at logits z for weights w: (B,)."""
-        import numpy as np
-
         with np.errstate(all="ignore"):
             _, u, make, _ = self._softmax(z)
             logu = make()
@@ -216,11 +212,11 @@ class Objective:
                 value = value + (coefficient * ratio if coefficient > 0 else coefficient * (ratio - w.sum(0)))
         return value
 
-    def _values(self, side: str, u: Any, logu: Any) -> Any:
+    def _values(self, side: str, u: Scalar, logu: Scalar) -> Scalar:
         """The separable part's active or passive; of clipped logits, which are cross entropy on their own points, too."""
         if self.profile.clipped and side == "active":
             return logu * -float(self.profile.clipped[0][0])
-        result: Any = 0
+        result: Scalar = 0
         for coefficient, atom in self._atoms:  # `Profile.part`, with the numbers made once
             value = getattr(atom, side)(u, logu, _array())
             result = result if isinstance(value, int) else result + value * coefficient
@@ -231,8 +227,6 @@ class Objective:
 
         ``total`` is w.sum(0). Floating-point warnings are the caller's to silence.
         """
-        import numpy as np
-
         p, u, logu, pull = self._softmax(z)
         xp = _array()
         x, logx = Jet(xp, later(lambda: u), 1.0), Jet(xp, later(logu), later(lambda: np.reciprocal(u)))
@@ -257,8 +251,6 @@ class Objective:
 
     def _softmax(self, z: Array) -> tuple[Array, Array, Callable[[], Array], Callable[[Array], Array] | None]:
         """(softmax, u, how to make log u, chain rule of clipped logits or None)."""
-        import numpy as np
-
         pull = None
         if self.tau < math.inf:
             norm = np.sqrt(np.add.reduce(z * z, axis=0))
@@ -276,18 +268,18 @@ class Objective:
         u = self.floor + self.room * p
         return p, u, lambda: np.log(u), pull
 
-    def _ratios(self, x: Any, logx: Any) -> Iterator[tuple[float, Any]]:
+    def _ratios(self, x: Scalar, logx: Scalar) -> Iterator[tuple[float, Scalar]]:
         """(coefficient, base) of terms ``coefficient * sum_i w_i base_i / sum_i base_i``; < 0 for the negative ones."""
         xp = _array()
         for coefficient, atom in self.profile.normalised:
-            base: Any = atom.base.on(xp)
+            base: Scalar = atom.base.on(xp)
             yield float(coefficient), base.active(x, logx, xp)
         for coefficient, negative in self.profile.negative:
-            bound: Any = negative.on(xp)
+            bound: Scalar = negative.on(xp)
             yield -float(coefficient), bound.flipped(x, logx, xp)
 
 
-def _slope(term: Any) -> Any:
+def _slope(term: Scalar) -> Scalar:
     return _now(term.slope) if isinstance(term, Jet) else 0.0
 
 
@@ -304,8 +296,6 @@ def descend(
     over. None if ``stopped`` says so.
     Every operation is elementwise or a sum over classes in order, so that no problem feels the others.
     """
-    import numpy as np
-
     objective = Objective(loss, len(z))
     count = z.shape[1]
     points, norms, made, drawn = (
@@ -355,8 +345,6 @@ def _next_to_a_vertex(p: Array, g: Array) -> tuple[Array, Array]:
     With both, the vertex attracts: mass moved there from any other class lowers F. Without the second a start only
     passes by, slowly, for softmax is flat there.
     """
-    import numpy as np
-
     columns = np.arange(p.shape[1])
     top = p.argmax(axis=0)
     return p[top, columns] >= 1 - SETTLED, g[top, columns] <= g.min(axis=0)
@@ -364,8 +352,6 @@ def _next_to_a_vertex(p: Array, g: Array) -> tuple[Array, Array]:
 
 def _adam(slope: Array, first: Array, second: Array, step: int, how: Descent) -> Array:
     """The step of Adam; the moments are kept without their factors 1 - beta. Overwrites slope."""
-    import numpy as np
-
     one, two = BETAS
     first *= one
     first += slope
@@ -383,6 +369,4 @@ def _adam(slope: Array, first: Array, second: Array, step: int, how: Descent) ->
 
 def made_with() -> dict[str, str]:
     """What the numbers depend on beside the recipe: the version of numpy."""
-    import numpy as np
-
     return {"numpy": np.__version__}

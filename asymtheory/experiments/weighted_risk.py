@@ -12,6 +12,7 @@ is drawn, counted and kept is the same for all.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -22,10 +23,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from zipfile import BadZipFile
+
+import numpy as np
+from tqdm import tqdm
 
 from ..asymmetry.risk import hold_memory, minimise
 from ..asymmetry.rules import DOMINANCE, KKT, is_pointed, rule
@@ -34,14 +39,11 @@ from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
 from ..noise.models import check_classes
 from ..numbers.backends import FLOAT, Backend, numpy_
-from ..numbers.text import parse_number, plain
+from ..numbers.text import Number, parse_number, plain
 from . import descent
 from .descent import BETAS, CHECK, EPSILON, FLAT, SETTLED, Descent, Objective
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 Progress = Callable[[int, int], None]
 
@@ -75,8 +77,6 @@ def engine(name: str) -> Engine:
     """The engine of that name. Raises InputError for an unknown one, and where its package is not installed."""
     if name == NUMPY:
         return descent
-    from importlib.metadata import entry_points
-
     found = {entry.name: entry for entry in entry_points(group=ENGINES)}
     if name not in found:
         known = [NUMPY, *found]
@@ -104,7 +104,7 @@ class WeightedRiskExperiment:
 
     loss: Loss
     parameter: str | None = None
-    values: tuple[Any, ...] = ()
+    values: tuple[Number, ...] = ()
     draws: int = 200
     starts: int = 8
     K: int = 10
@@ -148,7 +148,7 @@ class WeightedRiskExperiment:
 
     losses: tuple[Loss, ...] = field(init=False, repr=False)  # one a value
 
-    def _at(self, value: Any) -> Loss:
+    def _at(self, value: Number) -> Loss:
         assert self.parameter is not None
         try:
             return self.loss.replace(**{self.parameter: value})
@@ -187,8 +187,6 @@ class WeightedRiskExperiment:
 
     def sample(self) -> tuple[Array, Array]:
         """Weights (draws, K) and starts (draws, starts, K). Each draw has its own random stream."""
-        import numpy as np
-
         w, z = np.empty((self.draws, self.K)), np.empty((self.draws, self.starts, self.K))
         for d in range(self.draws):
             random = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(d,)))
@@ -249,8 +247,6 @@ class WeightedRiskResult:
 
     @classmethod
     def empty(cls, experiment: WeightedRiskExperiment, w: Array) -> WeightedRiskResult:
-        import numpy as np
-
         P, D, S = len(experiment.losses), experiment.draws, experiment.starts
         order = np.argsort(-w, axis=-1, kind="stable")
         asymmetric = np.stack([_asymmetric(loss, w) for loss in experiment.losses])
@@ -263,15 +259,11 @@ class WeightedRiskResult:
 
     def arrays(self) -> dict[str, Array]:
         """All arrays by name, the parameter values as floats among them."""
-        import numpy as np
-
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "experiment"}
         return {"values": np.array([float(v) for v in self.experiment.values]), **own}
 
     def row(self, index: int) -> dict[str, Any]:
         """One parameter value: shares of starts by outcome, quantiles of p_m, the exact minimiser beside them."""
-        import numpy as np
-
         experiment = self.experiment
         value = experiment.values[index] if experiment.values else None
         reached, outcome, known = self.reached[index], self.outcome[index], self.asymmetric[index] >= 0
@@ -350,8 +342,6 @@ class WeightedRiskResult:
 
 def _quantiles(x: Array) -> dict[str, float] | None:
     """Median, 10 % and 90 % quantile, least and largest; None for no numbers."""
-    import numpy as np
-
     x = x[np.isfinite(x)]  # a start that overflowed counts as still moving
     if x.size == 0:
         return None
@@ -368,8 +358,6 @@ def _percent(share: float | None) -> str:
 
 def _asymmetric(loss: Loss, w: Array) -> Array:
     """Is e_m the only minimiser for each row of w: 1 yes, 0 no, -1 where no rule says."""
-    import numpy as np
-
     what = rule(loss, w.shape[-1], uniform_rest=w.shape[-1] == 2)
     if what.kind == DOMINANCE:
         return np.ones(len(w), dtype=np.int8)
@@ -381,8 +369,6 @@ def _asymmetric(loss: Loss, w: Array) -> Array:
 
 def _slack(loss: Loss, w: Array, xp: Backend = FLOAT) -> Array:
     """The KKT inequality's slack for each row of w; NaN (inf - inf) where it fails at an infinite slope."""
-    import numpy as np
-
     two = np.partition(w, -2, axis=-1)[:, -2:]
     with np.errstate(all="ignore"):
         return np.asarray(Profile.of(loss, w.shape[-1]).slopes(xp).slack(two[:, 1], two[:, 0], w.sum(-1)), dtype=float)
@@ -395,8 +381,6 @@ def _thresholds(experiment: WeightedRiskExperiment, w: Array, asymmetric: Array)
     phi_k is concave and e_m therefore the minimiser, the inequality holds too. Whole-number parameters get the value of
     the sweep on the side that holds.
     """
-    import numpy as np
-
     found = np.full(len(w), np.nan)
     name, values = experiment.parameter, [float(v) for v in experiment.values]
     if name is None or len(values) < 2 or (asymmetric < 0).any():
@@ -421,8 +405,6 @@ def _thresholds(experiment: WeightedRiskExperiment, w: Array, asymmetric: Array)
 
 def _minimisers(loss: Loss, w: Array, asymmetric: Array) -> Array:
     """Exact minimisers (D, K) for rows of w; NaN rows where only a search could find one, or where there is none."""
-    import numpy as np
-
     points = np.full_like(w, np.nan)
     profile = Profile.of(loss, w.shape[-1])
     if profile.clipped or not is_pointed(loss):
@@ -488,8 +470,6 @@ class _Runner:
             self.progress(int(self.result.done.sum()), len(self.result.done))
 
     def _block(self, index: int, draws: slice) -> int | None:
-        import numpy as np
-
         result, S = self.result, self.experiment.starts
         loss, w = self.experiment.losses[index], result.weights[draws]
         exact = _minimisers(loss, w, result.asymmetric[index, draws])
@@ -553,12 +533,10 @@ class Store:
             raise InputError(f"--out {self.folder}: cannot be used ({error.strerror or error})") from None
 
     def _read(self, result: WeightedRiskResult, recipe: Mapping[str, Any]) -> None:
-        import numpy as np
-
         try:
             before = json.loads(self.recipe.read_text(encoding="utf-8"))["recipe"]
         except (ValueError, KeyError, TypeError):
-            raise InputError(f"--resume: {self.recipe} is no recipe of an experiment") from None
+            raise InputError(f"--resume: {self.recipe} is not the recipe of an experiment") from None
         differing = [name for name in {**recipe, **before} if recipe.get(name) != before.get(name)]
         if differing:
             what = ", ".join(f"{n} {_short(before.get(n))} there, {_short(recipe.get(n))} here" for n in differing)
@@ -574,10 +552,6 @@ class Store:
 
     def save(self, result: WeightedRiskResult) -> None:
         """Write the values that are done."""
-        import io
-
-        import numpy as np
-
         buffer = io.BytesIO()
         write: Any = np.savez  # its stub takes every name for an option
         write(buffer, **result.arrays())
@@ -598,14 +572,12 @@ class Store:
             raise
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _made_with(result: WeightedRiskResult) -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
     found = {}
     with suppress(PackageNotFoundError):  # run from a checkout
         found["asymtheory"] = version("asymtheory")
@@ -615,7 +587,7 @@ def _made_with(result: WeightedRiskResult) -> dict[str, str]:
 # ------------------------------------------------------------------------------------------ the command line
 
 
-def parse_sweep(text: str) -> tuple[str, tuple[Any, ...]]:
+def parse_sweep(text: str) -> tuple[str, tuple[Fraction, ...]]:
     """``NAME=LOW:HIGH:COUNT`` (evenly spaced, exact) or with ``:log`` (geometric) as (name, values).
 
     Raises InputError for another syntax, no points, LOW > HIGH, or ends that are not positive on a geometric sweep.
@@ -649,8 +621,6 @@ def with_progress(
     """``experiment.run`` with a progress bar on standard error when a person watches."""
     if not sys.stderr.isatty():
         return experiment.run(None, folder, resume, workers)
-    from tqdm import tqdm
-
     with tqdm(total=len(experiment.losses), unit="value", leave=False) as bar:
 
         def progress(done: int, total: int) -> None:

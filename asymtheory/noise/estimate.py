@@ -22,24 +22,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betaincinv
 
 from ..errors import InputError
-from ..numbers.text import show
+from ..numbers.text import as_float, show
 from . import columns
 from . import models as noise
 from .files import model_of
+from .models import LabelsLike, TableLike
 from .resolve import load
 from .rows import NoiseModel, Row
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 ESTIMATE_EXTRA = "pip install 'asymtheory[estimate]'"
 REPLICATES = 200
@@ -59,16 +61,12 @@ class Range:
 
     def to_dict(self) -> dict[str, float | None]:
         """For JSON, which has no infinity: None then. ``low`` and ``high`` only where estimated."""
-        ends = {} if self.low is None else {"low": _finite(self.low), "high": _finite(self.high)}
-        return {"value": _finite(self.value), **ends}
+        ends = {} if self.low is None else {"low": as_float(self.low), "high": as_float(self.high)}
+        return {"value": as_float(self.value), **ends}
 
     def __str__(self) -> str:
         text = show(self.value)
         return text if self.low is None else f"{text} [{show(self.low)}, {show(self.high)}]"
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,6 @@ class Boxes:
 
     def corner(self, K: int, worst: bool) -> tuple[Array, Array]:
         """(top, second) of the worst or of the best matrix: the box cut to what K shares that sum to 1 can be."""
-        import numpy as np
-
         top, second = (self.top_low, self.second_high) if worst else (self.top_high, self.second_low)
         if worst:
             second = np.minimum(second, 1 - top)
@@ -141,8 +137,6 @@ class NoiseEstimate:
     @cached_property
     def in_order(self) -> tuple[Array, Array]:
         """Clean levels and margins of the rows, each sorted."""
-        import numpy as np
-
         with np.errstate(divide="ignore", invalid="ignore"):
             levels = np.where(self.second > 0, self.top / self.second, math.inf)
         return np.sort(levels), np.sort(self.top - self.second)
@@ -155,7 +149,6 @@ class NoiseEstimate:
     @property
     def clean_level(self) -> Range:
         """The least ``w_m / w_n`` over the rows; inf where nothing is noisy."""
-        import numpy as np
 
         def least(top: Array, second: Array) -> float:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -163,7 +156,7 @@ class NoiseEstimate:
 
         return self._range(least)
 
-    def _range(self, of: Any) -> Range:
+    def _range(self, of: Callable[[Array, Array], float]) -> Range:
         value = of(self.top, self.second)
         if self.boxes is None:
             return Range(value)
@@ -171,9 +164,7 @@ class NoiseEstimate:
 
     @cached_property
     def failures(self) -> tuple[int, ...]:
-        """Rows whose true class has not the unique largest share, by the point estimate."""
-        import numpy as np
-
+        """Rows whose true class does not have the unique largest share, by the point estimate."""
         return tuple(np.flatnonzero(self.top <= self.second).tolist())
 
     @property
@@ -219,8 +210,6 @@ def hull(top: Array, second: Array) -> list[int]:
 
     ``A top - B second`` with A, B >= 0 is least over all rows at one of them, whatever A and B.
     """
-    import numpy as np
-
     order = np.lexsort((-second, top))
     record = np.maximum.accumulate(second[order])
     order = order[np.concatenate([[True], record[1:] > record[:-1]])]  # the others are dominated by an earlier row
@@ -241,8 +230,6 @@ def hull(top: Array, second: Array) -> list[int]:
 
 def known(model: NoiseModel) -> NoiseEstimate:
     """A noise model that is taken as given."""
-    import numpy as np
-
     if model.kind == "posteriors" and hasattr(model, "array"):
         return from_sample_posteriors(model.array, model.names, model.source or "posteriors")
     rows = model.rows
@@ -258,10 +245,10 @@ def known(model: NoiseModel) -> NoiseEstimate:
     )  # fmt: skip
 
 
-def from_transition(source: Any, confidence: float = 0.95) -> NoiseEstimate:
+def from_transition(source: TableLike | str | os.PathLike[str], confidence: float = 0.95) -> NoiseEstimate:
     """A transition matrix (a file, an array, nested lists), taken as given; a table of counts is an estimate.
 
-    ``source`` may be anything that ``readers`` takes; per-sample posteriors are refused (they are no matrix).
+    ``source`` may be anything that ``readers`` takes; per-sample posteriors are refused (they are not a matrix).
     """
     check_confidence(confidence)
     path = isinstance(source, str | os.PathLike)
@@ -269,7 +256,7 @@ def from_transition(source: Any, confidence: float = 0.95) -> NoiseEstimate:
         source = source.to_numpy()
     model = load(source) if path else model_of(source, "--transition")
     if model.kind == "posteriors":
-        raise InputError(f"--transition {source if path else ''}: is no square matrix; use --posteriors for samples")
+        raise InputError(f"--transition {source if path else ''}: is not a square matrix; use --posteriors for samples")
     if model.samples is None:
         return known(model)
     counts = [
@@ -278,14 +265,14 @@ def from_transition(source: Any, confidence: float = 0.95) -> NoiseEstimate:
     return _from_counts(model, counts, confidence, f"counted over {sum(model.samples)} samples")
 
 
-def from_sample_posteriors(table: Any, names: Sequence[str] | None = None, source: str = "posteriors") -> NoiseEstimate:
+def from_sample_posteriors(
+    table: Array, names: Sequence[str] | None = None, source: str = "posteriors"
+) -> NoiseEstimate:
     """Per-sample class weights (N, K), streamed: rows of probabilities (each sums to 1), or whole numbers (votes).
 
     The target of a sample is its largest weight. The noise rate is the mean weight of the other classes: what a label drawn
     from each sample's weights would get wrong. InputError names the row (from 0) of a bad entry or sum.
     """
-    import numpy as np
-
     N, K = table.shape
     votes, tolerance = table.dtype.kind in "iu", columns.tolerance_of(table)
     top, second = np.empty(N), np.empty(N)
@@ -312,7 +299,11 @@ def from_sample_posteriors(table: Any, names: Sequence[str] | None = None, sourc
 
 
 def from_clean_labels(
-    noisy: Any, clean: Any, confidence: float = 0.95, K: int | None = None, names: Sequence[str] | None = None
+    noisy: LabelsLike,
+    clean: LabelsLike,
+    confidence: float = 0.95,
+    K: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> NoiseEstimate:
     """The matrix ``P(label | class)`` from samples with a noisy and a clean label, with Clopper-Pearson intervals.
 
@@ -320,8 +311,6 @@ def from_clean_labels(
     The true matrix, its margin, clean level and noise rate lie in their intervals together with probability at least
     ``confidence``. InputError for lengths that differ, a label that never occurs, a class without a clean sample.
     """
-    import numpy as np
-
     check_confidence(confidence)
     given = columns.read_labels(noisy, "--labels", columns.NOISY)
     true = columns.read_labels(clean, "--clean", columns.CLEAN, len(given.codes))
@@ -344,8 +333,6 @@ def from_clean_labels(
 
 
 def _every_class_occurs(labels: Array, K: int, names: Sequence[str] | None, source: str, text: str) -> None:
-    import numpy as np
-
     if K > noise.MAX_COUNTED_CLASSES:
         raise InputError(f"{source}: labels of {K} classes; at most {noise.MAX_COUNTED_CLASSES} are counted")
     absent = np.flatnonzero(np.bincount(labels, minlength=K) == 0)
@@ -362,9 +349,7 @@ def check_confidence(confidence: float) -> float:
     return float(confidence)
 
 
-def _from_counts(model: NoiseModel, counts: Any, confidence: float, text: str) -> NoiseEstimate:
-    import numpy as np
-
+def _from_counts(model: NoiseModel, counts: TableLike, confidence: float, text: str) -> NoiseEstimate:
     counts, K = np.asarray(counts), len(counts)
     rows, sizes = np.arange(K), counts.sum(axis=1)
     own = counts[rows, rows]
@@ -390,11 +375,8 @@ def _from_counts(model: NoiseModel, counts: Any, confidence: float, text: str) -
     )  # fmt: skip
 
 
-def clopper_pearson(successes: Any, trials: Any, level: float) -> tuple[Array, Array]:
+def clopper_pearson(successes: ArrayLike, trials: ArrayLike, level: float) -> tuple[Array, Array]:
     """Exact binomial limits (low, high) of a probability, each missed with probability at most ``level``; arrays (R,)."""
-    import numpy as np
-    from scipy.special import betaincinv
-
     x, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
     low = np.where(x > 0, betaincinv(np.maximum(x, 1e-300), n - x + 1, level), 0.0)
     high = np.where(x < n, betaincinv(x + 1, np.maximum(n - x, 1e-300), 1 - level), 1.0)
@@ -405,8 +387,8 @@ def clopper_pearson(successes: Any, trials: Any, level: float) -> tuple[Array, A
 
 
 def from_predictions(
-    noisy: Any,
-    probabilities: Any,
+    noisy: LabelsLike,
+    probabilities: TableLike,
     confidence: float = 0.95,
     K: int | None = None,
     replicates: int = REPLICATES,
@@ -418,8 +400,6 @@ def from_predictions(
     learning itself is off (it counts what the classifier gets wrong as label noise, and the reverse) is not in them.
     InputError for lengths that differ, rows that do not sum to 1, a label that never occurs, or a missing cleanlab.
     """
-    import numpy as np
-
     check_confidence(confidence)
     table, heads, where = columns.read_probabilities(probabilities, "--probs")
     given = columns.read_labels(noisy, "--labels", columns.NOISY)
@@ -455,8 +435,6 @@ def _confident_joint(labels: Array, table: Array) -> Array:
         raise InputError(
             f"--probs: estimating noise without clean labels needs an extra: {ESTIMATE_EXTRA} ({error})"
         ) from error
-    import numpy as np
-
     return np.asarray(count.compute_confident_joint(labels, table, calibrate=True), dtype=float)
 
 
@@ -476,8 +454,6 @@ class _Draws:
 
 
 def _bootstrap(labels: Array, table: Array, replicates: int, seed: int) -> _Draws:
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     N, K = table.shape
     size = min(N, max(200 * K, BOOTSTRAP_CELLS // K))
@@ -501,8 +477,6 @@ def _bootstrap(labels: Array, table: Array, replicates: int, seed: int) -> _Draw
 def _from_draws(
     model: NoiseModel, matrix: Array, shares: Array, draws: _Draws, confidence: float, N: int
 ) -> NoiseEstimate:
-    import numpy as np
-
     K, rows = len(matrix), np.arange(len(matrix))
 
     def shape(matrices: Array) -> tuple[Array, Array]:

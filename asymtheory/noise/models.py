@@ -1,7 +1,7 @@
 """Noise models: from a name, a rate, a table, labels or a file to one row of class weights for every true class.
 
 The rows and what follows from them (clean level, margin, dominance) are in :mod:`asymtheory.noise.rows`; files are read by
-:mod:`asymtheory.noise.files`.
+:mod:`asymtheory.noise.files`. Imports of numpy are late: the module is on the start-up path of ``asymtheory bound``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import InputError, nearest
+from ..numbers.scalar import Scalar
 from ..numbers.text import Number, as_number, divide, show
 from .rows import NoiseModel, Posteriors, Row, SampleRows
 
@@ -31,9 +32,18 @@ EXACT_CELLS = 20_000
 
 ZERO, ONE = Fraction(0), Fraction(1)
 
+TableLike: TypeAlias = Any
+"""A table of numbers: nested sequences, an array, a tensor or a data frame."""
+
+LabelsLike: TypeAlias = Any
+"""A column of labels: a sequence, an array, a tensor, or a column of a data frame."""
+
+Weights: TypeAlias = tuple[Scalar, Scalar, Scalar]
+"""(w_m, w_n, W): the weight of the true class, the largest other weight, and the sum of all."""
+
 
 # -------------------------------------------------------------------------------------------------------------- checks
-def check_classes(K: Any, name: str = "K") -> int:
+def check_classes(K: object, name: str = "K") -> int:
     """`K` as an int >= 2, else InputError that calls it `name`."""
     if isinstance(K, bool) or not isinstance(K, numbers.Integral):
         raise InputError(f"{name} {K}: the number of classes must be a whole number >= 2")
@@ -45,7 +55,7 @@ def check_classes(K: Any, name: str = "K") -> int:
     return classes
 
 
-def check_rate(eta: Any, name: str = "eta") -> Number:
+def check_rate(eta: object, name: str = "eta") -> Number:
     """A noise rate in [0, 1] (integers become Fractions), else InputError that calls it `name`."""
     try:
         value: Number = as_number(eta, lambda: "")
@@ -73,7 +83,7 @@ def _named_row(i: int, names: Sequence[str] | None) -> str:
     return f"row {i} ({names[i]})" if names and not isinstance(names, str) and i < len(names) else f"row {i}"
 
 
-def _table(data: Any, source: str | None, names: Sequence[str] | None = None) -> list[list[Number]]:
+def _table(data: TableLike, source: str | None, names: Sequence[str] | None = None) -> list[list[Number]]:
     """Nested sequences or an array as lists of equal length with finite entries >= 0; rows count from 0 in errors."""
     at = _at(source)
     if hasattr(data, "tolist"):
@@ -82,7 +92,7 @@ def _table(data: Any, source: str | None, names: Sequence[str] | None = None) ->
         data = data.tolist()
     if isinstance(data, (str, bytes, Mapping)) or not isinstance(data, Iterable):
         raise InputError(f"{at}a table (a sequence of rows of numbers) is needed, got {type(data).__name__}")
-    rows: list[list[Any]] = []
+    rows: list[list[Number]] = []
     for i, row in enumerate(data):
         row = row.tolist() if hasattr(row, "tolist") else row
         if isinstance(row, (str, bytes, Mapping)) or not isinstance(row, Iterable):
@@ -113,7 +123,7 @@ def _square(rows: list[list[Number]], source: str | None, what: str) -> int:
 
 # -------------------------------------------------------------------------------------------------------- from numbers
 def from_matrix(
-    matrix: Any, names: Sequence[str] | None = None, source: str | None = None, kind: str = "matrix"
+    matrix: TableLike, names: Sequence[str] | None = None, source: str | None = None, kind: str = "matrix"
 ) -> NoiseModel:
     """A row-stochastic transition matrix, ``T[i][j] = P(label j | true class i)``.
 
@@ -125,7 +135,7 @@ def from_matrix(
     labels = _check_names(names, K, source)
     rows = []
     for i, values in enumerate(table):
-        total: Any = sum(values)
+        total: Scalar = sum(values)
         if abs(total - 1) > ROW_SUM_TOLERANCE:
             where = f"{_at(source)}{_named_row(i, labels)}"
             raise InputError(f"{where} sums to {show(total, 9)}; every row must sum to 1 (within 1e-6)")
@@ -135,7 +145,7 @@ def from_matrix(
 
 
 def from_counts(
-    counts: Any, names: Sequence[str] | None = None, source: str | None = None, kind: str = "labels"
+    counts: TableLike, names: Sequence[str] | None = None, source: str | None = None, kind: str = "labels"
 ) -> NoiseModel:
     """A K x K table of counts, ``counts[i][j]`` = samples of true class i with label j; rows become exact Fractions.
 
@@ -165,7 +175,11 @@ def from_counts(
 
 
 def from_labels(
-    clean: Any, noisy: Any, K: int | None = None, names: Sequence[str] | None = None, source: str | None = None
+    clean: LabelsLike,
+    noisy: LabelsLike,
+    K: int | None = None,
+    names: Sequence[str] | None = None,
+    source: str | None = None,
 ) -> NoiseModel:
     """A label pair: `clean` and `noisy` labels of the same samples, counted into a matrix.
 
@@ -231,7 +245,7 @@ def _labels(values: Any, what: str, as_array: bool) -> Any:
     return result
 
 
-def from_posteriors(array: Any, names: Sequence[str] | None = None, source: str | None = None) -> NoiseModel:
+def from_posteriors(array: TableLike, names: Sequence[str] | None = None, source: str | None = None) -> NoiseModel:
     """Per-sample weights, shape (N, K): posteriors, annotator votes, or any weights >= 0 (rows need not sum to 1).
 
     The target of a sample is its largest weight; a tie is kept and counts as not dominant. Arrays stay arrays (10^5
@@ -253,7 +267,7 @@ def from_posteriors(array: Any, names: Sequence[str] | None = None, source: str 
     return NoiseModel("posteriors", tuple(rows), K, None, _check_names(names, K, source), source=source)
 
 
-def _posterior_array(values: Any, names: Sequence[str] | None, source: str | None) -> Posteriors:
+def _posterior_array(values: TableLike, names: Sequence[str] | None, source: str | None) -> Posteriors:
     import numpy as np
 
     at = _at(source)
@@ -287,7 +301,7 @@ def _posterior_array(values: Any, names: Sequence[str] | None, source: str | Non
     return Posteriors("posteriors", SampleRows(array), K, None, labels, source=source, array=array)
 
 
-def from_weights(weights: Iterable[Any], names: Sequence[str] | None = None) -> NoiseModel:
+def from_weights(weights: Iterable[Number], names: Sequence[str] | None = None) -> NoiseModel:
     """Bare class weights, K >= 2 numbers >= 0 of any scale; the target is the largest.
 
     A tie for the largest weight, fewer than 2 weights, negative, NaN or only zero weights raise InputError.
@@ -305,7 +319,7 @@ def from_weights(weights: Iterable[Any], names: Sequence[str] | None = None) -> 
 
 
 # ------------------------------------------------------------------------------------------ families in the noise rate
-def symmetric_weights(K: Any, eta: Any) -> tuple[Any, Any, Any]:
+def symmetric_weights(K: Scalar, eta: Scalar) -> Weights:
     """(w_m, w_n, W) when the label goes to each of the K-1 others with probability ``eta / (K - 1)``.
 
     `K` and `eta` may be any number-like objects that add, multiply and divide with integers (a sympy symbol, say).
@@ -313,12 +327,12 @@ def symmetric_weights(K: Any, eta: Any) -> tuple[Any, Any, Any]:
     return 1 - eta, eta / (K - 1), 1
 
 
-def uniform_weights(K: Any, eta: Any) -> tuple[Any, Any, Any]:
+def uniform_weights(K: Scalar, eta: Scalar) -> Weights:
     """(w_m, w_n, W) when the label is drawn anew over all K classes with probability `eta`; arguments as above."""
     return 1 - eta + eta / K, eta / K, 1
 
 
-def flip_weights(K: Any, eta: Any) -> tuple[Any, Any, Any]:
+def flip_weights(K: Scalar, eta: Scalar) -> Weights:
     """(w_m, w_n, W) of a class whose label goes to one other class with probability `eta`; arguments as above."""
     return 1 - eta, eta, 1
 
@@ -348,7 +362,7 @@ KINDS: dict[str, str] = {
 
 MEASURED = tuple(kind for kind in KINDS if kind.startswith("cifar10n-"))
 
-_WEIGHTS: dict[str, Callable[[Any, Any], tuple[Any, Any, Any]]] = {
+_WEIGHTS: Mapping[str, Callable[[Scalar, Scalar], Weights]] = {
     "symmetric": symmetric_weights,
     "uniform": uniform_weights,
     "pair": flip_weights,
@@ -358,7 +372,7 @@ FAMILIES = tuple(_WEIGHTS)
 """The kinds that a noise rate parametrises."""
 
 
-def _check_family(kind: str, K: Any, name: str = "K") -> None:
+def check_family(kind: str, K: Scalar | None, name: str = "K") -> None:
     if kind not in _WEIGHTS:
         if kind in MEASURED:
             raise InputError(f"noise {kind!r} is measured: it has no rate to set; allowed: {', '.join(FAMILIES)}")
@@ -367,13 +381,13 @@ def _check_family(kind: str, K: Any, name: str = "K") -> None:
         raise InputError(f"{name} {K}: noise {kind!r} has {FIXED_CLASSES[kind]} classes")
 
 
-def worst_weights(kind: str, K: Any, eta: Any) -> tuple[Any, Any, Any]:
+def worst_weights(kind: str, K: Scalar, eta: Scalar) -> Weights:
     """(w_m, w_n, W) of the worst row of a family at noise rate `eta`.
 
     Nothing but ``+ - /`` with integers is done to `eta` (and to `K`, if it is a symbol), and the range of `eta` is not
     checked: Fractions stay exact, symbols stay symbols. For the class maps K may be None.
     """
-    _check_family(kind, K)
+    check_family(kind, K)
     if isinstance(K, int):
         check_classes(K)
     return _WEIGHTS[kind](K, Fraction(eta) if isinstance(eta, int) else eta)
@@ -381,7 +395,7 @@ def worst_weights(kind: str, K: Any, eta: Any) -> tuple[Any, Any, Any]:
 
 def family(kind: str, K: int | None = None) -> Callable[[Number], NoiseModel]:
     """The noise model of `kind` with K classes as a function of its noise rate; the class maps need no K."""
-    _check_family(kind, K)
+    check_family(kind, K)
     if kind in FIXED_CLASSES:
         return {"mnist": mnist, "cifar10": cifar10, "cifar100": cifar100, "cifar100-blocks": cifar100_blocks}[kind]
     if K is None:
@@ -487,7 +501,7 @@ def cifar100_blocks(eta: Number) -> NoiseModel:
 
 # --------------------------------------------------------------------------------------------------- embedded, by name
 def _data(name: str) -> Any:
-    import json
+    import json  # late: on the start-up path, and needed for measured noise alone
 
     with open(os.path.join(os.path.dirname(__file__), "data", name), encoding="utf-8") as file:
         return json.load(file)

@@ -6,13 +6,13 @@ import os
 
 from ..errors import InputError, nearest
 from ..numbers.text import Number, show
-from .models import FAMILIES, FIXED_CLASSES, KINDS, MEASURED, _check_family, check_classes, check_rate, family, named
+from .models import FAMILIES, FIXED_CLASSES, KINDS, MEASURED, check_classes, check_family, check_rate, family, named
 from .rows import NoiseModel
 
 
 def load(path: str | os.PathLike[str]) -> NoiseModel:
     """Noise from a .csv, .json, .npy, .npz or .parquet file; see :mod:`asymtheory.noise.files` for what each may hold."""
-    from .files import read
+    from .files import read  # late: files and arrays are not on the start-up path
 
     return read(path)
 
@@ -30,7 +30,7 @@ def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> Noise
             raise InputError(f"--noise {name} needs --K (the number of classes, a whole number >= 2)")
         if eta is None:
             raise InputError(f"--noise {name} needs --eta (the noise rate, in [0, 1])")
-        _check_family(name, classes, "--K")
+        check_family(name, classes, "--K")
         return family(name, classes)(check_rate(eta, "--eta"))
     if name in MEASURED:
         model = named(name)

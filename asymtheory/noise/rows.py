@@ -16,10 +16,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import InputError
 from ..numbers.text import Number, as_exact, as_float, divide, show
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 
 # ---------------------------------------------------------------------------------------------------------- row, model
@@ -52,7 +57,7 @@ class Row:
             raise InputError("the sum of the weights is too large for floating point; scale them down")
 
     @cached_property
-    def _runs(self) -> list[tuple[int, int, Any]]:
+    def _runs(self) -> list[tuple[int, int, Number]]:
         """(start, length, value) of stretches that share one number object: a row of K = 10^5 has two of them."""
         runs, start = [], 0
         for _, same in groupby(self.weights, key=id):
@@ -62,7 +67,7 @@ class Row:
         return runs
 
     @cached_property
-    def _others(self) -> list[tuple[int, Any]]:
+    def _others(self) -> list[tuple[int, Number]]:
         """(first index, value) of every stretch of weights, the target left out."""
         others = []
         for start, count, value in self._runs:
@@ -229,13 +234,19 @@ class NoiseModel:
 class SampleRows(Sequence[Row]):
     """The rows of a posterior array, each made when asked for."""
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Array) -> None:
         self._array = array
 
     def __len__(self) -> int:
         return len(self._array)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> SampleRows: ...
+
+    def __getitem__(self, index: int | slice) -> Row | SampleRows:
         if isinstance(index, slice):
             return SampleRows(self._array[index])
         values = self._array[index]
@@ -246,11 +257,11 @@ class SampleRows(Sequence[Row]):
 class Posteriors(NoiseModel):
     """Per-sample class weights as one numpy array (N, K); rows are made on demand, minima are found vectorised."""
 
-    array: Any = None
+    array: Array = None  # type: ignore[assignment]
 
     @cached_property
-    def _summary(self) -> tuple[Any, Any, Any]:
-        import numpy as np
+    def _summary(self) -> tuple[Array, Array, Array]:
+        import numpy as np  # late: the module is on the start-up path
 
         pair = np.partition(self.array, self.classes - 2, axis=1)[:, -2:]
         top, second = pair[:, 1].astype(np.float64), pair[:, 0].astype(np.float64)

@@ -7,7 +7,8 @@ A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp`` a
 * ``DUAL``      the same with a derivative in a parameter of the loss;
 * ``EXACT``     rationals times rational powers, ``e`` powers and logarithms, for equality at a threshold;
 * ``POLY``      polynomials in one unknown with rational coefficients, for thresholds that are roots;
-* ``numpy_()``, ``arb_()``, ``sympy_()``: arrays, rigorous balls (Arb), symbols. Each is imported when first asked for.
+* ``numpy_()``, ``arb_()``, ``sympy_()``: arrays, rigorous balls (Arb), symbols. Each is imported when first asked
+  for: this module is on the start-up path of ``asymtheory bound``, which loads neither numpy nor sympy nor flint.
 
 Derivatives come from ``Jet``: truncated Taylor arithmetic (value, first, second derivative in u) over any of these.
 """
@@ -18,11 +19,11 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import Any
 
 from .exact import Exact, Poly
 from .interval import TINY, Interval
 from .jet import Jet
+from .scalar import Scalar
 
 
 class Backend:
@@ -31,12 +32,12 @@ class Backend:
     def __init__(
         self,
         name: str,
-        number: Callable[[Any], Any],
-        log: Callable[[Any], Any],
-        exp: Callable[[Any], Any],
-        power: Callable[[Any, Any], Any],
-        divide: Callable[[Any, Any], Any] | None = None,
-        split: Callable[[Any, Any, Any, Any], Any] | None = None,
+        number: Callable[[Scalar], Scalar],
+        log: Callable[[Scalar], Scalar],
+        exp: Callable[[Scalar], Scalar],
+        power: Callable[[Scalar, Scalar], Scalar],
+        divide: Callable[[Scalar, Scalar], Scalar] | None = None,
+        split: Callable[[Scalar, Scalar, Scalar, Scalar], Scalar] | None = None,
         level: int = 0,
     ) -> None:
         self.name = name
@@ -51,20 +52,20 @@ class Backend:
     def __repr__(self) -> str:
         return f"<backend {self.name}>"
 
-    def variable(self, u: Any, order: int = 1) -> Jet:
+    def variable(self, u: Scalar, order: int = 1) -> Jet:
         """u as the independent variable of a jet: value u, slope 1, curvature 0."""
         one = self.number(1)
         return Jet(self, u, one, self.number(0) if order > 1 else None)
 
-    def log(self, x: Any) -> Any:
+    def log(self, x: Scalar) -> Scalar:
         """Natural logarithm; -inf at 0."""
         return x.log() if isinstance(x, Jet) and x.xp is self else _elementwise(self._log, x)
 
-    def exp(self, x: Any) -> Any:
+    def exp(self, x: Scalar) -> Scalar:
         """Exponential."""
         return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
 
-    def series(self, term: Callable[[Any], Any], last: Any) -> Any:
+    def series(self, term: Callable[[Scalar], Scalar], last: Scalar) -> Scalar:
         """``term(1) + ... + term(last)``: an unevaluated sum for a symbol, partial sums for an array of whole numbers."""
         if self.name == "numpy":
             return _partial_sums(self, term, last)
@@ -76,7 +77,7 @@ class Backend:
             return sp.Sum(each, (index, 1, last))
         return Jet(self, *(None if part is None else sp.Sum(part, (index, 1, last)) for part in _parts(each, each)))
 
-    def split(self, x: Any, cut: Any, below: Any, above: Any) -> Any:
+    def split(self, x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         """``below`` where x <= cut, ``above`` elsewhere (both already evaluated)."""
         if isinstance(x, Jet) and x.xp is self:
             return Jet(
@@ -93,7 +94,7 @@ class Backend:
         return self._split(x, cut, below, above)
 
 
-def _partial_sums(xp: Backend, term: Callable[[Any], Any], last: Any) -> Any:
+def _partial_sums(xp: Backend, term: Callable[[Scalar], Scalar], last: Scalar) -> Scalar:
     import numpy as np
 
     each = term(np.arange(1, int(np.max(last)) + 1))
@@ -102,7 +103,7 @@ def _partial_sums(xp: Backend, term: Callable[[Any], Any], last: Any) -> Any:
     return Jet(xp, *(None if part is None else np.cumsum(part)[last - 1] for part in _parts(each, each)))
 
 
-def _elementwise(function: Callable[[Any], Any], x: Any) -> Any:
+def _elementwise(function: Callable[[Scalar], Scalar], x: Scalar) -> Scalar:
     """Apply a scalar function to a scalar, or to each entry of an object array (symbols, balls, exact numbers)."""
     if str(getattr(x, "dtype", "")) == "object":
         import numpy as np
@@ -111,7 +112,7 @@ def _elementwise(function: Callable[[Any], Any], x: Any) -> Any:
     return function(x)
 
 
-def _parts(branch: Any, like: Jet) -> tuple[Any, Any, Any]:
+def _parts(branch: Scalar, like: Jet) -> tuple[Scalar, Scalar, Scalar]:
     """(value, slope, curvature) of a branch, which may be a constant."""
     if isinstance(branch, Jet) and branch.xp is like.xp:
         return branch.value, branch.slope, branch.curvature
@@ -119,7 +120,7 @@ def _parts(branch: Any, like: Jet) -> tuple[Any, Any, Any]:
     return zero + branch, zero, None if like.curvature is None else zero
 
 
-def _split_by_comparison(x: Any, cut: Any, below: Any, above: Any) -> Any:
+def _split_by_comparison(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
     return below if x <= cut else above
 
 
@@ -157,7 +158,7 @@ FLOAT = Backend("float", float, _float_log, _float_exp, _float_power, _float_div
 # ------------------------------------------------------------------------------------- exact and intervals
 
 
-def _interval_number(x: Any) -> Interval:
+def _interval_number(x: Scalar) -> Interval:
     if isinstance(x, Interval):
         return x
     return _fraction_enclosed(x) if isinstance(x, Fraction) else Interval.of(x)
@@ -168,7 +169,7 @@ def _fraction_enclosed(x: Fraction) -> Interval:
     return Interval.of(x)  # exact parameters come by again and again, and comparing fractions is slow
 
 
-def _interval_divide(x: Any, y: Any) -> Interval:
+def _interval_divide(x: Scalar, y: Scalar) -> Interval:
     """Quotient; at y = 0 the limit y -> 0+, for what vanishes in a profile (u, 1 - u, a - 1) vanishes from above."""
     divisor = _interval_number(y)
     if divisor.low == divisor.high == 0:
@@ -200,14 +201,14 @@ INTERVAL = Backend(
 )
 
 
-def _dual_power(x: Any, e: Any) -> Any:
+def _dual_power(x: Scalar, e: Scalar) -> Scalar:
     exponent = e.value if isinstance(e, Jet) else Interval.of(e)
     if isinstance(x, Interval) and x.low == x.high == 0 and exponent.low > 0:
         return x  # 0 ** e = 0 for every e > 0: the derivative in e is 0 too
     return x**e if isinstance(x, Jet) or isinstance(e, Jet) else x.power(e)
 
 
-def _dual_split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+def _dual_split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
     """Branches by the values; where both are possible, the union of values and of slopes."""
     parts = [
         b if isinstance(b, Jet) else Jet(INTERVAL, Interval.of(b), Interval(0.0, 0.0)) for b in (x, cut, below, above)
@@ -233,8 +234,8 @@ DUAL = Backend(
 )
 
 
-def _exact_split(kind: Any) -> Callable[[Any, Any, Any, Any], Any]:
-    def split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+def _exact_split(kind: Scalar) -> Callable[[Scalar, Scalar, Scalar, Scalar], Scalar]:
+    def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         at, edge = kind.of(x).rational(), kind.of(cut).rational()
         if at is None or edge is None:
             return kind.unknown()
@@ -267,7 +268,7 @@ POLY = Backend(
 # ------------------------------------------------------------------------------- loaded when first asked for
 
 
-def _array_power(x: Any, e: Any) -> Any:
+def _array_power(x: Scalar, e: Scalar) -> Scalar:
     import numpy as np
 
     if isinstance(e, float) and e in (0.0, 1.0, 2.0, 3.0):  # products are many times as fast as the general power
@@ -290,7 +291,7 @@ def sympy_() -> Backend:
     """Symbols. Exact parameters become sympy rationals."""
     import sympy as sp
 
-    def number(x: Any) -> Any:
+    def number(x: Scalar) -> Scalar:
         return sp.Rational(x.numerator, x.denominator) if isinstance(x, Fraction) else sp.sympify(x)
 
     return Backend(
@@ -303,12 +304,12 @@ def arb_() -> Backend:
     """Arb balls (python-flint): every result encloses the true value."""
     from flint import arb, fmpq
 
-    def number(x: Any) -> Any:
+    def number(x: Scalar) -> Scalar:
         if isinstance(x, Fraction):
             return arb(fmpq(x.numerator, x.denominator))
         return x if isinstance(x, arb) else arb(x)
 
-    def power(x: Any, e: Any) -> Any:
+    def power(x: Scalar, e: Scalar) -> Scalar:
         exponent = number(e)
         if exponent == 0:
             return arb(1)
@@ -320,7 +321,7 @@ def arb_() -> Backend:
             return arb(0).union(x.upper() ** exponent)
         return x**exponent
 
-    def split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+    def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         if x <= cut:
             return number(below)
         if x > cut:

@@ -12,16 +12,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import inf
-from typing import Any, Protocol
+from typing import Protocol
+
+from flint import arb, ctx
 
 from .backends import INTERVAL, Backend, arb_
 from .interval import Interval
+from .scalar import Scalar
 
 BITS = 128
 ANYTHING = Interval(-inf, inf)
 SMALLEST_SIDE = 2.0**-60  # boxes are not divided below this
 
-Formula = Callable[[Any, Any, Backend], Any]  # (u, log u, xp) -> value, parameters already on xp
+Formula = Callable[[Scalar, Scalar, Backend], Scalar]  # (u, log u, xp) -> value, parameters already on xp
 
 
 class Watched(Backend):
@@ -31,7 +34,7 @@ class Watched(Backend):
         self.__dict__.update(xp.__dict__)
         self.straddled = False
 
-    def split(self, x: Any, cut: Any, below: Any, above: Any) -> Any:
+    def split(self, x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         inner = getattr(x, "value", x)
         side = self._split(inner, getattr(cut, "value", cut), self.number(0), self.number(1))
         self.straddled |= not (side.low == side.high if isinstance(side, Interval) else bool(side.is_exact()))
@@ -45,8 +48,6 @@ class Curve:
     """
 
     def __init__(self, on: Callable[[Backend], Formula]) -> None:
-        from flint import ctx
-
         with ctx.workprec(BITS):
             self._balls = Watched(arb_())
             self._in_balls = on(self._balls)
@@ -56,7 +57,7 @@ class Curve:
         self._known: dict[tuple[float, float], tuple[Interval, Interval, Interval]] = {}
         self._drops: dict[tuple[float, float], Interval] = {}
 
-    def _jet(self, xp: Watched, formula: Formula, u: Any) -> tuple[Any, Any, Any]:
+    def _jet(self, xp: Watched, formula: Formula, u: Scalar) -> tuple[Scalar, Scalar, Scalar]:
         xp.straddled = False
         x = xp.variable(u, 2)
         result = formula(x, xp.log(x), xp)
@@ -73,8 +74,6 @@ class Curve:
         return known
 
     def _box(self, low: float, high: float) -> tuple[Interval, Interval, Interval]:
-        from flint import arb, ctx
-
         with ctx.workprec(BITS):
             u = arb(low) if low == high else arb(low).union(arb(high))
             jet = [outward(part) for part in self._jet(self._balls, self._in_balls, u)]
@@ -97,8 +96,6 @@ class Curve:
         return self._drops[t, h]
 
     def _drop(self, t: float, h: float) -> Interval:
-        from flint import arb, ctx
-
         with ctx.workprec(BITS):
             start = (1 - arb(h)) * t
             end = start + h
@@ -108,22 +105,18 @@ class Curve:
             at, to = (outward(u) or ANYTHING for u in (start, end))
         return self.box(max(at.low, 0.0), at.high)[0] - self.box(to.low, min(to.high, 1.0))[0]
 
-    def _value(self, u: Any) -> Any:
+    def _value(self, u: Scalar) -> Scalar:
         value = self._balls.number(self._in_balls(u, self._balls.log(u), self._balls))
         return value if value.is_finite() else None
 
-    def slope(self, end: int) -> tuple[Any, Interval]:
+    def slope(self, end: int) -> tuple[Scalar, Interval]:
         """Slope at u = 0 or 1: as a ball if it is finite and the formula reaches it, else None; and as an interval."""
-        from flint import arb, ctx
-
         with ctx.workprec(BITS):
             ball = self._jet(self._balls, self._in_balls, arb(end))[1]
         return (ball if ball.is_finite() else None), self.box(float(end), float(end))[1]
 
     def slope_next_to(self, end: int) -> Interval:
         """Slope at 2^-100 from u = 0 or 1, nearer than floats reach."""
-        from flint import arb, ctx
-
         with ctx.workprec(BITS):
             step = arb(2) ** -100
             return outward(self._jet(self._balls, self._in_balls, 1 - step if end else step)[1]) or ANYTHING
@@ -166,7 +159,7 @@ class Signs:
         return self.complete and sign not in self.proved | self.weak
 
 
-def outward(ball: Any) -> Interval | None:
+def outward(ball: Scalar) -> Interval | None:
     """The float interval around a ball; None for a ball that is not finite."""
     if not ball.is_finite():
         return None
@@ -174,9 +167,7 @@ def outward(ball: Any) -> Interval | None:
     return Interval(_beyond(low, -inf), _beyond(high, inf))
 
 
-def _beyond(end: Any, direction: float) -> float:
-    from flint import arb
-
+def _beyond(end: Scalar, direction: float) -> float:
     value = float(end)
     if arb(value) == end:
         return value

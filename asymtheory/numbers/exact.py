@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt
-from typing import Any
+from typing import TypeAlias
 
 from .jet import yields_to_jets
+from .scalar import Scalar
 
 TRIAL_LIMIT = 2000  # larger prime factors stay together as one opaque base: equality may go unseen, never be invented
 
 MOST_BITS = 10**6  # rationals with larger powers are not written out
 
-Base = Any  # a prime, the string "e", or ("log", Fraction)
+Base: TypeAlias = int | str | tuple[str, Fraction]
+"""A prime, the text "e", or ("log", r): what a monomial has powers of."""
 
 
 def factorise(n: int) -> dict[int, int]:
@@ -47,14 +49,14 @@ class Exact:
         self.factors = factors
 
     @classmethod
-    def of(cls, x: Any) -> Exact:
+    def of(cls, x: Scalar) -> Exact:
         """A rational as a monomial (other Exacts pass through; floats are taken as the exact binary number)."""
         if isinstance(x, Exact):
             return x
         value = Fraction(x)
         if value == 0:
             return ZERO
-        factors = {p: Fraction(n) for p, n in factorise(abs(value.numerator)).items()}
+        factors: dict[Base, Fraction] = {p: Fraction(n) for p, n in factorise(abs(value.numerator)).items()}
         for p, n in factorise(value.denominator).items():
             factors[p] = factors.get(p, Fraction(0)) - n
         return cls(1 if value > 0 else -1, factors)
@@ -95,7 +97,7 @@ class Exact:
         return Exact(-self.sign, self.factors)
 
     @yields_to_jets
-    def __mul__(self, other: Any) -> Exact:
+    def __mul__(self, other: Scalar) -> Exact:
         o = Exact.of(other)
         if self.factors is None or o.factors is None:
             return UNKNOWN
@@ -109,14 +111,14 @@ class Exact:
     __rmul__ = __mul__
 
     @yields_to_jets
-    def __truediv__(self, other: Any) -> Exact:
+    def __truediv__(self, other: Scalar) -> Exact:
         return self * Exact.of(other) ** -1
 
-    def __rtruediv__(self, other: Any) -> Exact:
+    def __rtruediv__(self, other: Scalar) -> Exact:
         return Exact.of(other) / self
 
     @yields_to_jets
-    def __pow__(self, exponent: Any) -> Exact:
+    def __pow__(self, exponent: Scalar) -> Exact:
         e = exponent.rational() if isinstance(exponent, Exact) else Fraction(exponent)
         if self.factors is None or e is None or (self.sign == 0 and e < 0) or (self.sign < 0 and e.denominator != 1):
             return UNKNOWN
@@ -128,7 +130,7 @@ class Exact:
         return Exact(sign, {base: power * e for base, power in self.factors.items()})
 
     @yields_to_jets
-    def __add__(self, other: Any) -> Exact:
+    def __add__(self, other: Scalar) -> Exact:
         o = Exact.of(other)
         if self.factors is None or o.factors is None:
             return UNKNOWN
@@ -142,10 +144,10 @@ class Exact:
     __radd__ = __add__
 
     @yields_to_jets
-    def __sub__(self, other: Any) -> Exact:
+    def __sub__(self, other: Scalar) -> Exact:
         return self + -Exact.of(other)
 
-    def __rsub__(self, other: Any) -> Exact:
+    def __rsub__(self, other: Scalar) -> Exact:
         return Exact.of(other) - self
 
     def exp(self) -> Exact:
@@ -187,7 +189,7 @@ class Poly:
         self.coefficients = coefficients
 
     @classmethod
-    def of(cls, x: Any) -> Poly:
+    def of(cls, x: Scalar) -> Poly:
         return x if isinstance(x, Poly) else cls((Fraction(x),))
 
     @classmethod
@@ -224,7 +226,7 @@ class Poly:
         return self * -1
 
     @yields_to_jets
-    def __add__(self, other: Any) -> Poly:
+    def __add__(self, other: Scalar) -> Poly:
         a, b = self.coefficients, Poly.of(other).coefficients
         if a is None or b is None:
             return NOT_A_POLYNOMIAL
@@ -235,14 +237,14 @@ class Poly:
     __radd__ = __add__
 
     @yields_to_jets
-    def __sub__(self, other: Any) -> Poly:
+    def __sub__(self, other: Scalar) -> Poly:
         return self + -Poly.of(other)
 
-    def __rsub__(self, other: Any) -> Poly:
+    def __rsub__(self, other: Scalar) -> Poly:
         return Poly.of(other) - self
 
     @yields_to_jets
-    def __mul__(self, other: Any) -> Poly:
+    def __mul__(self, other: Scalar) -> Poly:
         a, b = self.coefficients, Poly.of(other).coefficients
         if a is None or b is None:
             return NOT_A_POLYNOMIAL
@@ -255,15 +257,15 @@ class Poly:
     __rmul__ = __mul__
 
     @yields_to_jets
-    def __truediv__(self, other: Any) -> Poly:
+    def __truediv__(self, other: Scalar) -> Poly:
         divisor = Poly.of(other).rational()
         return NOT_A_POLYNOMIAL if not divisor else self * (1 / divisor)
 
-    def __rtruediv__(self, other: Any) -> Poly:
+    def __rtruediv__(self, other: Scalar) -> Poly:
         return Poly.of(other) / self
 
     @yields_to_jets
-    def __pow__(self, exponent: Any) -> Poly:
+    def __pow__(self, exponent: Scalar) -> Poly:
         e = Poly.of(exponent).rational()
         if e is None or e.denominator != 1 or self.coefficients is None:
             return NOT_A_POLYNOMIAL

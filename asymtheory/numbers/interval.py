@@ -12,9 +12,9 @@ import math
 import sys
 from collections.abc import Callable
 from math import inf
-from typing import Any
 
 from .jet import yields_to_jets
+from .scalar import Scalar
 
 ARITHMETIC = 2.0**-52  # relative widening of + - * /
 LIBRARY = 2.0**-50  # relative widening of exp, log, pow
@@ -47,7 +47,7 @@ class Interval:
         self.high = high
 
     @classmethod
-    def of(cls, x: Any) -> Interval:
+    def of(cls, x: Scalar) -> Interval:
         """The narrowest interval here around an exact number."""
         if isinstance(x, Interval):
             return x
@@ -82,7 +82,7 @@ class Interval:
         return Interval(-self.high, -self.low)
 
     @yields_to_jets
-    def __add__(self, other: Any) -> Interval:
+    def __add__(self, other: Scalar) -> Interval:
         o = Interval.of(other)
         if o.low == o.high == 0:
             return self
@@ -94,14 +94,14 @@ class Interval:
     __radd__ = __add__
 
     @yields_to_jets
-    def __sub__(self, other: Any) -> Interval:
+    def __sub__(self, other: Scalar) -> Interval:
         return self + (-Interval.of(other))
 
-    def __rsub__(self, other: Any) -> Interval:
+    def __rsub__(self, other: Scalar) -> Interval:
         return Interval.of(other) + (-self)
 
     @yields_to_jets
-    def __mul__(self, other: Any) -> Interval:
+    def __mul__(self, other: Scalar) -> Interval:
         o = Interval.of(other)
         if o.low == o.high == 1:  # of the variable of a jet, of most weights in a sum
             return self
@@ -112,7 +112,7 @@ class Interval:
     __rmul__ = __mul__
 
     @yields_to_jets
-    def __truediv__(self, other: Any) -> Interval:
+    def __truediv__(self, other: Scalar) -> Interval:
         o = Interval.of(other)
         if o.low > 0 or o.high < 0:
             return _hull(_quotient, (self.low, self.high), (o.low, o.high), ARITHMETIC)
@@ -122,10 +122,10 @@ class Interval:
             return -((-self) / o)
         return Interval(-inf, inf)
 
-    def __rtruediv__(self, other: Any) -> Interval:
+    def __rtruediv__(self, other: Scalar) -> Interval:
         return Interval.of(other) / self
 
-    def power(self, exponent: Any) -> Interval:
+    def power(self, exponent: Scalar) -> Interval:
         """x ** e for x >= 0 (any e) or integer e; the exponent may be an interval."""
         e = Interval.of(exponent)
         if e.low == e.high == 0:
@@ -138,7 +138,7 @@ class Interval:
         return _hull(_power, (self.low, self.high), (e.low, e.high), LIBRARY)
 
     @yields_to_jets
-    def __pow__(self, exponent: Any) -> Interval:
+    def __pow__(self, exponent: Scalar) -> Interval:
         return self.power(exponent)
 
     def _integer_power(self, n: int) -> Interval:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
-from typing import Any
+
+from .scalar import Scalar
 
 
-def yields_to_jets(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def yields_to_jets(operator: Callable[[Scalar, Scalar], Scalar]) -> Callable[[Scalar, Scalar], Scalar]:
     """Let ``number <op> jet`` fall through to the jet's reflected operator."""
 
     @wraps(operator)
-    def scalar_operator(self: Any, other: Any) -> Any:
+    def scalar_operator(self: Scalar, other: Scalar) -> Scalar:
         return NotImplemented if isinstance(other, Jet) else operator(self, other)
 
     return scalar_operator
@@ -29,23 +30,23 @@ class Jet:
     __slots__ = ("curvature", "slope", "value", "xp")
     __array_ufunc__ = None  # numpy must hand `array * jet` to __rmul__
 
-    def __init__(self, xp: Any, value: Any, slope: Any, curvature: Any = None) -> None:
+    def __init__(self, xp: Scalar, value: Scalar, slope: Scalar, curvature: Scalar = None) -> None:
         self.xp = xp
         self.value = value
         self.slope = slope
         self.curvature = curvature
 
-    def _new(self, value: Any, slope: Any, curvature: Any) -> Jet:
+    def _new(self, value: Scalar, slope: Scalar, curvature: Scalar) -> Jet:
         return Jet(self.xp, value, slope, None if self.curvature is None else curvature())
 
-    def _outranked(self, other: Any) -> bool:
+    def _outranked(self, other: Scalar) -> bool:
         """Is ``other`` a jet over jets like this one (it then takes this one as a scalar)?"""
         return isinstance(other, Jet) and other.xp.level > self.xp.level
 
-    def _peer(self, other: Any) -> bool:
+    def _peer(self, other: Scalar) -> bool:
         return isinstance(other, Jet) and other.xp.level == self.xp.level
 
-    def __add__(self, other: Any) -> Jet:
+    def __add__(self, other: Scalar) -> Jet:
         if self._peer(other):
             return self._new(
                 self.value + other.value, self.slope + other.slope, lambda: self.curvature + other.curvature
@@ -59,13 +60,13 @@ class Jet:
     def __neg__(self) -> Jet:
         return self._new(-self.value, -self.slope, lambda: -self.curvature)
 
-    def __sub__(self, other: Any) -> Jet:
+    def __sub__(self, other: Scalar) -> Jet:
         return self + (-other)
 
-    def __rsub__(self, other: Any) -> Jet:
+    def __rsub__(self, other: Scalar) -> Jet:
         return (-self) + other
 
-    def __mul__(self, other: Any) -> Jet:
+    def __mul__(self, other: Scalar) -> Jet:
         if self._peer(other):
             return self._new(
                 self.value * other.value,
@@ -78,13 +79,13 @@ class Jet:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Jet:
+    def __truediv__(self, other: Scalar) -> Jet:
         if self._peer(other) or self._outranked(other):
             return self * other._reciprocal()
         divide = self.xp._divide
         return self._new(divide(self.value, other), divide(self.slope, other), lambda: divide(self.curvature, other))
 
-    def __rtruediv__(self, other: Any) -> Jet:
+    def __rtruediv__(self, other: Scalar) -> Jet:
         return self._reciprocal() * other
 
     def _reciprocal(self) -> Jet:
@@ -96,7 +97,7 @@ class Jet:
             lambda: self.slope * self.slope * square * inverse * 2 - self.curvature * square,
         )
 
-    def __pow__(self, exponent: Any) -> Jet:
+    def __pow__(self, exponent: Scalar) -> Jet:
         if self._peer(exponent) or self._outranked(exponent):
             return (exponent * self.log()).exp()
         power = self.xp._power
@@ -114,7 +115,7 @@ class Jet:
             ),
         )
 
-    def __rpow__(self, base: Any) -> Jet:
+    def __rpow__(self, base: Scalar) -> Jet:
         return (self * self.xp._log(base)).exp()
 
     def log(self) -> Jet:

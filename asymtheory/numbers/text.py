@@ -9,13 +9,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..errors import InputError
+from .scalar import Scalar
 
 
-def exact(value: Any) -> Any:
-    """A number as typed: 0.7 becomes 7/10. Anything that is no real number (a symbol, an interval) passes through."""
+def exact(value: Scalar) -> Scalar:
+    """A number as typed: 0.7 becomes 7/10. What is not a real number (a symbol, an interval) passes through."""
     if isinstance(value, bool):
         raise InputError(f"a number is needed, got {value}")
     if isinstance(value, Rational):
@@ -30,7 +31,7 @@ def exact(value: Any) -> Any:
     return value
 
 
-def plain(number: Any) -> str:
+def plain(number: Scalar) -> str:
     """A number as a person writes it: 0.5, 30, 1e-07, or 16/65 where the decimal does not end."""
     if not isinstance(number, Fraction):
         return f"{number:.10g}" if isinstance(number, float) else str(number)
@@ -80,7 +81,7 @@ def parse_number(text: str, name: str | None = None) -> Fraction:
     return value
 
 
-def as_number(value: Any, where: Callable[[], str]) -> Number:
+def as_number(value: Scalar, where: Callable[[], str]) -> Number:
     """`value` as a Fraction, int or finite float; numpy and decimal scalars are converted, text and bools refused."""
     kind = type(value)
     if kind is Fraction:
@@ -105,7 +106,7 @@ def as_number(value: Any, where: Callable[[], str]) -> Number:
     raise InputError(f"{where()} is {str(value)[:40]!r}, not a number")
 
 
-def divide(a: Any, b: Any) -> Number:
+def divide(a: Scalar, b: Scalar) -> Number:
     """``a / b``, exact when both are integers or Fractions."""
     return Fraction(a, b) if isinstance(a, int) and isinstance(b, int) else a / b
 
@@ -122,6 +123,7 @@ def as_float(value: Number | None) -> float | None:
 
 
 def as_exact(value: Number | None) -> str | None:
+    """For JSON beside :func:`as_float`: ``4/5`` for a Fraction or an int, None for a float, which is not exact."""
     return str(value) if isinstance(value, (Fraction, int)) else None
 
 
@@ -135,7 +137,7 @@ def show(value: Number | None, digits: int = 6) -> str:
         return "inf"
 
 
-def number(value: Any) -> Any:
+def number(value: Scalar) -> Scalar:
     """A parameter for JSON: whole numbers as int, else float."""
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else float(value)

@@ -308,7 +308,7 @@ def test_resuming_another_recipe_names_what_differs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         same.run(folder=tmp_path, resume=True)
     (tmp_path / "experiment.json").write_text("[]")
-    with pytest.raises(InputError, match="no recipe"):
+    with pytest.raises(InputError, match="not the recipe"):
         same.run(folder=tmp_path, resume=True)
 
 
