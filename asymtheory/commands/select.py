@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib import metadata
 
 from ..errors import InputError, nearest
 from ..noise.models import check_classes
@@ -105,7 +105,7 @@ def _plot(path: str) -> Callable[[Selection, str], None]:
     if suffix not in PLOT_FILES:
         raise InputError(f"--plot {path}: the file must end in one of {', '.join(PLOT_FILES)}")
     install = "--plot needs an extra: pip install 'asymtheory[figures]'"
-    found = [entry for entry in entry_points(group=PLOTS) if entry.name == "selection"]
+    found = [entry for entry in metadata.entry_points(group=PLOTS) if entry.name == "selection"]
     if not found:
         raise InputError(install)
     try:

@@ -23,7 +23,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib import metadata
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
@@ -77,7 +77,7 @@ def engine(name: str) -> Engine:
     """The engine of that name. Raises InputError for an unknown one, and where its package is not installed."""
     if name == NUMPY:
         return descent
-    found = {entry.name: entry for entry in entry_points(group=ENGINES)}
+    found = {entry.name: entry for entry in metadata.entry_points(group=ENGINES)}
     if name not in found:
         known = [NUMPY, *found]
         raise InputError(f"engine {name!r}: one of {', '.join(known)} is needed{nearest(name, known)}")
@@ -579,8 +579,8 @@ def _short(value: object) -> str:
 
 def _made_with(result: WeightedRiskResult) -> dict[str, str]:
     found = {}
-    with suppress(PackageNotFoundError):  # run from a checkout
-        found["asymtheory"] = version("asymtheory")
+    with suppress(metadata.PackageNotFoundError):  # run from a checkout
+        found["asymtheory"] = metadata.version("asymtheory")
     return found | engine(result.experiment.engine).made_with()
 
 
