@@ -11,15 +11,18 @@ from typing import Any
 
 from .errors import InputError
 
+Json = dict[str, Any]
+"""An object of JSON: names to texts, numbers, truth values, None, lists and further objects."""
 
-def read(path: str | os.PathLike[str], what: str = "results") -> list[dict[str, Any]]:
+
+def read(path: str | os.PathLike[str], what: str = "results") -> list[Json]:
     """The objects of a file in its order. A last line that was torn off (broken, and without its newline) is left out.
 
     ``what`` says in messages what the file is. Raises InputError where it cannot be read, and for any other line that is not a
     JSON object, with its number.
     """
     file = Path(path)
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
     try:
         with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from _timing import Table, interleaved, once, show
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from asymtheory import build, minimise
 from asymtheory.asymmetry.risk import weighted_risk
+from asymtheory.losses import Loss
 
 PROBLEMS, SAMPLE, REPEAT, LARGE = 10**4, 20, 3, 10**5
-LOSSES = (
+LOSSES: tuple[tuple[str, dict[str, str]], ...] = (
     ("ce", {}), ("fl", {}), ("gce", {}), ("sce", {}), ("agce", {}), ("aul", {}), ("ael", {}), ("mse", {}), ("amse", {"a": "3"}),
     ("amse", {"a": "3", "q": "1.5"}), ("amse", {"a": "3", "q": "3"}), ("taylor-ce", {}), ("phuber-ce", {}), ("mae", {}),
     ("jal-ce", {"a": "3"}), ("nce+agce", {"a": "1", "q": "0.5"}),
 )  # fmt: skip
 
 
-def slsqp(loss, w):
+def slsqp(loss: Loss, w: NDArray[np.float64]) -> float:
     """The rival: a general constrained solver with the value only, from the barycentre."""
     K = len(w)
     with np.errstate(all="ignore"):
@@ -29,6 +32,11 @@ def slsqp(loss, w):
         )  # fmt: skip
     u = np.clip(found.x, 0, None)
     return float(weighted_risk(loss, w, u / u.sum()))
+
+
+def slsqp_of_all(loss: Loss, weights: NDArray[np.float64]) -> list[float]:
+    """The rival's risk of each row of weights."""
+    return [slsqp(loss, w) for w in weights]
 
 
 def measure(problems: int = PROBLEMS, sample: int = SAMPLE, repeat: int = REPEAT, large: int = LARGE) -> Table:
@@ -41,10 +49,8 @@ def measure(problems: int = PROBLEMS, sample: int = SAMPLE, repeat: int = REPEAT
     rows = []
     for name, fixed in LOSSES:
         loss = build(name, **{p: Fraction(v) for p, v in fixed.items()})
-        times = interleaved(
-            {"many": lambda loss=loss: minimise(loss, many), "one": lambda loss=loss: minimise(loss, one)}, repeat
-        )
-        rival, seconds = once(lambda loss=loss: [slsqp(loss, w) for w in many[:sample]])
+        times = interleaved({"many": partial(minimise, loss, many), "one": partial(minimise, loss, one)}, repeat)
+        rival, seconds = once(partial(slsqp_of_all, loss, many[:sample]))
         found = minimise(loss, many)
         excess = (found.value[:sample] - np.array(rival)).max()
         ratio = seconds / sample * problems / times["many"].best

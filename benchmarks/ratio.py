@@ -10,17 +10,18 @@ from _timing import Table, interleaved, show
 
 from asymtheory import asymmetry_ratio, build
 from asymtheory.asymmetry.ratio import pointwise_profile
+from asymtheory.losses import Loss
 from asymtheory.numbers.backends import numpy_
 
 POINTS, REPEAT = 1025, 5
-LOSSES = (
+LOSSES: tuple[tuple[str, dict[str, str]], ...] = (
     ("ce", {}), ("fl", {}), ("gce", {}), ("sce", {}), ("mae", {}), ("rce", {}), ("unhinged", {}), ("agce", {}),
     ("agce", {"a": "6", "q": "1.5"}), ("aul", {"a": "6.3", "p": "1.5"}), ("aul", {"a": "2", "p": "0.5"}), ("ael", {}),
     ("taylor-ce", {}), ("phuber-ce", {}), ("agce+aul", {"q": "1.5"}),
 )  # fmt: skip
 
 
-def on_grid(loss) -> float:
+def on_grid(loss: Loss) -> float:
     """The rival: ``inf l'(x) / l'(y)`` over x + y <= 1 (Cauchy) on a grid, no enclosure. Slopes by numpy, as for us."""
     xp, u = numpy_(), np.linspace(0, 1, POINTS)
     with np.errstate(all="ignore"):

@@ -23,6 +23,7 @@ import numpy as np
 from _timing import Table
 
 from asymtheory import select
+from asymtheory.jsonlines import Json
 from asymtheory.noise.estimate import from_clean_labels, from_predictions
 
 FILTERS, PATCH, STRIDE, PATCHES = 400, 6, 2, 50_000
@@ -111,10 +112,12 @@ def out_of_sample(x: np.ndarray, y: np.ndarray, K: int) -> np.ndarray:
     return found
 
 
-def compare(name: str, noisy: np.ndarray, clean: np.ndarray, p: np.ndarray) -> dict[str, Any]:
+def compare(name: str, noisy: np.ndarray, clean: np.ndarray, p: np.ndarray) -> Json:
     """True and estimated noise, and what is recommended from each."""
     true, found = from_clean_labels(noisy, clean), from_predictions(noisy, p)
-    row: dict[str, Any] = {
+    assert true.rate is not None
+    assert found.rate is not None
+    row: Json = {
         "set": name,
         "samples": len(noisy),
         "accuracy": float((p.argmax(1) == clean).mean()),
@@ -138,10 +141,10 @@ def compare(name: str, noisy: np.ndarray, clean: np.ndarray, p: np.ndarray) -> d
     return row
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
+def table(rows: list[Json]) -> Table:
     head = ("set", "accuracy", "noise rate", "margin", "binding", "AMSE a >=", "AGCE a >=", "AEL a >=")
 
-    def pair(values: list) -> str:
+    def pair(values: Sequence[Json | float | None]) -> str:
         return " / ".join("none" if v is None else f"{v['value'] if isinstance(v, dict) else v:.3g}" for v in values)
 
     cells = [
@@ -165,7 +168,7 @@ def few_clean(human: Any, sizes: Sequence[int] = (500, 1000, 2500, 5000, 50_000)
             chosen = generator.permutation(len(noisy))[:size]
             found.append(from_clean_labels(noisy[chosen], clean[chosen]).margin)
         low, value, high = (float(np.median([getattr(m, end) for m in found])) for end in ("low", "value", "high"))
-        hits = sum(m.low <= true <= m.high for m in found)
+        hits = sum(m.low is not None and m.high is not None and m.low <= true <= m.high for m in found)
         needed = f"{1 / low:.3g}" if low > 0 else "none"
         rows.append((f"{size}", f"{value:.3f} [{low:.3f}, {high:.3f}]", f"{hits} of {len(found)}", needed))
     head = ("clean labels", "margin at 0.95 (median)", "true margin inside", "AMSE a >= at 0.95")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from _timing import Table, interleaved, once, show
+from numpy.typing import NDArray
 
 from asymtheory import build, solve, symmetric
+from asymtheory.losses import Loss
+from asymtheory.threshold import Threshold
 from asymtheory.threshold.many import solve_many
 
 PAIRS, SAMPLE, REPEAT = 10**6, 50, 5
-CASES = (
+CASES: tuple[tuple[str, dict[str, str], str], ...] = (
     ("agce", {"q": "0.5"}, "a"),
     ("agce", {"a": "1"}, "q"),
     ("aul", {"p": "1.5"}, "a"),
@@ -25,6 +29,11 @@ CASES = (
 )
 
 
+def one_by_one(loss: Loss, parameter: str, K: NDArray[np.int64], eta: NDArray[np.float64]) -> list[Threshold]:
+    """The rival: a certified threshold for each pair of a class count and a rate."""
+    return [solve(loss, symmetric(int(k), Fraction(x)), parameter) for k, x in zip(K, eta, strict=True)]
+
+
 def measure(pairs: int = PAIRS, sample: int = SAMPLE, repeat: int = REPEAT) -> Table:
     """K from 2 to 1000 and all rates at which the clean labels dominate."""
     generator = np.random.default_rng(0)
@@ -33,17 +42,8 @@ def measure(pairs: int = PAIRS, sample: int = SAMPLE, repeat: int = REPEAT) -> T
     rows = []
     for name, fixed, parameter in CASES:
         loss = build(name, **{p: Fraction(v) for p, v in fixed.items()})
-
-        def one_by_one(loss=loss, parameter=parameter):
-            return [
-                solve(loss, symmetric(int(k), Fraction(x)), parameter)
-                for k, x in zip(K[:sample], eta[:sample], strict=True)
-            ]
-
-        all_at_once = interleaved(
-            {"": lambda loss=loss, parameter=parameter: solve_many(loss, K, eta, parameter)}, repeat
-        )[""]
-        answers, seconds = once(one_by_one)
+        all_at_once = interleaved({"": partial(solve_many, loss, K, eta, parameter)}, repeat)[""]
+        answers, seconds = once(partial(one_by_one, loss, parameter, K[:sample], eta[:sample]))
         found = solve_many(loss, K[:sample], eta[:sample], parameter)
         differences = [
             abs(value / answer.end.value - 1)

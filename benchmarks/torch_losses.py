@@ -19,7 +19,9 @@ from shutil import which
 from statistics import median
 from typing import Any, NamedTuple
 
+import torch
 from _timing import Table, show
+from asymtheory_training import build_loss
 
 SINGLE = ("ce", "mae", "gce", "agce", "aul", "ael", "amse", "nce", "nnce", "taylor-ce", "phuber-ce")
 SUMS = ("jal-ce", "anl-ce", "nce+rce", "nce+agce")
@@ -60,16 +62,11 @@ MEMORY = ("cross_entropy", "jal-ce", "anl-fl", "gce")
 
 
 def _loss(name: str) -> Callable[[Any, Any], Any]:
-    import torch
-    from asymtheory_training import build_loss
-
     return torch.nn.functional.cross_entropy if name == "cross_entropy" else build_loss(name)
 
 
 def ratios(case: Case, share: float) -> tuple[float, dict[str, float]]:
     """Seconds of cross entropy (median), and the median ratio of each loss to it."""
-    import torch
-
     turns, runs = REPEATS[case.shape]
     logits = (torch.randn(case.shape) * case.spread).requires_grad_()
     labels = torch.randint(0, case.shape[1], case.shape[:1])
@@ -92,8 +89,6 @@ def ratios(case: Case, share: float) -> tuple[float, dict[str, float]]:
 
 def memory(name: str, shape: tuple[int, int] = (4096, 1000)) -> float:
     """Peak growth of this process in tensors of the logits' size; meant for a fresh process."""
-    import torch
-
     torch.set_num_threads(1)
     loss = _loss(name)
     small = torch.randn(64, shape[1], requires_grad=True)

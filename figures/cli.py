@@ -15,7 +15,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 from tqdm import tqdm
 
@@ -23,6 +22,7 @@ from asymtheory.commands.options import ANSWERED, join_formulas, loss_given, pri
 from asymtheory.errors import InputError, nearest
 
 from . import gallery, style, workers
+from .gallery import Options
 from .options import parser_by_name, wants_list
 from .results import NothingMeasured
 
@@ -36,7 +36,7 @@ class Job:
     formats: tuple[str, ...]
     width: str | float
     dpi: int
-    options: dict[str, Any]
+    options: Options
     named: bool  # asked for by name, not among all
 
     def run(self) -> list[Path] | NothingMeasured:
@@ -54,8 +54,6 @@ def figure(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(join_formulas(list(arguments)))
     if wants_list(options):
         return _list(options)
-    import matplotlib  # noqa: F401  # if it is missing, that is said before a folder is made
-
     jobs = _jobs(options)
     count = None if options.formula is None else 1  # a formula's loss does not travel to other processes
     for job, done in _drawn(jobs, count):
@@ -136,9 +134,9 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
     return [Job(name, folder, forms, options.width, options.dpi, given[name], not options.all) for name in names]
 
 
-def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Options]:
     """The options of each figure; each must be known to every figure that is named, with --all to one of them."""
-    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    given: dict[str, Options] = {name: {} for name in names}
     if options.loss is None and options.formula is None and options.set:
         raise InputError(f"--set {options.set[0]!r} goes with --loss or --formula")
     if options.loss is not None or options.formula is not None or options.passive or options.domain:

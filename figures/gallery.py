@@ -27,16 +27,17 @@ from functools import wraps
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from asymtheory import __version__
+from matplotlib.figure import Figure
+
+from asymtheory import __version__, build
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json
+from asymtheory.losses import Loss
 
 from . import style
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # the modules of this package that define figures, in the order in which they are listed
 MODULES: tuple[str, ...] = (
@@ -58,6 +59,11 @@ MODULES: tuple[str, ...] = (
 )  # fmt: skip
 FORMATS = ("pdf", "png", "svg")
 DPI = 300
+
+Option = int | float | str | Fraction | Loss | None
+"""The value of a figure's option; each figure annotates which of these it takes."""
+Options = dict[str, Option]
+"""Options of a figure by name."""
 
 Maker = Callable[..., "Figure"]
 
@@ -105,7 +111,7 @@ class Recipe:
             kept = kept.replace("--", "-")
         return f"{self.name}-{kept.strip('-')[:80]}" if kept else self.name
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         made_with = {"asymtheory": __version__}
         return {
             "figure": self.name,
@@ -136,7 +142,7 @@ def figure(name: str, title: str, source: str, *, note: str = "") -> Callable[[M
         del parameters["width"]
 
         @wraps(function)
-        def make(*, width: str | float = "column", **options: Any) -> Figure:
+        def make(*, width: str | float = "column", **options: Option) -> Figure:
             for option in options:
                 if option not in parameters:
                     has = ", ".join(parameters) or "none"
@@ -159,7 +165,7 @@ def figure(name: str, title: str, source: str, *, note: str = "") -> Callable[[M
     return register
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_text, value))
     return f"{value:.12g}" if isinstance(value, float) else str(value)
@@ -187,7 +193,7 @@ def find(name: str) -> Entry:
     return known[name]
 
 
-def make(name: str, *, width: str | float = "column", **options: Any) -> Figure:
+def make(name: str, *, width: str | float = "column", **options: Option) -> Figure:
     """Draw a figure by name; ``width`` in inches or by venue. Raises InputError for what it does not know."""
     return find(name).make(width=width, **options)
 
@@ -199,7 +205,7 @@ def recipe(drawn: Figure) -> Recipe:
     return _recipes[drawn]
 
 
-def read_option(name: str, parameter: str, text: str) -> Any:
+def read_option(name: str, parameter: str, text: str) -> Option:
     """Text from the command line as the type that the figure's parameter is annotated with."""
     entry = find(name)
     if parameter not in entry.parameters:
@@ -207,10 +213,8 @@ def read_option(name: str, parameter: str, text: str) -> Any:
         raise InputError(f"{name} has no option {parameter!r} (it has: {has}){nearest(parameter, entry.parameters)}")
     kind = str(entry.parameters[parameter].annotation).split("|")[0].strip()
     if kind == "Loss":
-        from asymtheory import build
-
         return build(text)
-    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "Fraction": Fraction, "str": str}
+    readers: dict[str, Callable[[str], Option]] = {"int": int, "float": float, "Fraction": Fraction, "str": str}
     try:
         return readers[kind](text)
     except (ValueError, ZeroDivisionError):
@@ -323,7 +327,7 @@ def save(
     *,
     width: str | float = "column",
     dpi: int = DPI,
-    **options: Any,
+    **options: Option,
 ) -> list[Path]:
     """Write a figure, by name or as made, to ``folder/STEM.FORMAT``; returns the paths.
 

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asymtheory import jsonlines
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json
 from asymtheory.losses import build
 
 FOLDER = "results"
@@ -39,7 +39,7 @@ class NothingMeasured(InputError):
 
 
 Floats = npt.NDArray[np.float64]
-Row = Mapping[str, Any]
+Row = Json
 
 # settings that say where and with which draw a run was made, not what was asked
 _BESIDE = {
@@ -54,11 +54,11 @@ _LOSS = {"loss", "formula", "passive", "regularisation", "strength"}
 class Run:
     """One line of ``train`` or ``sweep``; ``line`` is all of it."""
 
-    line: Mapping[str, Any]
+    line: Json
 
     @property
-    def config(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.line["config"]
+    def config(self) -> Json:
+        found: Json = self.line["config"]
         return found
 
     @property
@@ -121,7 +121,7 @@ class Run:
         return math.nan if value is None else float(value)
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Json:
         """How it was trained whatever the loss: all settings but the loss, its penalty and the noise."""
         return {name: value for name, value in self.config.items() if name not in _BESIDE | _LOSS}
 
@@ -172,7 +172,7 @@ class Results:
         mode: str | None = None,
         penalty: str | None = None,
         strength: float | None = None,
-        **parameters: Any,
+        **parameters: str | float | Fraction,
     ) -> list[Run]:
         """The runs that agree with all that is given; parameters of the loss as numbers or texts such as "1/2".
 

@@ -10,14 +10,27 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import matplotlib
+from matplotlib import rc_params_from_file, rcParams, rcParamsDefault
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from asymtheory.errors import InputError, nearest
 
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+Keywords = dict[str, Any]
+"""Keyword arguments of a matplotlib artist; matplotlib names no type for them."""
+Dashes = str | tuple[float, tuple[float, ...]]
+"""A line style: its name, or (offset, lengths of dashes and gaps in line widths)."""
+Colour = str | tuple[float, ...]
+"""A colour: its name, its hex digits, or red, green, blue (and opacity) from 0 to 1."""
 
 SHEET = Path(__file__).with_name("paper.mplstyle")
 
@@ -38,10 +51,10 @@ class Look:
     """Colour, dash pattern and marker of a family of losses: told apart by each of the three alone."""
 
     colour: str
-    dashes: Any
+    dashes: Dashes
     marker: str
 
-    def line(self, **more: Any) -> dict[str, Any]:
+    def line(self, **more: Any) -> Keywords:
         """Keywords for ``Axes.plot``."""
         return {"color": self.colour, "linestyle": self.dashes, **more}
 
@@ -70,7 +83,7 @@ _FAMILY_OF = {
 # of a sum, the term that gives it its name among the families
 _LEADS = ("agce", "aul", "ael", "amse", "anl", "gce", "mae", "nce", "ce")
 
-THRESHOLD: dict[str, Any] = {
+THRESHOLD: Keywords = {
     "color": "#404040",
     "linewidth": 0.8,
     "linestyle": (0, (4, 2)),
@@ -94,9 +107,6 @@ def look(name: str) -> Look:
 
 def context() -> AbstractContextManager[None]:
     """The style sheet for what is drawn and saved inside; matplotlib's settings are as before afterwards."""
-    import matplotlib
-    from matplotlib import rc_params_from_file, rcParamsDefault
-
     # from the defaults, so that a user's matplotlibrc changes nothing; the backend is theirs
     settings = {k: v for k, v in rcParamsDefault.items() if not k.startswith(("backend", "date.epoch", "interactive"))}
     settings |= rc_params_from_file(SHEET, fail_on_error=True, use_default_template=False)
@@ -126,8 +136,6 @@ def columns(count: int, width: float, least: float = PANEL) -> int:
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure in inches, with a layout in which titles, labels and legends keep clear of each other."""
-    from matplotlib.figure import Figure
-
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -155,8 +163,6 @@ def title(figure: Figure, text: str) -> None:
 
 def _size(what: str) -> float:
     """Points of the title or the legend in the style."""
-    from matplotlib import rcParams
-
     return float(rcParams["figure.titlesize"] if what == "title" else rcParams["legend.fontsize"])
 
 
@@ -179,16 +185,11 @@ def wrapped(text: str, width: float, size: float) -> str:
 
 def text_width(text: str, size: float) -> float:
     """Inches that one line takes in the style's font."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
     return float(TextPath((0, 0), text, prop=FontProperties(size=size)).get_extents().x1) / 72
 
 
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str] | None = None) -> None:
     """One legend for all panels below them, outside of the data, in as many columns as fit the figure's width."""
-    from matplotlib import rcParams
-
     size = _size("legend")
     names = [str(handle.get_label()) for handle in handles] if labels is None else list(labels)
     room = figure.get_figwidth() - 0.1
@@ -222,8 +223,6 @@ def threshold(axes: Axes, at: float, label: str, *, side: str = "right", height:
 
 def legend_below(axes: Axes, columns: int = 1, **more: Any) -> None:
     """A panel's own legend under its x label, where no data can be; the layout makes room for it."""
-    from matplotlib.transforms import ScaledTranslation
-
     figure = axes.get_figure(root=True)
     assert figure is not None
     below = axes.transAxes + ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
@@ -237,8 +236,6 @@ def legend_beside(axes: Axes, **more: Any) -> None:
 
 def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
     """``count`` tones of a colour from dark to light, for one loss with several parameters."""
-    from matplotlib.colors import to_rgb
-
     light = lightness(colour) / 100
     found = []
     for i in range(count):  # a tone < 0 is a share of black, > 0 of white; a dark colour has more room above it
@@ -250,8 +247,6 @@ def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
 
 def lightness(colour: str) -> float:
     """CIE L* of an sRGB colour, 0 (black) to 100 (white): what is left of it in grey."""
-    from matplotlib.colors import to_rgb
-
     linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
     luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
     return float(116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance)
@@ -259,8 +254,6 @@ def lightness(colour: str) -> float:
 
 def log_ticks(axes: Axes, which: str, ticks: Sequence[float] | None = None) -> None:
     """A logarithmic axis (x or y) with plain numbers at ``ticks``; else at powers of ten, on a short axis at 2 and 5, too."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
-
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     axis = axes.xaxis if which == "x" else axes.yaxis
     if ticks is not None:

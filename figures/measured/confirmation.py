@@ -6,9 +6,13 @@ Nothing here is fitted to agree: markers are measured, dashed lines are exact, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from asymtheory.asymmetry.risk import minimise
 
@@ -19,15 +23,10 @@ from .curve_panels import BAND
 from .studies import Study, Subject, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, pairs, say_where
 
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 POPULATION = "Labels redrawn at every visit: $p$ of the true class, measured and exact"
 CLASSES = "Labels redrawn at every visit: whole softmax vectors, measured and exact"
 DENSE = 97  # points of an exact curve
-EXACT: dict[str, Any] = {"color": style.INK, "linewidth": 0.9, "linestyle": (0, (4, 1.6)), "zorder": 2.5}
+EXACT: style.Keywords = {"color": style.INK, "linewidth": 0.9, "linestyle": (0, (4, 1.6)), "zorder": 2.5}
 
 
 # ------------------------------------------------------------------------------------------------------------ population
@@ -155,11 +154,8 @@ def _extent(subjects: Sequence[Subject]) -> tuple[float, float]:
 
 
 def _population_handles() -> list[Artist]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     colour = style.SOFT
-    dot: dict[str, Any] = {"linestyle": "none", "marker": "o"}
+    dot: style.Keywords = {"linestyle": "none", "marker": "o"}
     return [
         Line2D([], [], **EXACT, label="exact minimiser $u_m$"),
         Line2D([], [], **dot, color=colour, label="mean, training images"),
@@ -221,7 +217,7 @@ def _vectors(upper: Axes, lower: Axes, subject: Subject, row: Row) -> None:
     true = np.eye(len(exact), dtype=bool)
     colour = subject.line()["color"] if row["factor"] is None else factor_colour(row["factor"])
     marker = style.look(subject.name).marker
-    dot: dict[str, Any] = {"linestyle": "none", "color": colour, "markersize": 2.6, "clip_on": False}
+    dot: style.Keywords = {"linestyle": "none", "color": colour, "markersize": 2.6, "clip_on": False}
     upper.plot(exact[~true], measured[~true], marker="o", markerfacecolor="none", zorder=2.6, **dot)
     upper.plot(exact[true], measured[true], marker=marker, zorder=3, **dot)
     lower.plot(range(len(exact)), _class_deviations(row), marker=marker, color=colour, linewidth=0.6, markersize=2.6)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from asymtheory.numbers.text import plain
 
 from .. import style
 from ..results import CLEAN, Where, said_seeds
 from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, Values, short, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # what a run measured every epoch: name, axis label, and the factor of the axis
 MEASURES: Mapping[str, tuple[str, str, float]] = {
@@ -81,8 +80,6 @@ def strengths(shown: Sequence[Shown], width: float, least: float) -> Figure:
     """Accuracy over the strength of each norm: the last epoch with the range of the seeds, and dotted the best one. Levels are
     runs without a strength.
     """
-    from matplotlib.lines import Line2D
-
     across = width / style.columns(len(shown), width, least)
     aspect = 0.74 * min(across, TALLEST) / across
     drawn, axes = style.grid(width, len(shown), aspect=aspect, least=least, extra=0.9, sharey=True)
@@ -255,7 +252,7 @@ Name = tuple[str, Any, Values, int]
 such lines in a panel."""
 
 
-def _looks(shown: Sequence[Shown]) -> list[list[dict[str, Any]]]:
+def _looks(shown: Sequence[Shown]) -> list[list[style.Keywords]]:
     """Colour and dashes of each line of each panel. Losses of one family get tones of its colour, the same in all panels for one
     value; sides of a threshold their own dashes.
     """
@@ -268,7 +265,7 @@ def _looks(shown: Sequence[Shown]) -> list[list[dict[str, Any]]]:
     ]
 
 
-def _look(line: Line, name: Name, family: Sequence[Name]) -> dict[str, Any]:
+def _look(line: Line, name: Name, family: Sequence[Name]) -> style.Keywords:
     own, count, place = style.FAMILIES[name[0]], len(family), family.index(name)
     colour: Any = own.colour if count == 1 else style.shades(own.colour, count)[place]
     dashes = own.dashes if count == 1 else _DASHES[place % len(_DASHES)]
@@ -308,7 +305,7 @@ def _series_names(panel: Shown) -> list[str]:
     return list(dict.fromkeys(line.series.label for line in panel.lines))
 
 
-def _strength_looks(panel: Shown) -> list[dict[str, Any]]:
+def _strength_looks(panel: Shown) -> list[style.Keywords]:
     return [
         style.FAMILIES[series.look or style.family(series.loss)].line()
         for series in (panel.over(name)[0].series for name in _series_names(panel))
@@ -336,8 +333,6 @@ def _heading(panel: Shown) -> str:
 
 def _sides(shown: Sequence[Shown]) -> list[Artist]:
     """What the dashes mean, as far as they occur."""
-    from matplotlib.lines import Line2D
-
     found = {line.level.asymmetric for panel in shown for line in panel.lines if line.level is not None}
     said: dict[bool | None, tuple[Any, str]] = {
         True: ("-", "asymmetric on this noise"),

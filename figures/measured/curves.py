@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from .. import style
 from ..gallery import figure, remark
@@ -29,9 +30,6 @@ from .printed import (
     steadier,
 )
 from .series import ASYMMETRIC, SCALE, STRENGTH, Noise, Panel, Series, Shown, gather
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)

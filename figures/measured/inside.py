@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from asymtheory.jsonlines import Json
 
 from .. import style
 from ..gallery import figure, remark
 from ..results import CLEAN, FOLDER, Floats, Results, Run, load
 from .curve_panels import label_rows, measured, noise_words, seeds
 from .series import Noise, Panel, Series, Shown, gather
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SYM_4: Noise = ("symmetric", "0.4")
 PARTS = ("clean", "corrupted")
@@ -32,7 +33,7 @@ CLASSES = 10  # that can be told apart
 CELL = 0.95  # inches below which a small panel says nothing
 
 
-def _probed(results: str, has: Callable[[Mapping[str, Any]], bool]) -> Results:
+def _probed(results: str, has: Callable[[Json], bool]) -> Results:
     """The results with those runs only that were looked into, and in which that was seen."""
     found = load(results)
     return replace(found, runs=tuple(run for run in found.runs if has(run.line.get("probe") or {})))
@@ -100,8 +101,6 @@ def _scatter(panel: Axes, data: Embedding, size: float) -> None:
 
 
 def _classes(data: Sequence[Embedding]) -> list[Artist]:
-    from matplotlib.lines import Line2D
-
     count = min(CLASSES, 1 + max(int(each.labels.max()) for each in data))
     looks = list(style.FAMILIES.values())[:count]
     return [
@@ -310,8 +309,6 @@ def _bars(panel: Axes, shares: Mapping[str, Floats]) -> None:
 
 
 def _parts() -> list[Artist]:
-    from matplotlib.patches import Patch
-
     return [
         Patch(facecolor=COLOURS["clean"], label="label is true"),
         Patch(facecolor="none", edgecolor=COLOURS["corrupted"], linewidth=1.1, label="label is wrong"),

@@ -4,9 +4,15 @@ threshold, and whether the losses lie on one curve over c r."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.stats import spearmanr
 
 from asymtheory.errors import InputError, nearest
 
@@ -16,11 +22,6 @@ from ..results import FOLDER, Floats, NothingMeasured, Row, load
 from .curve_panels import BAND, label_rows
 from .studies import Study, Subject, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_aspect, say_where
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MEMORISED = "Fixed labels: what is memorised, below and above the threshold of each loss"
 COLLAPSE = "Fixed labels: do all losses lie on one curve over $c\\,r$?"
@@ -94,7 +95,7 @@ def halfway(subject: Subject, what: str) -> tuple[float, float | None, float | N
     return found["factor"], found["low"], found["high"]
 
 
-def _small(subject: Subject) -> dict[str, Any]:
+def _small(subject: Subject) -> style.Keywords:
     return {name: value for name, value in subject.mark().items() if name != "color"} | {"markersize": 2.6}
 
 
@@ -112,7 +113,7 @@ def _over_level(axes: Axes, subject: Subject, what: str, *, joined: bool) -> Non
         axes.fill_between(x, values.min(1), values.max(1), color=subject.line()["color"], alpha=BAND, linewidth=0)
         return
     around = np.clip([middle - values.min(1), values.max(1) - middle], 0, None)
-    mark: dict[str, Any] = {**subject.mark(), "markersize": 4.2 if joined else 3.2}
+    mark: style.Keywords = {**subject.mark(), "markersize": 4.2 if joined else 3.2}
     axes.errorbar(x, middle, around, linestyle="none", elinewidth=0.6, **mark)
 
 
@@ -122,8 +123,6 @@ MEASURES = {"last": "last accuracy (%)", "drop": "drop (points)", "memorised": "
 
 def rank(study: Study, what: str) -> tuple[float, int] | None:
     """Spearman's correlation of the level with a figure over all values of all losses, and their number; None below four."""
-    from scipy.stats import spearmanr
-
     pairs = [
         (level, value)
         for subject in study.subjects
@@ -219,9 +218,6 @@ def _histogram(axes: Axes, subject: Subject, row: Row) -> None:
 
 
 def _histogram_handles() -> list[Artist]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     return [
         Patch(color=style.SOFT, alpha=0.55, linewidth=0, label="true label given"),
         Line2D([], [], color=style.INK, linewidth=0.9, label="wrong label given"),
@@ -277,8 +273,6 @@ def _one_scale(axes: Sequence[Axes]) -> None:
 
 def _loss_handles(shown: Sequence[Study], lines: bool = True) -> list[Artist]:
     """One entry for each loss of any of the studies."""
-    from matplotlib.lines import Line2D
-
     subjects = {subject.title: subject for study in shown for subject in study.subjects}
     looks = {
         title: {**each.line(), **_small(each)} if lines else {**each.mark(), "linestyle": "none"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import build
@@ -15,9 +16,6 @@ from ..gallery import figure, remark
 from ..results import CLEAN, FOLDER, NothingMeasured, Run, load, repetitions
 from .curve_panels import MEASURES, epochs, measured, seeds
 from .series import MAPS, Line, Series, Shown, line_of, short, symbol
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST = 12
 """Lines of a panel; of more experiments those that end highest are drawn."""

@@ -81,7 +81,7 @@ class Series:
 
     def _read(self, run: Run, given: Mapping[str, str]) -> Values | None:
         values: list[Fraction] = []
-        wanted: dict[str, Any] = {name: Fraction(text) for name, text in given.items()}
+        wanted: dict[str, Fraction] = {name: Fraction(text) for name, text in given.items()}
         for name in self.over:
             if name == STRENGTH:
                 values.append(Fraction(str(run.penalty[1])))

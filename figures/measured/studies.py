@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json
 from asymtheory.losses import Loss, build
 from asymtheory.noise import KINDS, NoiseModel, resolve
 from asymtheory.numbers.text import plain
@@ -75,13 +76,13 @@ class Subject:
         assert self.parameter is not None
         return build(self.name, **given, **{self.parameter: value})
 
-    def line(self) -> dict[str, Any]:
+    def line(self) -> style.Keywords:
         """Colour and dashes of the family; of several of one family the later ones are lighter and thinner."""
         look = style.look(self.name)
         colour = style.shades(look.colour, 4)[1 + min(self.place, 2)] if self.place else look.colour
         return look.line(color=colour, linewidth=max(1.2 - 0.25 * self.place, 0.6))
 
-    def mark(self) -> dict[str, Any]:
+    def mark(self) -> style.Keywords:
         """The family's marker; hollow for all but the first of a family."""
         colour = self.line()["color"]
         hollow = {"markerfacecolor": "white"} if self.place else {}
@@ -152,7 +153,7 @@ def studies(
     kept = [row for row in every if dataset in (None, row["dataset"]) and noise in (None, row["noise"])]
     if not kept:
         raise _nothing(results, regime, every, dataset, noise, vectors)
-    places: dict[tuple[Any, ...], list[Row]] = {}
+    places: dict[tuple[Where, *tuple[object, ...]], list[Row]] = {}
     for row in kept:
         places.setdefault((_where(row), *(row[name] for name in _ALIKE)), []).append(row)
     most = max(places, key=lambda place: (len(places[place]), place[0].images * place[0].epochs, str(place)))
@@ -199,7 +200,7 @@ def _where(row: Row) -> Where:
     return Where(row["dataset"], row["model"], float(row["width"]), row["images"], row["epochs"])
 
 
-def _number(row: Mapping[str, Any], path: Sequence[str]) -> float:
+def _number(row: Json, path: Sequence[str]) -> float:
     found: Any = row
     for name in path:
         found = None if found is None else found.get(name)

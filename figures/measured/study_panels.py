@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.figure import Figure
 
 from .. import style
 from ..gallery import remark
 from ..results import Results, said_seeds
 from .curve_panels import PAGE
 from .studies import Study, also
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SOURCE = "this package: asymtheory confirm"
 FACTORS = {0.125: "1/8", 0.25: "1/4", 0.5: "1/2", 1.0: "1", 2.0: "2", 4.0: "4", 8.0: "8"}
@@ -25,8 +26,6 @@ LOWEST = 1.35  # inches of a panel's height with its title and label
 
 def factor_colour(factor: float) -> Any:
     """Of a/a* from 1/8 to 8, dark to light; the lightest yellow is left out."""
-    from matplotlib import colormaps
-
     share = (np.log2(min(max(factor, 1 / 8), 8)) + 3) / 6
     return colormaps["cividis"](0.88 * share)
 
@@ -57,9 +56,6 @@ def page_aspect(width: float, across: int, rows: int, aspect: float, extra: floa
 
 def factor_bar(drawn: Figure, axes: Sequence[Axes]) -> None:
     """One colour bar of a/a* below all panels."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LinearSegmentedColormap, LogNorm
-
     colours = LinearSegmentedColormap.from_list("factors", [factor_colour(2**e) for e in np.linspace(-3, 3, 65)])
     bar = drawn.colorbar(
         ScalarMappable(LogNorm(1 / 8, 8), colours), ax=list(axes), location="bottom", aspect=50, fraction=0.03, pad=0.02,

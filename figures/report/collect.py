@@ -15,9 +15,9 @@ from asymtheory.asymmetry.rules import binding_rows, decide, distinct_rows
 from asymtheory.atlas import Atlas, atlas
 from asymtheory.claims.ledger import Effort, Finding, Row, Verdict, catalogue, judge, select
 from asymtheory.losses import Loss, build, names
-from asymtheory.losses.published import published_settings
+from asymtheory.losses.published import Setting, published_settings
 from asymtheory.noise import NoiseModel
-from asymtheory.numbers.text import plain
+from asymtheory.numbers.text import Number, plain
 from asymtheory.threshold import Threshold, solve
 
 from .. import gallery
@@ -217,7 +217,7 @@ def _binding(noise: NoiseModel, index: int) -> str:
 
 def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: bool) -> Iterator[Published]:
     """The settings that the papers print for a loss, equal ones together."""
-    same: dict[tuple[Any, ...], list[Any]] = {}
+    same: dict[tuple[tuple[str, Number], ...], list[Setting]] = {}
     for setting in published_settings(loss.name):
         same.setdefault(tuple(setting.parameters.items()), []).append(setting)
     for parameters, settings in same.items():

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tqdm import tqdm
+
 from asymtheory.commands.options import ANSWERED, NOISE_HELP, Parser, classes_given, rate_given
 from asymtheory.errors import InputError
 from asymtheory.noise import NoiseModel, resolve
@@ -30,8 +32,6 @@ def report(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the ledger's searches, figures of few draws")
     parser.add_argument("--figures", metavar="NAME[,NAME...]", help="these figures alone, or none (default: all)")
     options = parser.parse_args(arguments)
-    import matplotlib  # noqa: F401  # if it is missing, that is said before a file is made
-
     out, figures = Path(options.out), _names(options.figures)
     noise, given = _noise(options)
     with _writing(out) as write, _bar(steps(figures)) as progress:
@@ -91,8 +91,6 @@ def _bar(total: int) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from tqdm import tqdm
-
     with tqdm(total=total, unit="step", leave=False) as bar:
 
         def progress(done: str) -> None:

@@ -13,14 +13,13 @@ from fractions import Fraction
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from asymtheory import __version__
 from asymtheory.atlas import Atlas
 from asymtheory.claims.ledger import REFUTED, TITLES, Row, Verdict
 from asymtheory.claims.report import plain_values
 from asymtheory.noise import KINDS, NoiseModel, show
-from asymtheory.numbers.text import plain
+from asymtheory.numbers.text import Number, plain
 
 from . import panel
 from .collect import DEFAULT_NOISE, Picture, Published, Report, Verdicts, _binding
@@ -180,15 +179,18 @@ def _mark(holds: bool | None) -> str:
 def _panel_start(report: Report) -> tuple[bool, str]:
     """Does one of the panel's families describe the noise? And the panel's first state, as attributes."""
     noise, rate = report.noise, _family_rate(report.noise)
+    kind, K = DEFAULT_NOISE[:2]
+    eta: Number = DEFAULT_NOISE[2]
     family = rate is not None and noise.classes <= 1000
-    kind, K, eta = (noise.kind, noise.classes, rate) if family else DEFAULT_NOISE
+    if rate is not None and family:
+        kind, K, eta = noise.kind, noise.classes, rate
     if not family and panel.fits(noise):
         kind = "given"
     given = escape(report.given, quote=True)
     return family, f'data-loss="amse" data-noise="{kind}" data-k="{K}" data-eta="{float(eta)!r}" data-given="{given}"'
 
 
-def _family_rate(noise: NoiseModel) -> Any:
+def _family_rate(noise: NoiseModel) -> Number | None:
     """The rate as it was typed: for uniform noise it is not the realised one."""
     if noise.kind not in panel.NOISES or noise.rate is None:
         return None
@@ -249,7 +251,7 @@ def _filters(rows: Sequence[Row]) -> str:
     verdicts = [v for v in Verdict if any(row.finding.verdict is v for row in rows)]
     papers = list(dict.fromkeys(row.claim.paper for row in rows))
 
-    def options(values: Sequence[Any], texts: Sequence[str]) -> str:
+    def options(values: Sequence[object], texts: Sequence[str]) -> str:
         return "".join(f'<option value="{v}">{escape(t)}</option>' for v, t in zip(values, texts, strict=True))
 
     return (

@@ -16,6 +16,9 @@ from fractions import Fraction
 from itertools import pairwise, product
 from typing import Any
 
+import sympy as sp
+from sympy.printing.jscode import JavascriptCodePrinter
+
 from asymtheory.asymmetry.rules import binding_rows, endless
 from asymtheory.losses import Loss, Separable, build, coefficient_name, names
 from asymtheory.losses.domain import Domain
@@ -56,7 +59,6 @@ def _js(value: Any) -> str:
 
 def expression(value: Any) -> str:
     """A sympy expression as a JavaScript one; a sum over a symbol becomes ``sum(first, last, j => ...)``."""
-    from sympy.printing.jscode import JavascriptCodePrinter
 
     class Printer(JavascriptCodePrinter):
         def _print_Sum(self, sum_: Any) -> str:
@@ -70,8 +72,6 @@ def expression(value: Any) -> str:
 
 
 def _symbol(name: str, domain: Domain) -> Any:
-    import sympy as sp
-
     low = domain.low
     if low is None:
         return sp.Symbol(name, real=True)
@@ -82,8 +82,6 @@ def _symbol(name: str, domain: Domain) -> Any:
 
 def definition(atom: Separable) -> str:
     """One separable loss as a JavaScript object: terms, slopes, scale and shapes."""
-    import sympy as sp
-
     xp, u, K = sympy_(), sp.Symbol("u", nonnegative=True), sp.Symbol("K", integer=True, positive=True)
     open_ = {name: _symbol(name, domain) for name, domain in atom.domains.items()}
     on: Any = atom._with(**open_).on(xp)
@@ -237,8 +235,6 @@ def _round_up(value: Fraction) -> Fraction:
 
 def _family(kind: str) -> str:
     """(w_m, w_n, W) of a family as a JavaScript function of K and the noise rate."""
-    import sympy as sp
-
     K, eta = sp.symbols("K eta", positive=True)
     weights = ", ".join(expression(sp.sympify(w)) for w in worst_weights(kind, K, eta))
     return f"(K, eta) => [{weights}]"

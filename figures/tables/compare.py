@@ -19,9 +19,9 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json
 from asymtheory.losses import Loss, build
 from asymtheory.losses.published import Setting
 from asymtheory.numbers.text import plain
@@ -40,10 +40,10 @@ Asked = Loss | tuple[str, dict[str, Fraction]]
 
 
 @cache
-def published() -> dict[str, Any]:
+def published() -> Json:
     """All of ``published.json``: papers, set-ups, tables."""
     with DATA.open(encoding="utf-8") as file:
-        found: dict[str, Any] = json.load(file)
+        found: Json = json.load(file)
     return found
 
 
@@ -90,7 +90,7 @@ class Accuracy:
         pooled = math.sqrt(squares / (self.runs + other.runs - 2))
         return (self.mean - other.mean) / pooled if pooled else None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"mean": self.mean, "std": self.std, "runs": self.runs}
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class Measured:
     last: Accuracy
     best: Accuracy
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"where": str(self.where), "last": self.last.to_dict(), "best": self.best.to_dict()}
 
 
@@ -137,7 +137,7 @@ class Cell:
             return None
         return self.measured.last.units(self.published)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "noise": self.column[0],
             "rate": self.column[1],
@@ -165,7 +165,7 @@ class Row:
     def measured(self) -> bool:
         return any(cell.measured or cell.elsewhere for cell in self.cells)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "method": self.method,
             "loss": self.loss,
@@ -186,7 +186,7 @@ class Deviation:
     paper: str
     methods: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "where": str(self.where),
             "dataset": self.dataset,
@@ -206,7 +206,7 @@ class Section:
     """The rows of one data set."""
 
     dataset: str
-    setup: Mapping[str, Any]
+    setup: Json
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
 
@@ -224,7 +224,7 @@ class Section:
         """Other places than the paper's that have something to show here, in the table's order."""
         return list(dict.fromkeys(where for row in self.rows for cell in row.cells for where in cell.elsewhere))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"dataset": self.dataset, "setup": dict(self.setup), "rows": [row.to_dict() for row in self.rows]}
 
 
@@ -258,7 +258,7 @@ class Table:
     def measured(self) -> bool:
         return any(row.measured for section in self.sections for row in section.rows)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "table": self.name,
             "title": self.title,
@@ -316,7 +316,7 @@ def _nowhere(runs: Iterable[Run], prefer: str) -> list[Where]:
     return []
 
 
-def _home(dataset: str, setup: Mapping[str, Any]) -> Where:
+def _home(dataset: str, setup: Json) -> Where:
     return Where(dataset, setup["model"], float(setup["width"]), setup["images"], setup["epochs"])
 
 
@@ -324,7 +324,7 @@ def _usable(run: Run) -> bool:
     return run.config["noise"]["mode"] != "redrawn" and not math.isnan(run.last())
 
 
-def _notes(table: str, own: str, notes: Sequence[Mapping[str, Any]], sections: Sequence[Section]) -> Iterator[str]:
+def _notes(table: str, own: str, notes: Sequence[Json], sections: Sequence[Section]) -> Iterator[str]:
     """The notes of a set-up that are about something that is shown, and those of rows and cells; ``own``: the table as cited."""
     for note in notes:
         about = [section for section in sections if note.get("dataset") in (None, section.dataset)]
@@ -359,8 +359,8 @@ class _Builder:
 
     def __init__(
         self,
-        table: Mapping[str, Any],
-        section: Mapping[str, Any],
+        table: Json,
+        section: Json,
         runs: Sequence[Run],
         places: Callable[[Iterable[Run], str], list[Where]],
         only: str | None,
@@ -368,7 +368,7 @@ class _Builder:
         self.table, self.given = table, section
         self.dataset: str = section["dataset"]
         self.setups = published()["setups"][table["paper"]]
-        self.setup: Mapping[str, Any] = self.setups["datasets"][self.dataset]
+        self.setup: Json = self.setups["datasets"][self.dataset]
         self.home = _home(self.dataset, self.setup)
         self.columns: list[Column] = [(kind, rate) for kind, rate in section["columns"]]
         own = {each["dataset"] for each in table["sections"]} - {self.dataset}
@@ -428,7 +428,7 @@ class _Builder:
         run, config, setup = runs[0], runs[0].config, self.setup
         norm, strength = run.penalty
         asked = self._penalty(loss)
-        pairs: list[tuple[str, Any, Any]] = [
+        pairs: list[tuple[str, str, str]] = [
             ("data set", run.dataset, self.dataset),
             (
                 "network",
@@ -502,7 +502,7 @@ def _as_many(dataset: str, other: str) -> bool:
     return CLASSES.get(dataset, CLASSES[other]) == CLASSES[other]
 
 
-def _parameters(row: Mapping[str, Any], count: int) -> list[dict[str, str]]:
+def _parameters(row: Json, count: int) -> list[dict[str, str]]:
     """Of the loss in each of ``count`` cells: the row's, and what a cell has otherwise (``parameters_at``, by its place)."""
     return [{**row["parameters"], **row.get("parameters_at", {}).get(str(i), {})} for i in range(count)]
 
@@ -579,7 +579,7 @@ def _network(model: str, width: float) -> str:
     return model if width == 1 else f"{model} (width {width:g})"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A setting as people read it: a clip of None is no clipping."""
     if value is None:
         return "none"

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 from textwrap import wrap
-from typing import Any
 
 from ..results import Where
 from .compare import Accuracy, Cell, Column, Deviation, Measured, Row, Section, Table
@@ -219,7 +218,7 @@ def _deviations(table: Table) -> list[str]:
     ]  # fmt: skip
 
 
-def _csv_row(table: Table, section: Section, row: Row, cell: Cell, found: Measured | None) -> list[Any]:
+def _csv_row(table: Table, section: Section, row: Row, cell: Cell, found: Measured | None) -> list[str | float | None]:
     printed, own = cell.published, found is cell.measured
     parameters = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
     return [

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from asymtheory import WeightedRiskExperiment, WeightedRiskResult, asymmetry_ratio, build, minimise
 from asymtheory.asymmetry.calibration import Calibration, calibrate
@@ -18,12 +23,8 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import check_count, figure
+from ..results import Floats
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, np.dtype[Any]]
 Q = Fraction
 
 PATTERNS: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)))
@@ -36,7 +37,7 @@ def parameters(loss: Loss) -> str:
 
 # --------------------------------------------------------------------------------------------- Figure 1
 
-CALIBRATED: dict[str, tuple[dict[str, Any], ...]] = {
+CALIBRATED: dict[str, tuple[style.Keywords, ...]] = {
     "agce": (dict(a=1, q=2), dict(a=Q(1, 10), q=Q(3, 2)), dict(a=3, q=Q(5, 4))),
     "aul": (dict(a=2, p=Q(1, 2)), dict(a=Q(11, 10), p=Q(1, 10)), dict(a=Q(13, 10), p=Q(1, 4))),
 }  # fmt: skip
@@ -57,8 +58,6 @@ def alf_fig1(*, width: float = 3.25, points: int = 401) -> Figure:
     """Least conditional risk H (solid) and least conditional risk of a wrong decision H^- (dashed) against the posterior eta,
     for AGCE with q > 1 and AUL with p < 1; diamonds: the conditional risk of the undecided prediction 1/2 at eta = 1/2.
     """
-    from matplotlib.lines import Line2D
-
     data = alf_fig1_data(points)
     drawn, axes = style.grid(width, 2, aspect=0.62 if width > 4 else 1.1, least=1.6, extra=1.0)
     for panel, (name, curves) in zip(axes, data.items(), strict=True):
@@ -94,7 +93,7 @@ EXPONENTS: tuple[tuple[str, dict[str, Fraction], str], ...] = (
     ("aul", {"a": Q(2)}, "p=0.1:3:30"),
 )
 LEVELS = (1.05, 1.25, 1.6)  # p_m is shown for the draws whose w_m / w_n is nearest to these
-DOT: dict[str, Any] = {"marker": "o", "markersize": 2.4, "linestyle": "none", "markerfacecolor": "white"}
+DOT: style.Keywords = {"marker": "o", "markersize": 2.4, "linestyle": "none", "markerfacecolor": "white"}
 FATES = (VERTEX, MINIMISER, OTHER)
 
 
@@ -103,13 +102,13 @@ class Sweep:
     """One sweep of the weighted-risk experiment, the draws of which p_m is shown, and what became of all starts."""
 
     result: WeightedRiskResult
-    values: Array  # (P,) the parameter
-    level: Array  # (D,) clean level w_m / w_n
-    shown: Array  # indices of draws, by rising clean level
-    fine: Array  # (F,) parameter values, the thresholds of the shown draws among them
-    exact: Array  # (F, S) p_m of the exact minimiser there, for the shown draws
-    edges: Array  # (B + 1,) bins of parameter value over the draw's threshold; empty: shares are by value
-    shares: Array  # (3, B or P) of starts: at e_m; at the minimiser inside; at another vertex. The rest still moves
+    values: Floats  # (P,) the parameter
+    level: Floats  # (D,) clean level w_m / w_n
+    shown: Floats  # indices of draws, by rising clean level
+    fine: Floats  # (F,) parameter values, the thresholds of the shown draws among them
+    exact: Floats  # (F, S) p_m of the exact minimiser there, for the shown draws
+    edges: Floats  # (B + 1,) bins of parameter value over the draw's threshold; empty: shares are by value
+    shares: Floats  # (3, B or P) of starts: at e_m; at the minimiser inside; at another vertex. The rest still moves
 
     @property
     def loss(self) -> Loss:
@@ -152,14 +151,14 @@ def sweep(
     return Sweep(result, numbers, level, shown, fine, exact, edges, shares)
 
 
-def exact_p_m(loss: Loss, parameter: str, values: Array, weights: Array) -> Array:
+def exact_p_m(loss: Loss, parameter: str, values: Floats, weights: Floats) -> Floats:
     """p_m of the exact minimiser for each value (F,) and each row of weights (S, K): (F, S)."""
     top = weights.argmax(axis=-1)
     points = [minimise(loss.replace(**{parameter: float(value)}), weights).point for value in values]
     return np.stack([point[np.arange(len(top)), top] for point in points])
 
 
-def _shares(outcome: Array) -> Array:
+def _shares(outcome: Floats) -> Floats:
     """(rows, starts) of outcomes -> (3, rows) shares of the fates that are no movement."""
     return np.stack([(outcome == fate).mean(axis=1) if outcome.size else [np.nan] for fate in FATES])
 
@@ -201,8 +200,6 @@ def alf_fig2_exponents(*, width: float = 6.75, draws: int = DRAWS, starts: int =
 
 def _reached(width: float, sweeps: list[Sweep]) -> Figure:
     """Two panels a sweep: one above the other where there is room, side by side in a column."""
-    from matplotlib.lines import Line2D
-
     across = width >= 1.6 * len(sweeps)
     shape = (2, len(sweeps)) if across else (len(sweeps), 2)
     height = 0.85 + (3.3 if across else 1.45 * len(sweeps))
@@ -255,9 +252,7 @@ _FATES = (
 )
 
 
-def _fate_handles() -> list[Any]:
-    from matplotlib.patches import Patch
-
+def _fate_handles() -> list[Artist]:
     return [Patch(facecolor=c, hatch=h, edgecolor=style.INK, label=name) for name, c, h in _FATES]
 
 
@@ -284,7 +279,7 @@ def _draw_shares(panel: Axes, one: Sweep) -> None:
 
 # --------------------------------------------------------------------------------------------- Figure 4
 
-DRAWN: dict[str, tuple[dict[str, Any], ...]] = {
+DRAWN: dict[str, tuple[style.Keywords, ...]] = {
     "agce": (dict(a=0, q=Q(1, 2)), dict(a=1, q=Q(1, 2)), dict(a=1, q=1), dict(a=1, q=2), dict(a=1, q=3)),
     "aul": (dict(a=Q(11, 10), p=2), dict(a=2, p=2), dict(a=2, p=1), dict(a=2, p=Q(1, 2)), dict(a=Q(11, 10), p=Q(1, 2))),
     "ael": (dict(a=Q(1, 4)), dict(a=Q(1, 2)), dict(a=1), dict(a=Q(5, 2)), dict(a=10)),
@@ -297,8 +292,8 @@ class Curve:
     """l over u_y, its shape, and the asymmetry ratio r (whole transfer) as the core encloses it."""
 
     loss: Loss
-    u: Array
-    value: Array
+    u: Floats
+    value: Floats
     shape: str
     r: float
 
@@ -325,8 +320,6 @@ def alf_fig4_data(points: int = 401) -> dict[str, list[Curve]]:
 )  # fmt: skip
 def alf_fig4(*, width: float = 6.75, points: int = 401) -> Figure:
     """l(u_y) of AGCE, AUL and AEL. Solid: convex in u_y; dashed: linear; dotted: concave."""
-    from matplotlib.lines import Line2D
-
     patterns = dict(zip(SHAPES.values(), PATTERNS, strict=True))
     beside = width < 4.2
     drawn, axes = style.grid(width, 3, aspect=0.43 if beside else 1.05, least=4.2 if beside else 1.4, extra=0.65)

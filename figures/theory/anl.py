@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from asymtheory.asymmetry.ratio import pointwise_profile
 from asymtheory.errors import InputError
@@ -15,22 +17,17 @@ from asymtheory.numbers.backends import numpy_
 
 from .. import style
 from ..gallery import check_count, figure
+from ..results import Floats
 from .gradients import by_probability, with_equal_rest
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
 class Flip:
     """An active loss and its flipped form ``A - L`` over p(k|x) from p_min to 1."""
 
-    p: Array
-    loss: Array
-    flipped: Array
+    p: Floats
+    loss: Floats
+    flipped: Floats
     A: float
 
 
@@ -84,15 +81,15 @@ DECADES = (1e-4, 1e-3, 1e-2, 0.1, 1)
 class Gradients:
     """Derivatives of NNCE and MAE before the softmax, K = 10, classes other than y and j sharing what is left equally."""
 
-    p_j: dict[float, Array]  # by p_y: the values of p_j < 1 - p_y
-    other: dict[float, Array]  # by p_y: dNNCE/dp_j there
-    p_y: Array
-    own: Array  # -dNNCE/dp_y over p_y, j = any other class
-    printed: Array  # the same by the second line of ANL Eq. 15
+    p_j: dict[float, Floats]  # by p_y: the values of p_j < 1 - p_y
+    other: dict[float, Floats]  # by p_y: dNNCE/dp_j there
+    p_y: Floats
+    own: Floats  # -dNNCE/dp_y over p_y, j = any other class
+    printed: Floats  # the same by the second line of ANL Eq. 15
     mae: tuple[float, float]  # (dMAE/dp_j, -dMAE/dp_y), constant
-    map_j: Array  # (G, G) values of p_j of the map: for each p_y of equal ratio, as far as the simplex goes
-    map_y: Array  # (G, 1) values of p_y
-    field: Array  # (G, G) dNNCE/dp_j there
+    map_j: Floats  # (G, G) values of p_j of the map: for each p_y of equal ratio, as far as the simplex goes
+    map_y: Floats  # (G, 1) values of p_y
+    field: Floats  # (G, G) dNNCE/dp_j there
 
 
 def anl_gradients_data(points: int = 160) -> Gradients:
@@ -148,8 +145,6 @@ def anl_gradients(*, width: float = 6.75, points: int = 160) -> Figure:
 
 
 def _draw_field(drawn: Figure, panel: Axes, data: Gradients) -> None:
-    from matplotlib.ticker import FuncFormatter
-
     height = np.log10(data.field)
     plane = data.map_j, np.broadcast_to(data.map_y, data.map_j.shape)
     shown = panel.contourf(*plane, height, levels=np.arange(-3.0, 1.01, 0.25), extend="both")

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from asymtheory import Loss, asymmetry_ratio, build, published_settings
 from asymtheory.asymmetry.fitting import fitting_slope
@@ -22,12 +26,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, Any]
+from ..results import Floats
 
 WIDE = 0.01  # of an enclosure that is drawn
 LABEL = 6.5  # points
@@ -67,7 +66,7 @@ def atlas_data(K: int = 10) -> list[Place]:
             if atom.main is not None and atom.name in ("agce", "aul", "ael"):
                 values = ", ".join(plain(value) for value in atom.parameters.values())
                 given.append((atom, f"{atom.title} ({values})", True))
-    found: dict[tuple[Any, ...], Place] = {}
+    found: dict[tuple[object, ...], Place] = {}
     for loss, title, published in given:
         place = _place(loss, title, published, K)
         key = (f"{place.slope:.9g}", place.low, place.high) if place.low is not None else (title,)
@@ -88,7 +87,7 @@ def _place(loss: Loss, title: str, published: bool, K: int) -> Place:
     return Place(loss, (title,), fitting_slope(loss, K).ratio, low, high, asymmetric_on(loss, ratio), published)
 
 
-def curve(name: str, values: Sequence[float] | Array, K: int = 10) -> tuple[Array, Array]:
+def curve(name: str, values: Sequence[float] | Floats, K: int = 10) -> tuple[Floats, Floats]:
     """(fitting slope, r) of a loss as its main parameter runs over ``values``."""
     base = build(name)
     assert base.main is not None
@@ -167,9 +166,7 @@ def _draw_list(panel: Axes, places: Sequence[Place]) -> None:
     panel.set_title("losses without a ratio; right: where asymmetric")
 
 
-def _handles() -> list[Any]:
-    from matplotlib.lines import Line2D
-
+def _handles() -> list[Artist]:
     def one(label: str, **kind: Any) -> Line2D:
         return Line2D([], [], **{"color": style.INK, "linestyle": "", "marker": "o", **kind}, label=label)
 
@@ -183,7 +180,7 @@ def _handles() -> list[Any]:
 
 def _draw_place(panel: Axes, place: Place, y: float) -> None:
     look = style.look(place.loss.name)
-    face: dict[str, Any] = {"markerfacecolor": "white"} if place.published else {}
+    face: style.Keywords = {"markerfacecolor": "white"} if place.published else {}
     panel.plot(
         place.slope,
         y,
@@ -199,7 +196,7 @@ def _draw_place(panel: Axes, place: Place, y: float) -> None:
         panel.plot([place.slope] * 2, [place.low, place.high], color=look.colour, linewidth=1, zorder=2)
 
 
-def _label(panel: Axes, places: Sequence[Place], all_places: Sequence[Place], curves: Array) -> None:
+def _label(panel: Axes, places: Sequence[Place], all_places: Sequence[Place], curves: Floats) -> None:
     """Names beside their points, where they cover neither another name nor a point; farther ones get a thin line."""
     figure = panel.get_figure(root=True)
     assert figure is not None
@@ -227,11 +224,11 @@ def _label(panel: Axes, places: Sequence[Place], all_places: Sequence[Place], cu
 
 
 def spread(
-    points: Array,
+    points: Floats,
     sizes: Sequence[tuple[float, float]],
     box: tuple[float, float, float, float],
-    avoid: Array | None = None,
-) -> Array:
+    avoid: Floats | None = None,
+) -> Floats:
     """Lower left corners (N, 2) of N text boxes near their points such that no box covers another box or a point.
 
     Greedy, the most crowded points first: each box takes the nearest free place on rings around its point. Lengths are in
@@ -260,7 +257,7 @@ def spread(
     return result
 
 
-def _overlaps(low: Array, high: Array, others: Array) -> Array:
+def _overlaps(low: Floats, high: Floats, others: Floats) -> Floats:
     """The area that each of the boxes (low, high), (N, 2) shares with others (M, 4): (N,)."""
     sides = np.minimum(high[:, None], others[None, :, 2:]) - np.maximum(low[:, None], others[None, :, :2])
     return np.asarray(np.maximum(sides, 0).prod(-1).sum(-1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from asymtheory.asymmetry.calibration import Calibration, ExcessRiskBound, calibrate, excess_risk_bound
 from asymtheory.errors import InputError
@@ -14,10 +14,6 @@ from asymtheory.losses import Loss, build
 from .. import style
 from ..gallery import check_count, figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 VERDICTS = {
     True: "is classification-calibrated",
     False: "is not classification-calibrated",

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import asymtheory
 from asymtheory import Loss, NoiseModel, build, load, published_settings, resolve
@@ -26,12 +28,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, Any]
+from ..results import Floats
 
 EMBEDDED = Path(asymtheory.__file__).parent / "noise" / "data" / "cifar10h.json"
 LOSSES = (
@@ -51,17 +48,17 @@ class Votes:
     noise may leave below ``second``.
     """
 
-    top: Array
-    second: Array
-    total: Array
-    count: Array
+    top: Floats
+    second: Floats
+    total: Floats
+    count: Floats
     K: int
     source: str
-    weights: Array | None = None
-    label: Array | None = None
+    weights: Floats | None = None
+    label: Floats | None = None
 
     @property
-    def margin(self) -> Array:
+    def margin(self) -> Floats:
         """(w_m - w_n) / W, negative where noise has made another class the most frequent one."""
         return (self.top - self.second) / self.total
 
@@ -85,7 +82,7 @@ class Votes:
         return _by_label(self.weights @ (matrix / matrix.sum(1, keepdims=True)), self.label, self.source)
 
 
-def _by_label(weights: Array, label: Array, source: str) -> Votes:
+def _by_label(weights: Floats, label: Floats, source: str) -> Votes:
     rows = np.arange(len(weights))
     others = weights.copy()
     others[rows, label] = -np.inf
@@ -120,7 +117,7 @@ def read(path: str) -> Votes:
     return _by_label(weights, weights.argmax(1), Path(path).name)
 
 
-def share(loss: Loss, votes: Votes, values: Sequence[float] | Array) -> Array:
+def share(loss: Loss, votes: Votes, values: Sequence[float] | Floats) -> Floats:
     """The share of images on which ``loss`` is asymmetric for each value of its main parameter, (len(values),).
 
     The condition is that of ``rules``: KKT where every phi_k is convex, a unique largest weight where every one is concave.
@@ -145,7 +142,7 @@ def share(loss: Loss, votes: Votes, values: Sequence[float] | Array) -> Array:
     return np.asarray(holds @ votes.count / votes.count.sum())
 
 
-def default_values(loss: Loss, points: int = 200) -> Array:
+def default_values(loss: Loss, points: int = 200) -> Floats:
     """Values of the main parameter from the end of its domain (or 0.02) to 200, evenly in logarithms."""
     assert loss.main is not None
     low = float(loss.domains[loss.main].low or 0)
@@ -164,8 +161,6 @@ def coverage(*, width: float = 6.75, posteriors: str = "", noise: str = "") -> F
     votes as they are and (c) after symmetric noise 0.4. Dots are the papers' settings for CIFAR-10. The ordinate is stretched
     towards 1, which is not reached where votes are tied (three images of CIFAR-10H).
     """
-    from matplotlib.lines import Line2D
-
     votes = read(posteriors) if posteriors else embedded()
     measured = votes.through(resolve(noise, votes.K)) if noise else None
     drawn, axes = style.grid(width, 3, aspect=0.85, least=LEAST, extra=0.85, sharey=True)
@@ -203,17 +198,17 @@ _SHARES = (0, 0.7, 0.9, 0.99, 0.999)
 _REST = 1e-4
 
 
-def _stretch(share: Array) -> Array:
+def _stretch(share: Floats) -> Floats:
     """The axis of shares: each step towards 1 is a tenth of what is left."""
     return -np.log10(1 + _REST - np.minimum(share, 1))
 
 
-def _shrink(height: Array) -> Array:
+def _shrink(height: Floats) -> Floats:
     return 1 + _REST - 10.0 ** -np.asarray(height)
 
 
 # lighter and more broken with more noise
-_ETA: dict[Fraction, dict[str, Any]] = {
+_ETA: dict[Fraction, style.Keywords] = {
     eta: {"color": colour, "linestyle": dashes, "linewidth": 1.2}
     for eta, colour, dashes in zip(
         RATES,
@@ -222,7 +217,7 @@ _ETA: dict[Fraction, dict[str, Any]] = {
         strict=True,
     )
 }
-_MEASURED: dict[str, Any] = {"color": "#cf5002", "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 1.2}
+_MEASURED: style.Keywords = {"color": "#cf5002", "linestyle": (0, (6, 1.5, 1, 1.5)), "linewidth": 1.2}
 
 
 def _title(loss: Loss) -> str:
@@ -230,7 +225,7 @@ def _title(loss: Loss) -> str:
     return ", ".join([loss.title, *others])
 
 
-def _line(loss: Loss) -> dict[str, Any]:
+def _line(loss: Loss) -> style.Keywords:
     """The look of the family; the second of the same name is thinner."""
     same = [other for other in LOSSES if other.name == loss.name]
     return style.look(loss.name).line(linewidth=1.3 - 0.6 * same.index(loss))
@@ -250,7 +245,7 @@ def settings(loss: Loss) -> list[float]:
     return sorted(found)
 
 
-def _draw(panel: Axes, loss: Loss, votes: Votes, line: dict[str, Any]) -> None:
+def _draw(panel: Axes, loss: Loss, votes: Votes, line: style.Keywords) -> None:
     values = default_values(loss)
     panel.plot(values, share(loss, votes, values), **line)
     used = settings(loss)

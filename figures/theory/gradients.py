@@ -6,19 +6,17 @@ the imaginary part of L(p + i h e_j) / h: no difference is formed, so that h = 1
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from asymtheory.losses import Loss
 from asymtheory.numbers.backends import numpy_
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from ..results import Floats
 
 STEP = 1e-40
 
 
-def by_probability(loss: Loss, p: Array, y: int = 0) -> Array:
+def by_probability(loss: Loss, p: Floats, y: int = 0) -> Floats:
     """``dL(p, y)/dp_j`` for points p of shape (..., K) with 0 < p_k: an array (..., K)."""
     xp = numpy_()
     there = loss.on(xp)
@@ -31,14 +29,14 @@ def by_probability(loss: Loss, p: Array, y: int = 0) -> Array:
     return slopes
 
 
-def by_logit(loss: Loss, p: Array, y: int = 0) -> Array:
+def by_logit(loss: Loss, p: Floats, y: int = 0) -> Floats:
     """``dL(softmax(z), y)/dz_j = p_j (g_j - sum_i p_i g_i)`` with g from ``by_probability``: an array (..., K)."""
     g = by_probability(loss, p, y)
-    slopes: Array = p * (g - (p * g).sum(-1, keepdims=True))
+    slopes: Floats = p * (g - (p * g).sum(-1, keepdims=True))
     return slopes
 
 
-def with_equal_rest(K: int, **given: Array | float) -> Array:
+def with_equal_rest(K: int, **given: Floats | float) -> Floats:
     """Points of the simplex with y = 0 at ``p_y``, and j = 1 at ``p_j`` if that is given; the rest is shared equally."""
     first = np.asarray(given["p_y"], dtype=float)
     fixed = [first] if "p_j" not in given else list(np.broadcast_arrays(first, np.asarray(given["p_j"], dtype=float)))

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from asymtheory import Loss, NoiseModel, Threshold, build, named, solve
 from asymtheory.noise import MEASURED
@@ -16,12 +24,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, Any]
+from ..results import Floats
 
 LOSSES = (
     build("amse", q=2), build("aul", p=3), build("aul", p=Fraction(3, 2)), build("ael"), build("agce", q=Fraction(1, 2)),
@@ -33,7 +36,7 @@ class Human:
     """One measured noise: its matrix (K, K), rows the true class, and for every loss of LOSSES its threshold."""
 
     noise: NoiseModel
-    matrix: Array
+    matrix: Floats
     thresholds: tuple[Threshold, ...]
 
     @property
@@ -72,9 +75,6 @@ def human_noise(*, width: float = 6.75) -> Figure:
     Boxes mark the binding pair: the class with the least margin w_m - w_n, which sets the least a of AMSE (q = 2), and its
     most frequent wrong label. Last panel: the least parameter of each loss on each matrix.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import PowerNorm
-
     data = human_data()
     across = style.columns(len(data) + 1, width, 1.6)
     rows = -(-(len(data) + 1) // across)
@@ -100,13 +100,10 @@ def human_noise(*, width: float = 6.75) -> Figure:
     return drawn
 
 
-_BOX: dict[str, Any] = {"facecolor": "none", "edgecolor": "white", "linewidth": 1.3}
+_BOX: style.Keywords = {"facecolor": "none", "edgecolor": "white", "linewidth": 1.3}
 
 
 def _draw_matrix(panel: Axes, human: Human, norm: Any) -> None:
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
-
     panel.imshow(human.matrix, norm=norm, cmap="cividis")
     true, rival = human.pair
     for column in (true, rival):
@@ -141,16 +138,14 @@ def _draw_thresholds(panel: Axes, data: Sequence[Human]) -> None:
     panel.set_title("least $a$ of each loss", fontsize=7)
 
 
-def _line(loss: Loss) -> dict[str, Any]:
+def _line(loss: Loss) -> style.Keywords:
     """The look of the family; the second of the same name is thinner."""
     same = [other for other in LOSSES if other.name == loss.name]
     return style.look(loss.name).line(linewidth=1.3 - 0.6 * same.index(loss))
 
 
-def _handles() -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    handles = []
+def _handles() -> list[Artist]:
+    handles: list[Artist] = []
     for loss in LOSSES:
         others = [f"${name}={plain(value)}$" for name, value in loss.parameters.items() if name != loss.main]
         title = ", ".join([loss.title, *others])

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from asymtheory import build, solve, symmetric
 from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import check_count, figure
+from ..results import Floats
 from .gradients import by_logit, by_probability, with_equal_rest
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +23,12 @@ class Pulls:
     """AMSE with q = 2 on K classes, the other classes equal; one row for each a."""
 
     a: tuple[Fraction, ...]
-    f_y: Array  # (P,)
-    own: Array  # (A, P) -dL/df_y
-    other: Array  # (A, P) dL/df_k, k != y, over f_k = (1 - f_y) / (K - 1)
-    weight: Array  # (A, P) -dL/df_y in units of its value at f_y -> 0: the weight of a sample
-    logit: Array  # (A, P) -dL/dz_y after the softmax, in units of its largest value
-    mae: Array  # (P,) the same of MAE
+    f_y: Floats  # (P,)
+    own: Floats  # (A, P) -dL/df_y
+    other: Floats  # (A, P) dL/df_k, k != y, over f_k = (1 - f_y) / (K - 1)
+    weight: Floats  # (A, P) -dL/df_y in units of its value at f_y -> 0: the weight of a sample
+    logit: Floats  # (A, P) -dL/dz_y after the softmax, in units of its largest value
+    mae: Floats  # (P,) the same of MAE
     threshold: Fraction  # the least a for symmetric noise of 0.8
 
 
@@ -66,15 +63,13 @@ def jal_gradients(*, width: float = 6.75, K: int = 10, points: int = 301) -> Fig
     (b) The weight of a sample against one of confidence 0: as a grows, confident samples gain. (c) The derivative by the
     logit z_y, in units of its largest value, beside that of MAE. One a is the threshold for symmetric noise of 0.8.
     """
-    from matplotlib.lines import Line2D
-
     data = jal_gradients_data(K, points)
     drawn, (first, second, third) = style.grid(width, 3, aspect=0.55 if width < 4.2 else 0.9, extra=0.75)
     look, mae = style.look("amse"), style.look("mae")
     handles = []
     patterns = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
     for i, (a, colour, dashes) in enumerate(zip(data.a, style.shades(look.colour, 4), patterns, strict=True)):
-        line: dict[str, Any] = {"color": colour, "linestyle": dashes}
+        line: style.Keywords = {"color": colour, "linestyle": dashes}
         first.plot(data.f_y, data.own[i], **line)
         second.plot(data.f_y, data.weight[i], **line)
         third.plot(data.f_y, data.logit[i], **line)

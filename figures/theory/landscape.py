@@ -8,9 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.tri import Triangulation
+from scipy.integrate import solve_ivp
 
 from asymtheory import NCE, Loss, build, from_weights, minimise, solve, weighted_risk
 from asymtheory.asymmetry.rules import endless
@@ -22,12 +30,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, Any]
+from ..results import Floats
 
 CORNERS = np.array([[0.5, np.sqrt(0.75)], [0.0, 0.0], [1.0, 0.0]])  # of classes 1, 2, 3 in the plane
 BELOW, ABOVE = 0.4, 3.0  # parameters drawn, as multiples of the threshold
@@ -45,22 +48,22 @@ class Landscape:
     """
 
     loss: Loss
-    weights: Array
-    points: Array
-    triangles: Array
-    risk: Array
-    minimiser: Array | None
-    edge: Array | None
-    lines: tuple[Array, ...]
+    weights: Floats
+    points: Floats
+    triangles: Floats
+    risk: Floats
+    minimiser: Floats | None
+    edge: Floats | None
+    lines: tuple[Floats, ...]
 
 
-def plane(u: Any) -> Array:
+def plane(u: Any) -> Floats:
     """Points (..., 3) of the simplex in the plane, (..., 2)."""
     return np.asarray(u) @ CORNERS
 
 
 @cache
-def lattice(count: int) -> tuple[Array, Array]:
+def lattice(count: int) -> tuple[Floats, Floats]:
     """The points of the simplex whose entries are multiples of 1/count, (N, 3), and the small triangles between them."""
     index: dict[tuple[int, int], int] = {}
     points: list[tuple[int, int, int]] = []
@@ -94,19 +97,17 @@ def _without_minimiser(loss: Loss) -> bool:
     )
 
 
-def flow(loss: Loss, weights: Array, starts: Array, times: Array = TIMES) -> tuple[Array, ...]:
+def flow(loss: Loss, weights: Floats, starts: Floats, times: Floats = TIMES) -> tuple[Floats, ...]:
     """Gradient flow of F_w on softmax logits, dz/dt = -dF/dz, from ``starts`` (B, K) inside the simplex, as paths of u.
 
     The whole batch is one system of equations for LSODA (stiff next to a curved valley), to 1e-6 relative. Returns B
     arrays (n, K): the start, then u at ``times`` (n - 1,), per unit of weight.
     """
-    from scipy.integrate import solve_ivp
-
     objective, shape = Objective(loss, len(weights)), starts.T.shape
     w = np.repeat(np.asarray(weights)[:, None] / np.sum(weights), len(starts), axis=1)
     total = w.sum(0)
 
-    def down(_: float, z: Array) -> Array:
+    def down(_: float, z: Floats) -> Floats:
         with np.errstate(all="ignore"):
             return -objective.gradient(z.reshape(shape), w, total)[2].ravel()
 
@@ -133,10 +134,6 @@ def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "
     That point is u_k = (w_k - w_3) / (w_1 + w_2 - 2 w_3): with v = -log u_3 -> inf the risk is
     w_3 + sum_k (w_k - w_3) (-log u_k) / v + o(1/v), and at any v the cross entropy with weights w_k - w_3 is least there.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-    from matplotlib.lines import Line2D
-
     drawn_loss = build("amse") if loss is None else loss
     w = [parse_number(part.strip(), "weights") for part in weights.split(",")]
     panels = [(landscape_data(at, w), title) for at, title in around_threshold(drawn_loss, w)]
@@ -185,26 +182,22 @@ def around_threshold(loss: Loss, weights: Any) -> list[tuple[Loss, str]]:
     ]
 
 
-_MINIMISER: dict[str, Any] = {
+_MINIMISER: style.Keywords = {
     "marker": "*", "markersize": 7, "color": "#cf5002", "markeredgecolor": "white", "markeredgewidth": 0.3,
 }  # fmt: skip
-_EDGE: dict[str, Any] = {"color": "#cf5002", "linewidth": 2.4, "solid_capstyle": "round"}
-_END: dict[str, Any] = {
+_EDGE: style.Keywords = {"color": "#cf5002", "linewidth": 2.4, "solid_capstyle": "round"}
+_END: style.Keywords = {
     "marker": "o", "markersize": 3.5, "color": "black", "markerfacecolor": "white", "markeredgewidth": 0.7,
 }  # fmt: skip
-_FLOW: dict[str, Any] = {"color": "black", "linewidth": 0.5}
+_FLOW: style.Keywords = {"color": "black", "linewidth": 0.5}
 
 
-def _shades(count: int) -> Array:
+def _shades(count: int) -> Floats:
     """From light (little risk) to a blue-grey that black lines are still seen on."""
-    from matplotlib import colormaps
-
     return np.asarray(colormaps["cividis"](np.linspace(1, 0.3, count)))
 
 
 def _draw(panel: Axes, data: Landscape, colours: Any, norm: Any) -> None:
-    from matplotlib.tri import Triangulation
-
     x, y = plane(data.points).T
     risk = np.where(np.isfinite(data.risk), data.risk, np.nan)
     share = (risk - np.nanmin(risk)) / (np.nanmax(risk) - np.nanmin(risk))
@@ -225,7 +218,7 @@ def _draw(panel: Axes, data: Landscape, colours: Any, norm: Any) -> None:
     _draw_axes(panel, data.weights)
 
 
-def _draw_line(panel: Axes, line: Array) -> None:
+def _draw_line(panel: Axes, line: Floats) -> None:
     """A path with an arrow head at a third of its length."""
     panel.plot(*line.T, **_FLOW)
     along = np.append(0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1)))
@@ -237,7 +230,7 @@ def _draw_line(panel: Axes, line: Array) -> None:
     panel.annotate("", (head[0], head[1]), (tail[0], tail[1]), arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
 
 
-def _draw_axes(panel: Axes, weights: Array) -> None:
+def _draw_axes(panel: Axes, weights: Floats) -> None:
     """Corners with their weights, marks at the quarters of each edge; numbers on the left one, where u_1 rises."""
     centre = CORNERS.mean(0)
     for start, end in pairwise([*CORNERS, CORNERS[0]]):

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from asymtheory import Loss, Row, build, from_weights, minimise, named, solve
 from asymtheory.errors import InputError
@@ -16,12 +20,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, Any]
+from ..results import Floats
 
 CONVEX = (build("amse", q=2), build("amse", q=3), build("agce", q=Fraction(1, 2)), build("aul", p=3), build("ael"))
 CONCAVE = build("agce", a=6, q=Fraction(3, 2))  # ANL Table 4, CIFAR-10
@@ -40,24 +39,24 @@ class Path:
 
     loss: Loss
     parameter: str
-    values: Array
-    points: Array
+    values: Floats
+    points: Floats
     threshold: float
     inside: str
     order: tuple[int, ...]
 
     @property
-    def top(self) -> Array:
+    def top(self) -> Floats:
         """p_m."""
         return self.points[:, self.order[0]]
 
     @property
-    def second(self) -> Array:
+    def second(self) -> Floats:
         """p_n of the runner-up."""
         return self.points[:, self.order[1]]
 
     @property
-    def rest(self) -> Array:
+    def rest(self) -> Floats:
         """The sum of the other entries; 0 but for rounding where there are none."""
         return self.points[:, list(self.order[2:])].sum(1)
 
@@ -103,7 +102,7 @@ def read_weights(text: str) -> Row:
     return from_weights([parse_number(part.strip(), "weights") for part in text.split(",")]).rows[0]
 
 
-def _floats(row: Row) -> Array:
+def _floats(row: Row) -> Floats:
     return np.array([float(w) for w in row.weights])
 
 
@@ -124,9 +123,6 @@ def path(*, width: float = 6.75, weights: str = "cifar10n-worse") -> Figure:
     losses reach the vertex continuously at their threshold (dashed) and stay there (shaded: asymmetric). A concave loss is at
     a vertex for any a; it jumps to another one where the clean label is no longer the most frequent (last panel).
     """
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     row = read_weights(weights)
     drawn, axes = style.grid(width, len(CONVEX) + 1, aspect=0.7, least=LEAST, extra=0.6, sharey=True)
     paths = [path_data(loss, row) for loss in CONVEX] + [rate_data(CONCAVE, row)]
@@ -135,7 +131,7 @@ def path(*, width: float = 6.75, weights: str = "cifar10n-worse") -> Figure:
         if axes.index(panel) % style.columns(len(paths), width, LEAST) == 0:
             panel.set_ylabel("minimiser $p_k$")
     style.letters(axes)
-    handles: list[Any] = [
+    handles: list[Artist] = [
         *(Line2D([], [], **line, label=label) for line, label in _LINES),
         Line2D([], [], **style.THRESHOLD, label="exact threshold"),
         Patch(facecolor=_SHADE, label="asymmetric"),
@@ -145,7 +141,7 @@ def path(*, width: float = 6.75, weights: str = "cifar10n-worse") -> Figure:
 
 
 _SHADE = "#e9eef4"
-_LINES: tuple[tuple[dict[str, Any], str], ...] = (
+_LINES: tuple[tuple[style.Keywords, str], ...] = (
     ({"color": "#000000", "linestyle": "-", "linewidth": 1.3}, "$p_m$, clean class"),
     ({"color": "#cf5002", "linestyle": (0, (4, 1)), "linewidth": 1.2}, "$p_n$, runner-up"),
     ({"color": "#2a3479", "linestyle": (0, (1, 1)), "linewidth": 1.2}, "sum of the rest"),

@@ -10,9 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.ticker import NullFormatter
 
 from asymtheory import Loss, Setting, build, check, pair, published_settings, solve_many, solve_rate, symmetric
 from asymtheory.errors import InputError
@@ -21,12 +28,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Array = np.ndarray[Any, Any]
+from ..results import Floats
 
 # the papers' data sets (of WebVision the first 50 classes), and the rates of synthetic noise in their tables
 CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "webvision": 50, "clothing1m": 14, "animal10n": 10}
@@ -69,9 +71,9 @@ class Phase:
     """Thresholds ``values[i, j]`` at noise rate ``rates[i, j]`` on ``classes[j]`` classes, (M, N)."""
 
     family: Family
-    classes: Array
-    rates: Array
-    values: Array
+    classes: Floats
+    rates: Floats
+    values: Floats
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def families() -> tuple[Family, ...]:
     Left out are losses that are asymmetric for any value (AGCE with q >= 1, AUL with p <= 1) or for none (GCE with q < 1),
     and clipped logits, whose thresholds are not vectorised.
     """
-    found: dict[tuple[Any, ...], Family] = {}
+    found: dict[tuple[object, ...], Family] = {}
     given: list[tuple[Loss, str, Setting | None]] = [(build(name), name, None) for name in names()]
     given += [(setting.build(), setting.loss, setting) for setting in published_settings()]
     for loss, name, setting in given:
@@ -172,7 +174,7 @@ def _settings(family: Family) -> list[tuple[Setting, float]]:
     return [(setting, value) for (_, value), setting in kept.items()]
 
 
-_LOOKS: dict[bool, dict[str, Any]] = {
+_LOOKS: dict[bool, style.Keywords] = {
     True: {"marker": "o", "markersize": 3.8, "markerfacecolor": "white"},
     False: {"marker": "X", "markersize": 6, "markeredgecolor": "black", "markeredgewidth": 0.5},
 }
@@ -189,9 +191,6 @@ def phase(*, width: float = 6.75) -> Figure:
     Circles are the papers' own settings (numbers: their value) that satisfy the condition at their noise rates, crosses those
     that do not; a bar is the greatest rate that a setting stands. Last panel: the same for pair flips, where K does not matter.
     """
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     shown = families()
     published = [family for family in shown if family.settings]
     across = style.columns(len(shown) + 1, width, LEAST)
@@ -203,7 +202,7 @@ def phase(*, width: float = 6.75) -> Figure:
             panel.set_ylabel(r"noise rate $\eta$")
     _draw_pairs(axes[-1], published)
     style.letters(axes)
-    handles: list[Any] = [
+    handles: list[Artist] = [
         Line2D(
             [], [], **_LOOKS[True], markeredgecolor="black", linestyle="", label="published setting: condition holds"
         ),
@@ -220,22 +219,17 @@ def phase(*, width: float = 6.75) -> Figure:
     return drawn
 
 
-def _outline() -> list[Any]:
-    from matplotlib.patheffects import withStroke
-
+def _outline() -> list[AbstractPathEffect]:
     return [withStroke(linewidth=2.6, foreground="black")]
 
 
-def _line(family: Family, among: Sequence[Family]) -> dict[str, Any]:
+def _line(family: Family, among: Sequence[Family]) -> style.Keywords:
     """The look of the family; the second of the same name is thinner."""
     same = [other for other in among if other.atom.name == family.atom.name]
     return style.look(family.atom.name).line(linewidth=1.4 - 0.7 * same.index(family))
 
 
 def _draw_map(panel: Axes, data: Phase, count: int) -> None:
-    from matplotlib import colormaps
-    from matplotlib.ticker import NullFormatter
-
     cuts = levels(data, count)
     x = np.broadcast_to(data.classes, data.rates.shape)
     shades = colormaps["cividis"](np.linspace(0.15, 1, len(cuts) + 1))
@@ -294,7 +288,7 @@ def _label_places(data: Phase, cuts: Sequence[float]) -> list[tuple[float, float
 def _draw_marks(panel: Axes, family: Family) -> None:
     at = _spread(family)
     for mark in marks(family):
-        colour: dict[str, Any] = {"markeredgecolor": "black"} if mark.holds else {"markerfacecolor": "black"}
+        colour: style.Keywords = {"markeredgecolor": "black"} if mark.holds else {"markerfacecolor": "black"}
         panel.plot(at[mark.setting.dataset, mark.value], float(mark.eta), **_LOOKS[mark.holds], **colour, zorder=4)
     for setting, value, eta in limits(family):
         x = at[setting.dataset, value]

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 import os
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from asymtheory.errors import InputError
 from asymtheory.numbers.text import plain
+from asymtheory.selection.candidates import Candidate
+from asymtheory.selection.select import Selection
 
 from .. import style
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from asymtheory.selection.candidates import Candidate
-    from asymtheory.selection.select import Selection
 
 MOST = 6  # losses drawn
 FARTHEST = 100.0  # fitting ratios beyond it are not shown
@@ -86,7 +83,7 @@ def _draw(frontier: Axes, coverage: Axes, candidate: Candidate) -> Artist:
     frontier.plot(slopes, shares, **look.line())
     away = [(v - start, s) for v, s in zip(values, shares, strict=True) if v > start]
     coverage.plot([x for x, _ in away], [s for _, s in away], **look.line())
-    mark: dict[str, Any] = {
+    mark: style.Keywords = {
         "color": look.colour,
         "marker": look.marker,
         "linestyle": "none",
