@@ -280,6 +280,18 @@ def test_no_dead_checks(folder: str) -> None:
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
+def timed(source: str) -> list[int]:
+    """Lines that read a clock to measure by; a deadline of ``time.monotonic`` ends a wait and measures nothing."""
+    clocks = {"perf_counter", "perf_counter_ns", "process_time", "process_time_ns", "time_ns"}
+    return sorted(node.lineno for node in ast.walk(ast.parse(source)) if called(node) in clocks)
+
+
+def test_no_test_measures_time() -> None:
+    found = {str(path.relative_to(ROOT)): timed(path.read_text()) for path in (ROOT / "tests").rglob("*.py")}
+    assert {path: lines for path, lines in found.items() if lines} == {}  # benchmarks/ does
+    assert timed("start = time.perf_counter()\nend = time.monotonic() + 60\nx = process_time()\n") == [1, 3]
+
+
 LOADED = """
 import json, runpy, sys
 try:
