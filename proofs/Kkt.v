@@ -231,6 +231,58 @@ Proof.
     assert (0 <= slack * (1 - u m)) by (apply Rmult_le_pos; lra). lra.
 Qed.
 
+(** The same, with a bound that holds at every distance from [e_m]. *)
+Theorem convex_well_posed :
+  0 < slack \/ (0 <= slack /\ strictly_convex_next_to_1 (phi_ m)) -> well_posed K F m.
+Proof.
+  intros H delta Hd.
+  set (tangent := fun x => phi_ m 1 - (w m * a1 + (W - w m) * p1) * (1 - x)).
+  destruct (Rlt_dec 1 delta) as [Big | Small].
+  { exists 1. split; [lra |]. intros u Hu Far. pose proof (proj1 Hu m m_is_class). lra. }
+  destruct H as [S | [S C]].
+  - exists (slack * delta). split; [now apply Rmult_lt_0_compat |]. intros u Hu Far.
+    pose proof (convex_regret u Hu). assert (slack * delta <= slack * (1 - u m)) by (apply Rmult_le_compat_l; lra). lra.
+  - exists (phi_ m (1 - delta) - tangent (1 - delta)).
+    assert (I : in01 (1 - delta)) by (unfold in01; lra).
+    pose proof (strict_tangent_at_1 _ _ (convex m m_is_class) C (phi_slope_1 m) (1 - delta) I ltac:(lra)) as T.
+    fold (tangent (1 - delta)) in T. split; [lra |]. intros u Hu Far.
+    pose proof (convex_risk_bound u Hu) as B. fold (tangent (u m)) in B.
+    pose proof (proj1 Hu m m_is_class) as P.
+    assert (0 <= slack * (1 - u m)) by (apply Rmult_le_pos; lra).
+    set (t := delta / (1 - u m)).
+    assert (Ht : 0 < t <= 1).
+    { unfold t. split; [apply Rdiv_lt_0_compat; lra |]. apply Rmult_le_reg_r with (1 - u m); [lra |].
+      unfold Rdiv. rewrite Rmult_assoc, Rinv_l; lra. }
+    assert (E : t * (1 - u m) = delta) by (unfold t; field; lra).
+    pose proof (convex m m_is_class (u m) 1 t ltac:(unfold in01; lra) ltac:(unfold in01; lra) ltac:(unfold in01; lra)) as D.
+    replace (t * u m + (1 - t) * 1) with (1 - delta) in D by lra.
+    assert (T' : tangent (1 - delta) = t * tangent (u m) + (1 - t) * phi_ m 1) by (unfold tangent; rewrite <- E; ring).
+    set (h := phi_ m (u m) - tangent (u m)) in *.
+    assert (A : phi_ m (1 - delta) - tangent (1 - delta) <= t * h) by (unfold h; lra).
+    assert (Hh : 0 < h).
+    { apply Rmult_lt_reg_l with t; [easy |]. lra. }
+    assert (t * h <= 1 * h) by (apply Rmult_le_compat_r; lra). unfold h in *. lra.
+Qed.
+
+(** Where the inequality fails the risk falls along the edge from [e_m] to [e_n], at first order. *)
+Theorem convex_descent : slack < 0 -> exists delta, 0 < delta <= 1 /\
+  forall t, 0 < t < delta -> F (edge m n t) - F (vertex m) < slack / 2 * t.
+Proof.
+  intros S.
+  pose proof (proj1 (slope_at_1_reflect _ _) (phi_slope_1 m)) as S1.
+  pose proof (slope_at_0_linear_combination _ _ _ _ 1 1 (phi_slope_0 n) S1) as Sum. cbv beta in Sum.
+  destruct (Sum (- slack / 2) ltac:(lra)) as (d & Hd & A). exists (Rmin d 1).
+  pose proof (Rmin_l d 1). pose proof (Rmin_r d 1). split; [split; [apply Rmin_pos; lra | easy] |]. intros t Ht.
+  specialize (A t ltac:(lra)). apply Rabs_def2 in A. rewrite Rminus_0_r in A.
+  rewrite !risk_is_sum, (sum_at_vertex K m phi_ m_is_class).
+  rewrite (total_edge K phi_ m n t m_is_class (proj1 Hn) (proj1 (proj2 Hn))).
+  unfold slack in *. apply Rmult_lt_reg_r with (/ t); [apply Rinv_0_lt_compat; lra |].
+  set (x := phi_ n t) in *. set (y := phi_ n 0) in *. set (z := phi_ m (1 - t)) in *. set (v := phi_ m 1) in *.
+  match goal with |- _ < ?r => match r with ?s / 2 * t * / t => replace r with (s / 2) by (field; lra) end end.
+  match goal with |- ?l < _ => replace l with ((1 * x + 1 * z - (1 * y + 1 * v)) / t) by (field; lra) end.
+  lra.
+Qed.
+
 Lemma asymmetric_minimises : asymmetric K L w m -> minimises K F (vertex m).
 Proof. intros A. apply A; [apply vertex_simplex, m_is_class | intros k _; reflexivity]. Qed.
 
@@ -296,6 +348,15 @@ Proof.
   pose proof (concave_regret u Hu). destruct Hm as [_ U], Hn as (Hn1 & Hn2 & _).
   specialize (U n Hn1 Hn2).
   assert (0 < (w m - w n) * drop * (1 - u m)) by (repeat apply Rmult_lt_0_compat; lra). lra.
+Qed.
+
+Theorem concave_well_posed : 0 < drop -> well_posed K F m.
+Proof.
+  intros D delta Hd. destruct Hm as [_ U]. specialize (U n (proj1 Hn) (proj1 (proj2 Hn))).
+  exists ((w m - w n) * drop * delta). split; [repeat apply Rmult_lt_0_compat; lra |]. intros u Hu Far.
+  pose proof (concave_regret u Hu).
+  assert (0 < (w m - w n) * drop) by (apply Rmult_lt_0_compat; lra).
+  assert ((w m - w n) * drop * delta <= (w m - w n) * drop * (1 - u m)) by (apply Rmult_le_compat_l; lra). lra.
 Qed.
 
 End Concave.

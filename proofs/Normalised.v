@@ -304,3 +304,137 @@ Proof. intros Hw Hm. exact (normalised_two_classes w cross_entropy m Hw cross_en
 Theorem nfl_not_asymmetric K w m gamma : (3 <= K)%nat -> 0 <= gamma -> weights K w -> unique_largest K w m ->
   ~ asymmetric_in_the_limit K (risk K w (normalised K (focal gamma))) m.
 Proof. intros HK Hg Hw Hm. exact (normalised_not_asymmetric K w (focal gamma) m HK Hw (focal_base gamma Hg) Hm). Qed.
+
+(** ** A normalised loss added to another loss *)
+
+Definition continuous_at (K : nat) (F : (nat -> R) -> R) (v : nat -> R) : Prop :=
+  forall eps, 0 < eps -> exists delta, 0 < delta /\
+    forall u, simplex K u -> near K delta u v -> Rabs (F u - F v) < eps.
+
+Lemma near_less K d d' u v : d <= d' -> near K d u v -> near K d' u v.
+Proof. intros H N k Hk. specialize (N k Hk). lra. Qed.
+
+Lemma total_continuous K (f : nat -> R -> R) v : (forall k, (k < K)%nat -> continuity_pt (f k) (v k)) ->
+  forall eps, 0 < eps -> exists delta, 0 < delta /\
+    forall u, near K delta u v -> Rabs (total K (fun k => f k (u k)) - total K (fun k => f k (v k))) < eps.
+Proof.
+  induction K as [| K IH]; intros C eps He.
+  - exists 1. split; [lra |]. intros u _. simpl. rewrite Rminus_0_r, Rabs_R0. easy.
+  - destruct (IH (fun k Hk => C k (Nat.lt_lt_succ_r k K Hk)) (eps / 2) ltac:(lra)) as (d & Hd & A).
+    destruct (C K (Nat.lt_succ_diag_r K) (eps / 2) ltac:(lra)) as (e & Pe & B).
+    exists (Rmin d e). split; [now apply Rmin_pos |]. intros u N. simpl.
+    assert (A' : Rabs (total K (fun k => f k (u k)) - total K (fun k => f k (v k))) < eps / 2).
+    { apply A. intros k Hk. pose proof (Rmin_l d e). specialize (N k ltac:(lia)). lra. }
+    assert (B' : Rabs (f K (u K) - f K (v K)) < eps / 2).
+    { destruct (Req_dec (u K) (v K)) as [-> | NE]; [rewrite Rminus_eq_0, Rabs_R0; lra |].
+      apply (B (u K)). split; [split; [exact I | intros E; now apply NE] |]. simpl. unfold R_dist.
+      pose proof (Rmin_r d e). specialize (N K ltac:(lia)). lra. }
+    apply Rabs_def2 in A'. apply Rabs_def2 in B'. apply Rabs_def1; lra.
+Qed.
+
+(** Continuous parts make a continuous risk. *)
+Lemma separable_continuous K w active passive v :
+  (forall x, in01 x -> continuity_pt active x) -> (forall x, in01 x -> continuity_pt passive x) ->
+  simplex K v -> continuous_at K (risk K w (separable K active passive)) v.
+Proof.
+  intros A P Hv eps He.
+  destruct (total_continuous K (fun k => phi (total K w) (w k) active passive) v) with (eps := eps) as (d & Hd & B); [| easy |].
+  - intros k Hk. assert (V : in01 (v k)) by (split; [now apply Hv | now apply (simplex_le1 K)]).
+    apply continuity_pt_plus; apply continuity_pt_mult; auto; apply continuity_pt_const; easy.
+  - exists d. split; [easy |]. intros u _ N. rewrite !risk_separates. auto.
+Qed.
+
+Lemma nearly_least_exists K F b u : interior K u -> (forall v, interior K v -> b <= F v) ->
+  forall eps, 0 < eps -> exists v, nearly_least K F eps v.
+Proof.
+  intros Hu B eps He.
+  destruct (completeness (fun x => exists v, interior K v /\ x = - F v)) as (s & Up & Low).
+  - exists (- b). intros x (v & Hv & ->). specialize (B v Hv). lra.
+  - exists (- F u). now exists u.
+  - destruct (classic (exists v, interior K v /\ s - eps < - F v)) as [(v & Hv & A) | No].
+    + exists v. split; [easy |]. intros v' Hv'. assert (- F v' <= s) by (apply Up; now exists v'). lra.
+    + exfalso. assert (s <= s - eps); [| lra]. apply Low. intros x (v & Hv & ->). apply Rnot_lt_le. intros A.
+      apply No. now exists v.
+Qed.
+
+Lemma near_vertex K u m d : simplex K u -> (m < K)%nat -> 1 - d < u m -> near K d u (vertex m).
+Proof.
+  intros Hu Hm H k Hk. pose proof (simplex_le1 K u m Hu Hm). destruct (Nat.eq_dec k m) as [-> | N].
+  - rewrite vertex_same. apply Rabs_def1; lra.
+  - rewrite vertex_other, Rminus_0_r by easy. pose proof (proj1 Hu k Hk).
+    assert (T : (if Nat.eq_dec k m then 0 else u k) <= total K (fun i => if Nat.eq_dec i m then 0 else u i)).
+    { apply (total_ge_term K (fun i => if Nat.eq_dec i m then 0 else u i)); [easy |].
+      intros i Hi. destruct (Nat.eq_dec i m); [lra | now apply Hu]. }
+    rewrite (simplex_rest K u m Hu Hm) in T. destruct (Nat.eq_dec k m); [easy |]. rewrite Rabs_pos_eq; lra.
+Qed.
+
+Section Sum.
+
+Variables (K : nat) (w : nat -> R) (g : R -> R) (alpha : R) (S : (nat -> R) -> R) (m k : nat).
+Hypothesis HK : (2 <= K)%nat.
+Hypothesis Hw : weights K w.
+Hypothesis Hg : unbounded_base g.
+Hypothesis Ha : 0 < alpha.
+Hypothesis Hm : (m < K)%nat.
+Hypothesis Hk : least_class K w k.
+Hypothesis km : k <> m.
+Hypothesis S_at_vertex : continuous_at K S (vertex m).
+
+Let N := risk K w (normalised K g).
+Let G (u : nat -> R) : R := alpha * N u + S u.
+
+Lemma sum_at_least u : interior K u -> alpha * w k + S u <= G u.
+Proof.
+  intros Hu. pose proof (normalised_at_least K w g HK Hg k u Hk Hu) as B.
+  apply (Rmult_le_compat_l alpha) in B; [| lra]. unfold G, N. lra.
+Qed.
+
+(** Near any point [v] with [v_k = 0] where [S] is continuous, [G] comes down to [alpha w_k + S v]. *)
+Lemma sum_limit v eps : simplex K v -> v k = 0 -> continuous_at K S v -> 0 < eps ->
+  exists u, interior K u /\ G u < alpha * w k + S v + eps.
+Proof.
+  intros Hv Vk C He. destruct (C (eps / 2) ltac:(lra)) as (d & Hd & B).
+  destruct (normalised_limit K w g HK Hw Hg k v d (eps / 2 / alpha) (proj1 Hk) Hv Vk Hd) as (u & Hu & Nu & Ru).
+  { apply Rdiv_lt_0_compat; lra. }
+  exists u. split; [easy |]. specialize (B u (interior_simplex K u Hu) Nu). apply Rabs_def2 in B.
+  apply (Rmult_lt_compat_l alpha) in Ru; [| easy].
+  replace (alpha * (w k + eps / 2 / alpha)) with (alpha * w k + eps / 2) in Ru by (field; lra). unfold G, N. lra.
+Qed.
+
+(** If [S] has its minimum at [e_m] alone, so has the sum in the limit. *)
+Theorem sum_asymmetric : well_posed K S m -> asymmetric_in_the_limit K G m.
+Proof.
+  intros WP delta Hd. destruct (WP delta Hd) as (eps & He & B). exists (eps / 2). split; [lra |].
+  intros u [Hu L]. apply Rnot_le_lt. intros Far. specialize (B u (interior_simplex K u Hu) Far).
+  destruct (sum_limit (vertex m) (eps / 2)) as (v & Hv & A);
+    [now apply vertex_simplex | now apply vertex_other | exact S_at_vertex | lra |].
+  specialize (L v Hv). pose proof (sum_at_least u Hu). lra.
+Qed.
+
+(** If some interior point beats the limit at [e_m], the sum is not asymmetric in the limit. *)
+Lemma sum_beaten v : interior K v -> G v < alpha * w k + S (vertex m) ->
+  (exists b, forall u, interior K u -> b <= S u) ->
+  ~ asymmetric_in_the_limit K G m.
+Proof.
+  intros Hv Less (b & Low) A. set (c := alpha * w k + S (vertex m) - G v). assert (Hc : 0 < c) by (unfold c; lra).
+  destruct (S_at_vertex (c / 4) ltac:(lra)) as (d & Hd & C).
+  destruct (A d Hd) as (eps & He & B).
+  destruct (nearly_least_exists K G (alpha * w k + b) v Hv) with (eps := Rmin eps (c / 4)) as (u & Hu & L).
+  - intros u Hu. pose proof (sum_at_least u Hu). specialize (Low u Hu). lra.
+  - apply Rmin_pos; lra.
+  - pose proof (Rmin_l eps (c / 4)). pose proof (Rmin_r eps (c / 4)).
+    assert (U : 1 - d < u m).
+    { apply B. split; [easy |]. intros v' Hv'. specialize (L v' Hv'). lra. }
+    specialize (C u (interior_simplex K u Hu) (near_vertex K u m d (interior_simplex K u Hu) Hm U)).
+    apply Rabs_def2 in C. specialize (L v Hv). pose proof (sum_at_least u Hu). unfold c in *. lra.
+Qed.
+
+(** If [S] is less at a point with [v_k = 0], the sum is not asymmetric in the limit. *)
+Theorem sum_not_asymmetric v : simplex K v -> v k = 0 -> continuous_at K S v -> S v < S (vertex m) ->
+  (exists b, forall u, interior K u -> b <= S u) -> ~ asymmetric_in_the_limit K G m.
+Proof.
+  intros Hv Vk C Less Low. destruct (sum_limit v (S (vertex m) - S v) Hv Vk C ltac:(lra)) as (u & Hu & A).
+  apply (sum_beaten u Hu); [lra | exact Low].
+Qed.
+
+End Sum.

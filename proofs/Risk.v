@@ -58,6 +58,11 @@ Proof.
       destruct (classic (same K v (vertex m))) as [S | N]; [rewrite (Hl v _ S); lra | left; auto].
 Qed.
 
+(** Far from [e_m] the function stays above its value there. *)
+Definition well_posed (K : nat) (F : (nat -> R) -> R) (m : nat) : Prop :=
+  forall delta, 0 < delta -> exists eps, 0 < eps /\
+    forall u, simplex K u -> u m <= 1 - delta -> F (vertex m) + eps <= F u.
+
 (** A loss that looks at no class beyond [K]. *)
 Definition local_loss (K : nat) (L : loss) : Prop :=
   forall u v y, (y < K)%nat -> same K u v -> L u y = L v y.
