@@ -438,3 +438,338 @@ Proof.
 Qed.
 
 End Sum.
+
+(** *** The threshold of the sum is that of [S] *)
+
+Definition flat_at_1 (g : R -> R) : Prop :=
+  exists M d, 0 <= M /\ 0 < d /\ forall t, 0 < t < d -> t < 1 -> g (1 - t) <= M * t.
+
+Section Threshold.
+
+Variables (K : nat) (w : nat -> R) (g : R -> R) (alpha : R) (m n : nat) (active passive : R -> R).
+Variables a0 p0 a1 p1 : R.
+Hypothesis HK : (2 <= K)%nat.
+Hypothesis Hw : weights K w.
+Hypothesis Hm : unique_largest K w m.
+Hypothesis Hn : runner_up K w m n.
+Hypothesis Hg : unbounded_base g.
+Hypothesis flat : flat_at_1 g.
+Hypothesis Ha : 0 < alpha.
+Hypothesis decreasing : nonincreasing01 active.
+Hypothesis increasing : nondecreasing01 passive.
+Hypothesis active_continuous : forall x, in01 x -> continuity_pt active x.
+Hypothesis passive_continuous : forall x, in01 x -> continuity_pt passive x.
+
+Let S := separable K active passive.
+Let N := risk K w (normalised K g).
+Let G (u : nat -> R) : R := alpha * N u + risk K w S u.
+Let phi_m := phi (total K w) (w m) active passive.
+
+Lemma least_beside_m : exists k, least_class K w k /\ k <> m.
+Proof.
+  destruct (Nat.eq_dec K 2) as [E | NE].
+  - exists n. destruct Hn as (Hn1 & Hn2 & Hn3). repeat split; try easy. intros j Hj.
+    destruct (Nat.eq_dec j n) as [-> | Nj]; [lra |]. assert (j = m) as -> by (destruct Hm; lia).
+    left. now apply Hm.
+  - destruct (least_class_exists K w m n ltac:(lia) Hm Hn) as (k & Hk & Km & _). now exists k.
+Qed.
+
+(** Concave or linear [S]: always. *)
+Theorem sum_threshold_concave :
+  (forall k, (k < K)%nat -> concave01 (phi (total K w) (w k) active passive)) -> 0 < drop active passive ->
+  asymmetric_in_the_limit K G m.
+Proof.
+  intros C D. destruct least_beside_m as (k & Hk & Km).
+  apply (sum_asymmetric K w g alpha (risk K w S) m k HK Hw Hg Ha (proj1 Hm) Hk Km).
+  - apply separable_continuous; try easy. apply vertex_simplex, Hm.
+  - now apply (concave_well_posed K w m n active passive Hm Hn decreasing increasing C).
+Qed.
+
+Hypothesis convex : forall k, (k < K)%nat -> convex01 (phi (total K w) (w k) active passive).
+Hypothesis strictly : strictly_convex_next_to_1 phi_m.
+Hypothesis active_slope_0 : slope_at_0 active a0.
+Hypothesis passive_slope_0 : slope_at_0 passive p0.
+Hypothesis active_slope_1 : slope_at_1 active a1.
+Hypothesis passive_slope_1 : slope_at_1 passive p1.
+
+Let slack_ := slack K w m n a0 p0 a1 p1.
+
+Lemma two_class_sum (f : nat -> R) : K = 2%nat -> total K f = f m + f n.
+Proof.
+  intros E. destruct Hm as [Hm1 _], Hn as (Hn1 & Hn2 & _).
+  assert (H : forall a b, (a < 2)%nat -> (b < 2)%nat -> b <> a -> total 2 f = f a + f b).
+  { intros [| [| a]] [| [| b]] A B Ne; simpl; try lia; ring. }
+  rewrite E in *. now apply H.
+Qed.
+
+Lemma risk_bounded_below : exists b, forall u, interior K u -> b <= risk K w S u.
+Proof.
+  exists (risk K w S (vertex m) + Rmin 0 slack_). intros u Hu.
+  pose proof (convex_regret K w m n active passive Hm Hn decreasing increasing a0 p0 a1 p1 convex active_slope_0
+    passive_slope_0 active_slope_1 passive_slope_1 u (interior_simplex K u Hu)) as B. fold slack_ S in B.
+  pose proof (interior_lt_1 K u m HK Hu (proj1 Hm)). pose proof (proj1 Hu m (proj1 Hm)).
+  destruct (Rle_dec 0 slack_).
+  - rewrite Rmin_left by easy. assert (0 <= slack_ * (1 - u m)) by (apply Rmult_le_pos; lra). lra.
+  - rewrite Rmin_right by lra. assert (0 <= - slack_ * (u m)) by (apply Rmult_le_pos; lra). lra.
+Qed.
+
+(** Convex [S]: NCE or NFL added to it is asymmetric (in the limit) iff [S] is. *)
+Theorem sum_threshold_convex : asymmetric_in_the_limit K G m <-> 0 <= slack_.
+Proof.
+  destruct least_beside_m as (k & Hk & Km).
+  assert (Cm : continuous_at K (risk K w S) (vertex m)).
+  { apply separable_continuous; try easy. apply vertex_simplex, Hm. }
+  split.
+  - intros A. apply Rnot_lt_le. intros Neg. revert A.
+    destruct (convex_descent K w m n active passive Hm Hn a0 p0 a1 p1 active_slope_0 passive_slope_0 active_slope_1
+      passive_slope_1 Neg) as (d & Hd & Falls). fold slack_ S in Falls.
+    destruct (Nat.eq_dec K 2) as [E | NE].
+    + (* two classes: NCE rises by eps / |log eps| only *)
+      destruct flat as (M & e & HM & He & Flat).
+      destruct (base_unbounded g Hg (2 * alpha * (w m - w n) * M / - slack_)) as (r & Hr & Big).
+      set (t := Rmin (Rmin d e) (Rmin r 1) / 2).
+      assert (Ht : 0 < t /\ t < d /\ t < e /\ t < r /\ t < 1).
+      { unfold t. pose proof (Rmin_l (Rmin d e) (Rmin r 1)). pose proof (Rmin_r (Rmin d e) (Rmin r 1)).
+        pose proof (Rmin_l d e). pose proof (Rmin_r d e). pose proof (Rmin_l r 1). pose proof (Rmin_r r 1).
+        assert (0 < Rmin (Rmin d e) (Rmin r 1)) by (repeat apply Rmin_pos; lra). lra. }
+      clearbody t. specialize (Falls t ltac:(lra)). specialize (Flat t ltac:(lra) ltac:(lra)). specialize (Big t ltac:(lra) ltac:(lra)).
+      destruct (largest_pos K w m n Hw Hm Hn) as [Wn Wm]. destruct Hn as (Hn1 & Hn2 & Hn3).
+      assert (I : interior K (edge m n t)).
+      { split; [| apply edge_simplex; try easy; [apply Hm | lra]]. intros j Hj. unfold edge.
+        destruct (Nat.eq_dec j m); [lra |]. destruct (Nat.eq_dec j n); [lra |]. destruct Hm. lia. }
+      assert (Em : edge m n t m = 1 - t) by (unfold edge; now destruct (Nat.eq_dec m m)).
+      assert (En : edge m n t n = t).
+      { unfold edge. destruct (Nat.eq_dec n m); [easy |]. now destruct (Nat.eq_dec n n). }
+      assert (g1 : 0 < g (1 - t)) by (apply base_positive; [easy | lra]).
+      assert (g0 : 0 < g t) by (apply base_positive; [easy | lra]).
+      assert (Wk : w k = w n).
+      { assert (k = n) as ->; [| reflexivity]. destruct Hm, Hk. lia. }
+      apply (sum_beaten K w g alpha (risk K w S) m k HK Hg Ha (proj1 Hm) Hk Cm (edge m n t) I).
+      * rewrite Wk. rewrite risk_normalised, !(two_class_sum _ E), Em, En.
+        replace ((w m * g (1 - t) + w n * g t) / (g (1 - t) + g t))
+          with (w n + (w m - w n) * (g (1 - t) / (g (1 - t) + g t))) by (field; lra).
+        assert (Q : g (1 - t) / (g (1 - t) + g t) <= M * t / g t).
+        { apply Rmult_le_reg_r with ((g (1 - t) + g t) * g t); [apply Rmult_lt_0_compat; lra |].
+          replace (g (1 - t) / (g (1 - t) + g t) * ((g (1 - t) + g t) * g t)) with (g (1 - t) * g t) by (field; lra).
+          replace (M * t / g t * ((g (1 - t) + g t) * g t)) with (M * t * (g (1 - t) + g t)) by (field; lra).
+          assert (g (1 - t) * g t <= M * t * g t) by (apply Rmult_le_compat_r; lra).
+          assert (0 <= M * t * g (1 - t)) by (repeat apply Rmult_le_pos; lra). rewrite Rmult_plus_distr_l. lra. }
+        assert (P : alpha * ((w m - w n) * (g (1 - t) / (g (1 - t) + g t))) <= alpha * ((w m - w n) * (M * t / g t))).
+        { apply Rmult_le_compat_l; [lra |]. apply Rmult_le_compat_l; lra. }
+        assert (B : alpha * ((w m - w n) * (M * t / g t)) <= - slack_ / 2 * t).
+        { apply Rmult_le_reg_r with (g t / t); [apply Rdiv_lt_0_compat; lra |].
+          replace (alpha * ((w m - w n) * (M * t / g t)) * (g t / t)) with (alpha * (w m - w n) * M) by (field; lra).
+          replace (- slack_ / 2 * t * (g t / t)) with (- slack_ / 2 * g t) by (field; lra).
+          apply (Rmult_lt_compat_l (- slack_ / 2)) in Big; [| lra].
+          replace (- slack_ / 2 * (2 * alpha * (w m - w n) * M / - slack_)) with (alpha * (w m - w n) * M) in Big
+            by (field; lra). lra. }
+        lra.
+      * exact risk_bounded_below.
+    + (* three classes or more: a least class beside m and n *)
+      destruct (least_class_exists K w m n ltac:(lia) Hm Hn) as (j & Hj & Jm & Jn).
+      specialize (Falls (d / 2) ltac:(lra)).
+      assert (V : simplex K (edge m n (d / 2))) by (apply edge_simplex; try apply Hn; [apply Hm | lra]).
+      apply (sum_not_asymmetric K w g alpha (risk K w S) m j HK Hw Hg Ha (proj1 Hm) Hj Cm (edge m n (d / 2)) V).
+      * unfold edge. destruct (Nat.eq_dec j m); [easy |]. now destruct (Nat.eq_dec j n).
+      * now apply separable_continuous.
+      * assert (slack_ / 2 * (d / 2) < 0); [| lra].
+        assert (0 < - slack_ / 2 * (d / 2)) by (apply Rmult_lt_0_compat; unfold slack_ in *; lra). lra.
+      * exact risk_bounded_below.
+  - intros Pos. apply (sum_asymmetric K w g alpha (risk K w S) m k HK Hw Hg Ha (proj1 Hm) Hk Km Cm).
+    apply (convex_well_posed K w m n active passive Hm Hn decreasing increasing a0 p0 a1 p1 convex active_slope_0
+      passive_slope_0 active_slope_1 passive_slope_1). now right.
+Qed.
+
+End Threshold.
+
+(** *** JAL-CE and JAL-FL have the threshold of AMSE, whatever [alpha] and [beta] *)
+
+Lemma ln_flat t : 0 < t < 1 / 2 -> - ln (1 - t) <= 2 * t.
+Proof.
+  intros Ht. rewrite <- ln_Rinv by lra.
+  assert (E : ln (/ (1 - t)) <= / (1 - t) - 1).
+  { pose proof (exp_ineq1_le (ln (/ (1 - t)))) as X. rewrite exp_ln in X by (apply Rinv_0_lt_compat; lra). lra. }
+  assert (/ (1 - t) - 1 <= 2 * t); [| lra].
+  apply Rmult_le_reg_r with (1 - t); [lra |]. rewrite Rmult_minus_distr_r, Rinv_l by lra. nra.
+Qed.
+
+Lemma cross_entropy_flat : flat_at_1 cross_entropy.
+Proof. exists 2, (1 / 2). repeat split; try lra. intros t Ht _. now apply ln_flat. Qed.
+
+Lemma focal_flat gamma : 0 <= gamma -> flat_at_1 (focal gamma).
+Proof.
+  intros Hg. exists 2, (1 / 2). repeat split; try lra. intros t Ht _. unfold focal.
+  replace (1 - (1 - t)) with t by ring. pose proof (ln_flat t Ht).
+  assert (0 < - ln (1 - t)) by (pose proof (ln_neg (1 - t) ltac:(lra)); lra).
+  assert (P : 0 < Rpower t gamma <= 1).
+  { split; [apply Rpower_pos |]. replace 1 with (Rpower 1 gamma) by (unfold Rpower; rewrite ln_1, Rmult_0_r; apply exp_0).
+    apply Rle_Rpower_l; lra. }
+  assert (Rpower t gamma * - ln (1 - t) <= 1 * - ln (1 - t)) by (apply Rmult_le_compat_r; lra). lra.
+Qed.
+
+Lemma asymmetric_in_the_limit_ext K F F' m :
+  (forall u, interior K u -> F u = F' u) -> asymmetric_in_the_limit K F m -> asymmetric_in_the_limit K F' m.
+Proof.
+  intros E A delta Hd. destruct (A delta Hd) as (eps & He & B). exists eps. split; [easy |].
+  intros u [Hu L]. apply B. split; [easy |]. intros v Hv. rewrite !E by easy. auto.
+Qed.
+
+(** A sum of a normalised loss and AMSE. *)
+Definition jal (K : nat) (g : R -> R) (alpha beta a q : R) : loss :=
+  fun u y => alpha * normalised K g u y + beta * amse K a q u y.
+
+Theorem jal_threshold K w m n g alpha beta a q :
+  (2 <= K)%nat -> weights K w -> unique_largest K w m -> runner_up K w m n ->
+  unbounded_base g -> flat_at_1 g -> 0 < alpha -> 0 < beta -> 1 <= a -> 0 < q ->
+  (asymmetric_in_the_limit K (risk K w (jal K g alpha beta a q)) m <-> asymmetric K (amse K a q) w m).
+Proof.
+  intros HK Hw Hm Hn Hg Flat Ha Hb Pa Pq.
+  set (active := fun x => power (a - x) q). set (passive := fun x => power x q).
+  assert (PK : 0 < INR K) by (apply lt_0_INR; lia).
+  set (c := alpha * INR K / beta).
+  assert (Hc : 0 < c) by (unfold c; apply Rdiv_lt_0_compat; [apply Rmult_lt_0_compat |]; lra).
+  set (G := fun u => c * risk K w (normalised K g) u + risk K w (separable K active passive) u).
+  assert (E : forall u, interior K u -> risk K w (jal K g alpha beta a q) u = beta / INR K * G u).
+  { intros u Hu. unfold G, risk, jal. rewrite <- total_scal, <- total_plus, <- total_scal. apply total_ext.
+    intros k Hk. rewrite amse_is_separable by (try easy; now apply interior_simplex).
+    fold active passive. unfold c. field. lra. }
+  assert (R : asymmetric_in_the_limit K (risk K w (jal K g alpha beta a q)) m <-> asymmetric_in_the_limit K G m).
+  { assert (B : 0 < beta / INR K) by (apply Rdiv_lt_0_compat; lra).
+    split; intros A delta Hd; destruct (A delta Hd) as (eps & He & L).
+    - exists (eps / (beta / INR K)). split; [apply Rdiv_lt_0_compat; lra |]. intros u [Hu M]. apply L.
+      split; [easy |]. intros v Hv. rewrite !E by easy. specialize (M v Hv).
+      apply (Rmult_le_compat_l (beta / INR K)) in M; [| lra].
+      replace (beta / INR K * (G v + eps / (beta / INR K))) with (beta / INR K * G v + eps) in M by (field; lra). easy.
+    - exists (beta / INR K * eps). split; [now apply Rmult_lt_0_compat |]. intros u [Hu M]. apply L.
+      split; [easy |]. intros v Hv. specialize (M v Hv). rewrite !E in M by easy.
+      apply Rmult_le_reg_l with (beta / INR K); lra. }
+  rewrite R. clear R E.
+  assert (Ca : forall x, in01 x -> continuity_pt active x) by (intros x _; now apply power_minus_continuous).
+  assert (Cp : forall x, in01 x -> continuity_pt passive x) by (intros x _; now apply power_continuous).
+  pose proof (amse_decreasing a q Pa Pq) as D. pose proof (amse_increasing q Pq) as I.
+  destruct (Rle_dec q 1) as [LE | GT].
+  - split; intros _; [now apply (amse_concave K w m n) |].
+    apply (sum_threshold_concave K w g c m n active passive); try easy.
+    + intros k Hk. apply concave01_combination; [now apply Hw | now apply rest_nonneg | |].
+      * apply power_minus_concave; lra.
+      * apply power_concave; lra.
+    + unfold drop, active, passive. rewrite power_0, power_base_1.
+      pose proof (power_le (a - 1) (a - 0) q ltac:(lra) ltac:(lra) ltac:(lra)). lra.
+  - rewrite (amse_convex_iff K w m n a q Hw Hm Hn Pa) by lra.
+    assert (T : asymmetric_in_the_limit K G m <->
+                0 <= slack K w m n (- (q * power a (q - 1))) 0 (- (q * power (a - 1) (q - 1))) q).
+    { apply sum_threshold_convex; try easy.
+      - intros k Hk. apply phi_amse_convex; try easy; lra.
+      - destruct (largest_pos K w m n Hw Hm Hn).
+        apply strictly_convex_combination; [lra | now apply rest_nonneg, Hm | |].
+        + apply power_minus_strictly_convex; lra.
+        + apply power_convex; lra.
+      - apply active_slope_0; lra.
+      - apply power_flat_at_0; lra.
+      - apply power_minus_slope_1; lra.
+      - apply passive_slope_1. }
+    rewrite T. unfold slack. split; intros S.
+    + apply Rmult_le_reg_l with q; lra.
+    + apply (Rmult_le_compat_l q) in S; lra.
+Qed.
+
+Theorem jal_ce_threshold K w m n alpha beta a q :
+  (2 <= K)%nat -> weights K w -> unique_largest K w m -> runner_up K w m n ->
+  0 < alpha -> 0 < beta -> 1 <= a -> 0 < q ->
+  (asymmetric_in_the_limit K (risk K w (jal K cross_entropy alpha beta a q)) m <-> asymmetric K (amse K a q) w m).
+Proof. intros. apply jal_threshold with (n := n); auto using cross_entropy_base, cross_entropy_flat. Qed.
+
+Theorem jal_fl_threshold K w m n gamma alpha beta a q :
+  (2 <= K)%nat -> weights K w -> unique_largest K w m -> runner_up K w m n -> 0 <= gamma ->
+  0 < alpha -> 0 < beta -> 1 <= a -> 0 < q ->
+  (asymmetric_in_the_limit K (risk K w (jal K (focal gamma) alpha beta a q)) m <-> asymmetric K (amse K a q) w m).
+Proof. intros. apply jal_threshold with (n := n); auto using focal_base, focal_flat. Qed.
+
+(** ** Normalised negative losses on their domain [u_k >= p_min] *)
+
+Definition cut_off (K : nat) (p : R) (u : nat -> R) : Prop := (forall k, (k < K)%nat -> p <= u k) /\ total K u = 1.
+
+(** [1 - (B - g(u_y)) / sum_k (B - g(u_k))] with [B = g(p_min)] (ANL Eq. 8). *)
+Definition normalised_negative (K : nat) (p : R) (g : R -> R) : loss :=
+  fun u y => 1 - (g p - g (u y)) / total K (fun k => g p - g (u k)).
+
+(** The point with [p_min] in every class but [m]. *)
+Definition cut_off_vertex (K : nat) (p : R) (m k : nat) : R := if Nat.eq_dec k m then 1 - (INR K - 1) * p else p.
+
+(** The cut-off vertex is the one minimiser, for every unique largest weight. *)
+Theorem negative_asymmetric K w m p g :
+  weights K w -> unique_largest K w m -> 0 < p -> INR K * p < 1 ->
+  (forall x y, p <= x -> x < y -> y <= 1 -> g y < g x) ->
+  forall u, cut_off K p u -> ~ same K u (cut_off_vertex K p m) ->
+    risk K w (normalised_negative K p g) (cut_off_vertex K p m) < risk K w (normalised_negative K p g) u.
+Proof.
+  intros Hw [Hm U] Pp Room D u Hu Off. set (v := cut_off_vertex K p m) in *.
+  assert (HKp : 0 < INR K) by (apply lt_0_INR; lia).
+  assert (S : forall f, (forall k, (k < K)%nat -> p <= f k) -> total K f = 1 ->
+            0 < total K (fun k => g p - g (f k)) /\ forall k, (k < K)%nat -> 0 <= g p - g (f k)).
+  { intros f Hf Hs.
+    assert (f1 : forall k, (k < K)%nat -> f k <= 1).
+    { intros k Hk. rewrite <- Hs. apply total_ge_term; [easy |]. intros j Hj. specialize (Hf j Hj). lra. }
+    assert (h0 : forall k, (k < K)%nat -> 0 <= g p - g (f k)).
+    { intros k Hk. destruct (Hf k Hk) as [L | <-]; [| lra]. specialize (D p (f k) ltac:(lra) L (f1 k Hk)). lra. }
+    split; [| easy].
+    assert (exists k, (k < K)%nat /\ p < f k) as (k & Hk & L).
+    { apply NNPP. intros No. assert (total K f <= total K (fun _ => p)).
+      { apply total_le. intros k Hk. apply Rnot_lt_le. intros L. apply No. now exists k. }
+      rewrite total_const in H. lra. }
+    apply Rlt_le_trans with (g p - g (f k)); [specialize (D p (f k) ltac:(lra) L (f1 k Hk)); lra |].
+    apply (total_ge_term K (fun k => g p - g (f k))); easy. }
+  assert (F : forall f, 0 < total K (fun k => g p - g (f k)) -> risk K w (normalised_negative K p g) f =
+            total K w - total K (fun k => w k * (g p - g (f k))) / total K (fun k => g p - g (f k))).
+  { intros f P. unfold risk, normalised_negative. set (T := total K (fun k => g p - g (f k))) in *.
+    unfold Rdiv. rewrite (Rmult_comm (total K (fun k => w k * _))), <- total_scal, <- total_minus.
+    apply total_ext. intros. ring. }
+  assert (Vs : total K v = 1).
+  { unfold v, cut_off_vertex. rewrite (total_ext K _ (fun k => p + (if Nat.eq_dec k m then 1 - INR K * p else 0))).
+    - rewrite total_plus, total_const, (total_indicator K (fun _ => 1 - INR K * p)) by easy. ring.
+    - intros k _. destruct (Nat.eq_dec k m); ring. }
+  assert (Vm : v m = 1 - (INR K - 1) * p) by (unfold v, cut_off_vertex; now destruct (Nat.eq_dec m m)).
+  assert (Vk : forall k, k <> m -> v k = p) by (intros k N; unfold v, cut_off_vertex; now destruct (Nat.eq_dec k m)).
+  assert (Vp : forall k, (k < K)%nat -> p <= v k).
+  { intros k _. destruct (Nat.eq_dec k m) as [-> | N]; [rewrite Vm | rewrite Vk by easy]; lra. }
+  destruct (S v Vp Vs) as [Pv Hv]. destruct (S u (proj1 Hu) (proj2 Hu)) as [Pu Hh].
+  rewrite !F by easy. apply Rplus_lt_compat_l, Ropp_lt_contravar.
+  (* the average of the weights is w_m at v, and less at u *)
+  assert (Av : total K (fun k => w k * (g p - g (v k))) / total K (fun k => g p - g (v k)) = w m).
+  { rewrite (total_ext K (fun k => w k * (g p - g (v k))) (fun k => w m * (g p - g (v k)))).
+    - rewrite total_scal. field. lra.
+    - intros k _. destruct (Nat.eq_dec k m) as [-> | N]; [ring | rewrite Vk by easy; ring]. }
+  rewrite Av.
+  assert (exists k, (k < K)%nat /\ k <> m /\ p < u k) as (j & Hj & Jm & L).
+  { apply NNPP. intros No. apply Off. intros k Hk. fold v.
+    assert (P : forall k, (k < K)%nat -> k <> m -> u k = p).
+    { intros i Hi N. apply Rle_antisym; [| now apply Hu]. apply Rnot_lt_le. intros L. apply No. now exists i. }
+    destruct (Nat.eq_dec k m) as [-> | N]; [| rewrite Vk by easy; auto].
+    pose proof (proj2 Hu) as Su. rewrite (total_split K u m Hm) in Su.
+    rewrite (total_split K v m Hm) in Vs.
+    rewrite (total_ext K (fun k => if Nat.eq_dec k m then 0 else u k) (fun k => if Nat.eq_dec k m then 0 else v k)) in Su; [lra |].
+    intros i Hi. destruct (Nat.eq_dec i m) as [| N]; [reflexivity |]. now rewrite P, Vk by easy. }
+  apply Rmult_lt_reg_r with (total K (fun k => g p - g (u k))); [easy |].
+  unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+  assert (u1 : u j <= 1).
+  { rewrite <- (proj2 Hu). apply total_ge_term; [easy |]. intros i Hi. pose proof (proj1 Hu i Hi). lra. }
+  assert (hj : 0 < g p - g (u j)) by (specialize (D p (u j) ltac:(lra) L u1); lra).
+  assert (Gap : 0 < (w m - w j) * (g p - g (u j))).
+  { apply Rmult_lt_0_compat; [| easy]. specialize (U j Hj Jm). lra. }
+  assert (B : (w m - w j) * (g p - g (u j)) <= total K (fun k => (w m - w k) * (g p - g (u k)))).
+  { apply (total_ge_term K (fun k => (w m - w k) * (g p - g (u k)))); [easy |]. intros i Hi.
+    apply Rmult_le_pos; [| auto]. destruct (Nat.eq_dec i m) as [-> | N]; [lra |]. specialize (U i Hi N). lra. }
+  rewrite (total_ext K (fun k => (w m - w k) * (g p - g (u k))) (fun k => w m * (g p - g (u k)) - w k * (g p - g (u k)))) in B
+    by (intros; ring).
+  rewrite total_minus, total_scal in B. lra.
+Qed.
+
+Theorem nnce_asymmetric K w m p :
+  weights K w -> unique_largest K w m -> 0 < p -> INR K * p < 1 ->
+  forall u, cut_off K p u -> ~ same K u (cut_off_vertex K p m) ->
+    risk K w (normalised_negative K p cross_entropy) (cut_off_vertex K p m)
+    < risk K w (normalised_negative K p cross_entropy) u.
+Proof.
+  intros Hw Hm Pp Room. apply negative_asymmetric; try easy. intros x y Hx L _. unfold cross_entropy.
+  pose proof (ln_increasing x y ltac:(lra) L). lra.
+Qed.
