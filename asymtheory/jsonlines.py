@@ -7,11 +7,13 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .errors import InputError
 
-Json = dict[str, Any]
+JsonValue: TypeAlias = Any
+"""A value of a JSON or TOML file: a text, a number, true or false, None, or a list or table of such values."""
+Json = dict[str, JsonValue]
 """An object of JSON: names to texts, numbers, truth values, None, lists and further objects."""
 
 

@@ -26,6 +26,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json
 
 PATIENCE = timedelta(minutes=60)  # for processes that wait for a slow one: lists, checkpoints, a test set on one disk
 PAUSE = 2.0  # seconds that a failing process waits for rank 0 to say what is wrong, for it may have failed as well
@@ -61,7 +62,7 @@ class World:
             dist.all_reduce(tensor)
         return tensor
 
-    def from_leader(self, make: Callable[[], Any]) -> Any:
+    def from_leader(self, make: Callable[[], object]) -> Any:
         """What `make` returns in rank 0, in every process."""
         if self.size == 1:
             return make()
@@ -129,7 +130,7 @@ def parallel(model: nn.Module, world: World, device: torch.device) -> tuple[nn.M
     data_parallel = nn.parallel.DistributedDataParallel
     # running statistics are the same everywhere, for they come from the whole batch: no step has to send them round
     newer = "forward_sync_buffers" in inspect.signature(data_parallel).parameters  # torch >= 2.13
-    quiet: dict[str, Any] = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
+    quiet: Json = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
     ids = [device.index] if device.type == "cuda" else None
     return model, data_parallel(model, device_ids=ids, gradient_as_bucket_view=True, **quiet)
 

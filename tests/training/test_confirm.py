@@ -23,7 +23,7 @@ from asymtheory_training.confirm import study as engine
 from asymtheory_training.confirm import summary as confirm_summary
 from asymtheory_training.confirm.design import Design, Grid, groups, losses
 from asymtheory_training.confirm.level import amplified, level
-from asymtheory_training.confirm.models import Outcome, _measured
+from asymtheory_training.confirm.models import Trained, measured
 from asymtheory_training.confirm.rows import Truth, _lost, interval, rounded
 from asymtheory_training.confirm.study import confirm
 from asymtheory_training.confirm.summary import crossing, locate, spearman, summarise
@@ -236,7 +236,7 @@ def test_p_is_measured_against_a_network_by_hand() -> None:
         yield slice(0, 4), z[:, :4]
         yield slice(4, 6), z[:, 4:]
 
-    found = _measured(logits, data, given, 3, (2, 2))
+    found = measured(logits, data, given, 3, (2, 2))
     u = torch.softmax(z, -1).numpy().reshape(2, 2, 6, 3)
     for s in range(2):
         for v in range(2):
@@ -387,7 +387,7 @@ def test_keys_stay_as_they_are(regime: str, given: dict[str, Any], keys: list[st
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from asymtheory_training import runs
+from asymtheory_training.run import run as runs
 from asymtheory_training.confirm import confirm
 from asymtheory_training.confirm_design import losses
 from tests.training.test_confirm import one_by_one
@@ -431,7 +431,7 @@ def test_a_killed_network_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
     (one,), (other,) = (list(each.glob("*.npz")) for each in (tmp_path / "whole", there))
     assert one.name == other.name
     with np.load(one) as first, np.load(other) as second:
-        for name in Outcome.ARRAYS:
+        for name in Trained.ARRAYS:
             np.testing.assert_array_equal(first[name], second[name])
     assert not folder.exists()
 

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss  # noqa: E402
 from asymtheory_training.losses.fused import _MEMORY, _Labels, _Memory, row_losses  # noqa: E402
-from asymtheory_training.losses.parts import Plan  # noqa: E402
+from asymtheory_training.losses.parts import FusedPlan  # noqa: E402
 from asymtheory_training.losses.reference import label_losses, probabilities  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 
@@ -102,7 +102,7 @@ def test_fused_equals_the_definition(case: str) -> None:
 
 def test_all_but_infinite_slopes_at_one_are_fused() -> None:
     """Otherwise the test above compares the reference with itself."""
-    without = [case for case, loss in EVERY.items() if Plan.of(loss, 10) is None]
+    without = [case for case, loss in EVERY.items() if FusedPlan.of(loss, 10) is None]
     assert without == ["aul corner"]
 
 
@@ -138,7 +138,7 @@ def test_temporaries_are_no_larger_than_a_batch(blocks: int, share: float, monke
     monkeypatch.setattr("asymtheory_training.losses.fused.BLOCK", z.numel() // blocks // torch.get_num_threads())
     for name in ("jal-ce", "anl-fl", "gce"):
         monkeypatch.setattr(_MEMORY, "free", {torch.float32: [], torch.float64: []})
-        plan = Plan.of(build(name), 100)
+        plan = FusedPlan.of(build(name), 100)
         assert plan is not None
         with Largest() as seen:
             seen.made = []

@@ -190,7 +190,7 @@ def test_labels_come_from_the_seed_alone(kind: str, mode: str) -> None:
 
 def test_a_process_with_several_threads_makes_the_same_labels(tmp_path: Path) -> None:
     code = (
-        "from tests.test_training_labels import instance_labels as make\n"
+        "from tests.training.test_labels import instance_labels as make\n"
         "print(*(make(kind, mode, seed=5).checksum for kind in ('symmetric', 'idn', 'idn-jal') for mode in ('exact', 'iid')))"
     )
     here = [instance_labels(k, m, seed=5).checksum for k in ("symmetric", "idn", "idn-jal") for m in ("exact", "iid")]

@@ -573,7 +573,7 @@ FORKS = """
 import contextlib, io, os, signal, sys, time
 from pathlib import Path
 from asymtheory.cli import main
-from asymtheory_training import runs
+from asymtheory_training.run import run as runs
 runs.SHARE = 0
 with contextlib.redirect_stdout(io.StringIO()):
     assert main("train --subset 100 --epochs 1 --width 0.1".split()) == 0

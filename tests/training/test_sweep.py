@@ -27,7 +27,7 @@ from asymtheory_training.sweep import arrange as sweep_work
 from asymtheory_training.sweep import flow as sweeping
 from asymtheory_training.sweep.estimate import duration, estimate
 from asymtheory_training.sweep.flow import DEATHS, LocalEngine, Outcome, Store, Task, execute, pending, sweep
-from asymtheory_training.sweep.plan import Plan, Point, read_plan, run_key
+from asymtheory_training.sweep.plan import Plan, PlannedRun, read_plan, run_key
 from asymtheory_training.sweep.table import Table, groups, summary
 
 from asymtheory import build, pair, solve, symmetric
@@ -285,11 +285,13 @@ class Here:
 class Watcher(Table):
     """A table of plain lines that runs a function at every look."""
 
-    def __init__(self, plan: Plan, store: Store, at: Callable[[Sequence[Point]], None] = lambda running: None) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, at: Callable[[Sequence[PlannedRun]], None] = lambda running: None
+    ) -> None:
         super().__init__(plan, store, len(plan.points), live=False, stream=StringIO())
         self.at = at
 
-    def look(self, running: Sequence[Point], waiting: int) -> None:
+    def look(self, running: Sequence[PlannedRun], waiting: int) -> None:
         self.at(running)
 
     @property
@@ -485,7 +487,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(tmp_path: Path) -> 
 
     raise_in_view: list[bool] = []
 
-    def look(running: Sequence[Point]) -> None:
+    def look(running: Sequence[PlannedRun]) -> None:
         if raise_in_view:
             raise KeyboardInterrupt
 
@@ -584,7 +586,7 @@ def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path: Path, monkeyp
     plan, out = planned(tmp_path, LONG % (300, 3)), tmp_path / "out"
     killed: dict[str, str] = {}
 
-    def kill(running: Sequence[Point]) -> None:
+    def kill(running: Sequence[PlannedRun]) -> None:
         for point in running:
             found = store.progress(point)
             if found is not None and not killed:

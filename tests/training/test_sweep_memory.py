@@ -18,7 +18,7 @@ from asymtheory_training.sweep.arrange import arrange
 from asymtheory_training.sweep.estimate import measure
 from asymtheory_training.sweep.flow import LocalEngine, Task
 from asymtheory_training.sweep.memory import Room, room
-from asymtheory_training.sweep.plan import Plan, Point, read_plan
+from asymtheory_training.sweep.plan import Plan, PlannedRun, read_plan
 from asymtheory_training.sweep.table import Table
 
 from asymtheory.jsonlines import read
@@ -128,7 +128,7 @@ def test_a_sweep_on_a_pretended_gpu(
     running: list[int] = []
     look = Table.look
 
-    def watched(self: Table, points: Sequence[Point], waiting: int) -> None:
+    def watched(self: Table, points: Sequence[PlannedRun], waiting: int) -> None:
         running.append(len(points))
         look(self, points, waiting)
 

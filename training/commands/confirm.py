@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asymtheory.commands.options import ANSWERED, Parser, print_json
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
 
 from ..run.config import TrainConfig
@@ -67,7 +68,7 @@ def confirm(arguments: list[str]) -> int:
 
 def _trained(
     design: Design, chosen: Sequence[Loss], out: Path | None, again: Path | None, progress: bool
-) -> list[dict[str, Any]] | None:
+) -> list[Json] | None:
     """The rows of a design, written to ``out``; None after Ctrl-C, when it was said that ``again`` has what is there."""
     from ..confirm.study import confirm as run
 
@@ -114,7 +115,7 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     out = results_of(options.plan, path) if options.out is None else Path(options.out)
     if options.dry_run:
         return _dry_run(studies, out, options.json)
-    everything: list[dict[str, Any]] = []
+    everything: list[Json] = []
     for study in studies:
         rows = _trained(study.design, study.losses, out / study.name, out, options.progress)
         if rows is None:
@@ -224,10 +225,10 @@ def _whole(text: str, option: str, least: int) -> int:
     return int(number)
 
 
-def _named(text: str) -> tuple[str, dict[str, Any]]:
+def _named(text: str) -> tuple[str, Json]:
     """``agce:q=1/2,a=3`` as a name and its parameters."""
     name, _, rest = text.partition(":")
-    values: dict[str, Any] = {}
+    values: Json = {}
     for setting in rest.split(",") if rest else []:
         key, equals, value = setting.partition("=")
         if not equals or not key:
@@ -236,7 +237,7 @@ def _named(text: str) -> tuple[str, dict[str, Any]]:
     return name, values
 
 
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write(path: Path, rows: Sequence[Mapping[str, JsonValue]]) -> None:
     from ..run.checkpoint import replace_file
 
     try:
@@ -249,7 +250,9 @@ POPULATION = ("value", "a/a*", "exact", "measured", "low", "high", "median", "te
 FIXED = ("value", "a/a*", "c r", "memorised", "clean", "last", "best", "drop", "scale")
 
 
-def _shown(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> str:
+def _shown(
+    facts: Mapping[str, JsonValue], rows: Sequence[Mapping[str, JsonValue]], summary: Mapping[str, JsonValue]
+) -> str:
     """Table and sentences for people."""
     from asymtheory.numbers.text import plural
 

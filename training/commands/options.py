@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from asymtheory.commands.options import NOISE_HELP
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
 
 from ..run.config import FieldError, check_given
@@ -99,14 +99,14 @@ def add_settings(parser: argparse.ArgumentParser, options: Iterable[Option]) -> 
         parser.add_argument(option.flag, metavar=option.metavar, help=str(option).replace("%", "%%"))
 
 
-def settings_given(given: argparse.Namespace, options: Iterable[Option]) -> dict[str, Any]:
+def settings_given(given: argparse.Namespace, options: Iterable[Option]) -> Json:
     """What the command line sets, keys as in the TOML file, each value checked by itself."""
-    found: dict[str, Any] = {}
+    found: Json = {}
     for option in options:
         text = getattr(given, option.name)
         if text is None:
             continue
-        value: Any = text
+        value: JsonValue = text
         if option.exact:
             forever = option.setting == "clip" and text in ("inf", "none")
             value = math.inf if forever else parse_number(text, option.flag)

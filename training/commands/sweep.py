@@ -16,7 +16,7 @@ from asymtheory.errors import InputError
 if TYPE_CHECKING:
     from ..sweep.arrange import Work
     from ..sweep.flow import Store
-    from ..sweep.plan import Plan, Point
+    from ..sweep.plan import Plan, PlannedRun
 
 STOPPED = 130
 
@@ -109,7 +109,9 @@ def _list(options: argparse.Namespace) -> int:
     return ANSWERED
 
 
-def _train(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, options: argparse.Namespace) -> None:
+def _train(
+    plan: Plan, points: Sequence[PlannedRun], store: Store, jobs: int | None, options: argparse.Namespace
+) -> None:
     from asymtheory.numbers.text import plural
 
     from ..sweep.flow import Engine, sweep
@@ -150,7 +152,9 @@ def _say(text: str) -> None:
     print(f"asymtheory sweep: {text}", file=sys.stderr)
 
 
-def _arranged(plan: Plan, points: Sequence[Point], store: Store, jobs: int | None, options: argparse.Namespace) -> Work:
+def _arranged(
+    plan: Plan, points: Sequence[PlannedRun], store: Store, jobs: int | None, options: argparse.Namespace
+) -> Work:
     """Networks that are kept are trained one by one: a stack leaves none behind. Nor does a worker of a cluster stack."""
     from ..sweep.arrange import arrange
 
@@ -158,7 +162,7 @@ def _arranged(plan: Plan, points: Sequence[Point], store: Store, jobs: int | Non
     return arrange(points, store.folder, jobs, stack, plan.points)
 
 
-def check_data(points: Sequence[Point]) -> None:
+def check_data(points: Sequence[PlannedRun]) -> None:
     """Refuse before the first run what would fail in all: data that are not there, a subset of more than there is."""
     from ..sweep.plan import images_of
 
@@ -196,7 +200,7 @@ def _dry_run(plan: Plan, store: Store, jobs: int | None, options: argparse.Names
     work = _arranged(plan, todo, store, jobs, options)
     found = estimate(work.units, store.lines.values(), work.jobs, work.threads)
 
-    def state(point: Point) -> str:
+    def state(point: PlannedRun) -> str:
         return "done" if point.key in store.lines else "failed" if point.key in store.failures else "to do"
 
     if options.json:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from asymtheory.commands.options import ANSWERED, NO, Parser, join_formulas, print_json
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
 
 from ..run.config import TrainConfig, read_toml
@@ -103,7 +103,7 @@ def _configuration(options: argparse.Namespace) -> TrainConfig:
         return TrainConfig.resolve(here) if file is None else TrainConfig.resolve(_merged(read_toml(file), here))
 
 
-def _given(options: argparse.Namespace) -> dict[str, Any]:
+def _given(options: argparse.Namespace) -> Json:
     """What the command line sets, keys as in the TOML file; each value checked by itself, errors name the option."""
     found = settings_given(options, OPTIONS.values())
     for name in ("nesterov", "download", "pretrained", "probe"):
@@ -122,7 +122,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _merged(file: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(file: Mapping[str, JsonValue], here: Mapping[str, JsonValue]) -> Json:
     """The file's settings under those given here; another loss, noise or recipe takes none of what belonged to the old one."""
     kept = {name: dict(value) if isinstance(value, dict) else value for name, value in file.items()}
     if "loss" in here or "formula" in here:

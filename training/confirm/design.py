@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
-from typing import Any
 
 from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import Loss, build
 from asymtheory.noise import FAMILIES, NoiseModel
 from asymtheory.numbers.text import plain
@@ -33,7 +33,7 @@ LOSSES: tuple[tuple[str, Mapping[str, str]], ...] = (
 """The losses of the study; CE (never robust) and MAE (symmetric) are its ends."""
 
 
-def settle(given: Mapping[str, Any], regime: str, quick: bool = False) -> TrainConfig:
+def settle(given: Mapping[str, JsonValue], regime: str, quick: bool = False) -> TrainConfig:
     """The configuration of a design from what was ``given`` (keys as in the TOML file of a run).
 
     What is not given: digits, a perceptron (an 8-layer CNN for pictures in colour), symmetric noise, a rate of 0.4, no penalty in
@@ -56,7 +56,7 @@ def settle(given: Mapping[str, Any], regime: str, quick: bool = False) -> TrainC
     return TrainConfig.resolve({**found, "epochs": epochs})
 
 
-def losses(names: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Loss]:
+def losses(names: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[Loss]:
     """Losses by name and fixed parameters; numbers may be texts such as "1/2"."""
     return [build(name, **{key: Fraction(value) for key, value in given.items()}) for name, given in names]
 
@@ -112,7 +112,7 @@ class Grid:
         return [self.loss.replace(**{self.parameter: value}) for value in self.values]
 
     @property
-    def fixed(self) -> dict[str, Any]:
+    def fixed(self) -> Json:
         """The other parameters."""
         return {name: plain(value) for name, value in self.loss.parameters.items() if name != self.parameter}
 
@@ -184,7 +184,7 @@ class Design:
         assert found is not None
         return found
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """What every result of the design depends on beside its loss and seed."""
         beside = {*ELSEWHERE, "loss", "parameters", "seed", "probe"}
         config = {name: value for name, value in self.config.to_dict().items() if name not in beside}
@@ -228,7 +228,7 @@ class Group:
         members = self.grid.members
         return [members[place] for place in self.values]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         losses = [[member.name, {n: str(v) for n, v in member.parameters.items()}] for member in self.members]
         return {**self.design.facts(), "losses": losses, "seeds": list(self.seeds)}
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,9 @@ import torch
 from torch import Tensor
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json
 
-from ..data.inputs import Images
+from ..data.inputs import Data, Images
 from ..data.labels import transition
 from ..losses.build import build_loss
 from ..run import checkpoint
@@ -36,7 +36,7 @@ BINS = 20  # of the histograms of p in [0, 1]
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Trained:
     """What a group's models did. Arrays begin with (S, V): seeds, values.
 
     ``train``, ``test``: p of the true class for every image, (S, V, N). ``vectors``: mean softmax vector of the training images of
@@ -69,14 +69,14 @@ class Outcome:
             raise InputError(f"--out {path.parent}: cannot be written ({error.strerror or error})") from None
 
     @classmethod
-    def load(cls, path: Path, epochs: list[int], seconds: float) -> Outcome:
+    def load(cls, path: Path, epochs: list[int], seconds: float) -> Trained:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in cls.ARRAYS}
         floats = {name: value.astype(float) for name, value in arrays.items() if name != "diverged"}
         return cls(**floats, diverged=arrays["diverged"], epochs=epochs, seconds=seconds)
 
 
-def train(group: Group, tick: Callable[[int], Any] = lambda models: None, out: Path | None = None) -> Outcome:
+def train(group: Group, tick: Callable[[int], object] = lambda models: None, out: Path | None = None) -> Trained:
     """Train and measure the models of a group; ``tick`` is called after every epoch with the models that it was of.
 
     ``out``: a model that is trained by itself leaves checkpoints there and goes on from them, with the same result.
@@ -109,7 +109,7 @@ def stacked(group: Group) -> StackedTrainer:
     )
 
 
-def _stacked(group: Group, tick: Callable[[int], Any]) -> Outcome:
+def _stacked(group: Group, tick: Callable[[int], object]) -> Trained:
     design, start = group.design, perf_counter()
     trainer = stacked(group)
     epochs, curve = [], []
@@ -120,20 +120,20 @@ def _stacked(group: Group, tick: Callable[[int], Any]) -> Outcome:
             curve.append(trainer.test() or [math.nan] * len(trainer))
         tick(len(trainer))
 
-    def logits(images: Any) -> Iterator[tuple[slice, Tensor]]:
+    def logits(images: Images) -> Iterator[tuple[slice, Tensor]]:
         return trainer.predict(images)
 
     shape = (len(group.seeds), len(group.values))
     labels = trainer.given if design.regime == "fixed" else None
-    found = _measured(logits, trainer.data, labels, design.K, shape)
+    found = measured(logits, trainer.data, labels, design.K, shape)
     diverged = np.array(trainer.diverged).reshape(shape)
-    return Outcome(
+    return Trained(
         **found, curve=np.array(curve).T.reshape(*shape, -1), epochs=epochs, diverged=diverged,
         seconds=perf_counter() - start,
     )  # fmt: skip
 
 
-def _single(group: Group, tick: Callable[[int], Any], out: Path | None) -> Outcome:
+def _single(group: Group, tick: Callable[[int], object], out: Path | None) -> Trained:
     """One model of any network, by the loop's trainer."""
     design = group.design
     if design.expected:
@@ -163,15 +163,15 @@ def _single(group: Group, tick: Callable[[int], Any], out: Path | None) -> Outco
     fixed = design.regime == "fixed"
     labels = trainer.data.given[None] if fixed else None
     trainer.model.eval()
-    found = _measured(lambda images: _logits(trainer, images), trainer.data, labels, design.K, (1, 1))
-    return Outcome(
+    found = measured(lambda images: _logits(trainer, images), trainer.data, labels, design.K, (1, 1))
+    return Trained(
         **found, curve=np.array([test for _, test in tested]).reshape(1, 1, -1), epochs=[epoch for epoch, _ in tested],
         diverged=np.array([[diverged]]), seconds=before + perf_counter() - start,
     )  # fmt: skip
 
 
 @torch.no_grad()
-def _logits(trainer: Trainer, images: Any) -> Iterator[tuple[slice, Tensor]]:
+def _logits(trainer: Trainer, images: Images) -> Iterator[tuple[slice, Tensor]]:
     setup = trainer.setup
     with using(setup.threads), setup.computing():
         for begin in range(0, len(images), images.evaluation):
@@ -180,20 +180,22 @@ def _logits(trainer: Trainer, images: Any) -> Iterator[tuple[slice, Tensor]]:
 
 
 @torch.no_grad()
-def _measured(
-    logits: Callable[[Any], Iterator[tuple[slice, Tensor]]],
-    data: Any,
+def measured(
+    logits: Callable[[Images], Iterator[tuple[slice, Tensor]]],
+    data: Data,
     given: Tensor | None,
     K: int,
     shape: tuple[int, int],
-) -> dict[str, Any]:
-    """The arrays of an :class:`Outcome` from logits (M, n, K); ``given``: labels (S, N) in the fixed regime."""
+) -> Json:
+    """The arrays of an :class:`Trained` from logits (M, n, K); ``given``: labels (S, N) in the fixed regime."""
     S, V = shape
     M, true = S * V, data.true
-    images: dict[str, Any] = {"train": data.images, "test": data.test}
+    assert true is not None
+    assert data.test_labels is not None
+    images: Json = {"train": data.images, "test": data.test}
     if isinstance(data.images, Images):
         images["train"] = replace(data.images, kind="none")
-    found: dict[str, Any] = {}
+    found: Json = {}
     for name, labels in (("train", true), ("test", data.test_labels)):
         p = torch.empty(M, len(labels), dtype=torch.float64)
         sums, predicted = torch.zeros(M, K, K, dtype=torch.float64), torch.empty(M, len(labels), dtype=torch.int64)

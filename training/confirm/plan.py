@@ -16,7 +16,7 @@ meaning and the defaults that they have for `asymtheory confirm`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -24,11 +24,12 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import read
+from asymtheory.jsonlines import Json, JsonValue, read
 from asymtheory.losses import Loss, build
+from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import plain
 
 from ..data.instance_noise import INSTANCE
@@ -77,7 +78,9 @@ def _grid(loss: Loss, noise: tuple[str, int, Fraction | None], count: int) -> Gr
 
 
 def read_studies(
-    path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None, only: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str],
+    settings: Mapping[str, JsonValue] | None = None,
+    only: Mapping[str, JsonValue] | None = None,
 ) -> list[Study]:
     """The designs of a file, in its order, each once; ``settings`` and ``only`` as in :func:`.plan.read_plan`.
 
@@ -94,7 +97,9 @@ class _Designs(Reader):
         "regime": choice(*REGIMES), "values": whole(3), "expected": truth, "equalise": truth,
     }  # fmt: skip
 
-    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], only: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], settings: Mapping[str, JsonValue], only: Mapping[str, JsonValue]
+    ) -> None:
         super().__init__(path, settings, only)
         self.together = {name: self.settings.pop(name) for name in TOGETHER if name in self.settings}
         self.only_losses = [flat({"loss": value}) for value in self.only.pop("loss", [])]
@@ -121,7 +126,7 @@ class _Designs(Reader):
             raise self.nothing()
         return list(found.values())
 
-    def study(self, inside: dict[str, Any], outside: dict[str, Any], together: Mapping[str, Any]) -> Study:
+    def study(self, inside: Json, outside: Json, together: Mapping[str, JsonValue]) -> Study:
         """One design; ``together``: its losses and seeds as in the file."""
         whole_design = {name: value for name, value in {**inside, **outside}.items() if name in self.own}
         training = self.moved(
@@ -139,7 +144,7 @@ class _Designs(Reader):
         )
         return Study(design, tuple(dict.fromkeys(self.built(together.get("loss", ["amse"])))))
 
-    def built(self, values: Sequence[Any]) -> list[Loss]:
+    def built(self, values: Sequence[Scalar]) -> list[Loss]:
         """Losses as the file names them, and among them those of ``--only``."""
         found = []
         for value in values:
@@ -167,7 +172,7 @@ class Load:
     seconds: float | None
     unknown: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         design = self.study.design
         return {
             "name": self.study.name, "losses": [str(loss) for loss in self.study.losses], "models": self.models,
@@ -178,7 +183,7 @@ class Load:
 def loads(studies: Sequence[Study], out: Path, threads: int) -> list[Load]:
     """What every study takes: groups that ``out`` has are not counted, and tell how long the others will take; where there are
     none a few steps of a shape are measured now."""
-    costs: dict[Any, Cost | str] = {}
+    costs: dict[Hashable, Cost | str] = {}
     found = []
     for study in studies:
         everything = study.groups()

@@ -9,20 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.asymmetry.risk import Minimiser, minimise
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import Loss
 
 from ..data.labels import transition
 from ..run.config import Noise
 from .design import Design, Grid, Group, prepared
 from .level import level
-from .models import Outcome
+from .models import Trained
 from .summary import transitions
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ REPLICATES = 400  # of a bootstrap
 LEVEL = 0.95  # of an interval
 
 
-def rows(grid: Grid, design: Design, outcomes: Sequence[tuple[Group, Outcome]]) -> list[dict[str, Any]]:
+def rows(grid: Grid, design: Design, outcomes: Sequence[tuple[Group, Trained]]) -> list[Json]:
     """One row a value of the grid, from the outcomes of its groups (together: every seed and value once).
 
     Numbers are rounded to six digits; what is not finite is None.
@@ -98,7 +98,7 @@ class Truth:
         return p - self.at
 
 
-def _value(grid: Grid, member: Loss) -> dict[str, Any]:
+def _value(grid: Grid, member: Loss) -> Json:
     return {
         "loss": grid.loss.name,
         "parameter": grid.parameter,
@@ -107,7 +107,7 @@ def _value(grid: Grid, member: Loss) -> dict[str, Any]:
     }
 
 
-def _grid(grid: Grid, member: Loss) -> dict[str, Any]:
+def _grid(grid: Grid, member: Loss) -> Json:
     """The other parameters, where the value lies in the grid, and what the grid left out."""
     factor = None
     if grid.parameter is not None and grid.threshold is not None:
@@ -120,7 +120,7 @@ def _grid(grid: Grid, member: Loss) -> dict[str, Any]:
     }
 
 
-def _probability(p: Floats, exact: float, around: Floats) -> dict[str, Any]:
+def _probability(p: Floats, exact: float, around: Floats) -> Json:
     """p of the true class over seeds and images, p (S, N)."""
     return {
         "exact": exact,
@@ -132,11 +132,11 @@ def _probability(p: Floats, exact: float, around: Floats) -> dict[str, Any]:
     }
 
 
-def _deviation(off: Floats, around: Floats) -> dict[str, Any]:
+def _deviation(off: Floats, around: Floats) -> Json:
     return {"deviation": off.mean(), "deviation_low": around[0], "deviation_high": around[1]}
 
 
-def _classes(design: Design, vectors: Floats, exact: Minimiser) -> dict[str, Any]:
+def _classes(design: Design, vectors: Floats, exact: Minimiser) -> Json:
     """Mean softmax vectors of the true classes (K, K) beside the minimisers; whole where the wrong classes differ."""
     alike = all(row.uniform_rest for row in design.noise.rows)
     return {
@@ -148,7 +148,7 @@ def _classes(design: Design, vectors: Floats, exact: Minimiser) -> dict[str, Any
     }
 
 
-def _lost(vectors: Floats, p: Floats, truth: Truth, v: int) -> dict[str, Any]:
+def _lost(vectors: Floats, p: Floats, truth: Truth, v: int) -> Json:
     """Classes that a seed takes for another one: their mean softmax vector (S, K, K) is largest elsewhere.
 
     ``lost`` is their number in each class, over the seeds; ``kept`` is p of the true class (S, N) and its exact value without
@@ -164,7 +164,7 @@ def _lost(vectors: Floats, p: Floats, truth: Truth, v: int) -> dict[str, Any]:
     }
 
 
-def _shares(design: Design, whole: Outcome, v: int) -> dict[str, Any]:
+def _shares(design: Design, whole: Trained, v: int) -> Json:
     """What was fitted of the labels that stand: fixed regime only."""
     if design.regime != "fixed":
         return dict.fromkeys(("clean", "memorised", "recovered", "histograms"))
@@ -173,7 +173,7 @@ def _shares(design: Design, whole: Outcome, v: int) -> dict[str, Any]:
     return {"clean": mean[0], "memorised": mean[1], "recovered": mean[2], "histograms": histograms}
 
 
-def _accuracy(whole: Outcome, v: int) -> dict[str, Any]:
+def _accuracy(whole: Trained, v: int) -> Json:
     """Test accuracy over the epochs: of every seed, and the mean over seeds."""
     curve = whole.curve[:, v]
     if not curve.shape[1]:
@@ -191,7 +191,7 @@ def _drop(curve: Floats) -> Floats:
     return curve.max(1) - curve[:, -1]
 
 
-def _by_seed(design: Design, whole: Outcome, v: int) -> dict[str, Any]:
+def _by_seed(design: Design, whole: Trained, v: int) -> Json:
     curve = whole.curve[:, v]
     tested = curve.shape[1] > 0
     return {
@@ -202,7 +202,7 @@ def _by_seed(design: Design, whole: Outcome, v: int) -> dict[str, Any]:
     }
 
 
-def _scaling(design: Design, member: Loss) -> dict[str, Any]:
+def _scaling(design: Design, member: Loss) -> Json:
     return {
         "equalised": design.equalise,
         "scale": design.scale(member),
@@ -210,7 +210,7 @@ def _scaling(design: Design, member: Loss) -> dict[str, Any]:
     }
 
 
-def _where(design: Design, images: int) -> dict[str, Any]:
+def _where(design: Design, images: int) -> Json:
     config = design.config
     return {
         "dataset": config.dataset,
@@ -246,13 +246,13 @@ def interval(p: Floats, seed: int = 0, replicates: int = REPLICATES) -> Floats:
     return np.quantile(means, [tail, 1 - tail], axis=0).T
 
 
-def joined(design: Design, count: int, outcomes: Sequence[tuple[Group, Outcome]]) -> Outcome:
+def joined(design: Design, count: int, outcomes: Sequence[tuple[Group, Trained]]) -> Trained:
     """Groups of one grid put together: (S, V, ...)."""
     first = outcomes[0][1]
     S = len(design.seeds)
     epochs = max((outcome.epochs for _, outcome in outcomes), key=len)
-    arrays: dict[str, Any] = {}
-    for name in Outcome.ARRAYS:
+    arrays: Json = {}
+    for name in Trained.ARRAYS:
         part = getattr(first, name)
         tail = (len(epochs),) if name == "curve" else part.shape[2:]
         arrays[name] = np.full((S, count, *tail), False if name == "diverged" else np.nan, dtype=part.dtype)
@@ -263,10 +263,10 @@ def joined(design: Design, count: int, outcomes: Sequence[tuple[Group, Outcome]]
                 missing = len(epochs) - each.shape[2]
                 each = np.pad(each, ((0, 0), (0, 0), (0, missing)), constant_values=np.nan)
             arrays[name][places] = each
-    return Outcome(**arrays, epochs=epochs, seconds=sum(outcome.seconds for _, outcome in outcomes))
+    return Trained(**arrays, epochs=epochs, seconds=sum(outcome.seconds for _, outcome in outcomes))
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: JsonValue) -> JsonValue:
     """For JSON: plain numbers, six digits, None for what is not finite."""
     if isinstance(value, np.ndarray):
         value = value.tolist()

@@ -19,16 +19,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import read
+from asymtheory.jsonlines import Json, read
 from asymtheory.losses import Loss
 
 from ..run.device import find_device
 from ..run.record import append, locked, revision, versions
 from .design import Design, Grid, Group, groups
-from .models import Outcome, train
+from .models import Trained, train
 from .rows import rounded, rows
 
 GROUPS = "groups.jsonl"
@@ -38,9 +37,9 @@ def confirm(
     design: Design,
     chosen: Sequence[Loss],
     out: Path | None = None,
-    bar: Callable[[int], Any] = lambda models: None,
-    begin: Callable[[list[Group], int], Any] = lambda all_groups, done: None,
-) -> list[dict[str, Any]]:
+    bar: Callable[[int], object] = lambda models: None,
+    begin: Callable[[list[Group], int], object] = lambda all_groups, done: None,
+) -> list[Json]:
     """Train what is not in ``out`` yet and return the rows.
 
     ``out``: a folder with one line a trained group in ``groups.jsonl``, its arrays in KEY.npz; groups that are there are not
@@ -50,7 +49,7 @@ def confirm(
     grids = [Grid.of(loss, design.noise, design.count) for loss in dict.fromkeys(chosen)]
     todo = groups(design, grids)
     with ExitStack() as stack:
-        kept: dict[str, dict[str, Any]] = {}
+        kept: dict[str, Json] = {}
         if out is not None:
             try:
                 out.mkdir(parents=True, exist_ok=True)
@@ -61,7 +60,7 @@ def confirm(
                 kept = {line["key"]: line for line in read(out / GROUPS)}
         have = {key for key in kept if out is not None and (out / f"{key}.npz").exists()}
         begin(todo, sum(group.steps for group in todo if group.key in have))
-        results: dict[int, list[tuple[Group, Outcome]]] = {}
+        results: dict[int, list[tuple[Group, Trained]]] = {}
         for group in todo:
             key = group.key
             if out is None:
@@ -74,13 +73,13 @@ def confirm(
                     kept[key] = _line(group, key, outcome)
                     append(out / GROUPS, kept[key])
                     rmtree(out / key, ignore_errors=True)  # its checkpoint
-                outcome = Outcome.load(path, kept[key]["tested"], kept[key]["seconds"])  # rows are those of the folder
+                outcome = Trained.load(path, kept[key]["tested"], kept[key]["seconds"])  # rows are those of the folder
             results.setdefault(grids.index(group.grid), []).append((group, outcome))
     return [row for place, found in results.items() for row in rows(grids[place], design, found)]
 
 
-def _line(group: Group, key: str, outcome: Outcome) -> dict[str, Any]:
-    facts: dict[str, Any] = rounded(
+def _line(group: Group, key: str, outcome: Trained) -> Json:
+    facts: Json = rounded(
         {
             "key": key,
             **group.facts(),

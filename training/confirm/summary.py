@@ -9,19 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import spearmanr
+from sklearn.isotonic import IsotonicRegression
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 
 REPLICATES = 400
 RISE = 0.05  # a curve that rises by less over the grid has no transition to locate
 LEAST = 4  # values in a curve, or pairs in a correlation, below which neither is computed
 MOST_MISSED = 0.2  # share of bootstrap replicates without a transition from which on no interval is given
 
-Row = Mapping[str, Any]
+Row = Mapping[str, JsonValue]
 Floats = npt.NDArray[np.float64]
 
 
@@ -38,7 +40,7 @@ class Transition:
     low: float | None = None
     high: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"factor": self.factor, "rise": self.rise, "low": self.low, "high": self.high}
 
     def __str__(self) -> str:
@@ -50,8 +52,6 @@ class Transition:
 
 def crossing(factors: Sequence[float], values: Sequence[float]) -> tuple[float | None, float]:
     """Isotonic (rising) least squares of values over log factors: where it passes its middle, and how much it rises."""
-    from sklearn.isotonic import IsotonicRegression
-
     x = np.log2(np.asarray(factors, dtype=float))
     fit = IsotonicRegression().fit_transform(x, np.asarray(values, dtype=float))
     rise = float(fit[-1] - fit[0])
@@ -80,7 +80,7 @@ def locate(factors: Sequence[float], by_seed: Floats, seed: int = 0) -> Transiti
     return Transition(where, rise, float(low), float(high))
 
 
-def transitions(rows: Sequence[Row]) -> dict[str, Any] | None:
+def transitions(rows: Sequence[Row]) -> Json | None:
     """Where the curves of one loss turn (each a :class:`Transition`): ``measured`` and ``exact`` p in the population regime,
     ``memorised`` (its fall) in the fixed one. None with fewer than four values that were measured around a threshold."""
     if rows[0]["regime"] == "population":
@@ -99,10 +99,8 @@ def transitions(rows: Sequence[Row]) -> dict[str, Any] | None:
     return {"memorised": locate(factors, -curves).to_dict()}
 
 
-def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, Any] | None:
+def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> Json | None:
     """Rank correlation of the pairs that are whole: rho, their number; None for fewer than four, or where one side is constant."""
-    from scipy.stats import spearmanr
-
     whole = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(whole) < LEAST or any(len(set(side)) < 2 for side in zip(*whole, strict=True)):
         return None
@@ -110,7 +108,7 @@ def spearman(pairs: Sequence[tuple[float | None, float | None]]) -> dict[str, An
     return {"rho": float(spearmanr(first, second).statistic), "n": len(whole)}
 
 
-def summarise(rows: Sequence[Row]) -> dict[str, Any]:
+def summarise(rows: Sequence[Row]) -> Json:
     """Figures (``losses``, ``pooled``) and sentences (``says``) for the rows of one regime."""
     regimes = {row["regime"] for row in rows}
     if len(regimes) != 1:
@@ -128,11 +126,11 @@ def name_of(row: Row) -> str:
     return f"{row['loss']}{f' ({inside})' if inside else ''}"
 
 
-def _population(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+def _population(by_loss: Mapping[str, Sequence[Row]]) -> Json:
     figures, says = {}, []
     for name, rows in by_loss.items():
         good = [row for row in rows if row["measured"] is not None]
-        facts: dict[str, Any] = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
+        facts: Json = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
         facts["rank"] = spearman([(row["exact"], row["measured"]) for row in good])
         facts["deviation"] = _spread([row["deviation"] for row in good])
         below = [row for row in good if row["factor"] is not None and row["factor"] < 1]
@@ -194,11 +192,11 @@ def _population(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     return {"regime": "population", "losses": figures, "pooled": pooled, "says": says}
 
 
-def _fixed(by_loss: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+def _fixed(by_loss: Mapping[str, Sequence[Row]]) -> Json:
     figures, says = {}, []
     for name, rows in by_loss.items():
         good = [row for row in rows if row["last"] is not None]
-        facts: dict[str, Any] = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
+        facts: Json = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
         says.append(f"{name}: {_where(rows[0])}")
         for side, kept in (
             ("below", [row for row in good if row["factor"] is not None and row["factor"] < 1]),
@@ -258,7 +256,7 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _side(rows: Sequence[Row]) -> dict[str, Any] | None:
+def _side(rows: Sequence[Row]) -> Json | None:
     if not rows:
         return None
     holding = sum(row["deviation_low"] <= 0 <= row["deviation_high"] for row in rows)
@@ -284,7 +282,7 @@ def _lost(rows: Sequence[Row]) -> str:
     return f"classes taken for another one by a seed: {', '.join(parts)}"
 
 
-def _spread(deviations: Sequence[float]) -> dict[str, Any] | None:
+def _spread(deviations: Sequence[float]) -> Json | None:
     if not deviations:
         return None
     return {"mean": float(np.mean(deviations)), "largest": float(np.abs(deviations).max()), "n": len(deviations)}
@@ -305,7 +303,7 @@ def _shares(facts: Mapping[str, float | None]) -> str:
     )
 
 
-def _rank(what: str, found: Mapping[str, Any] | None) -> str:
+def _rank(what: str, found: Mapping[str, JsonValue] | None) -> str:
     return (
         f"{what}: no rank correlation" if found is None else f"{what}: Spearman {found['rho']:+.2f} (n = {found['n']})"
     )

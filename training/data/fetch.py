@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import JsonValue
+from asymtheory.noise import cifar100_names
 
 from .formats import read_bytes, write_atomically
 
@@ -34,7 +35,7 @@ class OfficialFile:
     gz: OfficialFile | None = None
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> OfficialFile:
+    def of(cls, facts: Mapping[str, JsonValue]) -> OfficialFile:
         packed = facts.get("gz")
         gz = cls(f"{facts['name']}.gz", packed["md5"], packed.get("bytes")) if packed else None
         return cls(facts["name"], facts.get("md5"), facts.get("bytes"), gz)
@@ -61,10 +62,10 @@ class Version:
     archive: OfficialFile | None
     train: tuple[OfficialFile, ...]
     test: tuple[OfficialFile, ...]
-    options: Mapping[str, Any]
+    options: Mapping[str, JsonValue]
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Version:
+    def of(cls, facts: Mapping[str, JsonValue]) -> Version:
         train, test = (tuple(map(OfficialFile.of, facts[split])) for split in ("train", "test"))
         archive = OfficialFile.of(facts["archive"]) if facts.get("archive") else None
         options = {key: facts[key] for key in ("label_bytes", "label_key") if key in facts}
@@ -93,8 +94,6 @@ class Description:
 @cache
 def descriptions() -> Mapping[str, Description]:
     """Every data set of ``datasets.json`` by name."""
-    from asymtheory.noise import cifar100_names
-
     content = json.loads((Path(__file__).with_name("datasets.json")).read_text(encoding="utf-8"))
     found = {}
     for name, facts in content.items():
@@ -155,7 +154,7 @@ def data_folder(data_dir: str | os.PathLike[str] | None) -> Path:
         return Path(data_dir).expanduser()
     if os.environ.get(DATA_FOLDER):
         return Path(os.environ[DATA_FOLDER]).expanduser()
-    import pooch
+    import pooch  # only what is fetched needs it
 
     return Path(pooch.os_cache("asymtheory"))
 
@@ -243,7 +242,7 @@ def fetch(file: OfficialFile, urls: Sequence[str], folder: Path) -> Path:
 
     Nothing that fails its checksum is kept. Every address failing raises InputError with the last reason.
     """
-    import pooch
+    import pooch  # only what is fetched needs it
 
     reason = "no address is known"
     for url in urls:

@@ -19,12 +19,12 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 
 from . import unpickle
 
@@ -131,7 +131,7 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
 
 
 # -------------------------------------------------------------------------------------------------------------- labels
-def label_array(values: Any, source: str, *, K: int | None = None, length: int | None = None) -> Labels:
+def label_array(values: npt.ArrayLike, source: str, *, K: int | None = None, length: int | None = None) -> Labels:
     """`values` (list, array or tensor) as an int64 array (N,).
 
     Not one axis of whole numbers, a label outside 0..K-1, or not `length` of them raise InputError that names `source`,
@@ -156,7 +156,7 @@ def label_array(values: Any, source: str, *, K: int | None = None, length: int |
     return array.astype(np.int64)
 
 
-def read_labels(path: str | os.PathLike[str]) -> tuple[dict[str, Labels], dict[str, Any] | None]:
+def read_labels(path: str | os.PathLike[str]) -> tuple[dict[str, Labels], Json | None]:
     """All label columns of a file by name, and the recipe that :mod:`.labels` stored with them (None if there is none).
 
     ``.npy``  one column, named ``noisy``; recipe in FILE.json beside it
@@ -182,7 +182,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[dict[str, Labels], dict[s
     return columns, recipe
 
 
-_Found = tuple[dict[str, Any], Any]
+_Found = tuple[Json, JsonValue]
 
 
 def _npy(source: str) -> _Found:
@@ -247,7 +247,7 @@ def _json(source: str) -> _Found:
     return {"noisy": content}, None
 
 
-def _parse(data: bytes, source: str) -> Any:
+def _parse(data: bytes, source: str) -> JsonValue:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, ndtri
 
 from asymtheory.errors import InputError
 from asymtheory.numbers.text import Number
@@ -33,7 +33,7 @@ def instance_dependent(
     eta: Number,
     kind: str,
     mode: str,
-    images: Any,
+    images: npt.ArrayLike | None,
     mean: Sequence[float],
     std: Sequence[float],
     draw: Draw,
@@ -71,7 +71,7 @@ def instance_dependent(
     return labels
 
 
-def _byte_images(images: Any, samples: int) -> npt.NDArray[np.uint8]:
+def _byte_images(images: npt.ArrayLike | None, samples: int) -> npt.NDArray[np.uint8]:
     if images is None:
         raise InputError("instance-dependent noise needs images (uint8, N x C x H x W)")
     array = images.detach().cpu().numpy() if hasattr(images, "detach") else np.asarray(images)
@@ -84,14 +84,20 @@ def _byte_images(images: Any, samples: int) -> npt.NDArray[np.uint8]:
 
 def _flip_rates(eta: float, numbers: Floats) -> Floats:
     """Quantiles of N(eta, SPREAD^2) truncated to [0, 1]; at least the smallest positive float."""
-    from scipy.special import ndtr, ndtri
-
     low, high = ndtr((0 - eta) / SPREAD), ndtr((1 - eta) / SPREAD)
     rates = eta + SPREAD * ndtri(low + (high - low) * numbers)
     return np.clip(rates, np.finfo(np.float64).tiny, 1.0)
 
 
-def _targets(pixels: npt.NDArray[np.uint8], y: int, K: int, draw: Draw, numbers: Floats, mean: Any, std: Any) -> Labels:
+def _targets(
+    pixels: npt.NDArray[np.uint8],
+    y: int,
+    K: int,
+    draw: Draw,
+    numbers: Floats,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Labels:
     """Wrong labels of images of class y, by inverting the cumulative softmax of their scores."""
     N, C, H, W = pixels.shape
     weights = _class_weights(y, draw, C * H * W, K).reshape(C, H * W, K)
@@ -108,7 +114,5 @@ def _targets(pixels: npt.NDArray[np.uint8], y: int, K: int, draw: Draw, numbers:
 
 def _class_weights(y: int, draw: Draw, pixels: int, K: int) -> Floats:
     """W_y (pixels, K): standard normal numbers, rounded to multiples of 2^-20."""
-    from scipy.special import ndtri
-
     normal = ndtri(draw(f"weights of class {y}", pixels * K)).reshape(pixels, K)
     return np.rint(normal * 2.0**20) * 2.0**-20

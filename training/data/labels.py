@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +29,7 @@ import torch
 
 from asymtheory import __version__
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json
 from asymtheory.noise import (
     FAMILIES,
     FIXED_CLASSES,
@@ -42,6 +42,7 @@ from asymtheory.noise import (
     from_matrix,
     resolve,
 )
+from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import Number, parse_number
 
 from .formats import Labels, label_array, read_labels, write_atomically
@@ -67,7 +68,7 @@ class NoisyLabels:
     labels: Labels
     clean: Labels
     K: int
-    recipe: dict[str, Any] = field(default_factory=dict)
+    recipe: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "K", check_classes(self.K))
@@ -117,7 +118,7 @@ class NoisyLabels:
         recipe = {**self.recipe, "taken_from": self.checksum, "samples": len(indices)}
         return NoisyLabels(self.labels[indices], self.clean[indices], self.K, recipe)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The facts for JSON, without the labels themselves."""
         return {
             "samples": len(self.labels),
@@ -161,7 +162,7 @@ class NoisyLabels:
     def load(
         cls,
         path: str | os.PathLike[str],
-        clean: Any = None,
+        clean: npt.ArrayLike | None = None,
         *,
         K: int | None = None,
         column: str | None = None,
@@ -180,7 +181,9 @@ class NoisyLabels:
         own = columns.get(_CLEAN.get(chosen, "clean_label"), columns.get("clean"))
         if clean is None and own is None:
             raise InputError(f"{source}: holds noisy labels only; the clean ones are needed too (--dataset or --clean)")
-        true = label_array(own if clean is None else clean, f"{source}: clean labels")
+        given = own if clean is None else clean
+        assert given is not None
+        true = label_array(given, f"{source}: clean labels")
         if K is None and recipe is not None and "K" in recipe:
             K = check_classes(recipe["K"], f"{source}: the recipe's K")
         K = int(max(true.max(), columns[chosen].max())) + 1 if K is None else K
@@ -240,14 +243,14 @@ def uniforms(seed: int, kind: str, stream: str, count: int) -> Floats:
 
 # -------------------------------------------------------------------------------------------------------- noise to labels
 def make_labels(
-    clean: Any,
-    noise: str | NoiseModel | Any,
+    clean: npt.ArrayLike,
+    noise: str | NoiseModel | npt.ArrayLike,
     *,
     K: int | None = None,
     eta: Number | None = None,
     seed: int = 0,
     mode: str = "exact",
-    images: Any = None,
+    images: npt.ArrayLike | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     name: str = "",
@@ -276,7 +279,7 @@ def make_labels(
     true = label_array(clean, "clean labels", K=None if K is None else check_classes(K))
     if not len(true):
         raise InputError("no labels given")
-    recipe: dict[str, Any] = {"dataset": name, "noise": "", "eta": None if rate is None else str(rate)}
+    recipe: Json = {"dataset": name, "noise": "", "eta": None if rate is None else str(rate)}
     if isinstance(noise, str) and noise in INSTANCE:
         if rate is None:
             raise InputError(f"noise {noise!r} needs eta (the noise rate, in [0, 1])")
@@ -296,13 +299,13 @@ def make_labels(
     return NoisyLabels(labels, true, K, recipe | {"asymtheory": __version__})
 
 
-def exact_rate(eta: Any) -> Number:
+def exact_rate(eta: Scalar) -> Number:
     """A rate as the exact number a person means: the float 0.4 is 2/5. Outside [0, 1] raises InputError."""
     rate = check_rate(eta)
     return parse_number(repr(rate)) if isinstance(rate, float) else rate
 
 
-def noise_model(noise: str | NoiseModel | Any, K: int | None = None, eta: Number | None = None) -> NoiseModel:
+def noise_model(noise: str | NoiseModel | npt.ArrayLike, K: int | None = None, eta: Number | None = None) -> NoiseModel:
     """What `noise` means as a model of the core: a name or file with `K` and `eta`, a model, or a transition matrix."""
     if isinstance(noise, str):
         known = noise.strip().lower()
@@ -416,7 +419,9 @@ class Redrawn:
     `noise`, `K`, `eta` as in :func:`make_labels` (class-dependent noise only). `matrix`: its transition matrix (K, K).
     """
 
-    def __init__(self, noise: str | NoiseModel | Any, K: int | None = None, eta: Number | None = None) -> None:
+    def __init__(
+        self, noise: str | NoiseModel | npt.ArrayLike, K: int | None = None, eta: Number | None = None
+    ) -> None:
         self.model = noise_model(noise, K, None if eta is None else exact_rate(eta))
         self.K = self.model.classes
         self.matrix = transition(self.model)

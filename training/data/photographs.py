@@ -14,8 +14,6 @@ from hashlib import blake2b
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from asymtheory.errors import InputError, nearest
-
 KINDS: dict[str, str] = {
     "resized-crop-flip-jitter": "a part of 8 to 100 % of the area, resized; flip; colours changed (WebVision)",
     "resized-crop-flip": "a part of 8 to 100 % of the area, resized; flip (ImageNet)",
@@ -33,13 +31,6 @@ def numbers(seed: int, epoch: int, index: int) -> Random:
     """The random numbers of one visit of one image."""
     key = blake2b(f"image/{seed}/{epoch}/{index}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
-
-
-def check_kind(kind: str) -> str:
-    """InputError for a kind that is none."""
-    if kind not in KINDS:
-        raise InputError(f"augmentation {kind!r}: unknown ({', '.join(KINDS)}){nearest(kind, KINDS)}")
-    return kind
 
 
 def for_training(image: Image.Image, kind: str, size: int, random: Random) -> Image.Image:

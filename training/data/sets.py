@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json, JsonValue
 
 from . import formats
 from .fetch import Description, OfficialFile, Version, describe, descriptions, find
@@ -115,7 +115,7 @@ def load_dataset(
     return read(description, version, paths).to(device)
 
 
-def read(description: Description, version: Version, paths: dict[str, Any]) -> Dataset:
+def read(description: Description, version: Version, paths: Json) -> Dataset:
     """The data set in files that were found and checked (:func:`.fetch.find`)."""
     facts, K = description, len(description.classes)
     tensors: list[torch.Tensor] = []
@@ -133,7 +133,7 @@ def read(description: Description, version: Version, paths: dict[str, Any]) -> D
     )  # fmt: skip
 
 
-def _split(version: Version, files: tuple[OfficialFile, ...], paths: dict[str, Any]) -> tuple[Any, Any]:
+def _split(version: Version, files: tuple[OfficialFile, ...], paths: Json) -> tuple[JsonValue, JsonValue]:
     """Images and labels of the training or the test files."""
     if version.format == "idx":
         pictures, classes = (formats.read_idx(paths[file.name]) for file in files)
@@ -154,7 +154,7 @@ def _digits() -> Dataset:
 
     The file holds the digits writer by writer, so both parts hold the same writers. Its values 0..16 become 0..255.
     """
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # scikit-learn is loaded for its digits alone
 
     bunch = load_digits()
     images = torch.from_numpy(np.rint(bunch.images * (255 / 16)).astype(np.uint8))[:, None]

@@ -14,6 +14,7 @@ import zipfile
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from asymtheory.errors import InputError
 
@@ -30,7 +31,7 @@ class _Frozen:
 
     __slots__ = ()
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         raise _Refused(f"a state for {type(self).__name__}")
 
 
@@ -48,12 +49,12 @@ class _Type:
     def __init__(self, code: str) -> None:
         self.code, self.order = code, "<"
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or _text(state[1]) not in ("<", ">", "|", "="):
             raise _Refused("a type of array with fields or an unknown byte order")
         self.order = _text(state[1])
 
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         return np.dtype(self.order + self.code)
 
 
@@ -63,20 +64,20 @@ class _Array:
     __slots__ = ("value",)
 
     def __init__(self) -> None:
-        self.value: np.ndarray[Any, Any] | None = None
+        self.value: npt.NDArray[np.generic] | None = None
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         if not isinstance(state, tuple) or len(state) != 5:
             raise _Refused("an array with an unknown state")
         _, shape, kind, fortran, raw = state
         self.value = _array(raw, kind, shape, "F" if fortran else "C")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _array(raw: Any, kind: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
+def _array(raw: object, kind: object, shape: object, order: object) -> npt.NDArray[np.generic]:
     if isinstance(raw, str):  # what Python 2 wrote, read as text
         raw = raw.encode("latin-1")
     if not isinstance(kind, _Type) or not isinstance(raw, bytes | bytearray):
@@ -96,7 +97,7 @@ class _Reconstruct(_Frozen):
 
     __slots__ = ()
 
-    def __call__(self, *ignored: Any) -> _Array:
+    def __call__(self, *ignored: object) -> _Array:
         return _Array()
 
 
@@ -105,7 +106,7 @@ class _Dtype(_Frozen):
 
     __slots__ = ()
 
-    def __call__(self, code: Any, *ignored: Any) -> _Type:
+    def __call__(self, code: object, *ignored: object) -> _Type:
         if _text(code) not in CODES:
             raise _Refused(f"an array of type {_text(code)[:20]!r}")
         return _Type(_text(code))
@@ -116,7 +117,7 @@ class _FromBuffer(_Frozen):
 
     __slots__ = ()
 
-    def __call__(self, raw: Any, kind: Any, shape: Any, order: Any, *ignored: Any) -> _Array:
+    def __call__(self, raw: object, kind: object, shape: object, order: object, *ignored: object) -> _Array:
         made = _Array()
         made.value = _array(raw, kind, shape, order)
         return made
@@ -127,7 +128,7 @@ class _Encode(_Frozen):
 
     __slots__ = ()
 
-    def __call__(self, text: Any, encoding: Any = "latin1") -> bytes:
+    def __call__(self, text: object, encoding: object = "latin1") -> bytes:
         if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
             raise _Refused("bytes in an unknown encoding")
         return text.encode("latin-1")
@@ -165,7 +166,7 @@ class _Unpickler(pickle.Unpickler):
             raise _Refused(printable(f"{module}.{name}"))
         return stand_in()
 
-    def persistent_load(self, pid: Any) -> Any:
+    def persistent_load(self, pid: object) -> Any:
         raise _Refused("an object stored elsewhere")
 
 
@@ -206,7 +207,7 @@ def printable(text: str, most: int = 100) -> str:
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
-def _plain(value: Any, done: dict[int, Any]) -> Any:
+def _plain(value: object, done: dict[int, Any]) -> Any:
     """`value` with the collected arrays in place. `done` holds what was met: shared parts are copied once, and a
     container that is met again while it is being copied holds itself."""
     if value is None or isinstance(value, bool | int | float | str | bytes | bytearray):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from asymtheory.asymmetry.condition import Condition
 from asymtheory.errors import InputError
 from asymtheory.losses import build
 from asymtheory.losses.domain import Domain, above, at_least, between
+from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import plain
 
 from .module import RobustLoss
@@ -37,7 +37,7 @@ class BaselineLoss(nn.Module):
 
     title = "this baseline"
 
-    def asymmetric_on(self, noise: Any) -> Condition:
+    def asymmetric_on(self, noise: Scalar) -> Condition:
         """Refused: the theory of the core is of losses on the simplex."""
         raise InputError(f"{self.title} is no loss on the simplex: whether it is asymmetric is not defined")
 
@@ -51,7 +51,7 @@ class LogitClip(BaselineLoss):
 
     title = "LogitClip"
 
-    def __init__(self, loss: nn.Module, tau: Any = Fraction(5, 2)) -> None:
+    def __init__(self, loss: nn.Module, tau: Scalar = Fraction(5, 2)) -> None:
         super().__init__()
         self.loss = loss
         self.tau = float(above(0).check("logitclip", "tau", tau))
@@ -72,7 +72,7 @@ class EpsilonSoftmax(BaselineLoss):
 
     title = "epsilon-softmax"
 
-    def __init__(self, loss: nn.Module, m: Any = 10**5) -> None:
+    def __init__(self, loss: nn.Module, m: Scalar = 10**5) -> None:
         super().__init__()
         self.loss = loss
         self.m = float(at_least(0).check("epsilon-softmax", "m", m))
@@ -101,7 +101,7 @@ class LabelSmoothing(BaselineLoss):
 
     title = "label smoothing"
 
-    def __init__(self, r: Any = Fraction(1, 10), loss: str = "ce", **options: Any) -> None:
+    def __init__(self, r: Scalar = Fraction(1, 10), loss: str = "ce", **options: Scalar) -> None:
         super().__init__()
         self.r = float(_ANY.check("label smoothing", "r", r))
         self.reduction = options.pop("reduction", "mean")
@@ -137,7 +137,7 @@ class LabelSmoothing(BaselineLoss):
 class WeightedSum(BaselineLoss):
     """``alpha * first + beta * second`` of two modules; coefficients > 0."""
 
-    def __init__(self, first: nn.Module, second: nn.Module, alpha: Any, beta: Any, title: str) -> None:
+    def __init__(self, first: nn.Module, second: nn.Module, alpha: Scalar, beta: Scalar, title: str) -> None:
         super().__init__()
         self.first, self.second, self.title = first, second, title
         self.alpha = float(above(0).check(title, "alpha", alpha))
@@ -193,11 +193,11 @@ class NLNL(BaselineLoss):
 
     def __init__(
         self,
-        complements: Any = 1,
-        gamma: Any = Fraction(1, 2),
-        history: Any = 10,
-        selnl: Any = Fraction(1, 3),
-        selpl: Any = Fraction(2, 3),
+        complements: Scalar = 1,
+        gamma: Scalar = Fraction(1, 2),
+        history: Scalar = 10,
+        selnl: Scalar = Fraction(1, 3),
+        selpl: Scalar = Fraction(2, 3),
     ) -> None:
         super().__init__()
         count = at_least(1, integer=True)

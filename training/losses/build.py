@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -14,10 +14,12 @@ from asymtheory.losses import Loss, build
 from asymtheory.losses.domain import Domain
 from asymtheory.losses.formula import from_formula
 from asymtheory.noise import NoiseModel, from_weights
+from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
 from .module import RobustLoss
+from .registry import baseline, check_spelling
 
 if TYPE_CHECKING:
     from .baselines import BaselineLoss
@@ -33,14 +35,14 @@ def build_loss(
     formula: str | None = None,
     passive: str | None = None,
     domains: Mapping[str, Domain] | None = None,
-    noise: NoiseModel | Iterable[Any] | None = None,
+    noise: NoiseModel | Iterable[Scalar] | None = None,
     weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     detach_modulation: bool = False,
     floor: str = "inward",
     fused: bool = True,
-    **parameters: Any,
+    **parameters: Scalar,
 ) -> RobustLoss | BaselineLoss:
     """A torch loss from a registered name, a sum ``"x+y"``, a loss of the core, or a formula.
 
@@ -67,8 +69,6 @@ def build_loss(
     elif isinstance(loss, Loss):
         core = loss.replace(**parameters) if parameters else loss
     elif isinstance(loss, str):
-        from .registry import baseline, check_spelling  # made of the losses here
-
         other = baseline(loss)
         if other is not None:
             if noise is not None:

@@ -25,10 +25,11 @@ import torch
 from torch import Tensor
 
 from asymtheory.losses import Loss
+from asymtheory.numbers.scalar import Scalar
 
-from .parts import Negative, Plan, Ratio
+from .parts import FusedPlan, Negative, Ratio
 from .reference import clipped, label_losses, precision, wide
-from .terms import LabelPoint, Scratch, Term, plus, times
+from .terms import LabelProbabilities, Scratch, Term, plus, times
 
 # Elements of a block of rows on the CPU, for each thread of torch: few enough to be near, enough for what an operation costs
 BLOCK = 2**18
@@ -55,11 +56,11 @@ class _Labels:
         """Entries of x (n, K) at the label."""
         return x if self.soft else x.gather(-1, self.given)
 
-    def expected(self, x: Any) -> Any:
+    def expected(self, x: Scalar) -> Scalar:
         """The sum over labels (n, 1) of a quantity at the label."""
         return _sum(self.given * x) if self.soft else x
 
-    def weighted(self, x: Any) -> Any:
+    def weighted(self, x: Scalar) -> Scalar:
         """The sum over labels of a quantity (n, 1) that is the same for all."""
         return _sum(self.given) * x if self.soft else x
 
@@ -78,7 +79,7 @@ class _Softmax:
 
     logu: Tensor | None
     u: Tensor
-    at: LabelPoint  # log u and u at the label, proper
+    at: LabelProbabilities  # log u and u at the label, proper
     size: Tensor | None = None
     mass: Tensor | None = None
 
@@ -91,13 +92,13 @@ class _Sums:
     and ``field * factor`` for each of the fields (n, K).
     """
 
-    value: Any
-    slope: Any  # s at the label
-    square: Any = 0.0  # part of s: square * u^2
-    through: Any = 0.0  # sum_k s_k, without minus, fields and label
-    minus: Any = 0.0
-    factors: dict[int, Any] = field(default_factory=dict)  # those of the slopes of each base
-    fields: list[tuple[Tensor, Any]] = field(default_factory=list)  # with a factor by row, or None
+    value: Scalar
+    slope: Scalar  # s at the label
+    square: Scalar = 0.0  # part of s: square * u^2
+    through: Scalar = 0.0  # sum_k s_k, without minus, fields and label
+    minus: Scalar = 0.0
+    factors: dict[int, Scalar] = field(default_factory=dict)  # those of the slopes of each base
+    fields: list[tuple[Tensor, Scalar]] = field(default_factory=list)  # with a factor by row, or None
 
 
 def _sum(x: Tensor) -> Tensor:
@@ -105,7 +106,7 @@ def _sum(x: Tensor) -> Tensor:
 
 
 def _block(
-    plan: Plan,
+    plan: FusedPlan,
     logits: Tensor,
     labels: _Labels,
     gradient: bool,
@@ -134,19 +135,19 @@ def _block(
     return losses, rows.u
 
 
-def _softmax(plan: Plan, logits: Tensor, labels: _Labels, out: Tensor | None, scratch: Tensor | None) -> _Softmax:
+def _softmax(plan: FusedPlan, logits: Tensor, labels: _Labels, out: Tensor | None, scratch: Tensor | None) -> _Softmax:
     if not plan.logs:
         u = torch.softmax(logits, -1, out=out)
-        return _Softmax(None, u, LabelPoint(None, labels.of(u)))
+        return _Softmax(None, u, LabelProbabilities(None, labels.of(u)))
     if plan.elementwise:
         logu = torch.log_softmax(logits, -1, out=scratch)
         u = torch.exp(logu, out=out)
-        return _Softmax(logu, u, LabelPoint(labels.of(logu), labels.of(u)))
+        return _Softmax(logu, u, LabelProbabilities(labels.of(logu), labels.of(u)))
     logu = torch.sub(logits, logits.amax(-1, keepdim=True), out=scratch)
     u = torch.exp(logu, out=out)
     mass = _sum(u)
     size = mass.log()
-    rows = _Softmax(logu, u, LabelPoint(labels.of(logu) - size if plan.at_label else None), size, mass)
+    rows = _Softmax(logu, u, LabelProbabilities(labels.of(logu) - size if plan.at_label else None), size, mass)
     if plan.square:  # where squares are wanted, u itself comes to less
         u.mul_(mass.reciprocal_())
         rows.mass = None
@@ -159,10 +160,10 @@ def _sum_of_logs(rows: _Softmax) -> Tensor:
     return total if rows.size is None else torch.add(total, rows.size, alpha=-rows.u.shape[-1])
 
 
-def _separable(plan: Plan, at: LabelPoint, unit: float) -> _Sums:
+def _separable(plan: FusedPlan, at: LabelProbabilities, unit: float) -> _Sums:
     """Value and slope in log u of the separable part at the label, of all but the sum over classes."""
-    value: Any = 0.0
-    slope: Any = 0.0
+    value: Scalar = 0.0
+    slope: Scalar = 0.0
     if len(plan.polynomial) <= 2:
         start, linear = (*plan.polynomial, 0.0, 0.0)[:2]
         value = plus(start + linear, at.u, -linear) if linear else start
@@ -183,7 +184,7 @@ def _separable(plan: Plan, at: LabelPoint, unit: float) -> _Sums:
     return _Sums(value, slope)
 
 
-def _add_squares(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
+def _add_squares(plan: FusedPlan, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
     """``plan.square`` times the sum of u_k^2."""
     whole = torch.linalg.vector_norm(rows.u, dim=-1, keepdim=True).square_()
     sums.value = plus(sums.value, whole, plan.square)
@@ -193,7 +194,7 @@ def _add_squares(plan: Plan, rows: _Softmax, sums: _Sums, labels: _Labels) -> No
 
 def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
     """A term over all classes but the label."""
-    height, slopes = passive.at(LabelPoint(rows.logu, rows.u))
+    height, slopes = passive.at(LabelProbabilities(rows.logu, rows.u))
     if not isinstance(slopes, Tensor):  # the same everywhere
         slopes = torch.full_like(height, slopes)
     sums.value = plus(plus(sums.value, labels.of(height), -1.0), _sum(height))
@@ -202,9 +203,9 @@ def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) ->
     sums.fields.append((slopes, factor if isinstance(factor, Tensor) else torch.full_like(slopes[:, :1], factor)))
 
 
-def _based(plan: Plan, base: Term, rows: _Softmax, scratch: Scratch) -> tuple[Tensor, Tensor]:
+def _based(plan: FusedPlan, base: Term, rows: _Softmax, scratch: Scratch) -> tuple[Tensor, Tensor]:
     """Minus a base of a normalised loss on all entries, and minus its slope in log u, in tensors of their own."""
-    point = LabelPoint(rows.logu, rows.u)
+    point = LabelProbabilities(rows.logu, rows.u)
     if len(plan.bases) > 1:
         scratch = (None, None)
     height, slopes = base.at(point, scratch, own=plan.own)
@@ -242,7 +243,12 @@ def _add_ratio(
 
 
 def _add_negative(
-    plan: Plan, negative: Negative, rows: _Softmax, sums: _Sums, labels: _Labels, bases: list[tuple[Tensor, Tensor]]
+    plan: FusedPlan,
+    negative: Negative,
+    rows: _Softmax,
+    sums: _Sums,
+    labels: _Labels,
+    bases: list[tuple[Tensor, Tensor]],
 ) -> None:
     """The only one, and the last: it overwrites what it is made of. Its constant is in the polynomial."""
     if negative.base is not None:
@@ -359,7 +365,7 @@ class _Memory:
 _MEMORY = _Memory()
 
 
-def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
+def row_losses(plan: FusedPlan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Losses (N, 1) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
     slopes: Tensor | None
@@ -393,7 +399,7 @@ def row_losses(plan: Plan, logits: Tensor, labels: _Labels, gradient: bool) -> t
     return losses, slopes if gradient else None
 
 
-def _rows_in_a_block(plan: Plan, logits: Tensor) -> int:
+def _rows_in_a_block(plan: FusedPlan, logits: Tensor) -> int:
     """Blocks of one size, nearly, and on the CPU of as many rows for each thread.
 
     Where there is more than one, what is written beside the gradient comes to no more than another tensor of its size.
@@ -460,7 +466,7 @@ class Fused(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, plan: Plan, reduction: Reduction
+        ctx: Any, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, plan: FusedPlan, reduction: Reduction
     ) -> Tensor:
         gradient = ctx.needs_input_grad[0]
         labels = reduction.labels(label, soft, scale, precision(logits)) if gradient else _Labels(label, soft)
@@ -496,7 +502,7 @@ class Fused(torch.autograd.Function):
 
 
 def fused_losses(
-    plan: Plan, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, reduction: Reduction
+    plan: FusedPlan, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, reduction: Reduction
 ) -> Tensor:
     """Reduced losses of rows (N, K) by ``Fused``; logits are clipped before, where the loss asks for it."""
     if plan.clip is not None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from asymtheory.asymmetry.condition import Condition, check
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json
 from asymtheory.losses import Loss
 from asymtheory.losses.profile import Profile
 from asymtheory.noise import NoiseModel
+from asymtheory.numbers.scalar import Scalar
 
 from .fused import Reduction, fused_losses, reference_losses
-from .parts import Plan
+from .parts import FusedPlan
 from .reference import precision
 from .terms import Jets
 
@@ -83,7 +85,7 @@ class RobustLoss(nn.Module):
         self.floor = floor
         self.fused = bool(fused)
         self.classes = classes
-        self._plans: dict[int, Plan | None] = {}
+        self._plans: dict[int, FusedPlan | None] = {}
         self._ignoring = False  # was a label to be ignored ever seen? It says what to try first, and changes no result
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -153,15 +155,15 @@ class RobustLoss(nn.Module):
     def _inward(self) -> bool:
         return self.floor == "inward"
 
-    def _plan(self, K: int) -> Plan | None:
+    def _plan(self, K: int) -> FusedPlan | None:
         if torch.compiler.is_compiling() or K not in self._plans:
             self._make_plan(K)
         return self._plans[K]
 
     def _make_plan(self, K: int) -> bool:
-        """Plan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
+        """FusedPlan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
         if K not in self._plans:
-            self._plans[K] = Plan.of(self.loss, K, detach=self.detach_modulation, inward=self._inward)
+            self._plans[K] = FusedPlan.of(self.loss, K, detach=self.detach_modulation, inward=self._inward)
         plan = self._plans[K]
         if plan is not None and "torch._dynamo" in sys.modules:
             for part in (*plan.active, *plan.passive, *plan.bases):
@@ -186,7 +188,7 @@ class RobustLoss(nn.Module):
                 f"ignore_index is {self.ignore_index})"
             ) from None
 
-    def asymmetric_on(self, noise: NoiseModel | Any) -> Condition:
+    def asymmetric_on(self, noise: NoiseModel | Iterable[Scalar]) -> Condition:
         """Is the loss, with its parameters, asymmetric on ``noise`` (a noise model or class weights)? Asks the core."""
         return check(self.loss, noise)
 
@@ -204,7 +206,7 @@ class RobustLoss(nn.Module):
         parts += [f"{name}={getattr(self, name)!r}" for name, usual in options.items() if getattr(self, name) != usual]
         return ", ".join(parts)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Json:
         return {**self.__dict__, "_plans": {}}
 
 

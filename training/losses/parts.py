@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from asymtheory.errors import InputError
 from asymtheory.losses import CE, Loss, Separable
@@ -14,6 +13,7 @@ from asymtheory.losses.profile import NEXT_TO_ONE, Profile
 from asymtheory.numbers.backends import FLOAT, POLY
 from asymtheory.numbers.exact import Poly
 from asymtheory.numbers.jet import Jet
+from asymtheory.numbers.scalar import Scalar
 
 from .reference import is_focal
 from .terms import Term, term
@@ -23,7 +23,7 @@ DEGREE = 4  # of a polynomial at the label; a higher one is a power and stays on
 
 @dataclass(frozen=True)
 class Ratio:
-    """``weight * base(u_y) / sum_k base(u_k)``; base is an index of ``Plan.bases``, None is -log u."""
+    """``weight * base(u_y) / sum_k base(u_k)``; base is an index of ``FusedPlan.bases``, None is -log u."""
 
     weight: float
     base: int | None
@@ -41,7 +41,7 @@ class Negative:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FusedPlan:
     """A loss on K classes, taken apart for one pass."""
 
     loss: Loss
@@ -68,7 +68,7 @@ class Plan:
         return 3 if self.bases else int(self.logs or bool(self.square))
 
     @classmethod
-    def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> Plan | None:
+    def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> FusedPlan | None:
         """The parts of a loss; None where its slope at u_y = 1 is infinite (AUL a = 1, p < 1) and `reference` is exact."""
         profile = Profile.of(loss, K)
         if not all(math.isfinite(_slope_at_one(atom)) for _, atom in profile.separable):
@@ -88,7 +88,7 @@ class Plan:
             other = _polynomial(atom.on(POLY).passive, Poly.variable())  # type: ignore[attr-defined]
             if other.coefficients is not None and other.degree <= 2:
                 # sum_{k != y} P(u_k) = K p0 + p1 + p2 sum_k u_k^2 - P(u_y)
-                coefficients: tuple[Any, ...] = (*other.coefficients, 0, 0, 0)
+                coefficients: tuple[Scalar, ...] = (*other.coefficients, 0, 0, 0)
                 p0, p1, p2 = coefficients[:3]
                 at_label = _polynomial(atom.on(POLY).passive, one_less)  # type: ignore[attr-defined]
                 polynomial += (Poly.of(K * p0 + p1) - at_label) * coefficient
@@ -98,7 +98,7 @@ class Plan:
         clip = None
         for coefficient, clipped_ce in profile.clipped:
             loss, logarithm, clip = coefficient * CE(), -float(coefficient), float(clipped_ce.tau)
-        normalised: list[Any] = [atom for _, atom in (*profile.normalised, *profile.negative)]
+        normalised: list[Scalar] = [atom for _, atom in (*profile.normalised, *profile.negative)]
         bases = list(dict.fromkeys(atom.base for atom in normalised if not isinstance(atom.base, CE)))
         where = {base: index for index, base in enumerate(bases)}
         logarithmic = any(isinstance(atom.base, CE) for _, atom in profile.normalised)
@@ -128,7 +128,7 @@ class Plan:
         )
 
 
-def _polynomial(side: Callable[..., Any], u: Poly) -> Poly:
+def _polynomial(side: Callable[..., object], u: Poly) -> Poly:
     return POLY.number(side(u, Poly.unknown(), POLY))
 
 
@@ -142,10 +142,10 @@ def _slope_at_one(atom: Separable) -> float:
         return math.inf
 
 
-def _negative(coefficient: Any, atom: Any, base: int | None, K: int, detach: bool) -> Negative:
+def _negative(coefficient: Scalar, atom: Scalar, base: int | None, K: int, detach: bool) -> Negative:
     p_min = float(atom.p_min)
     if K * p_min >= 1:
         raise InputError(f"{atom.name}: p_min = {p_min:g} is not below 1/K = {1 / K:g} for {K} classes")
-    p: Any = p_min if detach and is_focal(atom) else Jet(FLOAT, p_min, p_min)
+    p: Scalar = p_min if detach and is_focal(atom) else Jet(FLOAT, p_min, p_min)
     at_floor = atom.base.on(FLOAT).active(p, Jet(FLOAT, math.log(p_min), 1.0), FLOAT)
     return Negative(float(coefficient), base, at_floor.value, math.log(p_min), at_floor.slope)

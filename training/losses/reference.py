@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +19,10 @@ from torch.nn.functional import logsigmoid, softplus
 
 from asymtheory.losses import FL, LogitClipCE, Loss, NormalisedNegative, total
 from asymtheory.numbers.backends import Backend
+from asymtheory.numbers.scalar import Scalar
 
 
-class Point:
+class Probabilities:
     """A tensor of probabilities ``u``, held as ``log u`` and ``log (1 - u)``."""
 
     def __init__(self, logu: Tensor, log_rest: Tensor) -> None:
@@ -52,7 +52,7 @@ class Monomial:
     __slots__ = ("_value", "a", "at", "b", "c")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, at: Point, c: float = 1.0, a: float = 1.0, b: float = 0.0) -> None:
+    def __init__(self, at: Probabilities, c: float = 1.0, a: float = 1.0, b: float = 0.0) -> None:
         self.at, self.c, self.a, self.b = at, c, a, b
         self._value: Tensor | None = None
 
@@ -80,13 +80,13 @@ class Monomial:
     def shape(self) -> torch.Size:
         return self.at.logu.shape
 
-    def sum(self, *arguments: Any, **options: Any) -> Tensor:
+    def sum(self, *arguments: Scalar, **options: Scalar) -> Tensor:
         return self.tensor().sum(*arguments, **options)
 
     def __neg__(self) -> Monomial:
         return Monomial(self.at, -self.c, self.a, self.b)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Scalar) -> Scalar:
         if isinstance(other, Monomial):
             return Monomial(self.at, self.c * other.c, self.a + other.a, self.b + other.b)
         if isinstance(other, Real):
@@ -100,20 +100,20 @@ class Monomial:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Scalar) -> Scalar:
         if isinstance(other, Monomial):
             return self * other._inverse()
         if isinstance(other, Real):
             return Monomial(self.at, self.c / float(other), self.a, self.b)
         return self.tensor() / other if isinstance(other, Tensor) else NotImplemented
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Scalar) -> Scalar:
         return self._inverse() * other
 
     def _inverse(self) -> Monomial:
         return Monomial(self.at, 1 / self.c, -self.a, -self.b)
 
-    def __pow__(self, exponent: Any) -> Any:
+    def __pow__(self, exponent: Scalar) -> Scalar:
         if isinstance(exponent, Real) and self.c > 0:
             e = float(exponent)
             return Monomial(self.at, self.c**e, self.a * e, self.b * e)
@@ -121,10 +121,10 @@ class Monomial:
             self.tensor() ** as_tensor(exponent) if isinstance(exponent, Tensor | Monomial | Real) else NotImplemented
         )
 
-    def __rpow__(self, base: Any) -> Tensor:
+    def __rpow__(self, base: Scalar) -> Tensor:
         return base ** self.tensor()
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Scalar) -> Scalar:
         if isinstance(other, Real):
             if other == 0:
                 return self
@@ -136,34 +136,34 @@ class Monomial:
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Scalar) -> Scalar:
         return self + (-other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Scalar) -> Scalar:
         return (-self) + other
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: Scalar) -> Scalar:
         return self.tensor() == as_tensor(other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Scalar) -> Scalar:
         return self.tensor() <= as_tensor(other)
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Scalar) -> Scalar:
         return self.tensor() < as_tensor(other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Scalar) -> Scalar:
         return self.tensor() >= as_tensor(other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Scalar) -> Scalar:
         return self.tensor() > as_tensor(other)
 
 
-def as_tensor(x: Any) -> Any:
+def as_tensor(x: Scalar) -> Scalar:
     """A monomial's values; tensors and numbers pass."""
     return x.tensor() if isinstance(x, Monomial) else x
 
 
-def _log(x: Any) -> Any:
+def _log(x: Scalar) -> Scalar:
     if isinstance(x, Monomial):
         return x.log()
     if isinstance(x, Tensor):
@@ -171,16 +171,16 @@ def _log(x: Any) -> Any:
     return math.log(x) if x > 0 else -math.inf
 
 
-def _exp(x: Any) -> Any:
+def _exp(x: Scalar) -> Scalar:
     x = as_tensor(x)
     return torch.exp(x) if isinstance(x, Tensor) else math.exp(x)
 
 
-def _power(x: Any, exponent: Any) -> Any:
+def _power(x: Scalar, exponent: Scalar) -> Scalar:
     return x**exponent
 
 
-def _split(x: Any, cut: Any, below: Any, above: Any) -> Any:
+def _split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
     return torch.where(as_tensor(x) <= as_tensor(cut), as_tensor(below), as_tensor(above))
 
 
@@ -198,7 +198,7 @@ def wide(logits: Tensor) -> Tensor:
     return logits.to(precision(logits))
 
 
-def probabilities(logits: Tensor) -> Point:
+def probabilities(logits: Tensor) -> Probabilities:
     """Softmax over the last axis as ``log u`` and ``log (1 - u)``, both to full relative precision, for K >= 2.
 
     The likeliest class is the only one whose ``1 - u`` can be lost to rounding, so it is taken from the other classes.
@@ -211,7 +211,7 @@ def probabilities(logits: Tensor) -> Point:
     is_top = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, top, True)
     at_most_half = torch.where(is_top, -1.0, logu)  # where() differentiates both branches: keep log(0) out
     log_rest = torch.where(is_top, logsigmoid(odds), torch.log1p(-torch.exp(at_most_half)))
-    return Point(logu, log_rest)
+    return Probabilities(logu, log_rest)
 
 
 def clipped(logits: Tensor, tau: float) -> Tensor:
@@ -233,7 +233,7 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
     """
     z = wide(logits)
     at = probabilities(z)
-    result: Any = 0
+    result: Scalar = 0
     for coefficient, atom in loss.terms():
         atom = atom.on(TORCH)
         if isinstance(atom, LogitClipCE):
@@ -246,11 +246,11 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
     return result
 
 
-def _probability(at: Point, constant: bool) -> Monomial:
-    return Monomial(Point(at.logu.detach(), at.log_rest.detach()) if constant else at)
+def _probability(at: Probabilities, constant: bool) -> Monomial:
+    return Monomial(Probabilities(at.logu.detach(), at.log_rest.detach()) if constant else at)
 
 
-def _floored(atom: NormalisedNegative, at: Point, constant: bool, inward: bool) -> Tensor:
+def _floored(atom: NormalisedNegative, at: Probabilities, constant: bool, inward: bool) -> Tensor:
     """NNCE and NNFL on the whole simplex: below ``p_min``, the end of their domain, a probability counts as ``p_min``.
 
     The value there is the limit at p_min, and so flat. With ``inward`` the label's own entry keeps the slope that it has
@@ -260,12 +260,12 @@ def _floored(atom: NormalisedNegative, at: Point, constant: bool, inward: bool) 
     p_min = float(atom.p_min)
     floor = math.log(p_min)
     below = at.logu < floor
-    flat = Point(at.logu.masked_fill(below, floor), at.log_rest.masked_fill(below, math.log1p(-p_min)))
+    flat = Probabilities(at.logu.masked_fill(below, floor), at.log_rest.masked_fill(below, math.log1p(-p_min)))
     each = atom.flipped(_probability(flat, constant), flat.logu, TORCH)
     own = each
     if inward:
         held = floor + (at.logu - at.logu.detach())  # the value p_min, the slope of log u
         logu = torch.where(below, held, at.logu)
-        slanted = Point(logu, torch.where(below, torch.log1p(-torch.exp(held)), at.log_rest))
+        slanted = Probabilities(logu, torch.where(below, torch.log1p(-torch.exp(held)), at.log_rest))
         own = atom.flipped(_probability(slanted, constant), slanted.logu, TORCH)
     return 1 - own / total(each)

@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import signature
-from typing import Any
 
 from torch import Tensor, nn
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import JsonValue
 from asymtheory.losses import build, names, unknown_parameter
 from asymtheory.losses.domain import Domain, below
+from asymtheory.numbers.scalar import Scalar
 
 from .baselines import _ANY, NLNL, BaselineLoss, EpsilonSoftmax, LabelSmoothing, WeightedSum
 from .module import RobustLoss
+from .student import StudentHead, StudentLoss
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,12 @@ class Baseline:
     title: str
     formula: str
     source: str
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, JsonValue]
     make: Callable[..., BaselineLoss]
     options: bool = True  # does it take weight, ignore_index, reduction, ...?
     head: Callable[[int, int], nn.Module] | None = None
 
-    def build(self, parameters: Mapping[str, Any], options: Mapping[str, Any]) -> BaselineLoss:
+    def build(self, parameters: Mapping[str, JsonValue], options: Mapping[str, JsonValue]) -> BaselineLoss:
         """The module. ``options`` are those of :class:`RobustLoss`. InputError for a parameter or an option it does not have."""
         for parameter in parameters:
             if parameter not in self.defaults:
@@ -49,12 +51,12 @@ def _smoothing(name: str, domain: Domain) -> Callable[..., BaselineLoss]:
     return lambda r, **options: LabelSmoothing(domain.check(name, "r", r), **options)
 
 
-def _ece(m: Any, **options: Any) -> BaselineLoss:
+def _ece(m: Scalar, **options: Scalar) -> BaselineLoss:
     return EpsilonSoftmax(RobustLoss(build("ce"), **options), m)
 
 
 def _with_mae(name: str, title: str) -> Callable[..., BaselineLoss]:
-    def make(alpha: Any, beta: Any, m: Any, **rest: Any) -> BaselineLoss:
+    def make(alpha: Scalar, beta: Scalar, m: Scalar, **rest: Scalar) -> BaselineLoss:
         parameters = {"gamma": rest.pop("gamma")} if name == "fl" else {}
         sharp = EpsilonSoftmax(RobustLoss(build(name, **parameters), **rest), m)
         return WeightedSum(sharp, RobustLoss(build("mae"), **rest), alpha, beta, title)
@@ -63,9 +65,7 @@ def _with_mae(name: str, title: str) -> Callable[..., BaselineLoss]:
 
 
 def _lt_apl(name: str) -> Callable[..., BaselineLoss]:
-    def make(margin: Any, centre: Any, **parameters: Any) -> BaselineLoss:
-        from .student import StudentLoss
-
+    def make(margin: Scalar, centre: Scalar, **parameters: Scalar) -> BaselineLoss:
         return StudentLoss(RobustLoss(build("nce+rce", **parameters)), margin, centre, name=name)
 
     return make
@@ -73,8 +73,6 @@ def _lt_apl(name: str) -> Callable[..., BaselineLoss]:
 
 def _student_head(density: str) -> Callable[[int, int], nn.Module]:
     def make(features: int, classes: int) -> nn.Module:
-        from .student import StudentHead
-
         return StudentHead(features, classes, density)
 
     return make

@@ -19,13 +19,13 @@ power of pi, and the loss gets the densities themselves, scaled to Euclidean nor
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses.domain import at_least
+from asymtheory.numbers.scalar import Scalar
 
 from .baselines import BaselineLoss
 from .reference import precision, wide
@@ -111,7 +111,7 @@ class StudentLoss(BaselineLoss):
     title = "the Student loss"
 
     def __init__(
-        self, loss: nn.Module, margin: Any = 0, centre: Any = 0, head: StudentHead | None = None, name: str = "lt"
+        self, loss: nn.Module, margin: Scalar = 0, centre: Scalar = 0, head: StudentHead | None = None, name: str = "lt"
     ) -> None:
         super().__init__()
         self.loss = loss

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,16 +17,17 @@ from torch import Tensor
 from asymtheory.losses import FL, Separable
 from asymtheory.numbers.backends import Backend
 from asymtheory.numbers.jet import Jet
+from asymtheory.numbers.scalar import Scalar
 
-from .reference import TORCH, Monomial, Point, as_tensor, is_focal
+from .reference import TORCH, Monomial, Probabilities, as_tensor, is_focal
 
 Scratch = Sequence[Tensor | None]  # tensors that may be overwritten, or None: fresh ones are made
 
 
-class LabelPoint(Point):
+class LabelProbabilities(Probabilities):
     """Probabilities whose powers are computed once. ``1 - u`` is kept off 0, where a slope may be ``inf * 0``."""
 
-    logu: Any  # a tensor, or None where no term asks for it
+    logu: Scalar  # a tensor, or None where no term asks for it
 
     def __init__(self, logu: Tensor | None, u: Tensor | None = None) -> None:
         self.logu, self._u = logu, u
@@ -72,17 +72,17 @@ class Curve:
     evaluated with fewer operations than a jet takes. Arithmetic that leaves the form raises TypeError.
     """
 
-    constant: Any
-    factor: Any
-    shift: Any
-    scale: Any
-    f: Any
+    constant: Scalar
+    factor: Scalar
+    shift: Scalar
+    scale: Scalar
+    f: Scalar
 
     @classmethod
     def identity(cls) -> Curve:
         return cls(0, 1, 0, 1, 1)
 
-    def __add__(self, other: Any) -> Curve:
+    def __add__(self, other: Scalar) -> Curve:
         if not isinstance(other, Real):
             return NotImplemented
         if self.f == 1:
@@ -91,7 +91,7 @@ class Curve:
 
     __radd__ = __add__
 
-    def __mul__(self, other: Any) -> Curve:
+    def __mul__(self, other: Scalar) -> Curve:
         if not isinstance(other, Real):
             return NotImplemented
         if self.f == 1:
@@ -103,16 +103,16 @@ class Curve:
     def __neg__(self) -> Curve:
         return self * -1
 
-    def __sub__(self, other: Any) -> Curve:
+    def __sub__(self, other: Scalar) -> Curve:
         return self + -other
 
-    def __rsub__(self, other: Any) -> Curve:
+    def __rsub__(self, other: Scalar) -> Curve:
         return -self + other
 
-    def __truediv__(self, other: Any) -> Curve:
+    def __truediv__(self, other: Scalar) -> Curve:
         return self * (1 / other) if isinstance(other, Real) else NotImplemented
 
-    def __pow__(self, exponent: Any) -> Curve:
+    def __pow__(self, exponent: Scalar) -> Curve:
         if self.f != 1 or not isinstance(exponent, Real):
             return NotImplemented
         return self if exponent == 1 else Curve(0, 1, self.shift, self.scale, exponent)
@@ -143,7 +143,7 @@ class Curve:
         return self.f == "log" or (self.shift == 0 and self.f not in (1, "exp"))
 
     def at(
-        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+        self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor | float]:
         """Value, and ``unit`` times the slope in log u, in tensors of their own."""
         factor, scale, shift = self.factor, self.scale, self.shift
@@ -176,11 +176,11 @@ class Curve:
 class Hinge:
     """One curve up to ``cut``, another above."""
 
-    cut: Any
+    cut: Scalar
     below: Curve
     above: Curve
 
-    def __mul__(self, other: Any) -> Hinge:
+    def __mul__(self, other: Scalar) -> Hinge:
         return Hinge(self.cut, self.below * other, self.above * other) if isinstance(other, Real) else NotImplemented
 
     def in_floats(self) -> Hinge | None:
@@ -192,7 +192,7 @@ class Hinge:
         return self.below.logs or self.above.logs
 
     def at(
-        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+        self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor]:
         """As of a curve."""
         low = point.u <= self.cut
@@ -200,17 +200,17 @@ class Hinge:
         return torch.where(low, value, other), torch.where(low, slope, steep)
 
 
-def _split(x: Any, cut: Any, below: Any, above: Any) -> Hinge:
+def _split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Hinge:
     if x != Curve.identity() or not isinstance(cut, Real) or not all(isinstance(y, Curve) for y in (below, above)):
         return _refuse()
     return Hinge(cut, below, above)
 
 
-def _refuse(*_: Any) -> Any:
+def _refuse(*_: Scalar) -> Scalar:
     raise TypeError("not of the form of a curve")
 
 
-def _log(x: Any) -> Any:
+def _log(x: Scalar) -> Scalar:
     return x.of("log") if isinstance(x, Curve) else math.log(x)
 
 
@@ -228,7 +228,7 @@ class Focal:
     logs = True
 
     def at(
-        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+        self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor]:
         """As of a curve; the value overwrites ``log u`` if the term is told that it owns it.
 
@@ -260,8 +260,8 @@ class Jets:
 
     def __init__(self, coefficient: float, atom: Separable, side: str, detach: bool) -> None:
         def on_entries(logu: Tensor, u: Tensor, unit: float) -> tuple[Tensor, Tensor]:
-            at = Monomial(LabelPoint(logu, u))
-            p: Any = at if detach and is_focal(atom) else Jet(TORCH, at, at)
+            at = Monomial(LabelProbabilities(logu, u))
+            p: Scalar = at if detach and is_focal(atom) else Jet(TORCH, at, at)
             found = getattr(atom, side)(p, Jet(TORCH, logu, 1.0), TORCH)
             value, slope = (found.value, found.slope) if isinstance(found, Jet) else (found, 0.0)
             return _filled(value, coefficient, u), _filled(slope, coefficient * unit, u)
@@ -269,13 +269,13 @@ class Jets:
         self.on_entries = on_entries  # of tensors and numbers alone: a compiler can take it as it is, see ``losses``
 
     def at(
-        self, point: LabelPoint, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+        self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor]:
         """As of a curve."""
         return self.on_entries(point.logu, point.u, unit)
 
 
-def _filled(x: Any, factor: float, like: Tensor) -> Tensor:
+def _filled(x: Scalar, factor: float, like: Tensor) -> Tensor:
     x = as_tensor(x)
     return x * factor if isinstance(x, Tensor) else torch.full_like(like, float(x) * factor)
 
@@ -293,16 +293,16 @@ def term(coefficient: float, atom: Separable, side: str = "active", *, detach: b
         curve = found.in_floats() if isinstance(found, Curve | Hinge) else None
     except (TypeError, ArithmeticError, ValueError):
         curve = None
-    on_torch: Any = atom.on(TORCH)
+    on_torch: Scalar = atom.on(TORCH)
     return curve or Jets(coefficient, on_torch, side, detach)
 
 
-def times(x: Any, factor: float) -> Any:
+def times(x: Scalar, factor: float) -> Scalar:
     """``x * factor`` with no operation for 1."""
     return x if factor == 1 else -x if factor == -1 else x * factor
 
 
-def plus(total: Any, x: Any, factor: float = 1.0) -> Any:
+def plus(total: Scalar, x: Scalar, factor: float = 1.0) -> Scalar:
     """``total + factor * x`` in one operation; both are tensors or numbers."""
     if not isinstance(x, Tensor):
         return total + factor * x

@@ -15,11 +15,11 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 
 FORMAT = 1
 NAME = "checkpoint.pt"
@@ -47,7 +47,7 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
                 os.close(folder)
 
 
-def save(path: Path, content: Mapping[str, Any]) -> None:
+def save(path: Path, content: Mapping[str, JsonValue]) -> None:
     """Write a checkpoint; InputError in one line if it cannot be written, and then the previous one is intact.
 
     What a process that was killed while it wrote has left beside it is removed: one run at a time writes into a folder.
@@ -66,7 +66,7 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
         ) from None
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> Json:
     """Read a checkpoint; InputError for a file that is missing, damaged or of another format."""
     try:
         # torch does not look at the checksums: a flipped bit would be trained on
@@ -85,7 +85,7 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+def differences(before: Mapping[str, JsonValue], now: Mapping[str, JsonValue], prefix: str = "") -> list[str]:
     """``epochs 50 there, 120 here`` for every setting that differs; tables are compared entry by entry."""
     found = []
     for name in {**now, **before}:
@@ -97,6 +97,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
     return found
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     text = "not given" if value is None else str(value)
     return text if len(text) <= 40 else text[:37] + "..."

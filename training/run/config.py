@@ -18,9 +18,13 @@ from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json, JsonValue
+from asymtheory.losses import build
+from asymtheory.losses.formula import from_formula
 from asymtheory.noise import check_rate, parse_number
 from asymtheory.numbers.text import exact, plain
 
@@ -39,20 +43,20 @@ PUBLISHED = "published"
 class FieldError(InputError):
     """A value that its setting does not admit; ``key`` is the setting, as in ``epochs`` or ``noise.eta``."""
 
-    def __init__(self, key: str, value: Any, needed: str) -> None:
+    def __init__(self, key: str, value: JsonValue, needed: str) -> None:
         super().__init__(f"{key} {value}: {needed}")
         self.key = key
 
 
 # ------------------------------------------------------------------------------------------------- checks of values
 
-Check = Callable[[str, Any], Any]
+Check = Callable[[str, JsonValue], JsonValue]
 
 
 def whole(least: int, optional: bool = False) -> Check:
     """A whole number; None too where it is ``optional``."""
 
-    def check(key: str, value: Any) -> int | None:
+    def check(key: str, value: JsonValue) -> int | None:
         if optional and value is None:
             return None
         number = value if isinstance(value, int | float | Fraction | Decimal) and not isinstance(value, bool) else None
@@ -68,7 +72,7 @@ def number(least: float, below: float = math.inf, positive: bool = False, infini
     low = f"> {least:g}" if positive else f">= {least:g}"
     needed = f"a number {low}{f' and < {below:g}' if below < math.inf else ''} is needed"
 
-    def check(key: str, value: Any) -> float:
+    def check(key: str, value: JsonValue) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | Fraction | Decimal):
             raise FieldError(key, _shown(value), needed)
         real = float(value)
@@ -82,7 +86,7 @@ def number(least: float, below: float = math.inf, positive: bool = False, infini
 def choice(*allowed: str) -> Check:
     """One of some words; ``true`` and ``false`` are ``on`` and ``off`` where those are allowed."""
 
-    def check(key: str, value: Any) -> str:
+    def check(key: str, value: JsonValue) -> str:
         word = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
         key_word = word.strip().lower() if isinstance(word, str) else ""
         if key_word not in allowed:
@@ -92,7 +96,7 @@ def choice(*allowed: str) -> Check:
     return check
 
 
-def truth(key: str, value: Any) -> bool:
+def truth(key: str, value: JsonValue) -> bool:
     """true or false."""
     if not isinstance(value, bool):
         raise FieldError(key, _shown(value), "true or false is needed")
@@ -102,7 +106,7 @@ def truth(key: str, value: Any) -> bool:
 def text(optional: bool = False, name: bool = False) -> Check:
     """Text that is not empty; a ``name`` is lower case."""
 
-    def check(key: str, value: Any) -> str | None:
+    def check(key: str, value: JsonValue) -> str | None:
         if optional and value is None:
             return None
         if isinstance(value, os.PathLike):
@@ -114,11 +118,11 @@ def text(optional: bool = False, name: bool = False) -> Check:
     return check
 
 
-def _schedule(key: str, value: Any) -> str:
+def _schedule(key: str, value: JsonValue) -> str:
     return Schedule.parse(value, key).text
 
 
-def _exact(key: str, value: Any) -> Fraction:
+def _exact(key: str, value: JsonValue) -> Fraction:
     """A number, or a text such as "3/5", as typed."""
     try:
         found = parse_number(value, key) if isinstance(value, str) else exact(value)
@@ -129,7 +133,7 @@ def _exact(key: str, value: Any) -> Fraction:
     return found
 
 
-def _rate(key: str, value: Any) -> Fraction | None:
+def _rate(key: str, value: JsonValue) -> Fraction | None:
     if value is None:
         return None
     rate = _exact(key, value)
@@ -138,7 +142,7 @@ def _rate(key: str, value: Any) -> Fraction | None:
     return Fraction(check_rate(rate))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: JsonValue) -> str:
     """A value as it stood in the file or on the command line."""
     if isinstance(value, Fraction):
         return plain(value)
@@ -163,7 +167,7 @@ class Schedule:
     at: tuple[float, ...] = ()
 
     @classmethod
-    def parse(cls, value: Any, key: str = "schedule") -> Schedule:
+    def parse(cls, value: JsonValue, key: str = "schedule") -> Schedule:
         """Raises InputError for text that is no schedule."""
         needed = "cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,... is needed"
         if not isinstance(value, str):
@@ -293,7 +297,7 @@ CHECKS: dict[str, Check] = {
 """The check of every setting by its key: what it admits, and the form in which it is kept."""
 
 
-def check_given(key: str, value: Any) -> Any:
+def check_given(key: str, value: JsonValue) -> JsonValue:
     """A setting as it may be given: ``regularisation`` may be "published" until a recipe says what that is."""
     if key == "regularisation":
         return choice(*PENALTIES, PUBLISHED)(key, value)
@@ -375,7 +379,7 @@ class TrainConfig(Settings):
             raise FieldError("labels", repr(self.labels), f"noise {self.noise} is given too; leave one of the two out")
 
     @classmethod
-    def resolve(cls, given: Mapping[str, Any]) -> TrainConfig:
+    def resolve(cls, given: Mapping[str, JsonValue]) -> TrainConfig:
         """The configuration of what was ``given`` (keys as in the TOML file): the rest from the recipe or the data set.
 
         ``regularisation = "published"`` becomes what the recipe's paper did for this loss. None stands for a setting that
@@ -418,18 +422,15 @@ class TrainConfig(Settings):
 
     def core_loss(self) -> Loss:
         """The loss as the core knows it (thresholds, verdicts); InputError for one that it does not have."""
-        from asymtheory.losses import build
-        from asymtheory.losses.formula import from_formula
-
         if self.formula is not None:
-            values: dict[str, Any] = dict(self.parameters)
+            values: Json = dict(self.parameters)
             return from_formula(self.formula, self.passive, **values)
         assert self.loss is not None
         return build(self.loss, **self.parameters)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """All settings for JSON, in the form of the TOML file; infinity is null."""
-        found: dict[str, Any] = {}
+        found: Json = {}
         for name in (each.name for each in fields(self)):
             value = getattr(self, name)
             found[name] = None if isinstance(value, float) and math.isinf(value) else value
@@ -442,7 +443,7 @@ class TrainConfig(Settings):
         flat = {**self.to_dict(), "clip": self.clip}
         flat |= {name: beside("", flat[name], folder) for name in PATHS if flat[name] is not None}
         flat["noise"] |= {"kind": beside("", self.noise.kind, folder) if is_path(self.noise.kind) else self.noise.kind}
-        tables: dict[str, dict[str, Any]] = {name: flat.pop(name) for name in TABLES}
+        tables: dict[str, Json] = {name: flat.pop(name) for name in TABLES}
         lines = [f"{name} = {_toml(value)}" for name, value in flat.items() if value is not None]
         for name, table in tables.items():
             if name == "noise" and self.labels is not None:
@@ -493,14 +494,14 @@ def beside(folder: str | os.PathLike[str], path: str, reader: str | os.PathLike[
     return os.path.relpath(os.path.join(os.path.realpath(above), name), os.path.realpath(reader))
 
 
-def named_in(path: str | os.PathLike[str], key: str, value: Any) -> Any:
+def named_in(path: str | os.PathLike[str], key: str, value: JsonValue) -> JsonValue:
     """A setting as the file `path` names it: a path in it is relative to its folder."""
     if not isinstance(value, str) or not (key in PATHS or (key == "noise.kind" and is_path(value))):
         return value
     return beside(os.path.dirname(path), value)
 
 
-def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_toml(path: str | os.PathLike[str]) -> Json:
     """What a file gives, each value checked by itself; an unknown key is named with its line and the nearest key.
 
     Paths in it are relative to its folder, and come back relative to the current one.
@@ -531,7 +532,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise InputError(f"--config {path}{where}: {name!r} is not a setting of [noise] ({', '.join(keys)})"
                              f"{nearest(name, keys)}")  # fmt: skip
     with blame(path):
-        values: dict[str, Any] = {name: check_given(name, found[name]) for name in found if name not in TABLES}
+        values: Json = {name: check_given(name, found[name]) for name in found if name not in TABLES}
         values = {name: named_in(path, name, value) for name, value in values.items()}
         if noise:
             checked = {name: CHECKS[f"noise.{name}"](f"noise.{name}", value) for name, value in noise.items()}
@@ -551,7 +552,9 @@ class blame:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if isinstance(error, FieldError):
             table, _, name = error.key.rpartition(".")
             source = Path(self.path).read_text(encoding="utf-8")
@@ -560,9 +563,9 @@ class blame:
             raise InputError(f"--config {self.path}: {error}") from None
 
 
-def _flattened(table: Mapping[str, Any]) -> dict[str, Any]:
+def _flattened(table: Mapping[str, JsonValue]) -> Json:
     """``agce.a = 3`` without quotes is a table in TOML; here it is the parameter a of the term agce."""
-    flat: dict[str, Any] = {}
+    flat: Json = {}
     for name, value in table.items():
         inner = _flattened(value) if isinstance(value, dict) else {"": value}
         flat.update({f"{name}.{key}" if key else name: each for key, each in inner.items()})
@@ -583,7 +586,7 @@ def _line(source: str, name: str, table: str = "") -> str:
     return ""
 
 
-def _written(value: Any) -> Any:
+def _written(value: JsonValue) -> JsonValue:
     """An exact number as JSON and TOML have it: an int, a float that is exactly the decimal, or a text "1/3"."""
     if not isinstance(value, Fraction):
         return value
@@ -592,7 +595,7 @@ def _written(value: Any) -> Any:
     return float(value) if Fraction(repr(float(value))) == value else str(value)
 
 
-def _toml(value: Any) -> str:
+def _toml(value: JsonValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

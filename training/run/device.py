@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json
 from asymtheory.numbers.text import plural
 
 from ..data.inputs import Inputs
@@ -65,14 +65,14 @@ class Setup:
             or (1 if device.type == "cpu" and _small(model, images, settings) else torch.get_num_threads()),
         )
 
-    def computing(self) -> Any:
+    def computing(self) -> AbstractContextManager[object]:
         """The context of a forward pass."""
         return nullcontext() if self.autocast is None else torch.autocast(self.device.type, dtype=self.autocast)
 
     def inputs(self, x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last and x.ndim == 4 else x
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         cuda = self.device.type == "cuda"
         return {
             "type": self.device.type,

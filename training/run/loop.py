@@ -17,12 +17,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import mul
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Never, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json, JsonValue
 
 from ..data.inputs import Data, Images, Inputs, Redraw, batches, generator, stream
 from ..distributed import ALONE, World, parallel
@@ -177,12 +179,12 @@ class Trainer:
         norm = self.optimiser.step(lambda gradients: clipped(gradients, self.settings.clip))
         return logits.detach(), value.detach(), norm
 
-    def epoch(self, tick: Callable[[], Any] = lambda: None) -> Epoch:
+    def epoch(self, tick: Callable[[], object] = lambda: None) -> Epoch:
         """Train one more epoch and measure; ``tick`` is called after every step. Raises :class:`DivergedError`."""
         with using(self.setup.threads):
             return self._epoch(tick)
 
-    def _epoch(self, tick: Callable[[], Any]) -> Epoch:
+    def _epoch(self, tick: Callable[[], object]) -> Epoch:
         settings, data, number = self.settings, self.data, self.done
         start = perf_counter()
         given = data.labels_in(number, settings.seed)
@@ -204,7 +206,7 @@ class Trainer:
         return result
 
     def _train(
-        self, order: Tensor, given: Tensor, labels: Tensor, tick: Callable[[], Any]
+        self, order: Tensor, given: Tensor, labels: Tensor, tick: Callable[[], object]
     ) -> tuple[Tensor, list[float], list[float], list[int]]:
         """The steps of the next epoch over the images in this order, with those labels in that order.
 
@@ -286,7 +288,7 @@ class Trainer:
         (final,) = fitted(predicted, given, self.data.true)
         return History(tuple(self.curve), final)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """All that the next epoch depends on, and the curve."""
         return {
             "epoch": self.done,
@@ -296,7 +298,7 @@ class Trainer:
             "curve": [epoch.facts() for epoch in self.curve],
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, JsonValue]) -> None:
         """Go back to a :meth:`state`, which is copied: a state is a view of the trainer it was taken from."""
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
@@ -320,8 +322,8 @@ def fit(
     test: tuple[Tensor, Tensor] | None = None,
     redraw: Redraw | None = None,
     progress: bool = False,
-    on_epoch: Callable[[Epoch], Any] | None = None,
-    **settings: Any,
+    on_epoch: Callable[[Epoch], object] | None = None,
+    **settings: JsonValue,
 ) -> History:
     """Train your own model on your own tensors, in place; the model is then on the device and in evaluation mode.
 
@@ -354,10 +356,8 @@ class Progress:
     """A bar on standard error over the steps of a run, or nothing."""
 
     def __init__(self, trainer: Trainer, wanted: bool) -> None:
-        self.bar: Any = None
+        self.bar: tqdm[Never] | None = None
         if wanted:
-            from tqdm import tqdm
-
             total, done = trainer.steps * trainer.settings.epochs, trainer.steps * trainer.done
             self.bar = tqdm(total=total, initial=done, unit="step", leave=False, dynamic_ncols=True)
 

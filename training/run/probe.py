@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import NNCE
 
 from ..data.inputs import Inputs, generator
@@ -69,13 +70,13 @@ class Probe:
         self.given = data.given[self.chosen]
         wrong = self.given != data.true[self.chosen]
         self.parts = {"clean": ~wrong, "corrupted": wrong}
-        self.seen: list[dict[str, Any]] = []
+        self.seen: list[Json] = []
 
-    def state(self) -> list[dict[str, Any]]:
+    def state(self) -> list[Json]:
         """What was seen so far, for a checkpoint."""
         return list(self.seen)
 
-    def restore(self, state: list[dict[str, Any]]) -> None:
+    def restore(self, state: list[Json]) -> None:
         """Go back to a :meth:`state`."""
         self.seen = list(state)
 
@@ -84,7 +85,7 @@ class Probe:
         if self.trainer.done in self.moments:
             self.seen.append({"epoch": self.trainer.done, **self._look()})
 
-    def _look(self) -> dict[str, dict[str, list[Any] | None]]:
+    def _look(self) -> dict[str, dict[str, list[JsonValue] | None]]:
         logits = self._outputs(self.trainer.data.images, self.chosen, features=False)
         p = torch.softmax(logits, -1).nan_to_num(0.0)  # a network that has just broken down ends its run later
         pull, own = pulls(p, self.given), p.gather(1, self.given[:, None])[:, 0]
@@ -93,7 +94,7 @@ class Probe:
             "histograms": {name: _histogram(own[part]) for name, part in self.parts.items()},
         }
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Json:
         """What was seen at all moments, and the features of test images now, for a line of a results file.
 
         ``gradients``: for every moment the quantiles 5, 25, 50, 75 and 95 % and the mean; ``histograms``: counts in 20 bins of
@@ -106,10 +107,10 @@ class Probe:
             "embedding": self._embedding(),
         }
 
-    def _course(self, what: str, part: str) -> list[Any] | None:
+    def _course(self, what: str, part: str) -> list[JsonValue] | None:
         return [each[what][part] for each in self.seen] if bool(self.parts[part].any()) else None
 
-    def _embedding(self) -> dict[str, Any] | None:
+    def _embedding(self) -> Json | None:
         images, labels = self.trainer.data.test, self.trainer.data.test_labels
         if images is None or labels is None:
             return None
@@ -163,6 +164,7 @@ def embedded(features: npt.NDArray[np.float64]) -> list[list[float]] | None:
 
     One thread and one seed: the same features give the same points.
     """
+    # scikit-learn is loaded for the picture at the end of a probed run alone
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

@@ -16,9 +16,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import Loss
 from asymtheory.losses.published import Setting, published_settings
 from asymtheory.numbers.text import plain
@@ -37,7 +37,7 @@ class Recipe:
 
     name: str
     dataset: str
-    values: Mapping[str, Any] = field(hash=False)
+    values: Mapping[str, JsonValue] = field(hash=False)
     loss: str = "ce"
     papers: tuple[str, ...] = ()
     exceptions: tuple[tuple[frozenset[str], Penalty], ...] = ()
@@ -63,7 +63,7 @@ class Recipe:
         by_paper = (setting for paper in self.papers for setting in found if setting.source.split()[0] == paper)
         return next((setting for setting in by_paper if "Adam" not in setting.note), None)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "name": self.name,
             "dataset": self.dataset,
@@ -93,12 +93,12 @@ _ALF_CODE: dict[tuple[str, str], Mapping[str, str]] = {
 }
 
 _SHARED = {"batch": 128, "momentum": 0.9, "nesterov": False, "schedule": "cosine", "clip": 5.0, "regularisation": "l2"}
-_TRAINED: dict[str, dict[str, Any]] = {
+_TRAINED: dict[str, Json] = {
     "mnist": {"model": "cnn4", "epochs": 50, "rate": 0.01, **_SHARED, "strength": 1e-3},
     "cifar10": {"model": "cnn8", "epochs": 120, "rate": 0.01, **_SHARED, "strength": 1e-4},
     "cifar100": {"model": "resnet34", "epochs": 200, "rate": 0.1, **_SHARED, "strength": 1e-5},
 }
-_LARGE: dict[str, dict[str, Any]] = {
+_LARGE: dict[str, Json] = {
     "webvision": {
         "model": "resnet50", "epochs": 250, "batch": 512, "rate": 0.4, "momentum": 0.9, "nesterov": True,
         "schedule": "step:1:0.97", "clip": 5.0, "regularisation": "l2", "strength": 3e-5,
@@ -180,7 +180,7 @@ _ALL = (
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
-DEFAULTS: dict[str, Mapping[str, Any]] = {
+DEFAULTS: dict[str, Mapping[str, JsonValue]] = {
     **_TRAINED,
     **_LARGE,
     "folder": _FOLDER,

@@ -16,10 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import BinaryIO, TextIO
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.jsonlines import read as read  # the other half of append: a torn last line is left out
 from asymtheory.numbers.text import plain
 
@@ -69,19 +71,19 @@ class Epoch:
     images_per_second: float
     second: float | None = None
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """Flat: the five accuracies stand among the others. Exact, and read back by :meth:`from_dict`."""
         found = asdict(self)
         found.update(found.pop("fitted"))
         return found
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The same for a line of a results file: six digits."""
-        rounded: dict[str, Any] = _rounded(self.facts())
+        rounded: Json = _rounded(self.facts())
         return rounded
 
     @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> Epoch:
+    def from_dict(cls, facts: Mapping[str, JsonValue]) -> Epoch:
         names = [each.name for each in fields(Fitted)]
         own = {name: value for name, value in facts.items() if name not in names}
         return cls(fitted=Fitted(**{name: facts[name] for name in names}), **own)
@@ -114,7 +116,7 @@ class History:
         images = sum(epoch.seconds * epoch.images_per_second for epoch in self.curve)
         return images / seconds if seconds else 0.0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "last": self.last.to_dict(),
             "best": self.best.to_dict(),
@@ -138,15 +140,15 @@ class RunResult:
 
     config: TrainConfig
     history: History
-    labels: Mapping[str, Any]
-    theory: Mapping[str, Any] | None
-    device: Mapping[str, Any]
+    labels: Mapping[str, JsonValue]
+    theory: Mapping[str, JsonValue] | None
+    device: Mapping[str, JsonValue]
     parameters: int
     started: str
     seconds: float
     versions: Mapping[str, str]
     git: str | None
-    probe: Mapping[str, Any] | None = None
+    probe: Mapping[str, JsonValue] | None = None
 
     @property
     def id(self) -> str:
@@ -160,7 +162,7 @@ class RunResult:
     def best(self) -> Epoch:
         return self.history.best
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "id": self.id,
             "config": self.config.to_dict(),
@@ -244,7 +246,7 @@ def table(curve: tuple[Epoch, ...], most: int | None = None) -> str:
     return "\n".join("  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: JsonValue) -> JsonValue:
     """Floats to six significant digits, inside lists and tables too."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
@@ -258,7 +260,7 @@ def _rounded(value: Any) -> Any:
 # ------------------------------------------------------------------------------------------- the file of results
 
 
-def append(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+def append(path: str | os.PathLike[str], facts: Mapping[str, JsonValue]) -> None:
     """Add one JSON line to a file, made if need be; other processes may do so at the same time.
 
     A last line without its newline is completed if it is whole, else removed, with a word on standard error. Raises InputError
@@ -296,7 +298,7 @@ def repair(path: str | os.PathLike[str]) -> None:
         raise InputError(f"results {path}: cannot be repaired ({error.strerror or error})") from None
 
 
-def _repair(file: Any, path: str | os.PathLike[str]) -> None:
+def _repair(file: BinaryIO, path: str | os.PathLike[str]) -> None:
     size = file.seek(0, os.SEEK_END)
     if not size:
         return
@@ -333,8 +335,6 @@ def locked(folder: Path) -> Iterator[TextIO]:
 @cache
 def versions() -> dict[str, str]:
     """Python and the packages that a result depends on."""
-    from importlib.metadata import PackageNotFoundError, version
-
     found = {"python": platform.python_version()}
     for package in ("asymtheory", "torch", "numpy"):
         with suppress(PackageNotFoundError):  # run from a checkout

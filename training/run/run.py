@@ -20,12 +20,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from asymtheory.asymmetry.condition import check
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import read
+from asymtheory.jsonlines import Json, JsonValue, read
 from asymtheory.noise import NoiseModel
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
@@ -60,7 +62,7 @@ def run(
     results: str | os.PathLike[str] | None = None,
     progress: bool = False,
     tensorboard: bool = False,
-    on_epoch: Callable[[Epoch], Any] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> RunResult:
     """Train as configured.
 
@@ -126,7 +128,7 @@ def loss_of(config: TrainConfig) -> nn.Module:
     """The loss of a configuration as a torch module; InputError for a name, parameter or formula that is none."""
     if config.formula is not None:
         return build_loss(config.core_loss())
-    values: dict[str, Any] = dict(config.parameters)
+    values: Json = dict(config.parameters)
     return build_loss(config.loss, **values)
 
 
@@ -140,7 +142,7 @@ class Prepared:
     config: TrainConfig
     dataset: Dataset | FolderSet
     data: Data
-    facts: Mapping[str, Any]
+    facts: Mapping[str, JsonValue]
     noise: NoiseModel | None
 
     @classmethod
@@ -218,7 +220,7 @@ def _load(config: TrainConfig, world: World) -> Dataset | FolderSet:
     """The data set, on the device or in files."""
     if config.dataset in IN_FILES:
         try:
-            from ..data.folders import load_folders
+            from ..data.folders import load_folders  # Pillow may be missing
         except ImportError as error:
             raise InputError(
                 f"dataset {config.dataset}: its images need Pillow: pip install pillow ({error})"
@@ -243,7 +245,7 @@ def _inputs(dataset: Dataset | FolderSet) -> tuple[Inputs, Inputs]:
     return images, Images(dataset.test_images, dataset.mean, dataset.std)
 
 
-def _pixels(dataset: Dataset | FolderSet, kind: str) -> dict[str, Any]:
+def _pixels(dataset: Dataset | FolderSet, kind: str) -> Json:
     """What noise that depends on the image is made from; images in files are too many for it."""
     if not isinstance(dataset, Dataset):
         if kind in INSTANCE:
@@ -270,7 +272,7 @@ def _from_file(config: TrainConfig, whole: Dataset | FolderSet, kept: Dataset | 
     return noisy.take(subset_indices(whole.train_labels.numpy(), whole.K, config.subset))
 
 
-def _redrawn_facts(true: Any, redraw: Redrawn) -> dict[str, Any]:
+def _redrawn_facts(true: npt.NDArray[np.int64], redraw: Redrawn) -> Json:
     """Redrawn labels have an expected rate and no checksum: that of the true ones stands for them."""
     rate = float((1 - redraw.matrix.diagonal()[true]).mean())
     return {"count": len(true), "wrong": None, "rate": rate, "checksum": checksum(true)[:CHECKSUM]}
@@ -294,7 +296,7 @@ def _open(folder: Path, config: TrainConfig, resume: bool, stack: ExitStack) -> 
     return folder
 
 
-def _kept(folder: Path, config: TrainConfig, prepared: Prepared) -> dict[str, Any] | None:
+def _kept(folder: Path, config: TrainConfig, prepared: Prepared) -> Json | None:
     """The checkpoint in the folder, of this very configuration; None where there is none yet."""
     if not (folder / checkpoint.NAME).exists():
         return None
@@ -303,7 +305,7 @@ def _kept(folder: Path, config: TrainConfig, prepared: Prepared) -> dict[str, An
     return state
 
 
-def _same(state: Mapping[str, Any], config: TrainConfig, prepared: Prepared) -> None:
+def _same(state: Mapping[str, JsonValue], config: TrainConfig, prepared: Prepared) -> None:
     """Refuse a checkpoint of another run."""
     there, here = (
         {name: value for name, value in facts.items() if name not in ELSEWHERE}
@@ -330,7 +332,7 @@ class InTraining(Protocol):
         """Epochs."""
         ...
 
-    def state(self) -> dict[str, Any]: ...
+    def state(self) -> Json: ...
 
 
 class Keeper:
@@ -388,7 +390,7 @@ class Writer:
         if folder is None:
             raise InputError("--tensorboard goes with --out: the logs go into that folder")
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from torch.utils.tensorboard import SummaryWriter  # may be missing
         except ImportError:
             print("asymtheory train: no TensorBoard logs: pip install tensorboard", file=sys.stderr)
             return
@@ -406,7 +408,7 @@ class Writer:
 # --------------------------------------------------------------------------------------------------------- the theory
 
 
-def theory(config: TrainConfig, noise: NoiseModel | None) -> dict[str, Any] | None:
+def theory(config: TrainConfig, noise: NoiseModel | None) -> Json | None:
     """What the core says of this loss on this noise: asymmetric or not, the threshold of its main parameter, and why.
 
     None for clean labels and for a loss that the core does not have. ``says`` are lines for people.
@@ -419,7 +421,7 @@ def theory(config: TrainConfig, noise: NoiseModel | None) -> dict[str, Any] | No
         return None
     verdict = check(loss, noise)
     word = {True: "asymmetric", False: "not asymmetric", None: "undecided"}[verdict.asymmetric]
-    facts: dict[str, Any] = {"asymmetric": verdict.asymmetric, "parameter": None, "value": None, "answer": None}
+    facts: Json = {"asymmetric": verdict.asymmetric, "parameter": None, "value": None, "answer": None}
     says = f"{word} on this noise"
     if not noise.dominant:
         says += f": in {noise.row_name(noise.failures[0][0])} the true label is not the most frequent one"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.sgd import sgd
+
+from asymtheory.jsonlines import Json, JsonValue
 
 from .config import Settings
 
@@ -71,11 +72,11 @@ class SGD:
         )
         return norm
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Json:
         """The velocities, as ``torch.optim.SGD`` has them in its own."""
         return {"state": {i: {"momentum_buffer": v} for i, v in enumerate(self.velocities) if v is not None}}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, JsonValue]) -> None:
         """Copy what a state dict holds."""
         for place, velocity in enumerate(self.velocities):
             kept = state["state"].get(place, {}).get("momentum_buffer")

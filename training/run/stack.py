@@ -28,6 +28,7 @@ from torch.nn import functional as F
 
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, unknown_parameter
+from asymtheory.numbers.scalar import Scalar
 
 from ..data.inputs import EVALUATION, Data, Images, batches, generator, shuffled, stream
 from ..losses.reference import label_losses
@@ -47,7 +48,7 @@ class Family:
     """
 
     def __init__(
-        self, loss: Loss, parameter: str | None, values: Sequence[Any] = (), scales: Sequence[float] | None = None
+        self, loss: Loss, parameter: str | None, values: Sequence[Scalar] = (), scales: Sequence[float] | None = None
     ) -> None:
         if parameter is not None and parameter not in loss.domains:
             raise InputError(unknown_parameter(loss.name, parameter, loss.domains))
@@ -74,7 +75,7 @@ class Family:
     def _tensors(self, logits: Tensor) -> tuple[Loss, Tensor]:
         copies = len(logits) // len(self)
 
-        def spread(numbers: Sequence[Any]) -> Tensor:
+        def spread(numbers: Sequence[Scalar]) -> Tensor:
             values = torch.tensor([float(x) for x in numbers], dtype=logits.dtype, device=logits.device)
             return values.repeat(copies)[:, None, None]
 
@@ -223,16 +224,16 @@ class StackedTrainer:
             torch._foreach_mul_(gradients, [factor[:, None, None]] * len(gradients))
         return norms
 
-    def epoch(self, tick: Callable[[], Any] = lambda: None) -> Tensor:
+    def epoch(self, tick: Callable[[], object] = lambda: None) -> Tensor:
         """Train one more epoch; the mean loss of every model, (M,), NaN for one that diverged."""
         return self.watched(tick).means(self.settings.clip)[0]
 
-    def watched(self, tick: Callable[[], Any] = lambda: None) -> Seen:
+    def watched(self, tick: Callable[[], object] = lambda: None) -> Seen:
         """Train one more epoch; all that was seen of it."""
         with using(self.threads):
             return self._epoch(tick)
 
-    def _epoch(self, tick: Callable[[], Any]) -> Seen:
+    def _epoch(self, tick: Callable[[], object]) -> Seen:
         settings, number, data = self.settings, self.done, self.data
         self.optimiser.rate = settings.rate_in(number)
         given = self.given

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from joblib import cpu_count
+
 from .estimate import Together
 from .flow import Engine, LocalEngine, processes
 from .memory import Cuda, Gpus, Room, room
-from .plan import Point
+from .plan import PlannedRun
 from .stack_find import Stack, ordered, stacks
 from .stacks import StackingEngine
 
@@ -19,7 +21,7 @@ from .stacks import StackingEngine
 class Work:
     """The ``points`` in the order in which they are started, ``jobs`` at once. ``room``: what was measured of the GPUs, if any."""
 
-    points: list[Point]
+    points: list[PlannedRun]
     stacks: list[Stack]
     jobs: int
     threads: int
@@ -42,19 +44,17 @@ class Work:
 
 
 def arrange(
-    points: Sequence[Point],
+    points: Sequence[PlannedRun],
     folder: Path,
     jobs: int | None,
     stack: bool,
-    plan: Sequence[Point] = (),
+    plan: Sequence[PlannedRun] = (),
     gpus: Gpus | None = None,
 ) -> Work:
     """The points that are left of a ``plan``, whose folder tells which stacks were begun.
 
     ``jobs`` None: one a core, and on GPUs no more than their memory holds.
     """
-    from joblib import cpu_count
-
     cores: int = cpu_count()
     most = jobs or cores
     found = stacks(points, folder, most, plan) if stack else []
@@ -68,6 +68,6 @@ def arrange(
     return Work(ordered(points, found), found, most, max(1, cores // most), measured)
 
 
-def _units(points: Sequence[Point], found: Sequence[Stack]) -> list[Together]:
+def _units(points: Sequence[PlannedRun], found: Sequence[Stack]) -> list[Together]:
     inside = {point.key for stack in found for point in stack}
     return [*found, *((point,) for point in points if point.key not in inside)]

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import JsonValue
 
 from .flow import Outcome, Task, execute
 
@@ -34,7 +35,7 @@ class ClusterEngine:
 
     def __init__(self, address: str, resources: Mapping[str, float] | None = None) -> None:
         try:
-            from distributed import Client
+            from distributed import Client  # of the extra "cluster"
             from distributed.comm import get_address_host_port
         except ImportError as error:
             raise InputError(f"{INSTALL} ({error})") from None
@@ -54,9 +55,9 @@ class ClusterEngine:
                 )
         self.executor = self.client.get_executor(pure=False, **({"resources": dict(resources)} if resources else {}))
 
-    def workers(self) -> Mapping[str, Any]:
+    def workers(self) -> Mapping[str, JsonValue]:
         """The workers there are now, by address."""
-        found: Mapping[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
+        found: Mapping[str, JsonValue] = self.client.scheduler_info(n_workers=-1)["workers"]
         return found
 
     def submit(self, task: Task) -> Future[Outcome]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import torch
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import JsonValue
 from asymtheory.numbers.text import plural
 
 from ..data.inputs import Inputs, batches
@@ -25,7 +25,7 @@ from ..run.device import find_device, using
 from ..run.loop import Trainer
 from ..run.run import Prepared, loss_of
 from ..run.stack import StackedTrainer
-from .plan import Point
+from .plan import PlannedRun
 from .stack_run import StackTraining
 
 SHAPE = (
@@ -35,12 +35,12 @@ SHAPE = (
 STEPS, WARM = 8, 2  # steps that are measured, after those that are not
 LONG = 5.0  # seconds after which enough is measured
 
-Together = Sequence[Point]
+Together = Sequence[PlannedRun]
 """A run, or the runs of a stack."""
-Shape = tuple[Any, ...]
+Shape = tuple[JsonValue, ...]
 
 
-def shape_of(config: Mapping[str, Any], together: int = 1) -> Shape:
+def shape_of(config: Mapping[str, JsonValue], together: int = 1) -> Shape:
     """The settings that tell how long an epoch takes, and the number of runs that share it."""
     return (*(config.get(name) for name in SHAPE), together)
 
@@ -81,7 +81,7 @@ class Estimate:
         return "\n".join([*known, *(f"  {text}" for text in (*shown, *self.unknown))])
 
 
-def estimate(work: Sequence[Together], lines: Iterable[Mapping[str, Any]], jobs: int, threads: int) -> Estimate:
+def estimate(work: Sequence[Together], lines: Iterable[Mapping[str, JsonValue]], jobs: int, threads: int) -> Estimate:
     """Of the runs and stacks that are still to be trained, with the ``lines`` of those that were."""
     past: dict[tuple[str, Shape], list[float]] = {}
     for line in lines:

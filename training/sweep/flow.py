@@ -33,15 +33,16 @@ from uuid import uuid4
 
 import torch
 from filelock import FileLock, Timeout
+from joblib.externals.loky import ProcessPoolExecutor
 
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import read
+from asymtheory.jsonlines import Json, JsonValue, read
 
 from ..run import checkpoint
 from ..run.config import TrainConfig
 from ..run.record import Epoch, append, locked, repair
 from ..run.run import run
-from .plan import Plan, Point
+from .plan import Plan, PlannedRun
 
 RESULTS, FAILURES, RUNS, PROGRESS, OWNER = "results.jsonl", "failures.jsonl", "runs", "progress.json", ".sweep"
 NAME = 16  # hexadecimal digits of a key in the name of its folder
@@ -78,7 +79,7 @@ def place_of(folder: Path, key: str) -> Path:
 class Outcome:
     """What came of a task: the line of the results, or the error's type and message."""
 
-    line: Mapping[str, Any] | None = None
+    line: Mapping[str, JsonValue] | None = None
     error: str = ""
     message: str = ""
 
@@ -131,7 +132,7 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def intact(path: Path) -> dict[str, Any] | None:
+def intact(path: Path) -> Json | None:
     """The checkpoint, if there is one; one that cannot be read is worth nothing and is removed: the run starts again."""
     if not path.exists():
         return None
@@ -181,13 +182,13 @@ class Store:
     """The files of a sweep: ``lines`` of finished runs and last ``failures`` by key."""
 
     folder: Path
-    lines: dict[str, dict[str, Any]]
-    failures: dict[str, dict[str, Any]]
+    lines: dict[str, Json]
+    failures: dict[str, Json]
 
     @classmethod
     def look(cls, folder: Path) -> Store:
         """What a folder holds; nothing, if there is none. Raises InputError for a file with a line that is no JSON."""
-        found: list[dict[str, dict[str, Any]]] = []
+        found: list[dict[str, Json]] = []
         for name in (RESULTS, FAILURES):
             lines = read(folder / name) if (folder / name).exists() else []
             found.append({line["key"]: line for line in lines if isinstance(line, dict) and "key" in line})
@@ -215,7 +216,7 @@ class Store:
         finally:
             lock.release()
 
-    def add(self, point: Point, line: Mapping[str, Any], keep: bool) -> None:
+    def add(self, point: PlannedRun, line: Mapping[str, JsonValue], keep: bool) -> None:
         """A finished run; its folder goes unless it is kept."""
         if point.key not in self.lines:
             multiples = {name: float(factor) for name, factor in point.multiples.items()}
@@ -226,7 +227,7 @@ class Store:
         if not keep:
             shutil.rmtree(place_of(self.folder, point.key), ignore_errors=True)
 
-    def fail(self, point: Point, outcome: Outcome) -> None:
+    def fail(self, point: PlannedRun, outcome: Outcome) -> None:
         """A failed run; its checkpoint stays."""
         facts = {
             "key": point.key, "error": outcome.error, "message": outcome.message,
@@ -235,7 +236,7 @@ class Store:
         append(self.folder / FAILURES, facts)
         self.failures[point.key] = facts
 
-    def progress(self, point: Point) -> dict[str, Any] | None:
+    def progress(self, point: PlannedRun) -> Json | None:
         """Where a run is that is being trained; None before its first epoch, or where that cannot be seen."""
         try:
             found = json.loads((place_of(self.folder, point.key) / PROGRESS).read_text(encoding="utf-8"))
@@ -279,7 +280,7 @@ class LocalEngine:
     def submit(self, task: Task) -> Future[Outcome]:
         return self.call(execute, task)
 
-    def call(self, work: Callable[..., Any], *tasks: Task) -> Future[Any]:
+    def call(self, work: Callable[..., object], *tasks: Task) -> Future[Any]:
         """Have ``work(*tasks)`` done in one of the processes."""
         device = tasks[0].config.device
         if len(self.load) > 1 and device in ANY:
@@ -301,10 +302,8 @@ class LocalEngine:
             self.executor.shutdown(wait=True, kill_workers=now)
 
 
-def processes(count: int, threads: int) -> Any:
+def processes(count: int, threads: int) -> ProcessPoolExecutor:
     """An executor of so many processes (joblib's loky), each with so many threads."""
-    from joblib.externals.loky import ProcessPoolExecutor
-
     variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return ProcessPoolExecutor(
         count, timeout=IDLE, initializer=torch.set_num_threads, initargs=(threads,),
@@ -331,16 +330,16 @@ def _interrupts_held() -> Iterator[None]:
 class View(Protocol):
     """Who watches a sweep."""
 
-    def done(self, point: Point, line: Mapping[str, Any]) -> None: ...
+    def done(self, point: PlannedRun, line: Mapping[str, JsonValue]) -> None: ...
 
-    def failed(self, point: Point, outcome: Outcome) -> None: ...
+    def failed(self, point: PlannedRun, outcome: Outcome) -> None: ...
 
-    def died(self, points: Sequence[Point]) -> None: ...
+    def died(self, points: Sequence[PlannedRun]) -> None: ...
 
-    def look(self, running: Sequence[Point], waiting: int) -> None: ...
+    def look(self, running: Sequence[PlannedRun], waiting: int) -> None: ...
 
 
-def pending(plan: Plan, store: Store, retry: bool) -> list[Point]:
+def pending(plan: Plan, store: Store, retry: bool) -> list[PlannedRun]:
     """The runs of a plan that are still to be trained."""
     return [
         point for point in plan.points
@@ -348,7 +347,7 @@ def pending(plan: Plan, store: Store, retry: bool) -> list[Point]:
     ]  # fmt: skip
 
 
-def sweep(points: Sequence[Point], store: Store, engine: Engine, view: View, keep: bool = False) -> None:
+def sweep(points: Sequence[PlannedRun], store: Store, engine: Engine, view: View, keep: bool = False) -> None:
     """Train the points and record each; the engine is closed in the end.
 
     After KeyboardInterrupt, or any other exception, what has finished is recorded and the rest can go on later.
@@ -371,11 +370,11 @@ class _Flow:
     """Runs on their way: ``waiting`` to start, ``flying``, and those to be trained ``alone``."""
 
     def __init__(
-        self, points: Sequence[Point], store: Store, engine: Engine, view: View, keep: bool, mine: str
+        self, points: Sequence[PlannedRun], store: Store, engine: Engine, view: View, keep: bool, mine: str
     ) -> None:
         self.store, self.engine, self.view, self.keep, self.mine = store, engine, view, keep, mine
-        self.waiting, self.alone = deque(points), deque[Point]()
-        self.flying: dict[Future[Outcome], Point] = {}
+        self.waiting, self.alone = deque(points), deque[PlannedRun]()
+        self.flying: dict[Future[Outcome], PlannedRun] = {}
         self.deaths: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -383,7 +382,7 @@ class _Flow:
             self.hand_out()
             self.view.look(list(self.flying.values()), len(self.waiting) + len(self.alone))
             done, _ = wait(self.flying, timeout=TICK, return_when=FIRST_COMPLETED)
-            dead: list[Point] = []
+            dead: list[PlannedRun] = []
             for future in [each for each in self.flying if each in done]:  # in the order of their start
                 self.finish(future, dead)
             if dead:  # the executor is broken: what it still holds fails with the same error
@@ -400,7 +399,7 @@ class _Flow:
         if self.alone and not self.flying and not self.waiting:
             self.start(self.alone)
 
-    def start(self, queue: deque[Point]) -> None:
+    def start(self, queue: deque[PlannedRun]) -> None:
         point = queue[0]
         task = Task(point.key, point.config, str(self.store.folder.resolve()), self.mine)
         try:
@@ -412,7 +411,7 @@ class _Flow:
             future = self.engine.submit(task)
         self.flying[future] = queue.popleft()
 
-    def finish(self, future: Future[Outcome], dead: list[Point]) -> None:
+    def finish(self, future: Future[Outcome], dead: list[PlannedRun]) -> None:
         """Take a future that is done: record it, or put it among the dead."""
         point = self.flying.pop(future)
         try:
@@ -433,7 +432,7 @@ class _Flow:
             self.store.fail(point, outcome)
             self.view.failed(point, outcome)
 
-    def bury(self, dead: Sequence[Point]) -> None:
+    def bury(self, dead: Sequence[PlannedRun]) -> None:
         """Processes died: their runs start again in new ones."""
         self.engine.renew()
         for point in dead:
@@ -443,7 +442,7 @@ class _Flow:
                 self.view.failed(point, outcome)
         self.view.died([point for point in dead if point.key not in self.store.failures])
 
-    def again(self, point: Point) -> bool:
+    def again(self, point: PlannedRun) -> bool:
         """Put a run back that may have been the victim of others; False when it has had its chances."""
         self.deaths[point.key] += 1
         if self.deaths[point.key] >= DEATHS:

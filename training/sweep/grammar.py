@@ -17,9 +17,10 @@ from fractions import Fraction
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.numbers.text import plain
 
 from ..data.sets import EMBEDDED
@@ -60,13 +61,13 @@ OUTSIDE: Exclusive = (*EXCLUSIVE, (("loss", "formula"), ("parameters",)))
 HOME = ("dataset", "recipe")  # these of the file are still looked at when others are given from outside
 _NOISE = ("noise.kind", "noise.eta")  # what a list of noises says
 
-Grid = dict[str, list[Any]]
-Place = tuple[Any, ...]
+Grid = dict[str, list[JsonValue]]
+Place = tuple[JsonValue, ...]
 
 
-def parse_settings(texts: Iterable[str], option: str = SET) -> dict[str, Any]:
+def parse_settings(texts: Iterable[str], option: str = SET) -> Json:
     """``KEY=VALUE`` (``epochs=40``, ``noise.eta=[0.2,0.4]``) as a table; a value that is no TOML is a text (``dataset=digits``)."""
-    found: dict[str, Any] = {}
+    found: Json = {}
     for text in texts:
         key, equals, value = text.partition("=")
         names = [name.strip() for name in key.split(".")]
@@ -84,7 +85,7 @@ def parse_settings(texts: Iterable[str], option: str = SET) -> dict[str, Any]:
     return found
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> JsonValue:
     """TOML, or a text, or a list of either: ``[ce, agce]``, for a shell takes the quotes away."""
     try:
         return tomllib.loads(f"x = {text}", parse_float=Decimal)["x"]
@@ -100,7 +101,9 @@ class Reader:
     entries: ClassVar[str] = "runs"
     own: ClassVar[Mapping[str, Check]] = {}
 
-    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], only: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], settings: Mapping[str, JsonValue], only: Mapping[str, JsonValue]
+    ) -> None:
         self.path = os.fspath(path)
         self.shipped = Path(path).parent in (PLANS, DESIGNS)  # the files that these name are in the current folder
         try:
@@ -152,7 +155,7 @@ class Reader:
 
     # ------------------------------------------------------------------------------------------------ one entry
 
-    def grid(self, table: Mapping[str, Any], place: Place) -> Grid:
+    def grid(self, table: Mapping[str, JsonValue], place: Place) -> Grid:
         """Dotted key -> its values, each checked by itself."""
         found: Grid = {}
         for name, value in table.items():
@@ -179,13 +182,13 @@ class Reader:
             raise self.refuse((*place, "seeds"), "seed is given too; leave one of the two out")
         return found
 
-    def named(self, value: Any, place: Place) -> Any:
+    def named(self, value: JsonValue, place: Place) -> JsonValue:
         """A loss by its name, or with parameters: ``gce:q=0.7``."""
         name, colon, rest = value.partition(":") if isinstance(value, str) else (value, "", "")
         name = self.checked(_check, "loss", name, place)
         if not colon:
             return name
-        values: dict[str, Any] = {}
+        values: Json = {}
         for setting in rest.split(","):
             key, equals, number = (part.strip() for part in setting.partition("="))
             if not equals or not key or key in values:
@@ -193,7 +196,7 @@ class Reader:
             values[key] = self.checked(_check, f"parameters.{key}", number, place)
         return Several({"loss": name, **{f"parameters.{key}": number for key, number in values.items()}}, value)
 
-    def noises_of(self, value: list[Any], place: Place) -> list[Any]:
+    def noises_of(self, value: list[JsonValue], place: Place) -> list[JsonValue]:
         """Tables of noise, each a grid of its own: ``[{ kind = "none" }, { kind = "symmetric", eta = [0.4, 0.6] }]``."""
         found = []
         for table in self.listed(value, "noise", place):
@@ -205,7 +208,7 @@ class Reader:
                 found.append(Several(dict(zip(grid, values, strict=True)), text))
         return found
 
-    def noise(self, table: Mapping[str, Any], place: Place) -> Grid:
+    def noise(self, table: Mapping[str, JsonValue], place: Place) -> Grid:
         keys = [each.name for each in fields(Noise)]
         for name in table:
             if name not in keys:
@@ -219,7 +222,7 @@ class Reader:
             for name, value in table.items()
         }  # fmt: skip
 
-    def parameters(self, table: Mapping[str, Any], place: Place, prefix: str = "") -> Grid:
+    def parameters(self, table: Mapping[str, JsonValue], place: Place, prefix: str = "") -> Grid:
         """``agce.a = 3`` without quotes is a table in TOML; here it is the parameter a of the term agce."""
         found: Grid = {}
         for name, value in table.items():
@@ -240,18 +243,18 @@ class Reader:
                 found[f"parameters.{key}"] = self.values(value, f"parameters.{key}", where)
         return found
 
-    def values(self, value: Any, key: str, place: Place) -> list[Any]:
+    def values(self, value: JsonValue, key: str, place: Place) -> list[JsonValue]:
         """A grid of one setting; a value that is no list is a grid of one."""
         found = [self.checked(_check, key, each, place) for each in self.listed(value, key, place)]
         return found if place[0] in (SET, ONLY) or self.shipped else [named_in(self.path, key, each) for each in found]
 
-    def listed(self, value: Any, key: str, place: Place) -> list[Any]:
+    def listed(self, value: JsonValue, key: str, place: Place) -> list[JsonValue]:
         given = value if isinstance(value, list) else [value]
         if not given:
             raise self.refuse(place, f"{key} = []: an empty list makes no runs; leave the key out or give a value")
         return given
 
-    def checked(self, check: Any, key: str, value: Any, place: Place) -> Any:
+    def checked(self, check: JsonValue, key: str, value: JsonValue, place: Place) -> JsonValue:
         try:
             return check(key, value)
         except InputError as error:
@@ -259,7 +262,7 @@ class Reader:
 
     # ------------------------------------------------------------------------------------------- combinations
 
-    def combinations(self, grid: Grid) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    def combinations(self, grid: Grid) -> Iterator[tuple[str, Json, Json]]:
         """Every combination that is asked for: what tells it from the others in words, its settings, and those from outside."""
         several = [name for name, values in grid.items() if len(values) > 1]
         outer = [name for name, values in self.settings.items() if len(values) > 1]
@@ -286,14 +289,14 @@ class Reader:
         given = ", ".join(f"{name} = {' or '.join(map(written, values))}" for name, values in self.only.items())
         return InputError(f"{ONLY}: none of the {self.entries} of plan {self.path} has {given}")
 
-    def asked_for(self, run: Mapping[str, Any]) -> bool:
+    def asked_for(self, run: Mapping[str, JsonValue]) -> bool:
         """Is one of the values of every ``only`` setting the run's own?"""
         own = {**run, "dataset": dataset_of(run)}
         return all(
             any(flat({name: value}).items() <= own.items() for value in values) for name, values in self.only.items()
         )
 
-    def moved(self, run: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    def moved(self, run: Json, wanted: Json) -> Json:
         """The settings of a run under those from outside; on another data set without what belongs to its own."""
         if run.get("noise.kind") == CLEAN:
             wanted = {name: value for name, value in wanted.items() if name not in _NOISE}
@@ -328,13 +331,13 @@ class Multiple:
 class Several:
     """Settings that are one value of a grid: a loss with its parameters, a noise with its rate. ``text``: for people."""
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, JsonValue]
     text: str
 
 
-def flat(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def flat(chosen: Mapping[str, JsonValue]) -> Json:
     """Single settings by dotted key; those that were given together go before those that were not."""
-    found: dict[str, Any] = {}
+    found: Json = {}
     for name, value in chosen.items():
         if not isinstance(value, Several):
             found["seed" if name == "seeds" else name] = value
@@ -344,9 +347,9 @@ def flat(chosen: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+def nested(settings: Mapping[str, JsonValue]) -> Json:
     """As :meth:`.config.TrainConfig.resolve` takes them, without multiples of a threshold."""
-    given: dict[str, Any] = {}
+    given: Json = {}
     for name, value in settings.items():
         table, _, key = name.partition(".")
         if isinstance(value, Multiple):
@@ -358,13 +361,13 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def dataset_of(run: Mapping[str, Any]) -> str:
+def dataset_of(run: Mapping[str, JsonValue]) -> str:
     """Of a run, by its own word or by its recipe's."""
     found = run.get("dataset") or (recipe(run["recipe"]).dataset if "recipe" in run else EMBEDDED)
     return str(found)
 
 
-def _check(key: str, value: Any) -> Any:
+def _check(key: str, value: JsonValue) -> JsonValue:
     """A single value of a setting by its dotted key."""
     if key.startswith("parameters."):
         return TrainConfig(loss="ce", parameters={key.removeprefix("parameters."): value}).parameters[
@@ -394,7 +397,7 @@ def _table(place: Place, name: str) -> str:
     return f"{name}.KEY=VALUE" if place[0] in (SET, ONLY) else f"[{place[0]}.{name}]"
 
 
-def written(value: Any) -> str:
+def written(value: JsonValue) -> str:
     if isinstance(value, Multiple):
         return f"{plain(value.factor)} x threshold"
     if isinstance(value, Several):

@@ -25,13 +25,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 from asymtheory.errors import InputError
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import NoiseModel
 from asymtheory.threshold import Threshold, solve
 
@@ -78,7 +78,7 @@ def _digest(what: str, path: str) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Point:
+class PlannedRun:
     """One run of a plan. ``multiples``: of the threshold, by parameter; ``line``: of its entry in the file."""
 
     config: TrainConfig
@@ -90,7 +90,7 @@ class Point:
         return run_key(self.config)
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Json:
         """Every setting by its dotted name, such as ``parameters.a``."""
         flat = {}
         for name, value in self.config.to_dict().items():
@@ -103,7 +103,7 @@ class Plan:
     """The runs of a plan, in the order of the file, each once; ``repeated`` counts those that were named again."""
 
     path: str
-    points: tuple[Point, ...]
+    points: tuple[PlannedRun, ...]
     repeated: int = 0
 
     @cached_property
@@ -113,7 +113,7 @@ class Plan:
         found = [name for name in names if len({str(point.settings.get(name)) for point in self.points}) > 1]
         return tuple(sorted(found, key=_rank))
 
-    def label(self, point: Point, seed: bool = True) -> str:
+    def label(self, point: PlannedRun, seed: bool = True) -> str:
         """A run in words: what it does not share with all others, ``amse, a 1.8, eta 0.4, seed 0``."""
         shown = {
             name.replace("noise.eta", "eta"): point.settings.get(name)
@@ -135,7 +135,7 @@ def _rank(name: str) -> int:
     return len(order) + 1 if name in SEEDS else order.index(first) if first in order else len(order)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     """A value for a label: numbers to six digits."""
     if isinstance(value, str) and re.fullmatch(r"-?\d+/\d+", value) and len(value) > 8:
         value = float(Fraction(value))
@@ -143,7 +143,9 @@ def _short(value: Any) -> str:
 
 
 def read_plan(
-    path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None, only: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str],
+    settings: Mapping[str, JsonValue] | None = None,
+    only: Mapping[str, JsonValue] | None = None,
 ) -> Plan:
     """The runs of a file. Raises InputError, with the line, for anything in it that cannot be meant.
 
@@ -164,11 +166,13 @@ def size(path: str | os.PathLike[str]) -> int:
 class _Runs(Reader):
     """A file of runs."""
 
-    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], only: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], settings: Mapping[str, JsonValue], only: Mapping[str, JsonValue]
+    ) -> None:
         super().__init__(path, settings, only)
         self.models: set[tuple[str, float]] = set()
-        self.thresholds: dict[Any, Threshold] = {}
-        self.noises: dict[Any, NoiseModel | None] = {}
+        self.thresholds: dict[Hashable, Threshold] = {}
+        self.noises: dict[Hashable, NoiseModel | None] = {}
 
     def plan(self) -> Plan:
         total = 0
@@ -176,7 +180,7 @@ class _Runs(Reader):
             total += size
             if total > MOST:
                 raise self.refuse(("runs", index), f"more than {MOST:,} runs; split the plan")
-        points: dict[str, Point] = {}
+        points: dict[str, PlannedRun] = {}
         count = 0
         for index, grid in enumerate(self.grids()):
             for point in self.points(grid, index):
@@ -186,7 +190,7 @@ class _Runs(Reader):
             raise self.nothing()
         return Plan(self.path, tuple(points.values()), count - len(points))
 
-    def points(self, grid: Grid, index: int) -> Iterator[Point]:
+    def points(self, grid: Grid, index: int) -> Iterator[PlannedRun]:
         """Every combination as a run; one that cannot be is named."""
         multiples = [name for name, values in {**grid, **self.settings}.items() if isinstance(values[0], Multiple)]
         if len(multiples) > 1:
@@ -198,13 +202,13 @@ class _Runs(Reader):
             try:
                 config, factors = self.configured(inside, outside)
                 self.possible(config)
-                point = Point(config, factors, self.lines.get(("runs", index), 0))
+                point = PlannedRun(config, factors, self.lines.get(("runs", index), 0))
                 _ = point.key  # reads the files of labels and noise
             except InputError as error:
                 raise self.impossible(index, run, error) from None
             yield point
 
-    def configured(self, inside: dict[str, Any], outside: dict[str, Any]) -> tuple[TrainConfig, dict[str, Fraction]]:
+    def configured(self, inside: Json, outside: Json) -> tuple[TrainConfig, dict[str, Fraction]]:
         """The configuration of one combination, multiples of the threshold put in."""
         run = self.moved(inside, outside)
         if run.get("noise.seed") == FOLLOW:

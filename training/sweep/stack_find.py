@@ -7,9 +7,8 @@ digits of a stacked model depend on the models beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,14 +19,14 @@ from ..losses.registry import baseline
 from ..run import checkpoint
 from ..run.config import TrainConfig
 from .flow import place_of
-from .plan import Point
+from .plan import PlannedRun
 
 LARGEST = 64  # runs in one batch: more gain nothing and hold everything up that is waiting for their lines
 BESIDE = ("seed", "parameters")  # settings in which the runs of a stack may differ
 STACK = "stack"  # folder in that of the last run, which is recorded when all others are
 MEMBERS = "members.json"  # keys of all runs
 
-Stack = tuple[Point, ...]
+Stack = tuple[PlannedRun, ...]
 Where = tuple[int, int]  # seed of a run, seed of its labels
 
 
@@ -49,7 +48,7 @@ def family_of(config: TrainConfig) -> tuple[Loss, str | None] | None:
     return loss, loss.main if varies else None
 
 
-def stacks(points: Sequence[Point], folder: Path, jobs: int, plan: Sequence[Point] = ()) -> list[Stack]:
+def stacks(points: Sequence[PlannedRun], folder: Path, jobs: int, plan: Sequence[PlannedRun] = ()) -> list[Stack]:
     """Runs that are trained together, each once: every seed with every value, the values of a seed side by side.
 
     Runs that have a checkpoint of their own in ``folder`` go on alone. There are as many stacks as ``jobs`` where there are runs
@@ -57,7 +56,7 @@ def stacks(points: Sequence[Point], folder: Path, jobs: int, plan: Sequence[Poin
     """
     found = _stopped(points, folder, plan)
     again = {point.key for stack in found for point in stack}
-    alike: dict[str, dict[Any, dict[Where, Point]]] = {}
+    alike: dict[str, dict[Hashable, dict[Where, PlannedRun]]] = {}
     for point in points:
         config = point.config
         family = family_of(config)
@@ -72,7 +71,7 @@ def stacks(points: Sequence[Point], folder: Path, jobs: int, plan: Sequence[Poin
         by_value.setdefault(value, {})[config.seed, config.noise.seed] = point
     blocks = []
     for by_value in alike.values():
-        shared: dict[tuple[Where, ...], list[Any]] = {}  # values that have the same seeds
+        shared: dict[tuple[Where, ...], list[Hashable]] = {}  # values that have the same seeds
         for value, by_seed in by_value.items():
             shared.setdefault(tuple(sorted(by_seed)), []).append(value)
         blocks += [
@@ -82,7 +81,7 @@ def stacks(points: Sequence[Point], folder: Path, jobs: int, plan: Sequence[Poin
     return found + [stack for block in blocks for stack in _cut(block, wanted) if len(stack) > 1]
 
 
-def _stopped(points: Sequence[Point], folder: Path, plan: Sequence[Point]) -> list[Stack]:
+def _stopped(points: Sequence[PlannedRun], folder: Path, plan: Sequence[PlannedRun]) -> list[Stack]:
     """Stacks of which a run is left, all of them runs of the plan."""
     known = {point.key: point for point in (*plan, *points)}
     found = []
@@ -96,7 +95,7 @@ def _stopped(points: Sequence[Point], folder: Path, plan: Sequence[Point]) -> li
     return found
 
 
-def _cut(block: list[list[Point]], wanted: int) -> list[Stack]:
+def _cut(block: list[list[PlannedRun]], wanted: int) -> list[Stack]:
     """A block (seeds, values) in ``wanted`` parts, more where it is large: by seeds, which share their images, then by values."""
     seeds, values = len(block), len(block[0])
     rows = max(1, min(-(-seeds // min(wanted, seeds)), LARGEST // values))
@@ -108,7 +107,7 @@ def _cut(block: list[list[Point]], wanted: int) -> list[Stack]:
     ]
 
 
-def ordered(points: Sequence[Point], found: Sequence[Stack]) -> list[Point]:
+def ordered(points: Sequence[PlannedRun], found: Sequence[Stack]) -> list[PlannedRun]:
     """The runs in their order, those of a stack side by side where the first of them stands."""
     left = {point.key for point in points}
     of = {point.key: stack for stack in found for point in stack}

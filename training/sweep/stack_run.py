@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.numbers.text import plural
 
 from ..run import checkpoint
@@ -68,7 +68,7 @@ def _outcomes(tasks: Sequence[Task]) -> list[Outcome]:
         return training.outcomes(final, started, before + perf_counter() - start)
 
 
-def _kept(path: Path, keys: Sequence[str]) -> Mapping[str, Any] | None:
+def _kept(path: Path, keys: Sequence[str]) -> Mapping[str, JsonValue] | None:
     """The checkpoint of these very runs; one of other runs is removed."""
     state = intact(path)
     if state is not None and state["members"] != keys:
@@ -104,7 +104,7 @@ class StackTraining:
         """Epochs."""
         return self.trainer.done
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """All that the next epoch depends on, and what was measured."""
         return {
             "epoch": self.done,
@@ -114,7 +114,7 @@ class StackTraining:
             "diverged": self.diverged,
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, JsonValue]) -> None:
         """Go back to a :meth:`state` that was read from a checkpoint."""
         self.trainer.model.load_state_dict(state["model"])
         self.trainer.optimiser.load_state_dict(state["optimiser"])
@@ -176,7 +176,7 @@ class StackTraining:
             found.append(Outcome(result.to_dict()))
         return found
 
-    def _device(self) -> dict[str, Any]:
+    def _device(self) -> Json:
         """As :meth:`.loop.Setup.to_dict` says it, and how many were trained together."""
         trainer = self.trainer
         cuda = trainer.device.type == "cuda"

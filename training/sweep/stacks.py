@@ -7,7 +7,7 @@ from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass, field, replace
 
 from .flow import LocalEngine, Outcome, Task
-from .plan import Point
+from .plan import PlannedRun
 from .stack_find import Stack
 from .stack_run import execute_stack
 
@@ -63,7 +63,7 @@ class StackingEngine:
     was out of memory, is trained alone.
     """
 
-    def __init__(self, engine: LocalEngine, found: Sequence[Stack], left: Sequence[Point]) -> None:
+    def __init__(self, engine: LocalEngine, found: Sequence[Stack], left: Sequence[PlannedRun]) -> None:
         self.engine = engine
         keys = {point.key for point in left}
         self.flights = [_Flight(points, sum(point.key in keys for point in points)) for points in found]

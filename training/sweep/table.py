@@ -7,13 +7,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from time import monotonic
-from typing import Any, TextIO
+from typing import TextIO
+
+from asymtheory.jsonlines import Json, JsonValue
 
 from ..run.record import percent
 from .estimate import duration
 from .flow import Outcome, Store
 from .grammar import SEEDS
-from .plan import Plan, Point
+from .plan import Plan, PlannedRun
 
 ROWS = 20  # of running runs that are shown at most
 
@@ -27,22 +29,22 @@ class Table:
         self.finished = self.failures = self.drawn = 0
         self.since = monotonic()
 
-    def done(self, point: Point, line: Mapping[str, Any]) -> None:
+    def done(self, point: PlannedRun, line: Mapping[str, JsonValue]) -> None:
         self.finished += 1
         last, best = line["last"]["test"], line["best"]["test"]
         test = "" if last is None else f"test {percent(last)} % (best {percent(best)} %), "
         self.say(f"{self._count()} {self.plan.label(point)}: {test}{duration(line['seconds'])}")
 
-    def failed(self, point: Point, outcome: Outcome) -> None:
+    def failed(self, point: PlannedRun, outcome: Outcome) -> None:
         self.finished += 1
         self.failures += 1
         self.say(f"{self._count()} {self.plan.label(point)}: failed: {outcome.error}: {first_line(outcome.message)}")
 
-    def died(self, points: Sequence[Point]) -> None:
+    def died(self, points: Sequence[PlannedRun]) -> None:
         for point in points:
             self.say(f"{self.plan.label(point)}: its process ended early; it goes on from its last checkpoint")
 
-    def look(self, running: Sequence[Point], waiting: int) -> None:
+    def look(self, running: Sequence[PlannedRun], waiting: int) -> None:
         if not self.live:
             return
         self._clear()
@@ -104,13 +106,13 @@ def _size() -> os.terminal_size:
 # ----------------------------------------------------------------------------------------------------------- in the end
 
 
-def groups(plan: Plan, store: Store) -> list[dict[str, Any]]:
+def groups(plan: Plan, store: Store) -> list[Json]:
     """The finished runs of a plan, those that differ in the seed alone together.
 
     ``last``: test accuracies after the last epoch; ``mean`` and ``std`` (of a sample; None for one run) are theirs, in [0, 1].
     """
     names = [name for name in plan.varied if name not in SEEDS]
-    found: dict[tuple[str, ...], tuple[str, list[Mapping[str, Any]]]] = {}
+    found: dict[tuple[str, ...], tuple[str, list[Mapping[str, JsonValue]]]] = {}
     for point in plan.points:
         settings = tuple(str(point.settings.get(name)) for name in names)  # a label has six digits of a number
         _, lines = found.setdefault(settings, (plan.label(point, seed=False), []))
@@ -133,7 +135,7 @@ def groups(plan: Plan, store: Store) -> list[dict[str, Any]]:
     return rows
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> str:
+def summary(rows: Sequence[Mapping[str, JsonValue]]) -> str:
     """The groups as a table: test accuracy of the last epoch and memorised share of the wrong labels, in percent."""
     cells = [("run", "seeds", "test, last epoch", "memorised")]
     for row in rows:
