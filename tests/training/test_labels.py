@@ -29,7 +29,7 @@ from asymtheory_training.data.sets import load_dataset  # noqa: E402
 
 from asymtheory import cli  # noqa: E402
 from asymtheory.errors import InputError  # noqa: E402
-from asymtheory.noise import models as noise  # noqa: E402
+from asymtheory import noise  # noqa: E402
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "noisy-labels"
 CLEAN = np.random.default_rng(0).permutation(np.arange(5000) % 10)

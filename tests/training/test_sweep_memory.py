@@ -58,7 +58,7 @@ class Pretended:
 
 @pytest.fixture
 def cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    monkeypatch.setattr("asymtheory_training.sweep.arrange.cpu_count", lambda: 8)
     monkeypatch.chdir(tmp_path)
 
 

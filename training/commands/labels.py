@@ -158,9 +158,9 @@ def _clean(options: argparse.Namespace, K: int | None) -> tuple[Any, int | None,
     return None, K, None, None
 
 
-def _names(dataset: str | None) -> tuple[str, ...] | None:
+def _names(dataset: object) -> tuple[str, ...] | None:
     """The class names of a data set that has some; digits are their own."""
-    known = descriptions().get(dataset) if dataset is not None else None
+    known = descriptions().get(dataset) if isinstance(dataset, str) else None
     return None if known is None or known.classes[0] == "0" else known.classes
 
 
