@@ -11,6 +11,7 @@ from typing import Any
 _HOMES = {
     "losses.module": ("RobustLoss",),
     "losses.build": ("BelowThreshold", "build_loss"),
+    "losses.linear": ("RobustLinearLoss", "TokenStatistics", "linear_loss"),
     "run.models": ("build_model",),
     "run.config": ("Noise", "Settings", "TrainConfig"),
     "run.record": ("Epoch", "History", "RunResult"),

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss  # noqa: E402
-from asymtheory_training.losses.fused import _MEMORY, _Labels, _Memory, row_losses  # noqa: E402
+from asymtheory_training.losses.fused import _MEMORY, Labels, _Memory, row_losses  # noqa: E402
 from asymtheory_training.losses.parts import FusedPlan  # noqa: E402
 from asymtheory_training.losses.reference import label_losses, probabilities  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
@@ -142,7 +142,7 @@ def test_temporaries_are_no_larger_than_a_batch(blocks: int, share: float, monke
         assert plan is not None
         with Largest() as seen:
             seen.made = []
-            row_losses(plan, z, _Labels(y, False), True)
+            row_losses(plan, z, Labels(y, False), True)
         seen.made.remove(z.numel())
         assert max(seen.made) <= share * z.numel() * 1.01  # blocks are of whole rows
 

@@ -41,7 +41,7 @@ BLOCK_DEVICE = 2**24  # elsewhere (a GPU): large enough that a launch costs noth
 
 
 @dataclass(slots=True)
-class _Labels:
+class Labels:
     """What the loss of a row is taken at: one label, an index (n, 1), or a weight for every label (n, K).
 
     Quantities "at the label" are then (n, 1) or (n, K).
@@ -64,9 +64,9 @@ class _Labels:
         """The sum over labels of a quantity (n, 1) that is the same for all."""
         return _sum(self.given) * x if self.soft else x
 
-    def __getitem__(self, rows: slice) -> _Labels:
+    def __getitem__(self, rows: slice) -> Labels:
         own = None if self.rows is None else self.rows[rows]
-        return _Labels(self.given[rows], self.soft, self.unit, own)
+        return Labels(self.given[rows], self.soft, self.unit, own)
 
 
 @dataclass(slots=True)
@@ -105,10 +105,10 @@ def _sum(x: Tensor) -> Tensor:
     return x.sum(-1, keepdim=True)
 
 
-def _block(
+def block(
     plan: FusedPlan,
     logits: Tensor,
-    labels: _Labels,
+    labels: Labels,
     gradient: bool,
     out: Tensor | None = None,
     scratch: Scratch = (None, None, None),
@@ -135,7 +135,7 @@ def _block(
     return losses, rows.u
 
 
-def _softmax(plan: FusedPlan, logits: Tensor, labels: _Labels, out: Tensor | None, scratch: Tensor | None) -> _Softmax:
+def _softmax(plan: FusedPlan, logits: Tensor, labels: Labels, out: Tensor | None, scratch: Tensor | None) -> _Softmax:
     if not plan.logs:
         u = torch.softmax(logits, -1, out=out)
         return _Softmax(None, u, LabelProbabilities(None, labels.of(u)))
@@ -184,7 +184,7 @@ def _separable(plan: FusedPlan, at: LabelProbabilities, unit: float) -> _Sums:
     return _Sums(value, slope)
 
 
-def _add_squares(plan: FusedPlan, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
+def _add_squares(plan: FusedPlan, rows: _Softmax, sums: _Sums, labels: Labels) -> None:
     """``plan.square`` times the sum of u_k^2."""
     whole = torch.linalg.vector_norm(rows.u, dim=-1, keepdim=True).square_()
     sums.value = plus(sums.value, whole, plan.square)
@@ -192,7 +192,7 @@ def _add_squares(plan: FusedPlan, rows: _Softmax, sums: _Sums, labels: _Labels) 
     sums.through = whole * sums.square
 
 
-def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: _Labels) -> None:
+def _add_passive(passive: Term, rows: _Softmax, sums: _Sums, labels: Labels) -> None:
     """A term over all classes but the label."""
     height, slopes = passive.at(LabelProbabilities(rows.logu, rows.u))
     if not isinstance(slopes, Tensor):  # the same everywhere
@@ -216,7 +216,7 @@ def _add_ratio(
     ratio: Ratio,
     rows: _Softmax,
     sums: _Sums,
-    labels: _Labels,
+    labels: Labels,
     bottom: Tensor | None,
     bases: list[tuple[Tensor, Tensor]],
 ) -> None:
@@ -247,7 +247,7 @@ def _add_negative(
     negative: Negative,
     rows: _Softmax,
     sums: _Sums,
-    labels: _Labels,
+    labels: Labels,
     bases: list[tuple[Tensor, Tensor]],
 ) -> None:
     """The only one, and the last: it overwrites what it is made of. Its constant is in the polynomial."""
@@ -293,7 +293,7 @@ def _known_positive(x: Tensor) -> bool:
     return x.is_cpu and type(x) is Tensor and not torch.compiler.is_compiling() and len(x) > 0 and bool(x.amin() >= 0)
 
 
-def _write_gradient(rows: _Softmax, sums: _Sums, labels: _Labels, spare: Tensor | None) -> None:
+def _write_gradient(rows: _Softmax, sums: _Sums, labels: Labels, spare: Tensor | None) -> None:
     """``s_j - u_j sum_k s_k`` over u; ``spare`` may be overwritten."""
     u, slope = rows.u, sums.slope
     if labels.soft:
@@ -365,12 +365,12 @@ class _Memory:
 _MEMORY = _Memory()
 
 
-def row_losses(plan: FusedPlan, logits: Tensor, labels: _Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
+def row_losses(plan: FusedPlan, logits: Tensor, labels: Labels, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Losses (N, 1) of rows (N, K) and, if asked for, the gradient (N, K) of the loss of each row."""
     n, k = logits.shape
     slopes: Tensor | None
     if n * k <= _Memory.SMALLEST or torch.compiler.is_compiling():  # a compiler makes blocks of its own
-        losses, slopes = _block(plan, wide(logits), labels, gradient)
+        losses, slopes = block(plan, wide(logits), labels, gradient)
         return losses, slopes if gradient else None
     step = _rows_in_a_block(plan, logits)
     buffer = None
@@ -384,7 +384,7 @@ def row_losses(plan: FusedPlan, logits: Tensor, labels: _Labels, gradient: bool)
         return (*own, None, None, None)[:3]
 
     if step >= n:
-        losses, slopes = _block(plan, wide(logits), labels, gradient, None, scratch(n))
+        losses, slopes = block(plan, wide(logits), labels, gradient, None, scratch(n))
     else:
         slopes = torch.empty(n, k, dtype=precision(logits), device=logits.device) if gradient else None
         parts = []
@@ -392,7 +392,7 @@ def row_losses(plan: FusedPlan, logits: Tensor, labels: _Labels, gradient: bool)
             rows = slice(start, start + step)
             out = None if slopes is None else slopes[rows]
             own = scratch(min(step, n - start))
-            parts.append(_block(plan, wide(logits[rows]), labels[rows], gradient, out, own)[0])
+            parts.append(block(plan, wide(logits[rows]), labels[rows], gradient, out, own)[0])
         losses = torch.cat(parts)
     if buffer is not None:
         _MEMORY.give_back(buffer)
@@ -438,17 +438,17 @@ class Reduction:
         if scale is None:
             return losses.mean()
         total = scale.sum()
-        return torch.where(total == 0, math.nan, losses.sum() / _off_zero(total))
+        return torch.where(total == 0, math.nan, losses.sum() / off_zero(total))
 
-    def labels(self, label: Tensor, soft: bool, scale: Tensor | None, dtype: torch.dtype) -> _Labels:
+    def labels(self, label: Tensor, soft: bool, scale: Tensor | None, dtype: torch.dtype) -> Labels:
         """Labels of rows with what their gradients are multiplied by."""
         if scale is None:
-            return _Labels(label, soft, 1 / max(len(label), 1) if self.kind == "mean" else 1.0)
+            return Labels(label, soft, 1 / max(len(label), 1) if self.kind == "mean" else 1.0)
         rows = scale.to(dtype)
-        return _Labels(label, soft, rows=rows / _off_zero(scale.sum()) if self.kind == "mean" else rows)
+        return Labels(label, soft, rows=rows / off_zero(scale.sum()) if self.kind == "mean" else rows)
 
 
-def _off_zero(total: Tensor) -> Tensor:
+def off_zero(total: Tensor) -> Tensor:
     """A divisor that may be 0: a count, or a sum of weights."""
     return total.clamp(min=torch.finfo(total.dtype).tiny if total.is_floating_point() else 1)
 
@@ -469,7 +469,7 @@ class Fused(torch.autograd.Function):
         ctx: Any, logits: Tensor, label: Tensor, scale: Tensor | None, soft: bool, plan: FusedPlan, reduction: Reduction
     ) -> Tensor:
         gradient = ctx.needs_input_grad[0]
-        labels = reduction.labels(label, soft, scale, precision(logits)) if gradient else _Labels(label, soft)
+        labels = reduction.labels(label, soft, scale, precision(logits)) if gradient else Labels(label, soft)
         losses, slopes = row_losses(plan, logits, labels, gradient)
         if gradient:
             compiling = torch.compiler.is_compiling()

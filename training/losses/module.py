@@ -74,7 +74,7 @@ class RobustLoss(nn.Module):
         if weight is not None:
             weight = torch.as_tensor(weight)
             if weight.dim() != 1 or not weight.is_floating_point():
-                raise InputError(f"weight: a floating-point tensor (K,) is needed, got {_described(weight)}")
+                raise InputError(f"weight: a floating-point tensor (K,) is needed, got {described(weight)}")
             if classes not in (None, len(weight)):
                 raise InputError(f"weight has {len(weight)} entries, but there are {classes} classes")
         self.loss = loss
@@ -91,7 +91,7 @@ class RobustLoss(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss: a scalar, or for reduction "none" one value a label."""
         K, soft = self._checked(logits, target)
-        if soft or not target.is_cpu or type(target) is not Tensor or torch.compiler.is_compiling() or _transformed():
+        if soft or not target.is_cpu or type(target) is not Tensor or torch.compiler.is_compiling() or transformed():
             return self._value(logits, target, K, soft, masked=not soft)
         # A label out of range stops torch's gather, one to be ignored too: so none is looked for until one was seen.
         masked = self.weight is not None or self.ignore_index >= 0 or (self._ignoring and not bool((target >= 0).all()))
@@ -109,7 +109,7 @@ class RobustLoss(nn.Module):
         shape = logits.shape
         if not shape or not logits.is_floating_point():
             what = "floating-point logits (N, K), (N, K, d1, ...) or (K,) are needed"
-            raise InputError(f"{what}, got {_described(logits)}")
+            raise InputError(f"{what}, got {described(logits)}")
         K = shape[0 if len(shape) == 1 else 1]
         if K < 2:
             raise InputError(f"logits {tuple(shape)} have K = {K} classes; at least 2 are needed")
@@ -121,7 +121,7 @@ class RobustLoss(nn.Module):
         wanted = shape if soft else _labels_shape(shape)
         if target.shape != wanted or target.dtype == torch.bool or target.is_complex():
             need = f"integer labels {_labels_shape(shape)} or probabilities {tuple(shape)}"
-            raise InputError(f"logits {tuple(shape)} need {need}, got {_described(target)}")
+            raise InputError(f"logits {tuple(shape)} need {need}, got {described(target)}")
         return K, soft
 
     def _value(self, logits: Tensor, target: Tensor, K: int, soft: bool, masked: bool) -> Tensor:
@@ -146,24 +146,24 @@ class RobustLoss(nn.Module):
 
     def _reduced(self, rows: Tensor, label: Tensor, scale: Tensor | None, soft: bool, K: int) -> Tensor:
         reduction = Reduction(self.reduction)
-        plan = self._plan(K) if self.fused and not _transformed() else None
+        plan = self.plan(K) if self.fused and not transformed() else None
         if plan is not None and not (soft and label.requires_grad):
             return fused_losses(plan, rows, label, scale, soft, reduction)
-        return reduction(reference_losses(self.loss, rows, label, soft, self.detach_modulation, self._inward), scale)
+        return reduction(reference_losses(self.loss, rows, label, soft, self.detach_modulation, self.inward), scale)
 
     @property
-    def _inward(self) -> bool:
+    def inward(self) -> bool:
         return self.floor == "inward"
 
-    def _plan(self, K: int) -> FusedPlan | None:
+    def plan(self, K: int) -> FusedPlan | None:
         if torch.compiler.is_compiling() or K not in self._plans:
             self._make_plan(K)
         return self._plans[K]
 
     def _make_plan(self, K: int) -> bool:
-        """FusedPlan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
+        """Plan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
         if K not in self._plans:
-            self._plans[K] = FusedPlan.of(self.loss, K, detach=self.detach_modulation, inward=self._inward)
+            self._plans[K] = FusedPlan.of(self.loss, K, detach=self.detach_modulation, inward=self.inward)
         plan = self._plans[K]
         if plan is not None and "torch._dynamo" in sys.modules:
             for part in (*plan.active, *plan.passive, *plan.bases):
@@ -210,7 +210,7 @@ class RobustLoss(nn.Module):
         return {**self.__dict__, "_plans": {}}
 
 
-def _transformed() -> bool:
+def transformed() -> bool:
     """Inside torch.func (vmap, grad, ...)? The reference is made of torch's own operations, which all transforms know."""
     active = getattr(torch._C, "_are_functorch_transforms_active", None)
     return active is not None and not torch.compiler.is_compiling() and active()
@@ -221,7 +221,7 @@ def _rows(x: Tensor, K: int) -> Tensor:
     return x.unsqueeze(0) if x.dim() == 1 else x.movedim(1, -1).reshape(-1, K)
 
 
-def _described(x: Tensor) -> str:
+def described(x: Tensor) -> str:
     return f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}"
 
 

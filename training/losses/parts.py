@@ -70,9 +70,9 @@ class FusedPlan:
     @classmethod
     def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> FusedPlan | None:
         """The parts of a loss; None where its slope at u_y = 1 is infinite (AUL a = 1, p < 1) and `reference` is exact."""
-        profile = Profile.of(loss, K)
-        if not all(math.isfinite(_slope_at_one(atom)) for _, atom in profile.separable):
+        if not has_plan(loss):
             return None
+        profile = Profile.of(loss, K)
         active: list[Term] = []
         passive: list[Term] = []
         polynomial, logarithm, square = Poly(()), 0.0, Fraction(0)
@@ -126,6 +126,11 @@ class FusedPlan:
             own=len(bases) <= 1 and not passive and not any(isinstance(atom.base, CE) for atom in normalised),
             clip=clip,
         )
+
+
+def has_plan(loss: Loss) -> bool:
+    """Is there a ``FusedPlan`` of the loss? Not where its slope at u_y = 1 is infinite."""
+    return all(math.isfinite(_slope_at_one(atom)) for _, atom in Profile.of(loss, 2).separable)
 
 
 def _polynomial(side: Callable[..., object], u: Poly) -> Poly:
