@@ -84,7 +84,7 @@ def main() -> None:
         same = (time.perf_counter() - began) / made
 
         reached = [p[m] for p, m in zip(alone, result.top, strict=False)]
-        # who left early stands where it left
+        # a start that has stopped stays where it stopped
         assert np.abs(np.array(reached) - result.reached[index, :problems, 0]).max() < 1e-3
         total += batched
         ratios.append(same / each)

@@ -128,7 +128,7 @@ def measure(seen: int = IMAGES) -> Table:
         )
     return Table(
         "Training loop: a step of 128 images, JAL-CE, SGD with momentum, one thread, seconds of the processor",
-        "at most 1.05 times a bare forward-backward-step on the same model (medians of epochs that stand side by side)",
+        "at most 1.05 times a bare forward-backward-step on the same model (medians of epochs that were timed side by side)",
         (
             "model", "bare step", "our step", "ours / bare", "ours / bare, fused", "ours / bare, fused, clipped",
             "published style / bare", "our images/s",

@@ -144,7 +144,7 @@ def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Opt
         for name in names:
             if "loss" not in gallery.find(name).parameters:
                 takes = ", ".join(e.name for e in gallery.entries().values() if "loss" in e.parameters)
-                raise InputError(f"{name} is no figure of one loss; --loss goes with {takes}")
+                raise InputError(f"{name} is not a figure of one loss; --loss goes with {takes}")
             given[name]["loss"] = loss
     for setting in options.option:
         option, equals, text = setting.partition("=")
@@ -153,7 +153,7 @@ def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Opt
         takers = [name for name in names if option in gallery.find(name).parameters] if options.all else names
         if not takers:
             known = {parameter for name in names for parameter in gallery.find(name).parameters}
-            raise InputError(f"--option {option}: no figure has it{nearest(option, known)}")
+            raise InputError(f"--option {option}: none of the figures has it{nearest(option, known)}")
         for name in takers:
             if option in given[name]:
                 raise InputError(f"--option {option} is given twice")

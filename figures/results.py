@@ -39,7 +39,7 @@ class NothingMeasured(InputError):
 
 
 Floats = npt.NDArray[np.float64]
-Row = Json
+Measurement = Json
 
 # settings that say where and with which draw a run was made, not what was asked
 _BESIDE = {
@@ -160,7 +160,7 @@ class Results:
 
     folder: str
     runs: tuple[Run, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Measurement, ...]
 
     def select(
         self,

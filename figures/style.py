@@ -88,8 +88,8 @@ THRESHOLD: Keywords = {
     "linewidth": 0.8,
     "linestyle": (0, (4, 2)),
 }  # exact values are drawn like this
-BELOW = 0.36  # inches from an axis to what may stand under its label
-INK, SOFT = "#202020", "#707070"  # text and what stands back
+BELOW = 0.36  # inches from an axis to what is placed under its label
+INK, SOFT = "#202020", "#707070"  # text, and what is less important
 
 
 def family(name: str) -> str:

@@ -18,7 +18,7 @@ from asymtheory.asymmetry.risk import minimise
 
 from .. import style
 from ..gallery import figure
-from ..results import FOLDER, Floats, Row, load
+from ..results import FOLDER, Floats, Measurement, load
 from .curve_panels import BAND
 from .studies import Study, Subject, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, pairs, say_where
@@ -200,19 +200,19 @@ def confirm_classes(
     return drawn
 
 
-def _below(subject: Subject) -> list[Row]:
+def _below(subject: Subject) -> list[Measurement]:
     """The rows up to the threshold; all of a loss without one."""
     if subject.threshold is None:
         return list(subject.rows)
     return [row for row in subject.rows if row["factor"] <= 1]
 
 
-def _class_deviations(row: Row) -> Floats:
+def _class_deviations(row: Measurement) -> Floats:
     classes = row["classes"]
     return np.subtract(classes["measured"], classes["exact"])
 
 
-def _vectors(upper: Axes, lower: Axes, subject: Subject, row: Row) -> None:
+def _vectors(upper: Axes, lower: Axes, subject: Subject, row: Measurement) -> None:
     exact, measured = np.array(row["vectors"]["exact"]), np.array(row["vectors"]["measured"])
     true = np.eye(len(exact), dtype=bool)
     colour = subject.line()["color"] if row["factor"] is None else factor_colour(row["factor"])

@@ -195,7 +195,7 @@ def measured(shown: Sequence[Shown], asked: Sequence[Panel] = (), kind: str = ""
 
 
 def _penalties(lines: Sequence[Line]) -> str:
-    """The norms and strengths that the runs were trained with, but for what stands on an axis over the strength."""
+    """The norms and strengths that the runs were trained with, except those that are on an axis over the strength."""
     used: dict[str, list[Line]] = {}
     for line in lines:
         norm, strength = line.runs[0].penalty

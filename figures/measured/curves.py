@@ -12,7 +12,7 @@ from ..gallery import figure, remark
 from ..results import FOLDER, NothingMeasured, load
 from .curve_panels import DRAW, measured, noise_words, seeds
 from .printed import (
-    Claim,
+    Statement,
     above,
     best_above,
     best_at,
@@ -45,7 +45,7 @@ class Spec:
     shows: str
     panels: tuple[Panel, ...]
     kind: str = "epochs"
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[Statement, ...] = ()
     papers: tuple[str, ...] = ("cifar10",)
     note: str = ""
     least: float = style.PANEL
@@ -78,11 +78,11 @@ def _pairs() -> tuple[Panel, ...]:
 
 # APL Sec. 5.1 says these of both figures
 _NORMALISED = (
-    Claim("CE and FL overfit", falls("CE", "FL")),
-    Claim("NCE and NFL do not overfit", stays("NCE", "NFL")),
-    Claim("MAE and RCE stay robust when normalised", stays("MAE", "RCE", "NMAE", "NRCE")),
-    Claim("NMAE underfits more than MAE", above(("MAE",), ("NMAE",))),
-    Claim("NRCE underfits more than RCE", above(("RCE",), ("NRCE",))),
+    Statement("CE and FL overfit", falls("CE", "FL")),
+    Statement("NCE and NFL do not overfit", stays("NCE", "NFL")),
+    Statement("MAE and RCE stay robust when normalised", stays("MAE", "RCE", "NMAE", "NRCE")),
+    Statement("NMAE underfits more than MAE", above(("MAE",), ("NMAE",))),
+    Statement("NRCE underfits more than RCE", above(("RCE",), ("NRCE",))),
 )
 _PAIRS_SHOW = "Test accuracy over epochs of a loss and of its normalised form, which is robust to symmetric noise."
 APL_LOSSES = ("NCE+MAE", "NCE+RCE", "NFL+MAE", "NFL+RCE")
@@ -163,8 +163,8 @@ SPECS: tuple[Spec, ...] = (
         "apl-fig1", "Losses and their normalised forms", "APL Fig. 1", _PAIRS_SHOW, _pairs(), papers=("cifar100",), least=1.6,
         claims=(
             *_NORMALISED,
-            Claim("NCE and NFL do worse than CE and FL", above(("CE", "FL"), ("NCE", "NFL"))),
-            Claim("MAE and RCE fail to converge", fails(("MAE", "RCE"), beside="CE")),
+            Statement("NCE and NFL do worse than CE and FL", above(("CE", "FL"), ("NCE", "NFL"))),
+            Statement("MAE and RCE fail to converge", fails(("MAE", "RCE"), beside="CE")),
         ),
     ),
     Spec(
@@ -176,10 +176,10 @@ SPECS: tuple[Spec, ...] = (
         tuple(Panel(name, (Series(name, name.lower(), over=(SCALE,)),), SYM_6) for name in ("NCE", "NFL", "MAE", "RCE")),
         papers=("cifar100",), least=1.6,
         claims=(
-            Claim("factors improve NCE", gains("NCE")),
-            Claim("factors improve NFL", gains("NFL")),
-            Claim("no factor helps MAE", gains_nothing("MAE")),
-            Claim("no factor helps RCE", gains_nothing("RCE")),
+            Statement("factors improve NCE", gains("NCE")),
+            Statement("factors improve NFL", gains("NFL")),
+            Statement("no factor helps MAE", gains_nothing("MAE")),
+            Statement("no factor helps RCE", gains_nothing("RCE")),
         ),
     ),
     Spec(
@@ -188,8 +188,8 @@ SPECS: tuple[Spec, ...] = (
         "(MAE+RCE), with weights 1 and 1.",
         _joint(), papers=("cifar10", "cifar100"),
         claims=(
-            Claim("all four active-passive losses end above NFL+NCE", above(APL_LOSSES, ("NFL+NCE",))),
-            Claim("all four active-passive losses end above MAE+RCE", above(APL_LOSSES, ("MAE+RCE",))),
+            Statement("all four active-passive losses end above NFL+NCE", above(APL_LOSSES, ("NFL+NCE",))),
+            Statement("all four active-passive losses end above MAE+RCE", above(APL_LOSSES, ("MAE+RCE",))),
         ),
     ),
     Spec(
@@ -197,7 +197,7 @@ SPECS: tuple[Spec, ...] = (
         "Accuracy (%) at the last epoch for weights alpha of NCE and beta of RCE.",
         _weights("NCE+RCE", "nce+rce", {"test": ""}, SYM_6, {}), kind="maps", papers=("cifar10", "cifar100"),
         claims=(
-            Claim(
+            Statement(
                 "no weights are better than those chosen, (1, 1), on CIFAR-100 (10, 0.1)",
                 best_at("NCE+RCE", {"cifar10": ("1", "1"), "cifar100": ("10", "0.1")}),
             ),
@@ -211,11 +211,11 @@ SPECS: tuple[Spec, ...] = (
         "ratio. Dashed: c r < 1, the loss is not asymmetric on this noise. The thresholds in the titles are the core's.",
         _over_a(),
         claims=(
-            Claim("AGCE with q = 1/2 below its threshold overfits", falls_below_threshold(AGCE)),
-            Claim("AGCE with q = 1/2 overfits less as a grows", steadier(AGCE)),
-            Claim("AUL with p = 2 overfits less as a grows", steadier(AUL)),
-            Claim("AEL overfits less as a grows", steadier("AEL")),
-            Claim("AGCE with q = 3/2 and AUL with p = 1/2 never overfit", stays("AGCE, $q = 3/2$", "AUL, $p = 1/2$")),
+            Statement("AGCE with q = 1/2 below its threshold overfits", falls_below_threshold(AGCE)),
+            Statement("AGCE with q = 1/2 overfits less as a grows", steadier(AGCE)),
+            Statement("AUL with p = 2 overfits less as a grows", steadier(AUL)),
+            Statement("AEL overfits less as a grows", steadier("AEL")),
+            Statement("AGCE with q = 3/2 and AUL with p = 1/2 never overfit", stays("AGCE, $q = 3/2$", "AUL, $p = 1/2$")),
         ),
     ),
     Spec(
@@ -224,10 +224,10 @@ SPECS: tuple[Spec, ...] = (
         "given its wrong label (memorised): low is good.",
         _fits(), papers=("cifar10", "cifar100"), least=1.3,
         claims=(
-            Claim("CE overfits", falls("CE")),
-            Claim("MAE and NCE+RCE do not overfit", stays("MAE", "NCE+RCE")),
-            Claim("ANL-CE with L2 overfits", falls("ANL-CE, L2")),
-            Claim("ANL-CE with L1 ends highest", above(("ANL-CE, L1",), ("CE", "MAE", "NCE+RCE", "ANL-CE, L2"))),
+            Statement("CE overfits", falls("CE")),
+            Statement("MAE and NCE+RCE do not overfit", stays("MAE", "NCE+RCE")),
+            Statement("ANL-CE with L2 overfits", falls("ANL-CE, L2")),
+            Statement("ANL-CE with L1 ends highest", above(("ANL-CE, L1",), ("CE", "MAE", "NCE+RCE", "ANL-CE, L2"))),
         ),
     ),
     Spec(
@@ -246,8 +246,8 @@ SPECS: tuple[Spec, ...] = (
         ),
         kind="strengths",
         claims=(
-            Claim("L1 is the most efficient of the three penalties", best_above("L1", ("L2", "Jacobian"))),
-            Claim("L1 mitigates the overfitting", milder("L1", "no penalty")),
+            Statement("L1 is the most efficient of the three penalties", best_above("L1", ("L2", "Jacobian"))),
+            Statement("L1 mitigates the overfitting", milder("L1", "no penalty")),
         ),
     ),
     Spec(
@@ -259,7 +259,7 @@ SPECS: tuple[Spec, ...] = (
             ON_CIFAR100,
         ),
         kind="maps",
-        claims=(Claim("for every alpha the test accuracy grows with beta", grows("NCE+NNCE, test")),),
+        claims=(Statement("for every alpha the test accuracy grows with beta", grows("NCE+NNCE, test")),),
     ),
     Spec(
         "anl-fig6", "NCE+RCE with different penalties, and ANL-CE", "ANL Fig. 6",
@@ -276,14 +276,14 @@ SPECS: tuple[Spec, ...] = (
             ),
         ),
         kind="strengths",
-        claims=(Claim("NCE+RCE ends below ANL-CE whatever the penalty", above(("ANL-CE",), ("L1", "L2", "Jacobian"))),),
+        claims=(Statement("NCE+RCE ends below ANL-CE whatever the penalty", above(("ANL-CE",), ("L1", "L2", "Jacobian"))),),
     ),
     Spec(
         "anl-fig7", r"ANL-CE for values of $p_{\min}$", "ANL Fig. 7",
         "Test accuracy over epochs of ANL-CE for values of the least probability p_min, which sets the constant A of NNCE.",
         (Panel("", (Series("ANL-CE", "anl-ce", ANL_CE, over=("p_min",), elsewhere=ANL_CE_100),), SYM_6),),
         papers=("cifar10", "cifar100"),
-        claims=(Claim("p_min makes no significant difference", even("ANL-CE")),),
+        claims=(Statement("p_min makes no significant difference", even("ANL-CE")),),
     ),
     Spec(
         "jal-fig2", "AMSE and NNCE", "JAL Fig. 2",
@@ -293,11 +293,11 @@ SPECS: tuple[Spec, ...] = (
             for title, noise in (("symmetric 0.8", SYM_8), ("class-dependent 0.4", ASYM_4))
         ),
         claims=(
-            Claim(
+            Statement(
                 "under symmetric noise a = 20, 30 and 40 are more robust than a = 10",
                 above([f"AMSE, $a = {a}$" for a in (20, 30, 40)], ("AMSE, $a = 10$",), "symmetric"),
             ),
-            Claim("AMSE does better than NNCE", above([f"AMSE, $a = {a}$" for a in (10, 20, 30, 40)], ("NNCE",))),
+            Statement("AMSE does better than NNCE", above([f"AMSE, $a = {a}$" for a in (10, 20, 30, 40)], ("NNCE",))),
         ),
     ),
     Spec(
@@ -306,8 +306,8 @@ SPECS: tuple[Spec, ...] = (
         "the core's.",
         tuple(Panel(f"$q = {q}$", (_amse(f"q = {q}", q),), SYM_8, theory=True) for q in "123"),
         claims=(
-            Claim("with q = 1 the value of a makes no difference", even("q = 1")),
-            Claim("with q = 2 a larger a is more robust", rises("q = 2")),
+            Statement("with q = 1 the value of a makes no difference", even("q = 1")),
+            Statement("with q = 2 a larger a is more robust", rises("q = 2")),
         ),
     ),
 )  # fmt: skip

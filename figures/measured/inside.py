@@ -34,7 +34,7 @@ CELL = 0.95  # inches below which a small panel says nothing
 
 
 def _probed(results: str, has: Callable[[Json], bool]) -> Results:
-    """The results with those runs only that were looked into, and in which that was seen."""
+    """The results reduced to runs that were probed and whose probe has what is asked for."""
     found = load(results)
     return replace(found, runs=tuple(run for run in found.runs if has(run.line.get("probe") or {})))
 
@@ -189,7 +189,7 @@ def jal_fig1_data(results: str = FOLDER, dataset: str | None = None) -> list[Emb
 
 @figure(
     "jal-fig1", "Features under symmetric noise of 0.4", "JAL Fig. 1",
-    note="The text does not say which losses stand beside JAL; t-SNE preserves neighbours, not distances.",
+    note="The text does not say which losses are shown beside JAL; t-SNE preserves neighbours, not distances.",
 )  # fmt: skip
 def jal_fig1(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """Features of test images (the last layer's input) in the plane by t-SNE. Percentages: points whose nearest point is of

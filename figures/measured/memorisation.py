@@ -18,7 +18,7 @@ from asymtheory.errors import InputError, nearest
 
 from .. import style
 from ..gallery import figure
-from ..results import FOLDER, Floats, NothingMeasured, Row, load
+from ..results import FOLDER, Floats, Measurement, NothingMeasured, load
 from .curve_panels import BAND, label_rows
 from .studies import Study, Subject, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_aspect, say_where
@@ -38,7 +38,7 @@ def confirm_memorised(
     all losses on one axis; a row for each noise. Left over a/a*; large markers: where an isotonic fit passes the middle between
     its ends, with its 95 % bootstrap interval over seeds; short lines at the edges: losses without a parameter. Right: the same
     over c r, clean level times asymmetry ratio, and for losses without a ratio clean level over the clean level of the most noise
-    of the same kind that they stand: asymmetric from 1 on (dashed).
+    of the same kind that they tolerate: asymmetric from 1 on (dashed).
     """
     found = load(results)
     shown = studies(found, "fixed", dataset, noise)
@@ -203,7 +203,7 @@ def _named(study: Study, loss: str | None) -> list[Subject]:
     return [subject for subject in study.around if loss in (None, subject.name)]
 
 
-def _histogram(axes: Axes, subject: Subject, row: Row) -> None:
+def _histogram(axes: Axes, subject: Subject, row: Measurement) -> None:
     for part, filled in (("clean", True), ("corrupted", False)):
         counts = np.array(row["histograms"][part])
         if not counts.sum():
@@ -259,7 +259,7 @@ def confirm_curves(
     return drawn
 
 
-def _curve(row: Row) -> tuple[Floats, Floats]:
+def _curve(row: Measurement) -> tuple[Floats, Floats]:
     """Epochs and test accuracy in per cent; nothing for rows from before curves were kept."""
     curve = row.get("curve") or {"epochs": [], "test": []}
     return np.array(curve["epochs"], dtype=float), 100 * np.array(curve["test"], dtype=float)

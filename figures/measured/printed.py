@@ -25,14 +25,14 @@ Judge = Callable[[Sequence[Shown]], "str | None"]
 
 
 @dataclass(frozen=True)
-class Claim:
+class Statement:
     """What a paper says of a printed figure, and the check of it."""
 
     says: str
     judge: Judge
 
 
-def judged(claims: Iterable[Claim], shown: Sequence[Shown]) -> str:
+def judged(claims: Iterable[Statement], shown: Sequence[Shown]) -> str:
     """Sentences for the caption; "" where nothing could be checked."""
     same, other = [], []
     for claim in claims:
@@ -190,7 +190,7 @@ def _drops(
 def _ordered(
     lines: Sequence[Line], steps: Callable[[Line, Line], bool], ends: Callable[[Line, Line], bool]
 ) -> list[Pair]:
-    """What stands in the way of an order: neighbours that do not keep it, and the ends if they are not apart."""
+    """What contradicts an order: neighbours that do not keep it, and the ends if they are not apart."""
     wrong = [pair for pair in pairwise(lines) if not steps(*pair)]
     return wrong if ends(lines[0], lines[-1]) else [*wrong, (lines[0], lines[-1])]
 

@@ -123,7 +123,7 @@ def curves(
     losses: str | None = None,
 ) -> Figure:
     """What was measured over the epochs of training runs (test accuracy unless another measure is named), a panel for each
-    label noise and a line for each experiment; settings stand in the legend where they differ.
+    label noise and a line for each experiment; the legend names the settings that differ.
     """
     shown, left = curves_data(results, dataset, what, losses)
     drawn = epochs(shown, width, style.PANEL)

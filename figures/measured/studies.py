@@ -17,7 +17,7 @@ from asymtheory.noise import KINDS, NoiseModel, resolve
 from asymtheory.numbers.text import plain
 
 from .. import style
-from ..results import Floats, NothingMeasured, Results, Row, Where
+from ..results import Floats, Measurement, NothingMeasured, Results, Where
 from .series import symbol
 
 _WEIGHTS = ("alpha", "beta")  # of a sum's terms
@@ -26,10 +26,10 @@ _ALIKE = ("labels", "equalised", "regularisation", "strength")
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The rows of one loss, by the value of its parameter. ``place``: how many of its family stand before it."""
+    """The rows of one loss, by the value of its parameter. ``place``: how many of its family come before it."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[Measurement, ...]
     place: int = 0
 
     @property
@@ -65,7 +65,7 @@ class Subject:
                 found[v, : len(values)] = [np.nan if x is None else x for x in values]
         return found
 
-    def nearest(self, factor: float) -> Row:
+    def nearest(self, factor: float) -> Measurement:
         """The row whose factor is nearest on a log axis."""
         return self.rows[int(np.abs(np.log(self.factors / factor)).argmin())]
 
@@ -153,11 +153,11 @@ def studies(
     kept = [row for row in every if dataset in (None, row["dataset"]) and noise in (None, row["noise"])]
     if not kept:
         raise _nothing(results, regime, every, dataset, noise, vectors)
-    places: dict[tuple[Where, *tuple[object, ...]], list[Row]] = {}
+    places: dict[tuple[Where, *tuple[object, ...]], list[Measurement]] = {}
     for row in kept:
         places.setdefault((_where(row), *(row[name] for name in _ALIKE)), []).append(row)
     most = max(places, key=lambda place: (len(places[place]), place[0].images * place[0].epochs, str(place)))
-    by_noise: dict[str, list[Row]] = {}
+    by_noise: dict[str, list[Measurement]] = {}
     for row in places[most]:
         by_noise.setdefault(row["noise"], []).append(row)
     found = [Study(regime, name, rows[0]["labels"], most[0], tuple(_subjects(rows))) for name, rows in by_noise.items()]
@@ -172,8 +172,8 @@ def also(results: Results, shown: Sequence[Study]) -> str:
     return f"Also measured: {', '.join(left)}." if left else ""
 
 
-def _subjects(rows: Sequence[Row]) -> list[Subject]:
-    by_loss: dict[tuple[str, str], dict[Any, Row]] = {}
+def _subjects(rows: Sequence[Measurement]) -> list[Subject]:
+    by_loss: dict[tuple[str, str], dict[Any, Measurement]] = {}
     for row in rows:  # of one value measured twice, what has more seeds, else the last
         own = by_loss.setdefault((row["loss"], str(sorted(row["fixed"].items()))), {})
         if row["value"] not in own or own[row["value"]]["seeds"] <= row["seeds"]:
@@ -189,14 +189,14 @@ def _subjects(rows: Sequence[Row]) -> list[Subject]:
     return found
 
 
-def title_of(row: Row, weights: bool = False) -> str:
+def title_of(row: Measurement, weights: bool = False) -> str:
     """``AMSE, $q = 2$``: the loss and the parameters that do not vary; a sum's weights only where they are asked for."""
     given = {name: Fraction(str(value)) for name, value in row["fixed"].items()}
     shown = [f"${symbol(name)} = {plain(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS]
     return ", ".join([build(row["loss"], **given).title, *shown])
 
 
-def _where(row: Row) -> Where:
+def _where(row: Measurement) -> Where:
     return Where(row["dataset"], row["model"], float(row["width"]), row["images"], row["epochs"])
 
 
@@ -208,7 +208,7 @@ def _number(row: Json, path: Sequence[str]) -> float:
 
 
 def _nothing(
-    results: Results, regime: str, every: Sequence[Row], dataset: str | None, noise: str | None, vectors: bool
+    results: Results, regime: str, every: Sequence[Measurement], dataset: str | None, noise: str | None, vectors: bool
 ) -> NothingMeasured | InputError:
     for name, given in (("dataset", dataset), ("noise", noise)):
         known = sorted({row[name] for row in every})

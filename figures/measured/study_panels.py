@@ -33,7 +33,7 @@ def factor_colour(factor: float) -> Any:
 def pairs(
     width: float, count: int, *, upper: float, lower: float, extra: float
 ) -> tuple[Figure, list[tuple[Axes, Axes]], int]:
-    """``count`` panels, each with a lower one below it: the figure, the pairs, and how many stand side by side.
+    """``count`` panels, each with a lower one below it: the figure, the pairs, and how many are side by side.
 
     Heights as shares of a panel's width; the last pair takes what is left of its row. ``extra``: inches of each row beside.
     """

@@ -53,7 +53,7 @@ class Verdicts:
     loss: Loss
     answer: str
     status: str
-    order: float  # where the row stands when the table is sorted by the answer
+    order: float  # sorts the table by the answer
     binding: str
     reason: str
     published: tuple[Published, ...]
@@ -98,7 +98,7 @@ def collect(
     ``given``: the options that name the noise; ``figures``: names (default: all but those of results); ``workers``: processes
     (default: one a core); ``progress`` is told what is done, ``steps(figures)`` times.
     """
-    shown = _default_figures() if figures is None else list(figures)
+    shown = default_figures() if figures is None else list(figures)
     claims = select()
     tasks: list[workers_.Task] = [(_picture, (name, quick)) for name in shown]
     tasks += [(_claim_judged, (name, quick)) for name in claims]
@@ -119,10 +119,10 @@ def collect(
 
 def steps(figures: Sequence[str] | None) -> int:
     """How often ``collect`` reports progress."""
-    return len(select()) + len(_default_figures() if figures is None else figures) + len(list(names()))
+    return len(select()) + len(default_figures() if figures is None else figures) + len(list(names()))
 
 
-def _default_figures() -> list[str]:
+def default_figures() -> list[str]:
     """What needs nothing but the core; figures of training runs are there when they are named."""
     return [name for name, entry in gallery.entries().items() if not entry.measured]
 

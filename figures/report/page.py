@@ -282,7 +282,7 @@ def _claim(row: Row) -> str:
         right = finding.corrected
         parts.append(("Corrected", f"{typeset(right.statement)} {_verdict(right.verdict)} {typeset(right.evidence)}"))
     if finding.standing:
-        parts.append(("Still stands", typeset(finding.standing)))
+        parts.append(("Still true", typeset(finding.standing)))
     parts.append(("Control", f"{typeset(claim.falsification)} {_verdict(row.control)}"))
     grouped: list[tuple[str, list[str]]] = []
     for term, text in parts:

@@ -50,7 +50,7 @@ def script(noise: NoiseModel | None = None) -> str:
 
 
 def _js(value: Any) -> str:
-    """JSON that may stand inside <script>."""
+    """JSON that is safe inside <script>."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -246,7 +246,7 @@ def fits(noise: NoiseModel) -> bool:
 
 
 def _given(noise: NoiseModel) -> dict[str, Any] | None:
-    """A noise that is no open family, by the rows that can bind; None if the page cannot take it."""
+    """The rows that can bind, of a noise without a rate to slide; None if they are too many for the page."""
     if not fits(noise):
         return None
     return {

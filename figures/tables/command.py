@@ -15,8 +15,9 @@ from asymtheory.errors import InputError
 
 from ..options import parser_by_name, wants_list
 from ..results import FOLDER, Results, files, load
-from .compare import compare, names, published
+from .compare import compare
 from .formats import FORMATS, show
+from .published import names, published
 
 
 def table(arguments: Sequence[str]) -> int:
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _results(path: str | None) -> Results | None:
-    """The runs that were asked for; without ``--results`` a folder that is not there yet is no mistake."""
+    """The runs that were asked for; without ``--results`` the default folder may be missing."""
     if path is None and not files(FOLDER):
         return None
     return load(path or FOLDER)

@@ -16,7 +16,8 @@ from string import ascii_lowercase
 from textwrap import wrap
 
 from ..results import Where
-from .compare import Accuracy, Cell, Column, Deviation, Measured, Row, Section, Table
+from .accuracies import Accuracy, Cell, Deviation, Measured, Method, Section, Table
+from .published import Column
 
 MISSING = "-"
 WIDTH = 130  # of remarks in text; the grid is as wide as its columns
@@ -134,7 +135,7 @@ class _Line:
 
 
 def _lines(label: str, found: Sequence[Measured | None], best: bool) -> Iterator[_Line]:
-    """The last epoch, and the best one; nothing for no measurement. The number of seeds stands once if all cells have the same."""
+    """The last epoch and, if asked for, the best one. The number of seeds is said once if all cells share it."""
     counts = {each.last.runs for each in found if each is not None}
     if not counts:
         return
@@ -196,7 +197,7 @@ def _setup(section: Section) -> str:
 
 
 def _below(table: Table) -> Iterator[tuple[str, list[str]]]:
-    """What stands below: the legend of places, deviations, notes."""
+    """What is printed below a table: the legend of places, deviations, notes."""
     if table.places:
         yield "Measured elsewhere", [f"{letter} {where}" for where, letter in _letters(table).items()]
     if table.deviations:
@@ -218,7 +219,9 @@ def _deviations(table: Table) -> list[str]:
     ]  # fmt: skip
 
 
-def _csv_row(table: Table, section: Section, row: Row, cell: Cell, found: Measured | None) -> list[str | float | None]:
+def _csv_row(
+    table: Table, section: Section, row: Method, cell: Cell, found: Measured | None
+) -> list[str | float | None]:
     printed, own = cell.published, found is cell.measured
     parameters = " ".join(f"{name}={value}" for name, value in cell.parameters.items())
     return [

@@ -2,7 +2,7 @@
 
 Abscissa: the fitting slope of ``asymtheory.asymmetry.fitting``, ``s(1/K) / s(0.99)``, with ``s(t) = -dL/du_y`` at u_y = t along the
 even path: how hard an unfitted sample (u_y = 1/K) pulls against a fitted one. Ordinate: the asymmetry ratio r of ALF (whole
-transfer), which only losses of the form l(u_y) have; the others stand in a list below.
+transfer), which only losses of the form l(u_y) have; the others are listed below.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def spread(
     Greedy, the most crowded points first: each box takes the nearest free place on rings around its point. Lengths are in
     points, ``box`` is (left, bottom, right, top). Points to ``avoid`` (M, 2), of curves, are
     covered, and lines from points to their boxes cross other things, where nothing else is free; boxes overlap only where
-    there is no room at all.
+    there is no room.
     """
     placed = np.array([(x - 3, y - 3, x + 3, y + 3) for x, y in points])
     curves = np.zeros((0, 4)) if avoid is None else np.hstack([avoid - 1.5, avoid + 1.5])

@@ -42,7 +42,7 @@ ROUNDING = 1e-12  # relative to the weights: a margin of exactly 1/a counts
 
 @dataclass(frozen=True)
 class Votes:
-    """Images by their largest and second largest class weight and the total, (N,); each row stands for ``count`` images.
+    """Images by their largest and second largest class weight and the total, (N,); each row represents ``count`` images.
 
     ``weights`` (N, K) is there where the whole posterior is known; ``top`` is then the weight of class ``label`` (N,), which
     noise may leave below ``second``.

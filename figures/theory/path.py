@@ -30,7 +30,7 @@ LEAST = 1.55  # inches of a panel
 
 
 @dataclass(frozen=True)
-class Path:
+class MinimiserPath:
     """Exact minimisers ``points`` (N, K) at ``values`` (N,) of a parameter (or of the noise rate), and the threshold.
 
     ``order`` are the classes from the largest weight to the least, ``inside`` says on which side of the threshold the loss
@@ -61,7 +61,7 @@ class Path:
         return self.points[:, list(self.order[2:])].sum(1)
 
 
-def path_data(loss: Loss, row: Row, points: int = 121) -> Path:
+def path_data(loss: Loss, row: Row, points: int = 121) -> MinimiserPath:
     """The minimiser as the main parameter of ``loss`` crosses its threshold on the weights of ``row``.
 
     Values are spaced evenly in log(a - the domain's lower end) on both sides of the threshold, which is among them.
@@ -76,10 +76,10 @@ def path_data(loss: Loss, row: Row, points: int = 121) -> Path:
     values = np.unique(np.append(values, at))
     each = [minimise(loss.replace(**{loss.main: float(value)}), _floats(row)).point for value in values]
     inside = "above" if found.feasible.low is found.end else "below"
-    return Path(loss, loss.main, values, np.array(each), at, inside, _order(row))
+    return MinimiserPath(loss, loss.main, values, np.array(each), at, inside, _order(row))
 
 
-def rate_data(loss: Loss, row: Row, points: int = 121) -> Path:
+def rate_data(loss: Loss, row: Row, points: int = 121) -> MinimiserPath:
     """The minimiser as the noise rate grows: w = (1 - eta) e_m + eta o, where o are the other weights of ``row``, scaled to 1.
 
     The threshold is where w_m = w_n, at eta = 1 / (1 + o_n): up to there every concave loss is asymmetric.
@@ -90,7 +90,7 @@ def rate_data(loss: Loss, row: Row, points: int = 121) -> Path:
     at = 1 / (1 + float(others.max()))
     rates = np.unique(np.append(np.linspace(0, 1, points), [at - 1e-9, at + 1e-9]))
     mixed = (1 - rates)[:, None] * np.eye(len(weights))[row.target] + rates[:, None] * others
-    return Path(loss, RATE, rates, minimise(loss, mixed).point, at, "below", _order(row))
+    return MinimiserPath(loss, RATE, rates, minimise(loss, mixed).point, at, "below", _order(row))
 
 
 def read_weights(text: str) -> Row:
@@ -148,12 +148,12 @@ _LINES: tuple[tuple[style.Keywords, str], ...] = (
 )
 
 
-def _draw(panel: Axes, data: Path) -> None:
+def _draw(panel: Axes, data: MinimiserPath) -> None:
     for (line, _), values in zip(_LINES, (data.top, data.second, data.rest), strict=True):
         if data.parameter != RATE:
             panel.plot(data.values, values, **line)
             continue
-        for side in (data.values < data.threshold, data.values > data.threshold):  # a jump is no line
+        for side in (data.values < data.threshold, data.values > data.threshold):  # a jump is not joined by a line
             panel.plot(data.values[side], values[side], **line)
     low, high = float(data.values[0]), float(data.values[-1])
     shade = (data.threshold, high) if data.inside == "above" else (low, data.threshold)

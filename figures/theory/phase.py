@@ -157,7 +157,7 @@ def marks(family: Family, kind: str = "symmetric") -> list[Mark]:
 
 
 def limits(family: Family) -> list[tuple[Setting, float, float]]:
-    """(setting, value, the greatest rate of symmetric noise that it stands on its number of classes)."""
+    """(setting, value, the greatest rate of symmetric noise that it tolerates on its number of classes)."""
     result = []
     for setting, value in _settings(family):
         end = solve_rate(setting.build(), "symmetric", CLASSES[setting.dataset]).end
@@ -189,7 +189,7 @@ def phase(*, width: float = 6.75) -> Figure:
     """The least parameter (of Taylor-CE and PHuber-CE the greatest) with which a loss is asymmetric, on K classes with
     symmetric noise of rate eta; in the hatched part no loss can be, for the clean label is not the most frequent one.
     Circles are the papers' own settings (numbers: their value) that satisfy the condition at their noise rates, crosses those
-    that do not; a bar is the greatest rate that a setting stands. Last panel: the same for pair flips, where K does not matter.
+    that do not; a bar is the greatest rate that a setting tolerates. Last panel: the same for pair flips, where K does not matter.
     """
     shown = families()
     published = [family for family in shown if family.settings]
@@ -210,7 +210,12 @@ def phase(*, width: float = 6.75) -> Figure:
             [], [], **_LOOKS[False], markerfacecolor="black", linestyle="", label="published setting: condition fails"
         ),
         Line2D(
-            [], [], color="white", linewidth=1.2, path_effects=_outline(), label="greatest rate that a setting stands"
+            [],
+            [],
+            color="white",
+            linewidth=1.2,
+            path_effects=_outline(),
+            label="greatest rate that a setting tolerates",
         ),
         Patch(facecolor="white", edgecolor="#707070", hatch="//////", label=r"$\eta\geq(K-1)/K$: none is asymmetric"),
         *(Line2D([], [], **_line(family, published), label=family.title) for family in published),

@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib")
 
 from asymtheory_figures import gallery, results, style
 from asymtheory_figures.measured import curve_panels, curves, printed, runs, series
-from asymtheory_figures.report import page as report
+from asymtheory_figures.report.collect import default_figures
 from matplotlib.collections import PolyCollection
 
 from asymtheory.cli import main
@@ -347,8 +347,8 @@ def test_statements_are_of_test_accuracy() -> None:
 
 
 def test_the_caption_has_both_kinds_of_statements() -> None:
-    claims = [printed.Claim(text, judge) for text, judge in (("X", printed.falls("x")), ("Y", printed.stays("x")))]
-    claims.append(printed.Claim("Z", printed.stays("z")))  # nothing to say
+    claims = [printed.Statement(text, judge) for text, judge in (("X", printed.falls("x")), ("Y", printed.stays("x")))]
+    claims.append(printed.Statement("Z", printed.stays("z")))  # nothing to say
     said = printed.judged(claims, shown(drawn("x", FALL)))
     assert said == "Printed, but not seen here: Y (here: x falls by 20.0 points). Printed and seen here too: X."
     assert printed.judged(claims[2:], shown(drawn("x", FALL))) == ""
@@ -615,7 +615,10 @@ def test_all_leaves_out_what_was_not_measured(
     assert "apl-fig4 is left out: " in err
     assert "asymtheory sweep apl-fig4" in err
     status, out, err = command(capsys, "--all", "--option", "resluts=x")
-    assert (status, err) == (2, "asymtheory figure: --option resluts: no figure has it; did you mean 'results'?\n")
+    assert (status, err) == (
+        2,
+        "asymtheory figure: --option resluts: none of the figures has it; did you mean 'results'?\n",
+    )
 
 
 def test_a_figure_that_is_named_must_have_something_to_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -632,7 +635,7 @@ def test_the_list_marks_them_and_reports_leave_them_out(capsys: pytest.CaptureFi
     entries = [text for text in out.replace("\n ", " ").splitlines() if "needs results of training" in text]
     assert {spec.name for spec in curves.SPECS} | {"curves"} <= {text.split()[0] for text in entries}
     assert not {"alf-fig1", "phase"} & {text.split()[0] for text in entries}
-    kept = report._default_figures()
+    kept = default_figures()
     assert "alf-fig1" in kept
     assert not {"curves", "apl-fig1"} & set(kept)
 

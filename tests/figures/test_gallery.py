@@ -321,7 +321,7 @@ REFUSED = [
     (("alf-fig1", "--width", "nan"), "--width nan: between 3 and 20 inches are needed"),
     (("alf-fig1", "--dpi", "10"), "--dpi 10: a whole number from 50 to 1200 is needed"),
     (("alf-fig1", "--dpi", "x"), "argument --dpi: invalid int value: 'x'"),
-    (("alf-fig1", "--loss", "ce"), "alf-fig1 is no figure of one loss; --loss goes with"),
+    (("alf-fig1", "--loss", "ce"), "alf-fig1 is not a figure of one loss; --loss goes with"),
     (("alf-fig1", "--set", "a=1"), "--set 'a=1' goes with --loss or --formula"),
     (("calibration", "--loss", "agcee"), "did you mean 'agce'?"),
     (("calibration", "--loss", "nce"), "calibration needs a loss of the form l(u_y)"),

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 from asymtheory_figures.results import Results, Run
+from asymtheory_figures.tables.accuracies import Accuracy, Cell, Method, Section, Table
 from asymtheory_figures.tables.command import table as command
-from asymtheory_figures.tables.compare import Accuracy, Cell, Row, Section, Table, compare, find, names, published
+from asymtheory_figures.tables.compare import compare
 from asymtheory_figures.tables.formats import show
+from asymtheory_figures.tables.published import find, names, published
 
 from asymtheory.errors import InputError
 from asymtheory.losses.published import published_settings
@@ -235,7 +237,7 @@ def _results(*runs: Run) -> Results:
     return Results("made_up", runs, ())
 
 
-def _cells(table: Table) -> Iterator[tuple[Section, Row, Cell]]:
+def _cells(table: Table) -> Iterator[tuple[Section, Method, Cell]]:
     for section in table.sections:
         for row in section.rows:
             for cell in row.cells:
