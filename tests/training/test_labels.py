@@ -27,9 +27,8 @@ from asymtheory_training.data.formats import read_labels  # noqa: E402
 from asymtheory_training.data.labels import NoisyLabels, Redrawn, apportion, make_labels, transition, uniforms  # noqa: E402
 from asymtheory_training.data.sets import load_dataset  # noqa: E402
 
-from asymtheory import cli  # noqa: E402
+from asymtheory import cli, noise  # noqa: E402
 from asymtheory.errors import InputError  # noqa: E402
-from asymtheory import noise  # noqa: E402
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "noisy-labels"
 CLEAN = np.random.default_rng(0).permutation(np.arange(5000) % 10)
