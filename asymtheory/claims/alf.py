@@ -19,6 +19,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+import sympy as sp
+
+from ..asymmetry.calibration import calibrate, excess_risk_bound
 from ..asymmetry.condition import check
 from ..asymmetry.ratio import asymmetry_ratio
 from ..asymmetry.rules import decide
@@ -27,7 +31,7 @@ from ..losses.papers import AEL, AGCE, AUL, CE, GCE, MAE, NCE, NFL, NGCE, NMAE, 
 from ..losses.profile import Profile
 from ..noise.models import from_weights, symmetric, worst_weights
 from ..numbers.backends import sympy_
-from . import alf_tools as tools
+from . import tools
 from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
 
 Q = Fraction
@@ -45,8 +49,6 @@ INF = math.inf
     falsification="constant 2K - 1",
 )
 def mae_symmetric(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     K, u = sp.symbols("K u", positive=True)
     own, other, _ = (
         Profile.of(MAE(), K).part(side, u, sp.log(u), sympy_()) for side in ("active", "passive", "passive")
@@ -70,7 +72,6 @@ SYMMETRIC: tuple[Loss, ...] = (
 
 def _height(loss: Loss, K: int) -> float:
     """``sup L(u, 1) (K - 1) / C``: L is greatest at u_1 = 0 (or p_min) with the others equal. MAE has 1."""
-    import numpy as np
 
     least = max((float(getattr(loss, "p_min", 1e-300)), 1e-300))
     values = loss(np.array([least, *[(1 - least) / (K - 1)] * (K - 1)]))
@@ -87,7 +88,6 @@ def _tolerance_failure(loss: Loss, weights: Sequence[Fraction]) -> tuple[Fractio
 
 def _box_argument() -> bool:
     """``w_t (B - L_i) + w_i L_i - w_i B = (w_t - w_i)(B - L_i)``, B = C/(K-1): summed over i it is F(u) - F(e_t)."""
-    import sympy as sp
 
     top, other, value, most = sp.symbols("w_t w_i L_i B")
     return sp.expand(top * (most - value) + other * (value - most) - (top - other) * (most - value)) == 0
@@ -127,8 +127,6 @@ ROW_09 = (Q(1, 10), Q(9, 10), Q(0))
     falsification="limit of the noise rate times 1.05",
 )
 def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     K, eta, own, total = sp.symbols("K eta L_y C", positive=True)
     top, second, _ = worst_weights("symmetric", K, eta)
     noisy = sp.expand(top * own + second * (total - own))  # sum_{i != y} L_i = C - L_y
@@ -233,7 +231,6 @@ def theorem_3(claimed: float, effort: Effort) -> Finding:
 
 def _calibration_identity() -> bool:
     """``C - H = (S(v) - S(1))/2 + (eta - 1/2)(D(v) - D(1))`` with S = L_1 + L_2, D = L_1 - L_2 on two classes."""
-    import sympy as sp
 
     eta, x, y, x1, y1 = sp.symbols("eta L_1 L_2 M_1 M_2")
     left = eta * x + (1 - eta) * y - (eta * x1 + (1 - eta) * y1)
@@ -266,10 +263,6 @@ CALIBRATION_PROOF = (
     falsification="eta = 1/2 not excepted",
 )
 def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
-    import numpy as np
-
-    from ..asymmetry.calibration import calibrate
-
     eta = np.array([float(x) for x in (0, Q(1, 4), Q(1, 2), Q(501, 1000), Q(3, 4), 1) if x not in claimed])
     for loss in COMPLETE:
         curves = calibrate(loss, eta)
@@ -300,8 +293,6 @@ def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
     falsification="constant 1.9 in place of 2",
 )
 def theorem_2(claimed: Fraction, effort: Effort) -> Finding:
-    from ..asymmetry.calibration import excess_risk_bound
-
     if claimed < 2:  # eta = 1 and v next to 1/2: excess error 1, excess risk next to (l(0) - l(1))/2
         v = Q(1, 2) - (2 / claimed - 1) / 8
         excess = tools.risk(MAE(), (1, 0), (v, 1 - v)) - tools.risk(MAE(), (1, 0), (Q(1), Q(0)))
@@ -357,10 +348,6 @@ def theorem_2(claimed: Fraction, effort: Effort) -> Finding:
     falsification="H above H^-",
 )
 def figure_1(claimed: int, effort: Effort) -> Finding:
-    import sympy as sp
-
-    from ..asymmetry.calibration import calibrate
-
     shown = (
         AGCE(a=1, q=2),
         AGCE(a=Q(1, 10), q=Q(3, 2)),
@@ -415,8 +402,6 @@ def _two_points(eta: Fraction, hypothesis: Sequence[Fraction]) -> tuple[Fraction
     falsification="Assumption 2 (a class rich enough) dropped",
 )
 def theorem_4(claimed: bool, effort: Effort) -> Finding:
-    import sympy as sp
-
     if not check(tools.PAIR, [1 - RATE, RATE]).asymmetric:
         return Finding(UNDECIDED, "exact condition", f"{tools.PAIR} was to be asymmetric at eta = {RATE}")
     hypotheses = {**HYPOTHESES, **({"f*": (Q(1), Q(1))} if claimed else {})}
@@ -458,8 +443,6 @@ def theorem_4(claimed: bool, effort: Effort) -> Finding:
     falsification="only one of the two losses asymmetric",
 )
 def theorem_5(claimed: int, effort: Effort) -> Finding:
-    import sympy as sp
-
     atoms: tuple[Loss, ...] = (
         MAE(),
         AGCE(a=1, q=Q(1, 2)),
@@ -511,8 +494,6 @@ def theorem_5(claimed: int, effort: Effort) -> Finding:
     falsification="weights 1 - eta in place of 1 - 2 eta in the corrected statement",
 )
 def theorem_7(claimed: Callable[[Any], Any] | None, effort: Effort) -> Finding:
-    import sympy as sp
-
     if claimed is None:  # L arbitrary, some weights w(x, y) > 0
         v = sp.Symbol("v", positive=True)
         xp = sympy_()

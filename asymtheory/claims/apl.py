@@ -12,13 +12,16 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+import numpy as np
+import sympy as sp
+
 from ..losses.base import CONVEX, Loss, Normalised
 from ..losses.papers import CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NMAE, NRCE, RCE, Unhinged
 from ..losses.registry import build
 from ..noise.models import worst_weights
 from ..numbers.backends import sympy_
-from .common import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Finding, claim
+from .tools import labels, numbers, rational, risk, simplex, summand, zero
 
 BASES: tuple[Loss, ...] = (CE(), FL(), MAE(), RCE(), GCE())
 NORMALISED: dict[str, Loss] = {"nce": NCE(), "nfl": NFL(), "nmae": NMAE(), "nrce": NRCE(), "ngce": NGCE()}
@@ -27,17 +30,8 @@ NORMALISED: dict[str, Loss] = {"nce": NCE(), "nfl": NFL(), "nmae": NMAE(), "nrce
 # ---------------------------------------------------------------------------------------------- helpers
 
 
-def simplex(K: int) -> list[Any]:
-    """Symbols p_1..p_{K-1} > 0 and the last entry 1 - p_1 - ... of a point of the simplex."""
-    import sympy as sp
-
-    free = list(sp.symbols(f"p1:{K}", positive=True))
-    return [*free, 1 - sum(free)]
-
-
 def interior(rng: Any, K: int, count: int) -> Any:
     """Points of the open simplex: flat, close to a corner, and close to a face."""
-    import numpy as np
 
     spread = rng.choice([0.01, 0.1, 1.0, 10.0], size=count)
     u = np.maximum(np.stack([rng.dirichlet(np.full(K, s)) for s in spread]), 1e-12)
@@ -56,9 +50,6 @@ def interior(rng: Any, K: int, count: int) -> Any:
     falsification="values in [0, 1/2]",
 )
 def normalisation(claimed: tuple[Any, Any, Any], effort: Effort) -> Finding:
-    import numpy as np
-    import sympy as sp
-
     low, high, total = claimed
     x, y = sp.symbols("x y", nonnegative=True)  # L_y and the sum of the others, not both 0
     p, q = sp.symbols("p q", positive=True)
@@ -117,7 +108,6 @@ def nce_change_of_base(claimed: Callable[..., Any], effort: Effort) -> Finding:
 
 def _as_logarithm(loss: Loss, base: Loss, claimed: Callable[..., Any], note: str) -> Finding | None:
     """Is the loss ``log_b(x)`` for the claimed (b, x)? Symbolic for K = 2..5, each class its own symbol."""
-    import sympy as sp
 
     for K in (2, 3, 4, 5):
         p = list(sp.symbols(f"p1:{K + 1}", positive=True))
@@ -133,14 +123,10 @@ def _as_logarithm(loss: Loss, base: Loss, claimed: Callable[..., Any], note: str
 
 
 def _logs(x: Any) -> Any:
-    import sympy as sp
-
     return sp.expand_log(sp.log(x), force=True)
 
 
 def _logarithm_refuted(loss: Loss, claimed: Callable[..., Any]) -> Finding:
-    import sympy as sp
-
     p = [sp.Rational(4, 5), sp.Rational(1, 5)]
     b, x = claimed(p, 0)
     printed, true = float(sp.log(x) / sp.log(b)), float(labels(loss, p)[0])
@@ -177,7 +163,6 @@ def _scaled(loss: Loss, normalised: Loss, factor: Callable[[Any], Any], at_zero:
     On the simplex these losses are at_zero * (1 - p_y); that is checked for K = 2..6, and the sum over labels,
     K - 1 times at_zero, follows with K a symbol.
     """
-    import sympy as sp
 
     K = sp.Symbol("K", positive=True)
     value = sympy_().number(at_zero)
@@ -250,8 +235,6 @@ def nrce(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
     falsification="the corrected form with (1 - p_y) for (1 - p_y)^gamma in the argument",
 )
 def nfl_forms(claimed: Callable[..., Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     gamma = sp.Symbol("gamma", positive=True)
     symbolic, plain = NFL()._with(gamma=gamma), NFL(gamma=2)
     fl = FL()._with(gamma=gamma)
@@ -295,8 +278,6 @@ def nfl_forms(claimed: Callable[..., Any], effort: Effort) -> Finding:
     falsification="rate bound times 1.05",
 )
 def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     K, eta, own = sp.symbols("K eta L_y", positive=True)
     top, second, _ = worst_weights("symmetric", K, eta)
     noisy = top * own + second * (1 - own)  # the other labels' losses sum to 1 - L_y
@@ -321,7 +302,7 @@ def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Findin
     rate = Fraction(claimed(Fraction(size))) - Fraction(1, 100)
     w = [1 - rate, *[rate / (size - 1)] * (size - 1)]
     points = [[Fraction(k == j) for k in range(size)] for j in (0, 1)]
-    clean, noise = ([exact_risk(NMAE(), weights, u) for u in points] for weights in ([1] + [0] * 9, w))
+    clean, noise = ([risk(NMAE(), weights, u) for u in points] for weights in ([1] + [0] * 9, w))
     return Finding(
         REFUTED,
         "sympy, then two points",
@@ -345,8 +326,6 @@ def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Findin
     falsification="bound times 1.05",
 )
 def asymmetric_tolerance(claimed: Callable[[int], Fraction], effort: Effort) -> Finding:
-    import sympy as sp
-
     proved = True
     for K in (2, 3, 4, 7):
         room = sp.symbols(f"r1:{K}", nonnegative=True)  # bound - L_k for the other labels
@@ -397,8 +376,6 @@ def asymmetric_tolerance(claimed: Callable[[int], Fraction], effort: Effort) -> 
     falsification="NMAE and NRCE only, with a bound 5 % lower",
 )
 def bounded_by_share(claimed: tuple[tuple[str, ...], Fraction], effort: Effort) -> Finding:
-    import sympy as sp
-
     names, factor = claimed
     found: dict[str, tuple[list[Fraction], float]] = {}
     for name in names:
@@ -461,7 +438,7 @@ def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
     u, v, alpha, beta = found
     terms = ((alpha, Unhinged()), (beta, MSE()))
     table = {
-        f"{kind}, {loss.title}": [str(exact_risk(loss, w, point)) for point in (u, v)]
+        f"{kind}, {loss.title}": [str(risk(loss, w, point)) for point in (u, v)]
         for kind, w in (("clean", (1, 0, 0)), ("noisy", NOISE))
         for _, loss in terms
     }
@@ -493,7 +470,7 @@ def _order_reversed(
 ) -> Iterator[tuple[Any, Any, Fraction, Fraction]]:
     """Pairs of grid points that both losses order alike with and without noise, and coefficients whose sum does not."""
     grid = [tuple(Fraction(x, 20) for x in (i, j, 20 - i - j)) for i in range(2, 19) for j in range(21 - i)]
-    risks = [[[Fraction(str(exact_risk(loss, w, u))) for w in ((1, 0, 0), NOISE)] for loss in (one, two)] for u in grid]
+    risks = [[[Fraction(risk(loss, w, u)) for w in ((1, 0, 0), NOISE)] for loss in (one, two)] for u in grid]
     for (u, ru), (v, rv) in combinations(zip(grid, risks, strict=True), 2):
         (c1, n1), (c2, n2) = ([y - x for x, y in zip(a, b, strict=True)] for a, b in zip(ru, rv, strict=True))
         if c1 * n1 <= 0 or c2 * n2 <= 0 or (c1 * c2 > 0) is not common:
@@ -507,8 +484,6 @@ def _order_reversed(
 
 
 def _shared_minimiser() -> Finding:
-    import sympy as sp
-
     x, y = sp.symbols("x y", nonnegative=True)  # excess of the two risks of any f over f*; clean or noisy
     alpha, beta = sp.symbols("alpha beta", positive=True)
     assert (alpha * x + beta * y).is_nonnegative
@@ -564,8 +539,6 @@ def active_passive(claimed: tuple[tuple[str, ...], tuple[str, ...]], effort: Eff
     falsification="the corrected statement (lowest) with one of the other p_k 5 % above their mean",
 )
 def q_term(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
-    import sympy as sp
-
     kind, tilt = claimed
     m, t, p = sp.symbols("m t p", positive=True)
     own = summand(CE(), True)
@@ -606,7 +579,6 @@ def q_term(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
 
 def _nlnl(C: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The readings: CE on complementary labels and RCE with A = -1 (three each); true label 0, complementary 1."""
-    import sympy as sp
 
     u, p = simplex(C), sp.Symbol("p", positive=True)
     own, away = summand(CE(), True), summand(RCE(A=-1), False)
@@ -634,8 +606,6 @@ def _nlnl(C: int) -> tuple[dict[str, Any], dict[str, Any]]:
     falsification="the corrected statement (a sum over complementary labels) with 1/C for 1/(C-1)",
 )
 def complementary(claimed: tuple[Callable[[int], Fraction], bool], effort: Effort) -> Finding:
-    import sympy as sp
-
     factor, summed = claimed
     at = {sp.Symbol("p1", positive=True): sp.Rational(3, 5), sp.Symbol("p2", positive=True): sp.Rational(3, 10)}
     values: dict[str, tuple[float, float]] = {}
@@ -695,8 +665,6 @@ def complementary(claimed: tuple[Callable[[int], Fraction], bool], effort: Effor
     falsification="K - 1 for K in the denominator of NGCE",
 )
 def gce_limits(claimed: Callable[..., Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     rho = sp.Symbol("rho", positive=True)
     gce, ngce = summand(GCE()._with(q=rho), True), NGCE()._with(q=rho)
     at_one = zero(gce.subs(rho, 1) - summand(Unhinged(), True))

@@ -13,6 +13,9 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
+import numpy as np
+import sympy as sp
+
 from ..asymmetry.condition import check
 from ..asymmetry.risk import minimise, weighted_risk
 from ..asymmetry.rules import KKT, binding_rows, decide, gap
@@ -24,8 +27,8 @@ from ..noise.models import cifar10, cifar100, from_weights, named, symmetric
 from ..noise.rows import NoiseModel
 from ..numbers.backends import FLOAT, sympy_
 from ..threshold.solve import solve
-from .common import exact_risk, labels, numbers, rational, summand, zero
 from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
+from .tools import labels, numbers, rational, risk, summand, zero
 
 EIGHTY = Fraction(4, 5)  # the noise rate of the paper's examples
 
@@ -44,7 +47,7 @@ def less_risk(loss: Loss, weights: Sequence[Fraction], digits: int = 10**4) -> t
     rest = [Fraction(round(x * digits), digits) for x in point[1:].tolist()]
     u = [1 - sum(rest, start=Fraction(0)), *rest]
     vertex = [Fraction(k == 0) for k in range(len(u))]
-    difference = exact_risk(loss, weights, u) - exact_risk(loss, weights, vertex)
+    difference = risk(loss, weights, u) - risk(loss, weights, vertex)
     return (u, difference) if bool(difference < 0) else None
 
 
@@ -66,8 +69,6 @@ def row(model: NoiseModel) -> list[Fraction]:
     falsification="a multiplies f_k instead of e_k",
 )
 def amse_forms(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     a, p, K = sp.symbols("a p K", positive=True)
     amse = AMSE(q=2)._with(a=a)
     same = zero(AMSE().scale(K) - 1 / K) and zero(MSE().scale(K) - 1 / K)
@@ -102,8 +103,6 @@ def amse_forms(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Findi
     falsification="AGCE counted as passive",
 )
 def passive(claimed: tuple[tuple[str, ...], tuple[str, ...]], effort: Effort) -> Finding:
-    import sympy as sp
-
     p = sp.Symbol("p", positive=True)
     wrong = {}
     for name in (*claimed[0], *claimed[1]):
@@ -177,7 +176,6 @@ def amse_condition(claimed: tuple[Callable[..., Any], Fraction], effort: Effort)
 
 def _convex_case(above_one: Callable[..., Any]) -> bool:
     """q = 1 + r: is slack >= 0 the printed inequality, and every phi_k strictly convex (equality included)?"""
-    import sympy as sp
 
     b, r, c, rest, second, K, p, away = sp.symbols("b r c S w_n K p d", positive=True)
     left = slack(1 + r, 1 + b, c * second, second, second * (c + rest), K)
@@ -190,7 +188,6 @@ def _convex_case(above_one: Callable[..., Any]) -> bool:
 
 def _concave_case() -> bool:
     """q <= 1: phi_k concave (so a vertex is least) and F(e_j) strictly decreasing in w_j, which settles it."""
-    import sympy as sp
 
     s, p, away, K = sp.symbols("s p d K", positive=True)
     settled = True
@@ -211,7 +208,6 @@ def _disagreement(above_one: Callable[..., Any], effort: Effort) -> tuple[dict[s
     Weights for K = 2..100 (random, near ties, with zeros, equal others); a just below and just above the claimed
     threshold. Below it the minimiser must have less risk than e_m; above it no random point may.
     """
-    import numpy as np
 
     rng, checked = effort.rng(), 0
     fixed = [
@@ -281,8 +277,6 @@ def printed_rho(x: Any, a: Any, q: Any, rest: Any) -> tuple[Any, Any]:
     falsification="the limit at xi -> 0",
 )
 def proof_supremum(claimed: tuple[Callable[..., Any], int], effort: Effort) -> Finding:
-    import sympy as sp
-
     rho, end = claimed
     x, y, b, r, rest = sp.symbols("x y b r S", positive=True)  # y = 1 - x, a = 1 + b, q = 1 + r
     over, under = rho(x, 1 + b, 1 + r, rest)
@@ -328,7 +322,7 @@ def _chain() -> str:
     """The printed first step of the necessity, sum w L(f) >= sum w L(f') with f' = f on m and n, 0 elsewhere."""
     loss, w = AMSE(a=3, q=2), [Fraction(3), Fraction(2), Fraction(1)]
     f, cut = [Fraction(1, 2), Fraction(1, 4), Fraction(1, 4)], [Fraction(1, 2), Fraction(1, 4), Fraction(0)]
-    first, second = exact_risk(loss, w, f), exact_risk(loss, w, cut)
+    first, second = risk(loss, w, f), risk(loss, w, cut)
     return (
         "The printed chain 'sum w L(f) >= sum w L(f')' (f' = f with 0 outside m, n) fails: w = (3, 2, 1), a = 3, q "
         "= 2, f = (1/2, 1/4, 1/4): "
@@ -341,7 +335,6 @@ def _chain() -> str:
 
 def _threshold(q: int, claimed: Fraction, step: Fraction) -> Finding:
     """Does AMSE(q) hold on K = 10, symmetric noise 0.8, for all a >= claimed, and is it the least to ``step``?"""
-    import sympy as sp
 
     a = sp.Symbol("a", positive=True)
     weights = row(symmetric(10, EIGHTY))
@@ -428,8 +421,6 @@ def a_four_seventy_three(claimed: Fraction, effort: Effort) -> Finding:
     falsification="q = 1.05",
 )
 def q_one(claimed: Fraction, effort: Effort) -> Finding:
-    import sympy as sp
-
     p, away, K, a, second, more = sp.symbols("p d K a w_n e", positive=True)
     q = sympy_().number(claimed)
     loss = AMSE()._with(a=p + away, q=q)
@@ -472,8 +463,6 @@ def q_one(claimed: Fraction, effort: Effort) -> Finding:
     falsification="factor 2 dropped",
 )
 def gradient(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Finding:
-    import sympy as sp
-
     a, f, K, high, low, more = sp.symbols("a f K p_h p_l d", positive=True)
     own, other = (Profile.of(AMSE(q=2)._with(a=a), K).jet(side, f, sympy_())[1] for side in ("active", "passive"))
     if not zero(own - claimed(a, f, K)) or other.has(a):
@@ -503,7 +492,6 @@ def gradient(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Finding
 
 def _logit_gradient(a: Any) -> str:
     """dL/dz_k for k != y, K = 3, y = 1, by the chain rule; checked against the closed form that is returned."""
-    import sympy as sp
 
     z = sp.symbols("z1:4", real=True)
     f = [sp.exp(x) / sum(map(sp.exp, z)) for x in z]
@@ -569,7 +557,7 @@ def joint(claimed: tuple[tuple[str, ...], Fraction], effort: Effort) -> Finding:
         )
     a, t = factor * pairs[0][1], Fraction(1, 200)
     weights, u = row(symmetric(10, EIGHTY)), [1 - 8 * t, *[t] * 8, Fraction(0)]
-    change = exact_risk(AMSE(a=a, q=2), weights, u) - exact_risk(AMSE(a=a, q=2), weights, [1, *[0] * 9])
+    change = risk(AMSE(a=a, q=2), weights, u) - risk(AMSE(a=a, q=2), weights, [1, *[0] * 9])
     return Finding(
         REFUTED if change < 0 else UNDECIDED,
         "core thresholds, exact risks",
@@ -618,7 +606,6 @@ def _limit_at_vertex() -> bool:
 
     NCE: at least x / (x + (K-2) log x + log 2). NFL: base at most that of CE, and at l (1 - exp(-x))^gamma x.
     """
-    import sympy as sp
 
     x, many = sp.symbols("x k", positive=True)
     share, gammas = x / (x + many * sp.log(x) + sp.log(2)), sp.sqrt(1 - sp.exp(-x))

@@ -20,7 +20,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError, nearest
 
@@ -28,13 +28,24 @@ if TYPE_CHECKING:
     import numpy as np
 
 PAPERS = ("alf", "apl", "anl", "jal")
-MODULES = ("alf", "alf_ratio", "apl", "anl", "jal")  # in the order of their claims
+MODULES = (
+    "alf",
+    "alf_ratio",
+    "alf_remarks",
+    "apl",
+    "apl_remarks",
+    "anl",
+    "anl_remarks",
+    "jal",
+    "jal_remarks",
+)  # in the order of their claims
 TITLES = {
     "alf": "ALF: Asymmetric Loss Functions (ICML 2021)",
     "apl": "APL: Normalized Loss Functions (ICML 2020)",
     "anl": "ANL: Active Negative Loss (NeurIPS 2023)",
     "jal": "JAL: Joint Asymmetric Loss (ICCV 2025)",
 }
+Evidence: TypeAlias = dict[str, Any]  # plain data under names for people: numbers, text, and lists of them
 RECORD = Path(__file__).with_name("recorded.json")
 
 
@@ -88,7 +99,7 @@ class Finding:
     method: str
     evidence: str
     details: tuple[str, ...] = ()
-    counterexample: dict[str, Any] | None = None  # numbers to re-evaluate by hand
+    counterexample: Evidence | None = None  # numbers to re-evaluate by hand
     corrected: Corrected | None = None
     standing: str = ""  # what of the paper still stands without a refuted statement
 
@@ -97,7 +108,7 @@ class Finding:
             raise ValueError("a refutation needs a counterexample")
 
 
-Judge = Callable[[Any, Effort], Finding]
+Judge = Callable[[Any, Effort], Finding]  # takes the statement as printed or falsified, whatever it is written in
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,14 @@ VERDICTS = {
     "apl-q-term": REFUTED,
     "apl-gce-limits": PROVED,
     "apl-nlnl": REFUTED,
+    "apl-headline": REFUTED,
+    "apl-majority": REFUTED,
+    "apl-mae-rce-similar": REFUTED,
+    "apl-passive-q": REFUTED,
+    "apl-mae-decomposes": PROVED,
+    "apl-sce": PROVED,
+    "apl-gce-nce-mae": PROVED,
+    "apl-scaling": REFUTED,
 }
 
 

@@ -29,6 +29,12 @@ VERDICTS = {
     "jal-gradient": PROVED,
     "jal-tolerance": REFUTED,
     "jal-table8": REFUTED,
+    "jal-no-passive": REFUTED,
+    "jal-nce-agce": PROVED,
+    "jal-thm41-concave": REFUTED,
+    "jal-thm41-derivative": REFUTED,
+    "jal-larger-a": REFUTED,
+    "jal-clean-weight": REFUTED,
 }
 
 

@@ -1,4 +1,4 @@
-"""What the judges of ALF share: risks on exact numbers, rival points, and the three families with their regimes of curvature."""
+"""What the judges share: exact risks, proofs of identity, rival points, regimes of curvature, numbers for a report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, ClassVar
 
+import numpy as np
+import sympy as sp
+
 from ..asymmetry.risk import minimise
-from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable
+from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Normalised, Separable
 from ..losses.domain import above
 from ..losses.papers import AEL, AGCE, AUL
 from ..losses.profile import Profile
-from ..numbers.backends import EXACT, arb_, sympy_
+from ..numbers.backends import Backend, arb_, sympy_
+from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
+from .ledger import Corrected, Finding
 
 Q = Fraction
 INF = math.inf
@@ -40,33 +46,57 @@ class Bent(Separable):
         return MIXED, LINEAR  # convex, but not strictly so next to 1
 
 
-def labels(loss: Loss, u: Sequence[Fraction], xp: Any) -> list[Any]:
-    """``L(u, k)`` for every k in the number system ``xp``, from the core's profile (no normalised negative losses)."""
-    profile, points = Profile.of(loss, len(u)), [xp.number(Q(x)) for x in u]
-    own, other = ([profile.part(side, x, xp.log(x), xp) for x in points] for side in ("active", "passive"))
-    rest = sum(other, start=xp.number(Q(0)))
-    values = [a + rest - b for a, b in zip(own, other, strict=True)]
-    for coefficient, atom in profile.normalised:
-        each = [active(atom, x, xp) for x in points]
-        total = sum(each, start=xp.number(Q(0)))
-        values = [v + e / total * xp.number(coefficient) for v, e in zip(values, each, strict=True)]
-    return values
+def labels(loss: Loss, u: Sequence[Scalar], xp: Backend | None = None, along: int | None = None) -> list[Scalar]:
+    """``L(u, k)`` for every label k from the core, in the number system ``xp`` (None: sympy, exactly).
+
+    ``along = j`` gives jets whose slope is the derivative in u_j; a label whose value u_j does not enter keeps a number.
+    """
+    xp = sympy_() if xp is None else xp
+    p, logp = np.empty(len(u), dtype=object), np.empty(len(u), dtype=object)
+    for k, x in enumerate(u):
+        p[k] = xp.variable(xp.number(x)) if k == along else xp.number(x)
+        logp[k] = xp.log(p[k])
+    values = np.broadcast_to(loss.on(xp).labels(p, logp, xp), p.shape)
+    return [x if isinstance(x, Jet) else xp.number(x) for x in values]
 
 
-def active(atom: Any, x: Any, xp: Any) -> Any:
-    return atom.base.on(xp).active(x, xp.log(x), xp)
+def summand(loss: Loss, own: bool) -> sp.Expr:
+    """The k-th summand of the loss as the paper writes it, at k = y or k != y; common denominators left out."""
+    xp, p = sympy_(), sp.Symbol("p", positive=True)
+    base: Any = loss.base if isinstance(loss, Normalised) else loss  # a Separable on any backend
+    return xp.number((base.on(xp).active if own else base.on(xp).passive)(p, sp.log(p), xp))
 
 
-def risk(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction]) -> Any:
-    """F_w(u): a Fraction where exact arithmetic reaches it, else an Arb ball. Classes of weight 0 are left out."""
-    for xp in (EXACT, arb_()):
-        terms = [xp.number(Q(w)) * x for w, x in zip(weights, labels(loss, u, xp), strict=True) if w]
-        total = sum(terms, start=xp.number(Q(0)))
-        if xp is not EXACT:
-            return total
-        if total.rational() is not None:
-            return total.rational()
-    raise ArithmeticError("an Arb ball is always returned above")
+def zero(expression: Scalar) -> bool:
+    """Is a sympy expression in positive symbols identically 0? Only a proof counts."""
+    return bool(sp.simplify(sp.cancel(sp.together(sp.expand_log(sp.sympify(expression), force=True)))) == 0)
+
+
+def simplex(K: int) -> list[sp.Expr]:
+    """Symbols p_1..p_{K-1} > 0 and the last entry 1 - p_1 - ... of a point of the simplex."""
+    free = list(sp.symbols(f"p1:{K}", positive=True))
+    return [*free, 1 - sum(free)]
+
+
+def numbers(values: Sequence[Scalar]) -> list[float]:
+    """The values as floats."""
+    return [float(x) for x in values]
+
+
+def rational(u: Sequence[Scalar]) -> list[str]:
+    """The values as fractions, in text."""
+    return [str(Fraction(x)) for x in u]
+
+
+def risk(loss: Loss, weights: Sequence[Scalar], u: Sequence[Scalar]) -> Scalar:
+    """``sum_k w_k L(u, k)``: a Fraction where exact arithmetic reaches it, else an Arb ball; a weight 0 removes its term."""
+    for xp in (sympy_(), arb_()):
+        total = xp.number(Q(0))
+        for w, x in zip(weights, labels(loss, u, xp), strict=True):
+            total = total + xp.number(Q(w)) * x if w else total
+        if getattr(total, "is_Rational", False):
+            return Q(int(total.p), int(total.q))
+    return total
 
 
 def excess(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction]) -> Any:
@@ -122,8 +152,6 @@ def weights(c: Any, K: int) -> list[Fraction]:
 
 def same(x: Any, y: Any) -> bool:
     """Are two positive expressions equal (by logarithms)?"""
-    import sympy as sp
-
     x, y = sp.sympify(x), sp.sympify(y)
     difference = sp.expand_log(sp.log(sp.factor(x)) - sp.log(sp.factor(y)), force=True)
     return sp.simplify(difference) == 0
@@ -159,8 +187,6 @@ class Regime:
 
 @cache
 def agce() -> tuple[Regime, ...]:
-    import sympy as sp
-
     a, s, u = sp.symbols("a s u", positive=True)
     q = sp.Symbol("q")
     ranges: Any = (("q < 1", 1 - s, {s: 1 - q}), ("q = 1", sp.Integer(1), {}), ("q > 1", 1 + s, {s: q - 1}))
@@ -169,8 +195,6 @@ def agce() -> tuple[Regime, ...]:
 
 @cache
 def aul() -> tuple[Regime, ...]:
-    import sympy as sp
-
     b, s, v = sp.symbols("b s v", positive=True)  # a = 1 + b, u = 1 - v: a - u is seen to be positive
     a, p = sp.symbols("a p")
     ranges: Any = (("p > 1", 1 + s, {s: p - 1}), ("p = 1", sp.Integer(1), {}), ("p < 1", 1 - s, {s: 1 - p}))
@@ -179,8 +203,6 @@ def aul() -> tuple[Regime, ...]:
 
 @cache
 def ael() -> tuple[Regime, ...]:
-    import sympy as sp
-
     a, u = sp.symbols("a u", positive=True)
     return (Regime("every a", AEL(), u, {"a": a}, {}),)
 
@@ -208,3 +230,8 @@ FAMILIES: dict[str, tuple[Callable[[], tuple[Regime, ...]], Callable[..., Loss],
 
 def text(row: Sequence[Any]) -> str:
     return "(" + ", ".join(str(float(x)) if x.denominator in (10, 5, 2) else str(x) for x in row) + ")"
+
+
+def corrected(statement: str, finding: Finding) -> Corrected:
+    """The nearest statement that holds, with the verdict and the evidence that its judge found."""
+    return Corrected(statement, finding.verdict, finding.evidence)
