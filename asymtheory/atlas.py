@@ -16,7 +16,6 @@ from .asymmetry.ratio import Ratio, asymmetry_ratio
 from .asymmetry.rules import rule
 from .errors import InputError
 from .losses.base import LINEAR, Loss, Normalised, NormalisedNegative, Separable
-from .losses.profile import Profile
 from .losses.published import Setting, published_settings
 from .losses.registry import build, names
 from .numbers.backends import EXACT, FLOAT
@@ -205,21 +204,18 @@ def _affine(atom: Separable, u: Fraction, K: int) -> Fraction:
 def asymmetric_on(loss: Loss, ratios: Ratio | None) -> str:
     """On which weights: all with a unique maximum, from which clean level on, only where the rest is uniform, or none."""
     uniform, general = rule(loss, 5, True), rule(loss, 5, False)
-    if general.kind == "dominance":
+    if general.verdict:
         return "completely"
-    if general.kind in ("never", "search") and uniform.kind == "dominance":
-        return "rest uniform" if general.kind == "never" else "rest uniform; else searched"
-    if general.kind == "never":
-        return "rest uniform, tight clip" if uniform.kind == "clip" else "never (no unique minimiser)"
-    slopes = Profile.of(loss, 5).slopes(FLOAT)
-    if slopes.active0 == -float("inf"):
+    if not general.inequality and uniform.verdict:
+        return "rest uniform; else searched" if general.searched else "rest uniform"
+    if general.verdict is False:
+        return "rest uniform, tight clip" if uniform.inequality else "never (no unique minimiser)"
+    plane = general.half_plane(FLOAT)
+    if plane is None:
+        return "searched"
+    top, second, rest = plane.top, plane.second, plane.total
+    if second == float("inf"):
         return "never"
-    # KKT: top * w_m >= second * w_n + rest * W
-    top, second, rest = (
-        slopes.passive1 - slopes.active1,
-        slopes.passive0 - slopes.active0,
-        slopes.passive1 - slopes.passive0,
-    )
     if rest == 0:
         return f"c >= {second / top:.4g}" if top else "never"
     if abs(top - second) <= 1e-12 * second:

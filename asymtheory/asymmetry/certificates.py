@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..numbers.backends import INTERVAL, arb_, numpy_
 from ..numbers.interval import Interval
-from .risk import search_point
+from .local_search import search_point
 from .rules import Decision, endless
 
 LINES = 240  # dual lines tried
@@ -21,8 +23,6 @@ BOXES = 4000
 
 def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Any, str]:
     """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
-    import numpy as np
-
     profile = Profile.of(loss, len(row.weights))
     # a chord proof is about the separable part: what is added must be least at e_m, too
     least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
@@ -48,8 +48,6 @@ def _chords_prove(profile: Profile, row: Any) -> bool:
     Checked by intervals on boxes (slopes may be infinite at 0 and 1, which intervals hold and Arb's balls do not); next
     to x = 0 by the slope.
     """
-    import numpy as np
-
     exact_top, exact_second = (Fraction(w) / Fraction(row.total) for w in (row.top, row.second))
     top, second = float(exact_top), float(exact_second)
 
@@ -216,8 +214,6 @@ def _lines(base: Any, shares: list[Fraction], p: Fraction, xp: Any) -> list[Line
 
     Any u gives a valid line (where w_k > nu the tangent at u bounds a convex function from below); a good one a tight line.
     """
-    import numpy as np
-
     counts = Counter(shares)
     distinct = np.array([float(share) for share in counts])
     number = np.array(list(counts.values()))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..losses.base import Loss
-from ..losses.profile import Profile
 from ..noise.models import from_weights
 from ..noise.rows import NoiseModel, Row
-from .rules import KKT, Decision, binding_rows, decide, distinct_rows
+from .binding import binding_rows, distinct_rows
+from .rules import Decision, decide
+from .rules.base import CUT_OFF, EXACT_VERTEX
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
     The row reported is one that fails (of those the rules settle, the one with least slack), else an undecided one,
     else the one with least slack. Raises InputError for weights without a unique largest one.
     """
-    from .certificates import search
+    from .certificates import search  # late: numpy is not on the start-up path of `bound`
 
     model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
     found = [(index, row, decide(loss, row)) for index, row in binding_rows(model)]
@@ -80,23 +81,20 @@ def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
         method = method or found_by
     return Condition(
         str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
-        decision.rule.reason, index, row.runner_up, len(row.weights), model.names,
+        decision.reason, index, row.runner_up, len(row.weights), model.names,
     )  # fmt: skip
 
 
 def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
     """The minimiser of the weighted risk on a settled row: the (cut-off) vertex itself where the verdict is yes."""
-    from .risk import EXACT_VERTEX, minimise
+    from .risk import minimise  # late: numpy is not on the start-up path of `bound`
 
-    profile, K, kkt = Profile.of(loss, len(row.weights)), len(row.weights), decision.rule.kind == KKT
-    if decision.holds and not profile.clipped:
-        floor = max((float(atom.p_min) for _, atom in profile.negative), default=0.0)
-        point = [1 - (K - 1) * floor if k == row.target else floor for k in range(K)]
-        if floor:
-            return point, "cut-off vertex of the largest weight"
-        return point, "KKT at the vertex" if kkt else EXACT_VERTEX
+    rule, by_inequality = decision.rule, decision.gap is not None
+    vertex = rule.vertex(row.target) if decision.holds else None
+    if vertex is not None:
+        return vertex, CUT_OFF if rule.floor else rule.at_vertex if by_inequality else EXACT_VERTEX
     solution = minimise(loss, [float(w) for w in row.weights])
-    if not math.isfinite(solution.value) and kkt:
+    if not math.isfinite(solution.value) and by_inequality:
         return None, "the inequality, in Arb; the risk itself is too large for floats"
     return solution.point, solution.method
 

@@ -25,6 +25,7 @@ from ..losses.profile import Profile
 from ..noise.models import check_classes
 from ..numbers.backends import FLOAT
 from ..numbers.jet import Jet
+from ..numbers.text import as_float
 
 FITTED = 0.99
 
@@ -54,10 +55,10 @@ class FittingSlope:
     def to_dict(self) -> dict[str, Any]:
         """For JSON, which has neither infinity nor NaN: None then."""
         return {
-            "unfitted": _finite(self.unfitted),
-            "fitted": _finite(self.fitted),
-            "ratio": _finite(self.ratio),
-            "logit": _finite(self.logit),
+            "unfitted": as_float(self.unfitted),
+            "fitted": as_float(self.fitted),
+            "ratio": as_float(self.ratio),
+            "logit": as_float(self.logit),
             "fitted_at": self.fitted_at,
         }
 
@@ -66,10 +67,6 @@ class FittingSlope:
             f"{self.loss}, K = {self.K}: slope {self.unfitted:.4g} unfitted (u_y = 1/K), {self.fitted:.4g} fitted "
             f"(u_y = {self.fitted_at:.4g}), ratio {self.ratio:.4g}"
         )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def fitting_slope(loss: Loss, K: int = 10) -> FittingSlope:

@@ -25,6 +25,8 @@ from functools import cached_property
 from math import inf
 from typing import Any
 
+from flint import ctx
+
 from ..errors import InputError
 from ..losses.base import CONVEX, LINEAR, MIXED, Loss
 from ..losses.curvature import certify_curvature
@@ -32,6 +34,7 @@ from ..losses.profile import Profile
 from ..numbers.backends import Backend
 from ..numbers.boxes import BITS, Curve, Formula, Infimum, infimum, meet, outward
 from ..numbers.interval import Interval
+from ..numbers.text import number
 
 WIDTH = 1e-10
 
@@ -80,7 +83,7 @@ class Ratio:
         """The contract of ``ratio --json``."""
         return {
             "loss": self.loss,
-            "parameters": {name: _number(value) for name, value in self.parameters.items()},
+            "parameters": {name: number(value) for name, value in self.parameters.items()},
             "r": self.r.to_dict(),
             "r_pointwise": self.r_pointwise.to_dict(),
             "r_upper": self.r_upper.to_dict(),
@@ -116,12 +119,6 @@ def asymmetry_ratio(loss: Loss, K: int = 10, *, search: bool = False) -> Ratio:
         infima = _convex(pointwise) if shape == CONVEX else _concave(pointwise)
     r, r_pointwise, r_upper = infima
     return Ratio(loss.name, dict(loss.parameters), r, r_pointwise, r_upper, str(loss))
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else float(value)
-    return value
 
 
 class Pointwise:
@@ -232,8 +229,6 @@ def _concave(pointwise: Pointwise) -> Infima:
 
 def _quotient(top: Any, bottom: Any, wide_top: Interval, wide_bottom: Interval) -> tuple[float, float]:
     """Bounds of a ratio of slopes, which is known to lie in [0, 1]: from balls where both are finite."""
-    from flint import ctx
-
     if top is not None and bottom is not None:
         with ctx.workprec(BITS):
             found = outward(top / bottom)

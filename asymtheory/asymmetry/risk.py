@@ -1,46 +1,34 @@
-"""The weighted risk ``F_w(u) = sum_k w_k L(u, k)`` on the simplex and its exact minimiser, one problem or many at once.
+"""The exact minimiser of the weighted risk ``F_w(u) = sum_k w_k L(u, k)`` on the simplex, one problem or many at once.
 
-* every phi_k convex: vertices that satisfy KKT are recognised at once; elsewhere projected Newton (each step solves its
-  separable quadratic model exactly by water filling), and bisection of the multiplier where a phi_k has flat pieces.
-  The returned ``gap`` bounds F(u) - min F (duality, up to rounding);
-* every phi_k linear or concave: the vertex of the largest weight;
-* normalised negative losses, clipped logits: their own arguments (docs/theory.md);
-* anything else: a search over transfers between two classes, then local descent; the method says so.
+What finds it is the rule for the loss (``rules``): projected Newton where every phi_k is convex, the vertex of the largest weight
+where every one is linear or concave, their own arguments for normalised and clipped losses; else a search, and the method
+says so.
 """
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from ..losses.base import CONVEX, MIXED, Loss, NormalisedNegative
+from ..losses.base import Loss
 from ..losses.profile import Profile
-from ..numbers.backends import FLOAT, numpy_
-from .rules import DOMINANCE, NEVER, SEARCH, endless, rule
+from .newton import Array
+from .rules import rule
+from .weighted import weighted_risk
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
-
-TOLERANCE = 1e-13  # of the duality gap, relative to the spread of the slopes
-NEWTON_STEPS = 60
-KEPT = 0.05  # share of an entry that one Newton step keeps at least, where the curvature is infinite at 0
-PART = 2**15  # entries of a batch that one thread works on at a time
-LARGEST = 1000  # classes tried first
-LEAST = 1e-290  # an entry of positive weight where the slope at 0 is infinite
-EXACT_CONVEX = "KKT: projected Newton with exact water filling"
-EXACT_VERTEX = "vertex of the largest weight"
+__all__ = ["Minimiser", "minimise", "weighted_risk"]
 
 
 @dataclass(frozen=True)
 class Minimiser:
     """Minimiser(s) of the weighted risk: ``point`` (K,) or (B, K), ``value`` and ``gap`` scalar or (B,).
 
-    ``gap`` is a bound on F(point) - min F, or None where the method gives none.
+    ``gap`` is a bound on F(point) - min F (duality, up to rounding), or None where the method gives none. ``exact`` is False
+    where a search found the point.
     """
 
     point: Array
@@ -59,419 +47,28 @@ class Minimiser:
         }
 
 
-def weighted_risk(loss: Loss, weights: Any, u: Any) -> Any:
-    """``F_w(u)`` in float64; weights and u are array-likes (..., K) that broadcast. 0 * inf counts as 0."""
-    import numpy as np
-
-    w, values = np.asarray(weights, dtype=float), loss(u)
-    with np.errstate(invalid="ignore"):
-        return np.where(w == 0, 0.0, w * values).sum(-1)
-
-
-def minimise(loss: Loss, weights: Any) -> Minimiser:
+def minimise(loss: Loss, weights: ArrayLike) -> Minimiser:
     """Minimise the weighted risk over the simplex for weights (K,) or (B, K), nonnegative, not all zero in a row.
 
     Raises InputError for weights that are negative, not finite, all zero, or of another shape.
     """
-    import numpy as np
-
     w = np.asarray(weights, dtype=float)
     if w.ndim not in (1, 2) or w.shape[-1] < 2:
         raise InputError(f"weights of shape {w.shape}: (K,) or (B, K) with K >= 2 is needed")
     if not np.isfinite(w).all() or (w < 0).any() or (w.sum(-1) <= 0).any():
         raise InputError("weights must be finite, >= 0 and not all 0 in a row")
     rows = np.atleast_2d(w)
-    points, gap, method, exact = _solve(loss, rows / rows.sum(-1, keepdims=True))
+    shares = rows / rows.sum(-1, keepdims=True)
+    found = rule(loss, w.shape[-1], _uniform(loss, shares)).minimiser(shares)
+    points, gap = found.points, found.gap
     values = weighted_risk(loss, rows, points)
     if w.ndim == 1:
-        return Minimiser(points[0], float(values[0]), None if gap is None else float(gap[0]), method, exact)
-    return Minimiser(points, values, gap, method, exact)
-
-
-def _solve(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
-    import numpy as np
-
-    profile = Profile.of(loss, w.shape[-1])
-    shape = profile.shape()
-    if profile.clipped:
-        return (
-            np.array([_clipped(float(profile.clipped[0][1].tau), row) for row in w]),
-            None,
-            "Newton on clipped logits",
-            True,
-        )
-    if profile.negative or profile.normalised:
-        return _normalised(loss, profile, w)
-    if shape == CONVEX:
-        points, gap = _convex(profile, w)
-        return points, gap, EXACT_CONVEX, True
-    if shape is not MIXED:
-        return _vertex(w), np.zeros(len(w)), EXACT_VERTEX, True
-    return _searched(loss, w)
-
-
-def _vertex(w: Array) -> Array:
-    import numpy as np
-
-    return np.eye(w.shape[-1])[w.argmax(-1)] if w.shape[-1] <= 2000 else _one_hot(w)
-
-
-def _one_hot(w: Array) -> Array:
-    import numpy as np
-
-    points = np.zeros_like(w)
-    points[np.arange(len(w)), w.argmax(-1)] = 1.0
-    return points
-
-
-# ----------------------------------------------------------------------------------------------- convex
-
-
-def _phi(profile: Profile, w: Array, u: Array) -> tuple[Array, Array, Array]:
-    """(value, slope, curvature) of ``phi_k(u_k)`` for weights of total 1; a weight 0 removes an infinite term."""
-    import numpy as np
-
-    xp = numpy_()
-    with np.errstate(all="ignore"):
-        active = profile.jet("active", u, xp, order=2)
-        own = _products(w, active)
-        if all(atom.curvature()[1] == 0 for _, atom in profile.separable) and not np.any(active[0] != active[0]):
-            passive_slope = profile.jet("passive", np.zeros(1), xp)[1]
-            if passive_slope != 0:
-                rest = (1 - w) * passive_slope
-                own[0] += rest * u
-                own[1] += rest
-        else:
-            for part, other in zip(own, _products(1 - w, profile.jet("passive", u, xp, order=2)), strict=True):
-                part += other
-    return own[0], own[1], own[2]
-
-
-def _products(w: Array, parts: tuple[Any, ...]) -> list[Array]:
-    """w times each part, and 0 where w is."""
-    import numpy as np
-
-    return [w * part for part in parts] if w.min() > 0 else [np.where(w > 0, w * part, 0.0) for part in parts]
-
-
-def _convex(profile: Profile, w: Array) -> tuple[Array, Array]:
-    """Points (B, K) and gaps (B,) for convex phi_k; weights of total 1."""
-    import numpy as np
-
-    count = len(w)
-    order = np.argpartition(w, -2, axis=-1)[:, -2:]
-    two = np.take_along_axis(w, order, -1)
-    top, second = two.max(-1), two.min(-1)
-    slopes = profile.slopes(FLOAT)
-    with np.errstate(invalid="ignore"):
-        at_zero = np.where(second > 0, second * slopes.active0, 0.0) + (1 - second) * slopes.passive0
-        at_one = top * slopes.active1 + np.where(top < 1, (1 - top) * slopes.passive1, 0.0)
-    vertex = (at_zero >= at_one) | (second == 0)
-    points, gap = _one_hot(w), np.zeros(count)
-    todo = np.flatnonzero(~vertex)
-    if len(todo):
-        points[todo], gap[todo], scale = _newton_on_largest(profile, w[todo])
-        stuck = todo[~(gap[todo] <= 1e-9 * np.maximum(1.0, scale))]
-        if len(stuck):
-            points[stuck], gap[stuck] = _bisected(profile, w[stuck])
-    return points, np.maximum(gap, 0.0)  # below 0 by rounding only
-
-
-def _newton_on_largest(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
-    """``_newton`` for many classes: those of the largest weights first, for phi_k'(0) falls with w_k, the rest at 0.
-
-    Where the next class still pulls (the gap says so) all classes are used.
-    """
-    import numpy as np
-
-    slopes = profile.slopes(FLOAT)
-    if w.shape[-1] <= 2 * LARGEST or not math.isfinite(slopes.active0):
-        return _newton_in_parts(profile, w)
-    order = np.argpartition(-w, LARGEST, axis=-1)[:, : LARGEST + 1]
-    some, after = order[:, :-1], np.take_along_axis(w, order, -1)[:, -1]
-    largest = np.take_along_axis(w, some, -1)
-    found, gaps, sizes = _newton_in_parts(profile, largest)
-    least = _phi(profile, largest, found)[1].min(-1)
-    gaps = gaps + np.maximum(0.0, least - (after * slopes.active0 + (1 - after) * slopes.passive0))
-    points = np.zeros_like(w)
-    np.put_along_axis(points, some, found, -1)
-    more = np.flatnonzero(~(gaps <= 1e-12 * sizes))
-    if len(more):
-        points[more], gaps[more], sizes[more] = _newton_in_parts(profile, w[more])
-    return points, gaps, sizes
-
-
-def _newton_in_parts(profile: Profile, w: Array) -> tuple[Array, Array, Array]:
-    """``_newton`` on parts of the batch that fit in the cache, on all cores (numpy lets threads run at once)."""
-    import numpy as np
-
-    hold_memory()
-    parts = np.array_split(w, math.ceil(w.size / PART)) if len(w) > 1 else [w]
-    if len(parts) == 1:
-        return _newton(profile, w)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        solved = list(pool.map(lambda part: _newton(profile, part), parts))
-    points, gaps, sizes = (np.concatenate(each) for each in zip(*solved, strict=True))
-    return points, gaps, sizes
-
-
-def hold_memory() -> None:
-    """Make and free 16 MB: from then on glibc keeps what arrays free for the next ones, a quarter to a half of the time."""
-    import numpy as np
-
-    np.empty(2**21)
-
-
-def _start(profile: Profile, w: Array) -> Array:
-    """Where Newton starts on (K, B) weights: inside, on the side of the larger weights.
-
-    With an infinite slope at 0 the small entries go as a power of their weights, the one for which ``active'`` is
-    locally ``-u ** -order``: CE and GCE start at their minimiser.
-    """
-    import numpy as np
-
-    even = 1 / len(w)
-    if math.isfinite(profile.slopes(FLOAT).active0):
-        return 0.5 * w / w.sum(0) + 0.5 * even
-    _, slope, curve = profile.jet("active", even, FLOAT, order=2)
-    order = -even * curve / slope
-    u = np.maximum((w / w.max(0)) ** (1 / order), np.where(w > 0, LEAST, 0.0))
-    return u / u.sum(0)
-
-
-def _newton(profile: Profile, weights: Array) -> tuple[Array, Array, Array]:
-    """Projected Newton on (B, K) problems: points, gaps, size of the slopes. Problems leave as they converge.
-
-    Where the curvature is infinite at 0 (GCE, CE, AMSE with q < 2) an entry keeps a twentieth of itself per step, so
-    that it can come back; where it is infinite at 1 (AUL with a = 1, p < 2) so does its distance from 1. Flat pieces
-    (PHuber-CE) get a floor on the curvature that falls tenfold per step.
-
-    Inside, arrays are (K, B): sums over the classes then add whole rows, ten times as fast as along short ones.
-    """
-    import numpy as np
-
-    points, gaps = np.empty_like(weights), np.full(len(weights), np.inf)
-    w = np.ascontiguousarray(weights.T)
-    rows, u = np.arange(w.shape[1]), _start(profile, w)
-    keeps, keeps_top = (
-        0.0 if np.isfinite(_phi(profile, np.full((2, 1), 0.5), np.full((2, 1), end))[2]).all() else KEPT
-        for end in (0.0, 1.0)
-    )
-    value, slope, curve = _phi(profile, w, u)
-    objective = value.sum(0)
-    best = np.full(len(rows), np.inf)
-    scale = size = np.abs(slope * u).sum(0) + 1e-300
-    for iteration in range(NEWTON_STEPS):
-        gap = _duality_gap(u, slope)
-        better = np.flatnonzero(gap < best)
-        best[better] = gaps[rows[better]] = gap[better]
-        points[rows[better]] = u[:, better].T
-        keep = np.flatnonzero(gap > TOLERANCE * scale)
-        if not len(keep):
-            break
-        if len(keep) < len(rows):
-            rows, best, scale, objective = rows[keep], best[keep], scale[keep], objective[keep]
-            w, u, slope, curve = (np.take(x, keep, 1) for x in (w, u, slope, curve))
-        stiff = np.maximum(curve, scale * 10.0 ** -min(2 + iteration, 10))
-        target = np.maximum(_water_filling(u, slope, stiff), keeps * u)
-        target /= target.sum(0)
-        if keeps_top:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                share = np.where(target > u, (1 - keeps_top) * (1 - u) / (target - u), 1.0).min(0)
-            target = u + np.minimum(share, 1.0) * (target - u)
-        before, length, decrease = u, 1.0, np.where(u != target, slope * (target - u), 0.0).sum(0)
-        most = objective + 1e-14 * (1 + np.abs(objective))
-        u, (value, slope, curve) = target.copy(), _phi(profile, w, target)
-        objective = value.sum(0)
-        for _ in range(30):
-            bad = np.flatnonzero(~(objective <= most + 0.1 * length * decrease))
-            if not len(bad):
-                break
-            length *= 0.5
-            u[:, bad] = before[:, bad] + length * (target[:, bad] - before[:, bad])
-            value, slope[:, bad], curve[:, bad] = _phi(profile, w[:, bad], u[:, bad])
-            objective[bad] = value.sum(0)
-    return points, gaps, size
-
-
-def _duality_gap(u: Array, slope: Array) -> Array:
-    """``sum u_k phi_k' - min_k phi_k'`` >= F(u) - min F for convex F and u of sum 1; classes on the first axis."""
-    import numpy as np
-
-    with np.errstate(invalid="ignore"):
-        return np.where(u > 0, u * slope, 0.0).sum(0) - slope.min(0)
-
-
-def _water_filling(u: Array, slope: Array, stiff: Array) -> Array:
-    """Minimise the separable quadratic model over the simplex: ``max(0, centre + multiplier * rate)``, summing to 1."""
-    import numpy as np
-
-    rate = 1.0 / stiff
-    with np.errstate(invalid="ignore"):
-        slope = slope - np.where(u > 0, u * slope, 0.0).sum(0)  # the same minimum with less rounding
-        centre = np.where(rate > 0, u - slope * rate, u)
-    centres, rates = centre, rate  # of the entries above 0, else 0
-    for _ in range(len(u)):
-        multiplier = (1 - centres.sum(0)) / np.maximum(rates.sum(0), 1e-300)
-        target = centres + multiplier * rates
-        out = target < 0
-        if not out.any() or not (target > 0).any(0).all():
-            break
-        centres, rates = np.where(out, 0.0, centres), np.where(out, 0.0, rates)
-    return np.maximum(target, 0.0)
-
-
-def _bisected(profile: Profile, w: Array) -> tuple[Array, Array]:
-    """Bisection of the multiplier with phi_k' inverted by bisection; flat pieces are filled in proportion."""
-    import numpy as np
-
-    def filled(multiplier: Array, strict: bool) -> Array:
-        low, high = np.zeros_like(w), np.ones_like(w)
-        for _ in range(70):
-            middle = 0.5 * (low + high)
-            slope = _phi(profile, w, middle)[1]
-            below = slope < multiplier if strict else slope <= multiplier
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        edge = _phi(profile, w, np.full_like(w, 1e-300))[1]
-        return np.where(edge < multiplier if strict else edge <= multiplier, low, 0.0)
-
-    low = np.nanmin(
-        np.where(np.isfinite(ends := _phi(profile, w, np.full_like(w, 1e-12))[1]), ends, -1e12), -1, keepdims=True
-    )
-    high = _phi(profile, w, np.ones_like(w))[1].max(-1, keepdims=True)
-    for _ in range(70):
-        middle = 0.5 * (low + high)
-        over = filled(middle, strict=True).sum(-1, keepdims=True) > 1
-        low, high = np.where(over, low, middle), np.where(over, middle, high)
-    less, more = filled(low, strict=True), filled(high, strict=False)
-    room, extra = 1 - less.sum(-1, keepdims=True), (more - less).sum(-1, keepdims=True)
-    u = less + np.where(extra > 0, np.clip(room / np.where(extra > 0, extra, 1.0), 0, 1), 0.0) * (more - less)
-    u /= u.sum(-1, keepdims=True)
-    return u, np.maximum(_duality_gap(u.T, _phi(profile, w, u)[1].T), 0.0)
-
-
-# --------------------------------------------------------------------------------- other forms of a loss
-
-
-def _clipped(tau: float, w: Array) -> Array:
-    """Minimise ``-sum w_k log u_k`` over u = softmax(z), ||z||_2 <= tau, for weights of total 1."""
-    import numpy as np
-
-    def softmax(z: Array) -> Array:
-        e = np.exp(z - z.max())
-        return e / e.sum()
-
-    if (w > 0).all():
-        free = np.log(w) - np.log(w).mean()
-        if np.linalg.norm(free) <= tau:
-            return w
-    low, high = 0.0, 2.0 / tau  # z = (w - p) / mu and ||w - p|| <= sqrt(2)
-    z = np.zeros_like(w)
-    for _ in range(
-        100
-    ):  # the multiplier mu of ||z|| <= tau: z(mu) solves softmax(z) - w + mu z = 0, ||z|| falls with mu
-        mu = 0.5 * (low + high)
-        for _ in range(100):
-            p = softmax(z)
-            gradient = p - w + mu * z
-            diagonal = p + mu
-            q = p / diagonal
-            step = gradient / diagonal + q * (p @ (gradient / diagonal)) / (1 - p @ q)
-            z = z - step * min(1.0, 2.0 / (np.abs(step).max() + 1e-300))
-            if np.abs(step).max() <= 1e-15 * (1 + np.abs(z).max()):
-                break
-        low, high = (mu, high) if np.linalg.norm(z) > tau else (low, mu)
-        if high - low <= 1e-16 * high:
-            break
-    return softmax(z * (tau / np.linalg.norm(z)))
-
-
-def _normalised(loss: Loss, profile: Profile, w: Array) -> tuple[Array, Array | None, str, bool]:
-    """Losses with normalised terms. NCE and NFL add a term that is least, in the limit, at every vertex but one."""
-    import numpy as np
-
-    uniform = all(np.ptp(np.delete(row, row.argmax())) == 0 for row in w)
-    kind = rule(loss, w.shape[-1], uniform).kind
-    finite = not all(endless(atom) for _, atom in profile.normalised)
-    if kind == NEVER and not profile.separable and not finite:
-        return _limit_point(w), None, "infimum, approached here and at other points: not attained", True
-    if kind == DOMINANCE and (profile.negative or finite):
-        floor = _floor(loss) if profile.negative else 0.0
-        cut = np.full_like(w, floor)
-        cut[np.arange(len(w)), w.argmax(-1)] = 1 - (w.shape[-1] - 1) * floor
-        return cut, None, "cut-off vertex of the largest weight" if profile.negative else EXACT_VERTEX, True
-    if profile.negative or kind == SEARCH or finite:
-        return _searched(loss, w)
-    alone = Profile(profile.K, profile.separable, (), (), ())
-    shape = alone.shape()
-    if shape == CONVEX:
-        points, gap = _convex(alone, w)
-        if all((row == 0).any() for row in points) or (points.max(-1) == 1).all():
-            return points, gap, EXACT_CONVEX + "; the normalised term is least there in the limit", True
-        return _searched(loss, w)
-    if shape is MIXED:
-        return _searched(loss, w)
-    return _vertex(w), None, EXACT_VERTEX + "; the normalised term is least there in the limit", True
-
-
-def _limit_point(w: Array) -> Array:
-    """Where the risk of NCE tends to min w: the class of least weight at 0, the others equal."""
-    import numpy as np
-
-    points = np.full_like(w, 1.0 / (w.shape[-1] - 1))
-    points[np.arange(len(w)), w.argmin(-1)] = 0.0
-    return points
-
-
-def _searched(loss: Loss, w: Array) -> tuple[Array, Array | None, str, bool]:
-    import numpy as np
-
-    return (
-        np.array([search_point(loss, row) for row in w]),
-        None,
-        "search: transfers between two classes, local descent",
-        False,
-    )
-
-
-def _floor(loss: Loss) -> float:
-    """The smallest u_k of the loss's domain: p_min of a normalised negative term, else a number that stands for 0."""
-    return max((float(atom.p_min) for _, atom in loss.terms() if isinstance(atom, NormalisedNegative)), default=1e-30)
-
-
-def search_point(loss: Loss, w: Array) -> Array:
-    """Best of: vertices, transfers from the largest weight to each other class, and local descent from the best."""
-    import numpy as np
-    from scipy.optimize import minimize
-
-    K, floor = len(w), _floor(loss)
-
-    def inside(u: Array) -> Array:
-        return floor + (1 - K * floor) * u
-
-    share = np.concatenate([[0.0], np.geomspace(1e-9, 1e-3, 40), np.linspace(1e-3, 1, 400)[1:]])
-    top, others = int(w.argmax()), np.argsort(-w)[1 : min(K, 12)]
-    candidates = [np.eye(K)[top][None]]
-    for other in others:
-        moved = np.zeros((len(share), K))
-        moved[:, top], moved[:, other] = 1 - share, share
-        candidates.append(moved)
-    candidates.append(np.stack([(1 - s) * np.eye(K)[top] + s / K for s in share]))
-    points = inside(np.concatenate(candidates))
-    values = weighted_risk(loss, w, points)
-    values = np.where(np.isfinite(values), values, np.inf)
-    best = points[int(values.argmin())]
-
-    def objective(z: Array) -> float:
-        e = np.exp(z - z.max())
-        value = float(weighted_risk(loss, w, inside(e / e.sum())))
-        return value if np.isfinite(value) else 1e300
-
-    for start in (best, inside(w), inside(0.5 * w + 0.5 / K)) if K <= 50 else ():
-        found = minimize(objective, np.log(start), method="L-BFGS-B")
-        if found.fun < float(weighted_risk(loss, w, best)):
-            e = np.exp(found.x - found.x.max())
-            best = inside(e / e.sum())
-    return best
+        return Minimiser(points[0], float(values[0]), None if gap is None else float(gap[0]), found.method, found.exact)
+    return Minimiser(points, values, gap, found.method, found.exact)
+
+
+def _uniform(loss: Loss, shares: Array) -> bool:
+    """Are all weights but the largest equal on every row? Looked at only where the loss depends on it."""
+    if Profile.of(loss, shares.shape[-1]).is_separable:
+        return False
+    return all(np.ptp(np.delete(row, row.argmax())) == 0 for row in shares)

@@ -32,8 +32,9 @@ from zipfile import BadZipFile
 import numpy as np
 from tqdm import tqdm
 
-from ..asymmetry.risk import hold_memory, minimise
-from ..asymmetry.rules import DOMINANCE, KKT, is_pointed, rule
+from ..asymmetry.newton import hold_memory
+from ..asymmetry.risk import minimise
+from ..asymmetry.rules import Rule, is_pointed, rule
 from ..errors import InputError, nearest
 from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
@@ -359,19 +360,16 @@ def _percent(share: float | None) -> str:
 def _asymmetric(loss: Loss, w: Array) -> Array:
     """Is e_m the only minimiser for each row of w: 1 yes, 0 no, -1 where no rule says."""
     what = rule(loss, w.shape[-1], uniform_rest=w.shape[-1] == 2)
-    if what.kind == DOMINANCE:
-        return np.ones(len(w), dtype=np.int8)
-    if what.kind == KKT:
-        holds = _slack(loss, w) >= 0
-        return np.where(holds, 1, -1 if what.sufficient_only else 0).astype(np.int8)
-    return np.full(len(w), 0 if what.kind == "never" else -1, dtype=np.int8)
+    if what.inequality:
+        return np.where(_slack(what, w) >= 0, 1, -1 if what.sufficient_only else 0).astype(np.int8)
+    return np.full(len(w), {True: 1, False: 0, None: -1}[what.verdict], dtype=np.int8)
 
 
-def _slack(loss: Loss, w: Array, xp: Backend = FLOAT) -> Array:
-    """The KKT inequality's slack for each row of w; NaN (inf - inf) where it fails at an infinite slope."""
+def _slack(what: Rule, w: Array, xp: Backend = FLOAT) -> Array:
+    """The slack of the deciding inequality for each row of w; NaN (inf - inf) where it fails at an infinite slope."""
     two = np.partition(w, -2, axis=-1)[:, -2:]
     with np.errstate(all="ignore"):
-        return np.asarray(Profile.of(loss, w.shape[-1]).slopes(xp).slack(two[:, 1], two[:, 0], w.sum(-1)), dtype=float)
+        return np.asarray(what.slack(two[:, 1], two[:, 0], w.sum(-1), xp), dtype=float)
 
 
 def _thresholds(experiment: WeightedRiskExperiment, w: Array, asymmetric: Array) -> Array:
@@ -393,11 +391,15 @@ def _thresholds(experiment: WeightedRiskExperiment, w: Array, asymmetric: Array)
     if experiment.loss.domains[name].integer:
         found[draws] = np.where(holds_high, high, low)
         return found
+    rules = (rule(loss, w.shape[-1], uniform_rest=w.shape[-1] == 2) for loss in experiment.losses)
+    deciding = next((what for what in rules if what.inequality), None)
+    if deciding is None:
+        return found
     for _ in range(60):
         middle = 0.5 * (low + high)
         if not len(middle):
             break
-        holds = _slack(experiment.loss._with(**{name: middle}), w[draws], numpy_()) >= 0
+        holds = _slack(deciding.at(**{name: middle}), w[draws], numpy_()) >= 0
         low, high = np.where(holds == holds_high, low, middle), np.where(holds == holds_high, middle, high)
     found[draws] = 0.5 * (low + high)
     return found

@@ -15,8 +15,9 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from ..asymmetry.binding import distinct_rows
 from ..asymmetry.fitting import FITTED, FittingSlope, fitting_slope, led_by_nce
-from ..asymmetry.rules import SEARCH, distinct_rows, rule
+from ..asymmetry.rules import rule
 from ..errors import InputError
 from ..losses.base import Loss, Normalised, NormalisedNegative
 from ..losses.papers import CE, FL
@@ -158,7 +159,7 @@ def judge(loss: Loss, known: NoiseEstimate) -> Candidate:
 def _solved(loss: Loss, parameter: str | None, model: NoiseModel) -> Threshold:
     """``solve``, but for losses that would be searched for too long."""
     general = rule(loss, model.classes, False)
-    searched = general.kind == SEARCH and not all(row.uniform_rest for row in model.rows)
+    searched = general.searched and not all(row.uniform_rest for row in model.rows)
     if model.dominant and searched and len(distinct_rows(model)) > MOST_SEARCHED:
         why = f"{general.reason}; not searched on {len(model.rows)} rows (`asymtheory check` does)"
         return Threshold(loss, parameter, "undecided", (), model, model.worst, why, "no search")

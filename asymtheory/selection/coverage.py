@@ -11,60 +11,37 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..asymmetry.fitting import fitting_slope, led_by_nce
-from ..asymmetry.rules import CLIP, DOMINANCE, KKT, NEVER, SEARCH, is_pointed, rule
+from ..asymmetry.rules import is_pointed, rule
+from ..asymmetry.rules.base import ROUNDING
 from ..losses.base import Loss
 from ..losses.domain import Domain
-from ..losses.profile import Profile
 from ..noise.estimate import NoiseEstimate
 from ..numbers.backends import FLOAT
 
-if TYPE_CHECKING:
-    import numpy as np
+Array: TypeAlias = NDArray[np.float64]
 
-    Array = np.ndarray[Any, Any]
-
-ROUNDING = 1e-12
 POINTS = 25  # of a curve, besides those asked for
 NEAR, FAR = 2.0**-10, 2.0**10  # of a curve: its distance from a finite end of the domain, and its length
 MOST_COUNT = 16
 
 
-def covers(loss: Loss, K: int, top: Array, second: Array, uniform: bool) -> tuple[Array, bool]:
+def covers(loss: Loss, K: int, top: Array, second: Array, uniform: bool) -> tuple[NDArray[np.bool_], bool]:
     """Rows (R,) on which a loss is proved asymmetric, and whether the others are proved not to be.
 
     ``top``, ``second``: shares ``w_m / W`` and ``w_n / W``; ``uniform``: the rest of every row is uniform.
     """
-    import numpy as np
-
     what = rule(loss, K, uniform)
-    dominant = top > second
-    if what.kind == KKT:
-        A, B, C = _inequality(loss, K)
-        if all(map(math.isfinite, (A, B, C))):
-            holds = A * top - B * second >= C - ROUNDING * (abs(A) + abs(B) + abs(C))
-            holds &= dominant
-        else:
-            holds = np.zeros(len(top), dtype=bool)
-    elif what.kind == CLIP:
-        ((_, atom),) = loss.terms()
-        needed = math.exp(min(700.0, float(atom.parameters["tau"]) * math.sqrt(K / (K - 1))))
-        holds = top >= second * needed * (1 - ROUNDING)
-    elif what.kind in (NEVER, SEARCH):
-        holds = np.zeros(len(top), dtype=bool)
-    else:
-        holds = dominant
+    plane = what.half_plane(FLOAT)
+    holds = np.zeros(len(top), dtype=bool) if plane is None else plane.holds(top, second) & (top > second)
     if is_pointed(loss):
         holds = holds | (second == 0)
-    return holds, what.kind != SEARCH and (not what.sufficient_only or bool(holds.all()))
-
-
-def _inequality(loss: Loss, K: int) -> tuple[float, float, float]:
-    """(A, B, C) of ``A w_m/W - B w_n/W >= C``."""
-    slopes = Profile.of(loss, K).slopes(FLOAT)
-    return slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0
+    return holds, not what.searched and (not what.sufficient_only or bool(holds.all()))
 
 
 @dataclass(frozen=True)
@@ -130,18 +107,15 @@ def share(loss: Loss, estimate: NoiseEstimate) -> Share:
 
 def _share_of_samples(loss: Loss, estimate: NoiseEstimate) -> float | None:
     """The same for a million samples, by a binary search: where clean level or margin alone decide; else None."""
-    import numpy as np
-
     what, count = rule(loss, estimate.K, estimate.uniform), len(estimate.top)
     levels, margins = estimate.in_order
     dominant = count - int(np.searchsorted(margins, 0.0, side="right"))
-    if what.kind not in (KKT, DOMINANCE) or what.sufficient_only:
-        return None
-    if what.kind == DOMINANCE:
+    if what.verdict:
         return dominant / count
-    A, B, C = _inequality(loss, estimate.K)
-    if not all(map(math.isfinite, (A, B, C))) or A <= 0:
+    plane = None if what.sufficient_only else what.half_plane(FLOAT)
+    if plane is None or not all(map(math.isfinite, (plane.top, plane.second, plane.total))) or plane.top <= 0:
         return None
+    A, B, C = plane.top, plane.second, plane.total
     slack = ROUNDING * (A + abs(B) + abs(C))
     if C == 0:
         enough = count - int(np.searchsorted(levels, (B - slack) / A))
@@ -152,14 +126,12 @@ def _share_of_samples(loss: Loss, estimate: NoiseEstimate) -> float | None:
     return min(enough, dominant) / count
 
 
-def _mass(holds: Array, estimate: NoiseEstimate) -> float:
+def _mass(holds: NDArray[np.bool_], estimate: NoiseEstimate) -> float:
     return 1.0 if holds.all() else float(estimate.mass[holds].sum())
 
 
 def missed(loss: Loss, estimate: NoiseEstimate) -> list[int]:
     """Rows that a loss does not cover, by the point estimate."""
-    import numpy as np
-
     holds, _ = covers(loss, estimate.K, estimate.top, estimate.second, estimate.uniform)
     return np.flatnonzero(~holds).tolist()
 

@@ -12,22 +12,21 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
-from ..asymmetry.rules import DOMINANCE, KKT, NEVER, SEARCH, rule
-from ..errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from ..asymmetry.rules import HalfPlane, rule
 from ..losses.base import Loss
 from ..losses.domain import Domain
-from ..losses.profile import Profile
 from ..noise.rows import NoiseModel
 from ..numbers.backends import numpy_
 from ..threshold.pieces import End, Piece, Threshold
-from .coverage import ROUNDING, covers
+from ..threshold.ranges import Ranges, ranges
+from .coverage import covers
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+Array: TypeAlias = NDArray[np.float64]
 
 OCTAVES, STEPS = 60, 2  # of the grid: from 2^-60 to 2^60, and how many points to an octave
 MOST_COUNT = 4096
@@ -44,34 +43,21 @@ def feasible(
     exactly uniform rest would do.
     """
     K = model.classes
-    what = rule(loss if parameter is None else loss._with(**{parameter: _within(_domain(loss, parameter))}), K, uniform)
+    cut = None if parameter is None else ranges(loss, parameter, K)
+    at = loss if cut is None else loss._with(**{str(parameter): _within(cut.domain)})
+    what = rule(at, K, uniform)
 
     def answer(status: str, pieces: tuple[Piece, ...] = ()) -> Threshold:
         return Threshold(loss, parameter, status, pieces, model, model.worst, what.reason, METHOD)
 
     if not (top > second).all():
         return answer("never")
-    if parameter is None or what.kind in (NEVER, SEARCH):
+    if parameter is None or cut is None or not (what.inequality or what.verdict):
         holds, settled = covers(loss, K, top, second, uniform)
         return answer("always" if holds.all() else "never" if settled else "undecided")
-    domain = _domain(loss, parameter)
-    pieces = _pieces(_Test(loss, parameter, K, top, second, uniform), domain)
+    pieces = _pieces(_Test(loss, parameter, K, top, second, uniform, cut), cut)
     whole = len(pieces) == 1 and all(e is None or e.of_domain for e in (pieces[0].low, pieces[0].high))
     return answer("always" if whole else "threshold" if pieces else "never", pieces)
-
-
-def _domain(loss: Loss, parameter: str) -> Domain:
-    """The values that every term with the parameter allows."""
-    owner, _, own = parameter.rpartition(".")
-    found = [a.domains[own] for _, a in loss.terms() if owner in ("", a.name) and own in a.domains]
-    found = found or [loss.domains[parameter]]
-    lows = [(d.low, not d.low_closed) for d in found if d.low is not None]
-    highs = [(d.high, d.high_closed) for d in found if d.high is not None]
-    low, low_open = max(lows, default=(None, False))
-    high, high_closed = min(highs, default=(None, True))
-    if low is not None and high is not None and low > high:
-        raise InputError(f"--solve {parameter}: no value lies in the domains of all terms")
-    return Domain(low, high, not low_open, high_closed, loss.domains[parameter].integer)
 
 
 def _within(domain: Domain) -> Fraction:
@@ -85,62 +71,51 @@ def _within(domain: Domain) -> Fraction:
 class _Test:
     """Is the loss asymmetric on all rows, for an array of parameter values?"""
 
-    def __init__(self, loss: Loss, parameter: str, K: int, top: Array, second: Array, uniform: bool) -> None:
+    def __init__(
+        self, loss: Loss, parameter: str, K: int, top: Array, second: Array, uniform: bool, cut: Ranges
+    ) -> None:
         self.loss, self.parameter, self.K = loss, parameter, K
         self.top, self.second, self.uniform = top, second, uniform
-        own = parameter.rpartition(".")[2]
-        self.kinks = sorted({Fraction(k) for k in getattr(loss, "kinks", {}).get(own, ())})
+        self.cut = cut
 
-    def __call__(self, theta: Array) -> Array:
-        import numpy as np
-
+    def __call__(self, theta: Array) -> NDArray[np.bool_]:
         result = np.zeros(len(theta), dtype=bool)
-        cuts = [-math.inf, *map(float, self.kinks), math.inf]
+        cuts = [-math.inf, *map(float, self.cut.points), math.inf]
         for low, high in pairwise(cuts):
             inside = (theta > low) & (theta < high)
             if inside.any():
                 result[inside] = self._between(theta[inside])
-        for kink in self.kinks:
-            at = theta == float(kink)
-            result[at] = at.any() and self._one(kink)
+        for point in self.cut.points:
+            at = theta == float(point)
+            result[at] = at.any() and self._one(point)
         return result
 
-    def _one(self, value: Any) -> bool:
+    def _one(self, value: Fraction) -> bool:
         at = self.loss._with(**{self.parameter: value})
         return bool(covers(at, self.K, self.top, self.second, self.uniform)[0].all())
 
-    def _between(self, theta: Array) -> Array:
+    def _between(self, theta: Array) -> NDArray[np.bool_]:
         """Values between two kinks, where one rule decides."""
-        import numpy as np
-
-        kind = rule(self.loss._with(**{self.parameter: Fraction(theta[len(theta) // 2])}), self.K, self.uniform).kind
-        if kind == DOMINANCE:
+        what = rule(self.loss._with(**{self.parameter: Fraction(theta[len(theta) // 2])}), self.K, self.uniform)
+        if what.verdict:
             return np.ones(len(theta), dtype=bool)
-        if kind != KKT:
-            return np.array([self._one(Fraction(value)) for value in theta])
-        whole = self.loss.domains[self.parameter].integer
+        values = theta.astype(np.int64) if self.cut.domain.integer else theta
         with np.errstate(all="ignore"):
-            values = theta.astype(np.int64) if whole else theta
-            slopes = Profile.of(self.loss._with(**{self.parameter: values}), self.K).slopes(numpy_())
-            A, B, C = (
-                np.broadcast_to(np.asarray(part, dtype=float), theta.shape)[:, None]
-                for part in (
-                    slopes.passive1 - slopes.active1, slopes.passive0 - slopes.active0, slopes.passive1 - slopes.passive0,
-                )
-            )  # fmt: skip
-            scale = ROUNDING * (np.abs(A) + np.abs(B) + np.abs(C))
-            holds = A * self.top - B * self.second >= C - scale
-        finite = np.isfinite(A) & np.isfinite(B) & np.isfinite(C)
-        return ((holds & finite) | (self.second == 0)).all(axis=1)
+            plane = what.at(**{self.parameter: values}).half_plane(numpy_())
+        if plane is None:
+            return np.array([self._one(Fraction(value)) for value in theta])
+        columns = HalfPlane(
+            *(np.broadcast_to(np.asarray(x, dtype=float), theta.shape)[:, None] for x in vars(plane).values())
+        )
+        return np.asarray((columns.holds(self.top, self.second) | (self.second == 0)).all(axis=1))
 
 
-def _pieces(test: _Test, domain: Domain) -> tuple[Piece, ...]:
-    import numpy as np
-
-    theta = _grid(domain, test.kinks)
+def _pieces(test: _Test, cut: Ranges) -> tuple[Piece, ...]:
+    domain = cut.domain
+    theta = _grid(cut)
     holds = test(theta)
     edges = np.flatnonzero(holds[1:] != holds[:-1])
-    exact = {float(k): k for k in (*test.kinks, domain.low, domain.high) if k is not None}
+    exact = {float(k): k for k in (*cut.kinks, domain.low, domain.high) if k is not None}
     ends = [_change(test, float(theta[i]), float(theta[i + 1]), bool(holds[i]), domain, exact) for i in edges]
     pieces: list[Piece] = []
     low = _outer(domain, lower=True)
@@ -154,10 +129,9 @@ def _pieces(test: _Test, domain: Domain) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _grid(domain: Domain, kinks: list[Fraction]) -> Array:
+def _grid(cut: Ranges) -> Array:
     """Values over a domain, its closed ends and the kinks among them."""
-    import numpy as np
-
+    domain = cut.domain
     if domain.integer:
         start = int(domain.low or 0)
         return np.arange(start, start + MOST_COUNT, dtype=float)
@@ -171,9 +145,8 @@ def _grid(domain: Domain, kinks: list[Fraction]) -> Array:
     else:
         grid = np.concatenate([-away, [0.0], away]) if high is None else high - away
     near = 2.0 ** -np.arange(1, 40)
-    grid = np.concatenate([grid, *(float(kink) * (1 + side * near) for kink in kinks for side in (1, -1))])
-    points = [float(p) for p in (*kinks, domain.low, domain.high) if p is not None and p in domain]
-    grid = np.unique(np.concatenate([grid, points]))
+    grid = np.concatenate([grid, *(float(kink) * (1 + side * near) for kink in cut.kinks for side in (1, -1))])
+    grid = np.unique(np.concatenate([grid, [float(point) for point in cut.points]]))
     inside = np.ones(len(grid), dtype=bool)
     if low is not None:
         inside &= (grid >= low) if domain.low_closed else (grid > low)
@@ -186,8 +159,6 @@ def _change(
     test: _Test, left: float, right: float, holds_left: bool, domain: Domain, exact: dict[float, Fraction]
 ) -> End:
     """The end between two neighbours of which one holds; closed, and on the side that holds."""
-    import numpy as np
-
     if domain.integer:
         return End.at(Fraction(left if holds_left else right), True)
     while left < (middle := _between(left, right)) < right:

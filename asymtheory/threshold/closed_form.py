@@ -7,16 +7,20 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from ..asymmetry.rules import CLIP, KKT, binding_rows, rule
+import sympy as sp
+
+from ..asymmetry.binding import binding_rows
+from ..asymmetry.rules import rule
 from ..errors import InputError
 from ..losses.base import Loss
 from ..noise.models import FIXED_CLASSES, worst_weights
 from ..noise.rows import Row
 from ..numbers.backends import sympy_
+from ..numbers.scalar import Scalar
 from .names import _written
 from .pieces import RATE, End, Piece, Threshold
 from .roots import DEGREE, Ratios, cleared_of_roots, roots, tidy
-from .symbolic import _gap, _middle, _Open, _ranges, _rate, _rational
+from .symbolic import Open, middle_of, opened_ranges, rate_given, rational
 
 LONGEST = 100  # characters of a name for a number
 
@@ -35,11 +39,12 @@ def exact_end(
         if isinstance(noise_row, Row):
             raise InputError("--exact: a noise rate needs the noise kind and K, not one row")
         kind, K = noise_row
+        parameters: dict[str, Any] = {}
         classes: int = FIXED_CLASSES.get(kind) or int(K or 0)
-        unknown = _rate((), {}, RATE)
+        unknown = rate_given((), {}, RATE)
         weights = tuple(map(sympy_().number, worst_weights(kind, classes, unknown.value)))
-        opened, uniform = loss, kind in ("symmetric", "uniform") or classes == 2
-        at: Loss = loss
+        uniform = kind in ("symmetric", "uniform") or classes == 2
+        at = loss
     else:
         if not isinstance(noise_row, Row):
             raise InputError(f"--exact: {parameter} needs the weights of one row")
@@ -47,17 +52,18 @@ def exact_end(
             return None  # a closed form of rounded weights says nothing
         if parameter not in loss.domains or loss.domains[parameter].integer:
             return None
-        chosen = _range_around(loss, parameter, low, high)
+        chosen = _range_around(loss, parameter, len(noise_row.weights), low, high)
         if chosen is None:
             return None
         unknown, classes, uniform = chosen, len(noise_row.weights), noise_row.uniform_rest
-        weights = tuple(_rational(w) for w in (noise_row.top, noise_row.second, noise_row.total))
-        opened, at = loss._with(**{parameter: unknown.value}), loss._with(**{parameter: _middle(unknown)})
+        weights = tuple(rational(w) for w in (noise_row.top, noise_row.second, noise_row.total))
+        parameters = {parameter: unknown.value}
+        at = loss._with(**{parameter: middle_of(unknown)})
     what = rule(at, classes, uniform)
-    if what.kind not in (KKT, CLIP):
+    if not what.inequality:
         return None
-    left = _gap(opened, what, classes, weights)
-    if isinstance(left, str) or not left.has(unknown.symbol):
+    left = what.at(classes, **parameters).formula(*weights)
+    if not left.has(unknown.symbol):
         return None
     names = Ratios(lambda ratio: bool(ratio > 1), plain_numbers=True)
     for root in roots(left, unknown.symbol, names) or ():
@@ -71,18 +77,14 @@ def exact_end(
     return _root_of(left, unknown, low, high)
 
 
-def _vanishes(left: Any, x: Any, root: Any) -> bool:
+def _vanishes(left: Scalar, x: Scalar, root: Scalar) -> bool:
     """Do the terms of left cancel at x = root, to 25 digits?"""
-    import sympy as sp
-
     terms = [term.subs(x, root.evalf(45)).evalf(40) for term in sp.Add.make_args(sp.expand_mul(left))]
     return bool(abs(sum(terms)) <= sp.Rational(1, 10**25) * sum(abs(term) for term in terms))
 
 
-def _root_of(left: Any, unknown: _Open, low: float, high: float) -> str | None:
+def _root_of(left: Scalar, unknown: Open, low: float, high: float) -> str | None:
     """``root of ... = 0``: an irreducible integer polynomial with a root inside the enclosure, free of radicals."""
-    import sympy as sp
-
     top = cleared_of_roots(sp.together(left).as_numer_denom()[0], unknown.symbol)
     if top is None or not top.is_polynomial(unknown.symbol):
         return None
@@ -92,25 +94,24 @@ def _root_of(left: Any, unknown: _Open, low: float, high: float) -> str | None:
     for factor, _ in polynomial.factor_list()[1]:
         found = [root for root in factor.nroots(40) if root.is_real and _in(root, low, high)]
         # a root that only the cleared equation has is none of the condition
-        if any(_vanishes(left, unknown.symbol, unknown.sign * (root - _rational(unknown.start))) for root in found):
+        if any(_vanishes(left, unknown.symbol, unknown.sign * (root - rational(unknown.start))) for root in found):
             whole = [int(c) for c in reversed(factor.clear_denoms(convert=True)[1].all_coeffs())]
             return "root of " + _written(whole) + " = 0"
     return None
 
 
-def _range_around(loss: Loss, parameter: str, low: float, high: float) -> _Open | None:
+def _range_around(loss: Loss, parameter: str, K: int, low: float, high: float) -> Open | None:
     """The range of one curvature that holds the enclosure."""
-    domain = loss.domains[parameter]
-    for opened in _ranges(loss, parameter, domain):
+    for opened in opened_ranges(loss, parameter, K):
         start, stop = opened.piece.low, opened.piece.high
         if (start is None or start.value <= low) and (stop is None or high <= stop.value):
             return opened
     return None
 
 
-def _in(value: Any, low: float, high: float) -> bool:
-    slack = abs(_rational(high)) * _rational(Fraction(1, 2**46))
-    return bool(_rational(low) - slack <= value <= _rational(high) + slack)
+def _in(value: Scalar, low: float, high: float) -> bool:
+    slack = abs(rational(high)) * rational(Fraction(1, 2**46))
+    return bool(rational(low) - slack <= value <= rational(high) + slack)
 
 
 def name_ends(threshold: Threshold) -> Threshold:
@@ -118,7 +119,7 @@ def name_ends(threshold: Threshold) -> Threshold:
     if threshold.parameter is None:
         return threshold
     noise = threshold.noise
-    rows: list[Any] = [(noise.kind, noise.classes)]
+    rows: list[Scalar] = [(noise.kind, noise.classes)]
     if threshold.parameter != RATE:
         rows = [row for _, row in binding_rows(noise)] if noise.dominant else []
 

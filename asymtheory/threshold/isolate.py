@@ -45,7 +45,7 @@ Ends = tuple[int | None, int | None]
 Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), low, high
 
 
-def _segments(inequality: Inequality, start: float, stop: float) -> list[Segment]:
+def segments(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     """[start, stop] in order: segments of certified sign, between them narrow ones that hold the sign changes.
 
     Where a sign is lost to rounding in a sliver (next to an open end, where the inequality tends to 0, or between two
@@ -221,7 +221,7 @@ def _ball_sign(inequality: Inequality, x: float) -> int | None:
         return 1 if value > 0 else -1 if value < 0 else None
 
 
-def _refined(inequality: Inequality, low: float, high: float) -> tuple[float, float]:
+def refined(inequality: Inequality, low: float, high: float) -> tuple[float, float]:
     """An enclosure that floats leave wide (they cancel where two weights are nearly equal), bisected in Arb."""
     if high - low <= NARROW * max(abs(low), abs(high)):
         return low, high
@@ -235,8 +235,14 @@ def _refined(inequality: Inequality, low: float, high: float) -> tuple[float, fl
     return low, high
 
 
-def _run(inequality: Inequality, value: Any, xp: Any) -> Any:
+def run(inequality: Inequality, value: Any, xp: Any) -> Any:
     try:
         return xp.number(inequality(value, xp))
     except (TypeError, ValueError, ZeroDivisionError):
         return None
+
+
+def farthest(inequality: Inequality, limit: float) -> float:
+    """The limit, or a power of it at which the sign is another one."""
+    own = _sign_at(inequality, limit)
+    return next((x for x in (limit**k for k in FARTHER) if own and _sign_at(inequality, x) == -own), limit)

@@ -18,27 +18,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from ..asymmetry.rules import DOMINANCE, KKT, NEVER, is_pointed, rule
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..asymmetry.rules import Rule, is_pointed, rule
 from ..errors import InputError
 from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
 from ..noise.models import MAX_CLASSES, worst_weights
 from ..numbers.backends import numpy_
+from .ranges import ranges
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+Array: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
 
 CHUNK = 2**15  # pairs at a time: temporaries stay in the cache, and numpy lets chunks run on all cores
 STEP = 1 / 32  # of a table, in units of e-folds of the parameter
-NEAREST, SMALLEST, LARGEST = (
-    2.0**-50,
-    2.0**-200,
-    2.0**60,
-)  # a table's distance from a finite end, from 0, and its far end
+# of a table: its distance from a finite end, from 0, and its far end
+NEAREST, SMALLEST, LARGEST = 2.0**-50, 2.0**-200, 2.0**60
 MOST_COUNT = 2**16
 SPREAD = ("symmetric", "uniform")  # noise with K - 1 equal rivals; the other kinds have one
 NEWTON_STEPS = 2
@@ -48,7 +47,9 @@ RATE_BITS = 12  # of a rate in a sort
 COARSE = 32  # nodes of a table from one that is looked at first to the next
 
 
-def solve_many(loss: Loss, K: Any, eta: Any, parameter: str | None = None, kind: str = "symmetric") -> Array:
+def solve_many(
+    loss: Loss, K: ArrayLike, eta: ArrayLike, parameter: str | None = None, kind: str = "symmetric"
+) -> Array:
     """The threshold of one parameter for every pair of ``K`` and ``eta``: float64, of the shape they broadcast to.
 
     ``K`` (whole numbers >= 2) and ``eta`` (rates in [0, 1]) are array-likes; ``parameter`` defaults to the loss's main
@@ -61,8 +62,6 @@ def solve_many(loss: Loss, K: Any, eta: Any, parameter: str | None = None, kind:
     2^16, are not looked at. Raises InputError for a bad K, eta, kind or parameter, for losses that no proof decides,
     and where the feasible values do not reach to one end of the domain (use ``solve``).
     """
-    import numpy as np
-
     name = loss.main if parameter is None else parameter
     if name is None:
         raise InputError(f"{loss.name} has no parameter to solve for")
@@ -76,9 +75,7 @@ def solve_many(loss: Loss, K: Any, eta: Any, parameter: str | None = None, kind:
     return result.reshape(shape)
 
 
-def _checked(values: Any, name: str, low: float, high: float) -> Array:
-    import numpy as np
-
+def _checked(values: ArrayLike, name: str, low: float, high: float) -> Array:
     array = np.asarray(values)
     whole = name == "K"
     text = "whole numbers >= 2 are needed" if whole else "noise rates in [0, 1] are needed"
@@ -92,10 +89,8 @@ def _checked(values: Any, name: str, low: float, high: float) -> Array:
     return array.astype(np.int64 if whole else float, copy=False)
 
 
-def _same_table(loss: Loss, classes: Array, kind: str) -> Iterator[tuple[int, Any]]:
+def _same_table(loss: Loss, classes: Counts, kind: str) -> Iterator[tuple[int, Any]]:
     """(K, pairs) that one table serves: all, unless K changes the loss itself (the relative weight of its terms)."""
-    import numpy as np
-
     if not len(classes):
         return
     profile = Profile.of(loss, int(classes[0]))
@@ -111,6 +106,7 @@ def _same_table(loss: Loss, classes: Array, kind: str) -> Iterator[tuple[int, An
 class _Stretch:
     """A point or an open interval of the domain; needed(theta) = base + rivals * spread, tabulated at theta(t)."""
 
+    rule: Rule
     low: float
     high: float
     t: Array  # equidistant nodes; a single one where what is needed is constant
@@ -126,21 +122,16 @@ class _Table:
     """The clean level that each value of a parameter needs, and its inverse."""
 
     def __init__(self, loss: Loss, parameter: str, K: int, kind: str) -> None:
-        import numpy as np
-
         self.loss, self.parameter, self.K, self.kind = loss, parameter, K, kind
         self.many = kind in SPREAD
-        domain = loss.domains[parameter]
-        self.whole = domain.integer
+        cut = ranges(loss, parameter, K)
+        self.whole = cut.domain.integer
         if self.whole:
-            counts = np.arange(int(domain.low or 0), MOST_COUNT + 1)
-            self._rule(Fraction(int(counts[1])))
-            self.stretches = [_Stretch(counts[0], math.inf, counts, *self._needed(counts))]
+            counts: Array = np.arange(int(cut.domain.low or 0), MOST_COUNT + 1)  # type: ignore[assignment]
+            what = self._rule(Fraction(int(counts[1])))
+            self.stretches = [_Stretch(what, counts[0], math.inf, counts, *self._needed(what, counts))]
         else:
-            kinks = {Fraction(k) for k in getattr(loss, "kinks", {}).get(parameter.rpartition(".")[2], ())}
-            points = sorted({k for k in (*kinks, domain.low, domain.high) if k is not None and k in domain})
-            edges = [domain.low, *(k for k in points if k not in (domain.low, domain.high)), domain.high]
-            pieces = [(k, k) for k in points] + list(pairwise(edges))
+            pieces = [(k, k) for k in cut.points] + cut.intervals
             self.stretches = sorted((self._stretch(*piece) for piece in pieces), key=lambda s: (s.low, s.high))
         bases, spreads = (np.concatenate([getattr(s, part) for s in self.stretches]) for part in ("base", "spread"))
         self.falls = all((x[1:] <= x[:-1] * (1 + 1e-9)).all() for x in (bases, spreads))
@@ -150,43 +141,32 @@ class _Table:
             )
 
     def _stretch(self, low: Fraction | None, high: Fraction | None) -> _Stretch:
-        import numpy as np
-
         ends = -math.inf if low is None else float(low), math.inf if high is None else float(high)
         t = np.zeros(1) if ends[0] == ends[1] else _nodes(*ends)
         theta = np.full(1, ends[0]) if ends[0] == ends[1] else _theta(*ends, t)
-        kind = self._rule(Fraction(float(theta[len(theta) // 2])))
-        if kind != KKT:
-            return _Stretch(*ends, t[:1], np.full(1, 1.0 if kind == DOMINANCE else math.inf), np.zeros(1))
-        base, spread = self._needed(theta)
+        what = self._rule(Fraction(float(theta[len(theta) // 2])))
+        base, spread = self._needed(what, theta)
         nodes = slice(None) if (base != base[0]).any() or (spread != spread[0]).any() else slice(1)
-        return _Stretch(*ends, t[nodes], base[nodes], spread[nodes])
+        return _Stretch(what, *ends, t[nodes], base[nodes], spread[nodes])
 
-    def _rule(self, value: Fraction) -> str:
-        what = rule(self.loss._with(**{self.parameter: value}), self.K, self.many or self.K == 2)
-        if what.kind not in (KKT, DOMINANCE, NEVER) or what.sufficient_only:
+    def _rule(self, value: Fraction) -> Rule:
+        return rule(self.loss._with(**{self.parameter: value}), self.K, self.many or self.K == 2)
+
+    def _needed(self, what: Rule, theta: Array) -> tuple[Array, Array]:
+        """(base, spread) at parameter values; infinite where no clean level is enough."""
+        with np.errstate(all="ignore"):
+            levels = what.at(**{self.parameter: theta}).levels(numpy_())
+        if levels is None:
             raise InputError(
                 f"{self.loss.name} on {self.kind} noise has no vectorised threshold ({what.reason}); use solve"
             )
-        return what.kind
-
-    def _needed(self, theta: Array) -> tuple[Array, Array]:
-        """(base, spread) at parameter values; infinite where no clean level is enough."""
-        import numpy as np
-
-        with np.errstate(all="ignore"):
-            slopes = Profile.of(self.loss._with(**{self.parameter: theta}), self.K).slopes(numpy_())
-            bottom = slopes.passive0 - slopes.active1
-            parts = (slopes.passive0 - slopes.active0) / bottom, (slopes.passive1 - slopes.passive0) / bottom
-        base, spread = (np.broadcast_to(np.asarray(part, dtype=float), theta.shape) for part in parts)
+        base, spread = (np.broadcast_to(np.asarray(part, dtype=float), theta.shape) for part in levels)
         return np.where(base == base, base, np.inf), np.where(spread == spread, spread, 0.0)
 
     # ------------------------------------------------------------------------------------- its inverse
 
-    def invert(self, classes: Array, rates: Array) -> Array:
+    def invert(self, classes: Counts, rates: Array) -> Array:
         """Thresholds for arrays (N,) of K and eta, in chunks on all cores."""
-        import numpy as np
-
         several = self.many and np.ptp(classes) > 0 and any(s.spread.any() for s in self.stretches)
         order = _order(classes, rates) if several else None  # one table per K, looked up in turn
         result = np.empty(len(rates))
@@ -196,7 +176,7 @@ class _Table:
             own = classes[pairs]
             with np.errstate(all="ignore"):
                 top, second, _ = worst_weights(self.kind, own if self.many else None, rates[pairs])
-                rivals = own - 1.0 if several else np.full(len(own), float(own[0] - 1) if self.many else 1.0)
+                rivals = np.full(len(own), 1.0 if not self.many else own - 1.0 if several else float(own[0] - 1))
                 result[pairs] = self._values(top / second, rivals)
 
         starts = range(0, len(rates), CHUNK)
@@ -209,8 +189,6 @@ class _Table:
 
     def _values(self, level: Array, rivals: Array) -> Array:
         """Thresholds at clean levels; ``rivals`` is sorted. From the easy end on, harder stretches win."""
-        import numpy as np
-
         value = np.full(level.shape, np.nan)
         for s in reversed(self.stretches) if self.falls else self.stretches:
             if self.whole:
@@ -224,8 +202,6 @@ class _Table:
 
     def _count(self, s: _Stretch, level: Array, rivals: Array) -> Array:
         """The whole number at the threshold, by searching the table itself."""
-        import numpy as np
-
         value = np.empty_like(level)
         for run in _runs(rivals):
             needed = (s.base + rivals[run.start] * s.spread)[:: -1 if self.falls else 1]
@@ -236,8 +212,6 @@ class _Table:
 
     def _root(self, s: _Stretch, level: Array, rivals: Array) -> Array:
         """Invert needed(theta) in the coordinates t and log log needed, in which it is nearly straight at both ends."""
-        import numpy as np
-
         aim = np.log(np.log(np.fmax(level, 1.0)))
         t, rate = np.empty_like(aim), np.empty_like(aim)
         base, spread, nodes = (part[:: -1 if self.falls else 1] for part in (s.base, s.spread, s.t))
@@ -255,19 +229,17 @@ class _Table:
         below, above = rate == -np.inf, rate == np.inf  # the table's ends
         rate[below | above] = 0.0
         for _ in range(NEWTON_STEPS):
-            base, spread = self._needed(_theta(s.low, s.high, t))
+            base, spread = self._needed(s.rule, _theta(s.low, s.high, t))
             miss = (aim - np.log(np.log(base + rivals * spread))) * rate
             t = np.where(np.abs(miss) < 1, t + miss, t)  # larger only where the table is flat to rounding
         return np.where(above, s.end(self.falls), np.where(below, np.nan, _theta(s.low, s.high, t)))
 
 
-def _order(classes: Array, rates: Array) -> Array:
+def _order(classes: Counts, rates: Array) -> Counts:
     """Indices by class and, nearly, by rate within it (a search for the next pair then ends next to the last one).
 
     Whole numbers that carry their index are sorted, several times as fast as an ``argsort``.
     """
-    import numpy as np
-
     index = len(classes).bit_length()
     bits = min(RATE_BITS, 63 - index - MAX_CLASSES.bit_length())
     keys = (classes << bits) + (rates * (2**bits - 1)).astype(np.int64)
@@ -278,15 +250,11 @@ def _order(classes: Array, rates: Array) -> Array:
 
 def _height(base: Array, spread: Array, rivals: Any) -> Array:
     """log log of the clean level that is needed."""
-    import numpy as np
-
     return np.log(np.log(base + rivals * spread))
 
 
 def _reached(base: Array, spread: Array, rivals: Any, aim: Array) -> slice:
     """The part of a table (rising with the index) that holds all aims: most tables reach much farther."""
-    import numpy as np
-
     coarse = _height(base[::COARSE], spread[::COARSE], rivals)
     coarse = np.where(coarse > LEAST, coarse, -np.inf)
     inside = aim[(aim > LEAST) & (aim < np.inf)]
@@ -298,16 +266,12 @@ def _reached(base: Array, spread: Array, rivals: Any, aim: Array) -> slice:
 
 def _runs(values: Array) -> Iterator[slice]:
     """Slices of equal neighbours."""
-    import numpy as np
-
     cuts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     return (slice(*ends) for ends in pairwise(cuts))
 
 
 def _theta(low: float, high: float, t: Array) -> Array:
     """Coordinates in which both ends of an open interval are at infinity."""
-    import numpy as np
-
     if low > -math.inf:
         return low + (np.exp(t) if high == math.inf else (high - low) / (1 + np.exp(-t)))
     return np.sinh(t) if high == math.inf else high - np.exp(-t)
@@ -315,8 +279,6 @@ def _theta(low: float, high: float, t: Array) -> Array:
 
 def _nodes(low: float, high: float) -> Array:
     """Equidistant t over an open interval."""
-    import numpy as np
-
     near, far = (math.log(SMALLEST if end == 0 else NEAREST) for end in (low, high)), math.log(LARGEST)
     left, right = near
     return np.arange(left if low > -math.inf else -far, far if high == math.inf else -right, STEP)

@@ -10,21 +10,21 @@ from typing import Any
 from ..numbers.backends import EXACT, POLY
 from ..numbers.exact import Exact, Poly, simplest, square_root
 from ..numbers.text import plain
-from .isolate import Inequality, _refined, _run
+from .isolate import Inequality, refined, run
 from .pieces import End
 
 
-def _root(inequality: Inequality, low: float, high: float, closed: bool, named: bool) -> End:
+def root(inequality: Inequality, low: float, high: float, closed: bool, named: bool) -> End:
     """The end inside [low, high], named exactly if it can be."""
-    low, high = _refined(inequality, low, high)
+    low, high = refined(inequality, low, high)
     name = _exact_root(inequality, low, high) if named else None
     text, rational = name if name is not None else (None, None)
     if rational is None:
         return End((low + high) / 2, low, high, closed, text)
-    return _rational_end(rational, closed, text)
+    return rational_end(rational, closed, text)
 
 
-def _rational_end(rational: Fraction, closed: bool, text: str | None) -> End:
+def rational_end(rational: Fraction, closed: bool, text: str | None) -> End:
     value = float(rational)
     if text is not None and Fraction(value) == rational:
         return End.at(rational, closed)
@@ -33,11 +33,11 @@ def _rational_end(rational: Fraction, closed: bool, text: str | None) -> End:
 
 
 def _exact_root(inequality: Inequality, low: float, high: float) -> tuple[str, Fraction | None] | None:
-    polynomial = _run(inequality, Poly.variable(), POLY)
+    polynomial = run(inequality, Poly.variable(), POLY)
     if isinstance(polynomial, Poly) and polynomial.coefficients:
         return _root_of_polynomial(polynomial, low, high)
     for text, candidate, rational in _candidates(low, high):
-        value = _run(inequality, candidate, EXACT)
+        value = run(inequality, candidate, EXACT)
         if isinstance(value, Exact) and value.known and value.sign == 0:
             return text, rational
     return None

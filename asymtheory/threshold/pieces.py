@@ -10,7 +10,7 @@ from typing import Any
 from ..losses.base import Loss
 from ..losses.domain import Domain
 from ..noise.rows import NoiseModel
-from ..numbers.text import number, plain, show
+from ..numbers.text import as_float, number, plain, show
 
 RATE = "eta"
 
@@ -133,7 +133,7 @@ class Threshold:
                 "classes": self.noise.classes,
                 "rate": None if self.noise.rate is None else float(self.noise.rate),
             },
-            "clean_level": _finite(row.clean_level),
+            "clean_level": as_float(row.clean_level),
             "margin": float(row.margin),
             "binding_class": self.binding_row,
             "rival_class": row.runner_up,
@@ -163,10 +163,6 @@ class Threshold:
         return "\n".join(lines)
 
 
-def _finite(value: Any) -> float | None:
-    return None if value == math.inf else float(value)
-
-
 def _piece_dict(piece: Piece | None) -> dict[str, Any] | None:
     if piece is None:
         return None
@@ -185,24 +181,24 @@ def _width(piece: Piece) -> float:
     return piece.high.value - piece.low.value
 
 
-def _whole(domain: Domain) -> Piece:
+def whole_domain(domain: Domain) -> Piece:
     low = None if domain.low is None else End.at(domain.low, domain.low_closed, of_domain=True)
     high = None if domain.high is None else End.at(domain.high, domain.high_closed, of_domain=True)
     return Piece(low, high)
 
 
-def _start(piece: Piece) -> float:
+def start_of(piece: Piece) -> float:
     return -math.inf if piece.low is None else piece.low.value
 
 
-def _inside(left: Fraction | None, right: Fraction | None) -> Fraction:
+def value_between(left: Fraction | None, right: Fraction | None) -> Fraction:
     """A value strictly between two ends."""
     if left is None:
         return Fraction(-1) if right is None else right - 1
     return left + 1 if right is None else (left + right) / 2
 
 
-def _name_domain(piece: Piece, domain: Domain) -> Piece:
+def name_domain(piece: Piece, domain: Domain) -> Piece:
     """Mark ends that are the domain's own (kinks inside it are not)."""
     low, high = piece.low, piece.high
     if low is not None:
@@ -212,7 +208,7 @@ def _name_domain(piece: Piece, domain: Domain) -> Piece:
     return Piece(low, high)
 
 
-def _with_point(pieces: tuple[Piece, ...], point: Fraction, feasible: bool, domain: Domain) -> tuple[Piece, ...]:
+def with_point(pieces: tuple[Piece, ...], point: Fraction, feasible: bool, domain: Domain) -> tuple[Piece, ...]:
     """Add one point (closing ends and joining neighbours that meet there), or remove it."""
     touching_left = [p for p in pieces if p.high is not None and p.high.number == point]
     touching_right = [p for p in pieces if p.low is not None and p.low.number == point]
@@ -221,15 +217,15 @@ def _with_point(pieces: tuple[Piece, ...], point: Fraction, feasible: bool, doma
     if not feasible:
         left = tuple(Piece(p.low, here) for p in touching_left if p.low is None or p.low.number != point)
         right = tuple(Piece(here, p.high) for p in touching_right if p.high is None or p.high.number != point)
-        return tuple(sorted((*apart, *left, *right), key=_start))
+        return tuple(sorted((*apart, *left, *right), key=start_of))
     if any(point in p for p in apart):
         return pieces
     low = touching_left[0].low if touching_left else here
     high = touching_right[0].high if touching_right else here
-    return tuple(sorted((*apart, Piece(low, high)), key=_start))
+    return tuple(sorted((*apart, Piece(low, high)), key=start_of))
 
 
-def _intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+def intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
     found = []
     for p in a:
         for q in b:
@@ -239,7 +235,7 @@ def _intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
                 if low.key() > high.key() or (low.key() == high.key() and not (low.closed and high.closed)):
                     continue
             found.append(Piece(low, high))
-    return tuple(sorted(found, key=_start))
+    return tuple(sorted(found, key=start_of))
 
 
 def _tighter(p: End | None, q: End | None, *, larger: bool) -> End | None:
@@ -250,5 +246,5 @@ def _tighter(p: End | None, q: End | None, *, larger: bool) -> End | None:
     return p if (p.key() > q.key()) == larger else q
 
 
-def _outer(limit: Fraction | None) -> End | None:
+def open_end(limit: Fraction | None) -> End | None:
     return None if limit is None else End.at(limit, False)

@@ -10,7 +10,11 @@ The solver only rewrites an equation into one with at least the same roots, so i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+
+import sympy as sp
+from sympy.solvers.solvers import unrad
+
+from ..numbers.scalar import Scalar
 
 DEGREE = 8  # of polynomials that are factored
 SIMPLIFIED = 60  # operations up to which simplify is tried
@@ -20,14 +24,12 @@ RADICALS = 6  # common denominator of exponents that are cleared
 class Ratios:
     """Symbols that stand for a ratio of coefficients, so that nobody multiplies it out inside a power or a log."""
 
-    def __init__(self, large: Callable[[Any], bool], plain_numbers: bool = False) -> None:
+    def __init__(self, large: Callable[[Scalar], bool], plain_numbers: bool = False) -> None:
         self.large = large  # is the ratio above 1? Then it is the one to show, else its inverse
         self.plain_numbers = plain_numbers  # a rational keeps its digits as the symbol's name: (9/4)**(10/3)
-        self.values: dict[Any, Any] = {}
+        self.values: dict[Scalar, Scalar] = {}
 
-    def stand_in(self, ratio: Any) -> Any:
-        import sympy as sp
-
+    def stand_in(self, ratio: Scalar) -> Scalar:
         if self.plain_numbers and not ratio.is_Rational:
             return ratio
         text = f"r{len(self.values)}'" if not self.plain_numbers else str(ratio) if ratio.is_Integer else f"({ratio})"
@@ -36,10 +38,8 @@ class Ratios:
         return symbol
 
 
-def roots(f: Any, x: Any, names: Ratios) -> list[Any] | None:
+def roots(f: Scalar, x: Scalar, names: Ratios) -> list[Scalar] | None:
     """A list that holds every positive root of f in x, or None where no strategy applies."""
-    import sympy as sp
-
     f = sp.together(f).as_numer_denom()[0]
     if not f.has(x):
         return []
@@ -50,12 +50,10 @@ def roots(f: Any, x: Any, names: Ratios) -> list[Any] | None:
     return None
 
 
-def _polynomial(f: Any, x: Any) -> list[Any] | None:
-    import sympy as sp
-
+def _polynomial(f: Scalar, x: Scalar) -> list[Scalar] | None:
     if not f.is_polynomial(x):
         return None
-    found: list[Any] = []
+    found: list[Scalar] = []
     if sp.degree(f, x) > DEGREE:
         return None
     for factor, _ in sp.factor_list(f)[1]:
@@ -73,11 +71,9 @@ def _polynomial(f: Any, x: Any) -> list[Any] | None:
     return found
 
 
-def _groups(f: Any, x: Any) -> dict[Any, Any]:
+def _groups(f: Scalar, x: Scalar) -> dict[Scalar, Scalar]:
     """The terms of f by what depends on x: {g(x): coefficient}."""
-    import sympy as sp
-
-    groups: dict[Any, Any] = {}
+    groups: dict[Scalar, Scalar] = {}
     for term in sp.Add.make_args(sp.expand_mul(f)):
         # 2**(x + 1) as 2 * 2**x, so that the coefficient holds all that does not depend on x
         coefficient, power = sp.expand_power_exp(sp.powsimp(term)).as_independent(x, as_Add=False)
@@ -85,10 +81,8 @@ def _groups(f: Any, x: Any) -> dict[Any, Any]:
     return groups
 
 
-def _two_terms(f: Any, x: Any, names: Ratios) -> list[Any] | None:
+def _two_terms(f: Scalar, x: Scalar, names: Ratios) -> list[Scalar] | None:
     """``A g(x) + B h(x) = 0`` for products g, h of powers and exponentials: ``log(g/h) = log(-B/A)``."""
-    import sympy as sp
-
     groups = _groups(f, x)
     if len(groups) == 1:
         return []
@@ -123,17 +117,14 @@ def _two_terms(f: Any, x: Any, names: Ratios) -> list[Any] | None:
     return [root.subs(level, value) for root in found]
 
 
-def _radicals(f: Any, x: Any) -> list[Any] | None:
+def _radicals(f: Scalar, x: Scalar) -> list[Scalar] | None:
     """Clear roots of x with small denominators (squaring keeps every root; the caller sorts out the new ones)."""
     cleared = cleared_of_roots(f, x)
     return None if cleared is None else _polynomial(cleared, x)
 
 
-def cleared_of_roots(f: Any, x: Any) -> Any:
+def cleared_of_roots(f: Scalar, x: Scalar) -> Scalar:
     """A polynomial in x that vanishes wherever f does, or None."""
-    import sympy as sp
-    from sympy.solvers.solvers import unrad
-
     powers = [p for p in f.atoms(sp.Pow) if p.has(x)]
     functions = [g for g in f.atoms(sp.Function) if g.has(x)]
     if functions or not powers or any(p.exp.has(x) or not p.exp.is_Rational for p in powers):
@@ -150,10 +141,8 @@ def cleared_of_roots(f: Any, x: Any) -> Any:
     return sp.resultant(cleared[0], relation, helper) if cleared[0].free_symbols == {helper} else None
 
 
-def tidy(expression: Any, at: Mapping[Any, Any] | None = None) -> Any:
+def tidy(expression: Scalar, at: Mapping[Scalar, Scalar] | None = None) -> Scalar:
     """The shortest of a few equivalent forms; numerators and denominators positive at the values ``at``, if given."""
-    import sympy as sp
-
     if expression.is_Atom:
         return expression
     forms = [expression, sp.together(expression), sp.factor(expression), _one_log(expression)]
@@ -170,10 +159,8 @@ def tidy(expression: Any, at: Mapping[Any, Any] | None = None) -> Any:
     return min(dict.fromkeys(forms), key=lambda form: untidiness(form, at))
 
 
-def ordered(left: Any, x: Any, back: list[tuple[Any, Any]], at: Mapping[Any, Any]) -> Any:
+def ordered(left: Scalar, x: Scalar, back: list[tuple[Scalar, Scalar]], at: Mapping[Scalar, Scalar]) -> Scalar:
     """A sum of tidy coefficients times what depends on x."""
-    import sympy as sp
-
     pairs = [
         (tidy(c.subs(back, simultaneous=True), at), p.subs(back, simultaneous=True))
         for p, c in _groups(left, x).items()
@@ -181,10 +168,8 @@ def ordered(left: Any, x: Any, back: list[tuple[Any, Any]], at: Mapping[Any, Any
     return sp.Add(*(c * p for c, p in pairs))
 
 
-def _turned(form: Any, at: Mapping[Any, Any] | None) -> Any:
+def _turned(form: Scalar, at: Mapping[Scalar, Scalar] | None) -> Scalar:
     """``(K - 1)*(1 - eta)`` from ``(1 - K)*(eta - 1)``: factors of the sign that they have at the values ``at``."""
-    import sympy as sp
-
     sign, factors = sp.Integer(1), []  # multiplied at the end: sympy multiplies a lone sum out with its sign
     for factor in sp.Mul.make_args(form):
         base, power = factor.as_base_exp()
@@ -195,11 +180,10 @@ def _turned(form: Any, at: Mapping[Any, Any] | None) -> Any:
     return sp.Mul(sign, *factors)
 
 
-def _one_log(expression: Any) -> Any:
+def _one_log(expression: Scalar) -> Scalar:
     """``log((a + 1)/a)`` from ``log(a + 1) - log(a)``."""
-    import sympy as sp
 
-    def signs(total: Any) -> list[tuple[Any, Any]]:
+    def signs(total: Scalar) -> list[tuple[Scalar, Scalar]]:
         return [term.as_coeff_Mul() for term in total.args]
 
     return expression.replace(
@@ -208,19 +192,15 @@ def _one_log(expression: Any) -> Any:
     )
 
 
-def _collected(expression: Any, at: Mapping[Any, Any] | None) -> Any:
+def _collected(expression: Scalar, at: Mapping[Scalar, Scalar] | None) -> Scalar:
     """``K*(1 - eta) - 1`` from ``-K*eta + K - 1``, where that is shorter."""
-    import sympy as sp
-
     expanded = sp.expand_mul(expression)
     forms = [expression, expanded, *(sp.collect(expanded, s) for s in sorted(expanded.free_symbols, key=str))]
     return min(forms, key=lambda form: untidiness(form, at))
 
 
-def untidiness(expression: Any, at: Mapping[Any, Any] | None) -> tuple[int, int, str]:
+def untidiness(expression: Scalar, at: Mapping[Scalar, Scalar] | None) -> tuple[int, int, str]:
     """Operations, with extra for negative factors, powers of one base side by side, and a leading minus sign."""
-    import sympy as sp
-
     text, extra = str(expression), 0
     for product in {expression, *expression.atoms(sp.Mul)}:
         factors = [f.as_base_exp() for f in sp.Mul.make_args(product)]

@@ -1,8 +1,8 @@
 """Which parameter values (or noise rates) make a loss asymmetric on a noise model.
 
 ``solve`` never uses a paper's closed form. For each row of weights it splits the parameter's domain where the curvature
-of the loss changes, applies the rule of ``condition`` to each piece, and isolates the sign changes of the deciding
-inequality by interval arithmetic over the whole piece (between 2^-60 and 2^60, and farther if the sign changes there).
+of the loss changes, asks the rule for each piece, and isolates the sign changes of the deciding inequality by interval
+arithmetic over the whole piece (between 2^-60 and 2^60, and farther if the sign changes there).
 Each end is then named exactly, if it can be: the inequality is re-run on polynomials, or on exact monomials at the
 simplest number inside the enclosure, and the name is given only when equality holds exactly. Rows of floats get no
 exact names.
@@ -11,32 +11,50 @@ exact names.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise
-from typing import Any
 
+from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
-from ..asymmetry.rules import CLIP, DOMINANCE, KKT, SEARCH, Decision, Rule, binding_rows, decide, gap, rule
+from ..asymmetry.rules import Decision, Rule, decide, rule
 from ..errors import InputError
 from ..losses.base import Loss, unknown_parameter
 from ..losses.domain import Domain
-from ..losses.profile import Profile
 from ..noise.models import FAMILIES, family, worst_weights
 from ..noise.rows import NoiseModel, Row
-from ..numbers.backends import FLOAT, POLY
-from ..numbers.exact import Poly
-from ..numbers.text import plain, show
-from .isolate import FARTHER, LARGEST, SMALLEST, Inequality, _run, _segments, _sign_at
-from .names import _rational_end, _root
-from .pieces import RATE, End, Piece, Threshold, _inside, _intersect, _name_domain, _outer, _start, _whole, _with_point
-from .ranges import _domain
+from ..numbers.backends import FLOAT, Backend
+from ..numbers.scalar import Scalar
+from ..numbers.text import show
+from .inequality import isolate
+from .pieces import (
+    RATE,
+    End,
+    Piece,
+    Threshold,
+    intersect,
+    name_domain,
+    start_of,
+    value_between,
+    whole_domain,
+    with_point,
+)
+from .ranges import Ranges, ranges
 
 LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
 
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
+
+
+@dataclass(frozen=True)
+class Feasible:
+    """The feasible values on one row, what decided (the last rule with a threshold), and whether every value is settled."""
+
+    pieces: tuple[Piece, ...]
+    by: Rule | Decision
+    settled: bool
 
 
 def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Threshold:
@@ -56,32 +74,21 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
     if parameter is None:
         return _without_parameter(loss, noise)
     loss = loss.prepared(parameter)
-    domain = _domain(loss, parameter, noise.classes)
-    pieces: tuple[Piece, ...] = (_whole(domain),)
+    cut = ranges(loss, parameter, noise.classes)
+    pieces: tuple[Piece, ...] = (whole_domain(cut.domain),)
     binding, settled, used = noise.worst, True, None
     for index, row in binding_rows(noise):
-        own, what, certain = _feasible(loss, parameter, domain, row)
-        settled = settled and certain
-        merged = _intersect(pieces, own)
+        own = _feasible(loss, parameter, cut, row)
+        settled = settled and own.settled
+        merged = intersect(pieces, own.pieces)
         if merged != pieces or used is None:
-            binding, used = index, what
+            binding, used = index, own.by
         pieces = merged
-    status = _status(pieces, domain, settled)
+    status = _status(pieces, cut.domain, settled)
     assert used is not None
     hint = "; --domain leaves out values that no proof settles" if loss.searched and status == "undecided" else ""
-    why, method = (
-        f"{text}; {loss.searched}{hint}" if loss.searched else text for text in (used.reason, _METHODS[used.kind])
-    )
+    why, method = (f"{text}; {loss.searched}{hint}" if loss.searched else text for text in (used.reason, used.method))
     return Threshold(loss, parameter, status, pieces, noise, binding, why, method)
-
-
-_METHODS = {
-    KKT: "sign of the KKT inequality isolated by interval arithmetic over the domain",
-    CLIP: "sign of the KKT inequality on the clipped domain isolated by interval arithmetic",
-    DOMINANCE: "proof for the form of the loss",
-    "never": "proof for the form of the loss",
-    SEARCH: "no proof; search only",
-}
 
 
 def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
@@ -95,34 +102,29 @@ def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
     what = rule(loss, classes, worst.uniform_rest)
     domain = Domain(Fraction(0), Fraction(1))
 
-    def weights(eta: Any) -> tuple[Any, Any, Any]:
-        return worst_weights(kind, classes, eta)
-
-    def margin(eta: Any, xp: Any) -> Any:
-        top, second, _ = weights(eta)
+    def margin(eta: Scalar, xp: Backend) -> Scalar:
+        top, second, _ = worst_weights(kind, classes, eta)
         return top - second
 
-    dominant, certain = _isolate(margin, domain, closed=False, smallest=LEAST_RATE)
-    settled = certain and what.kind != SEARCH and not what.sufficient_only
-    pieces = dominant if what.kind in (KKT, CLIP, DOMINANCE) else ()
-    if what.kind in (KKT, CLIP):
+    def inequality(eta: Scalar, xp: Backend) -> Scalar:
+        return what.slack(*worst_weights(kind, classes, eta), xp)
 
-        def inequality(eta: Any, xp: Any) -> Any:
-            top, second, total = weights(eta)
-            return gap(loss, what.kind, classes, top, second, total, xp)
-
-        stands, certain = _isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
-        pieces, settled = _intersect(dominant, stands), settled and certain
+    dominant, certain = isolate(margin, domain, closed=False, smallest=LEAST_RATE)
+    settled = certain and not what.searched and not what.sufficient_only
+    pieces = dominant if what.inequality or what.verdict else ()
+    if what.inequality:
+        tolerated, certain = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
+        pieces, settled = intersect(dominant, tolerated), settled and certain
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
-    pieces = _with_point(pieces, Fraction(0), bool(zero), domain)
+    pieces = with_point(pieces, Fraction(0), bool(zero), domain)
     status = _status(pieces, domain, settled)
     end = max((p.high.value for p in pieces if p.high is not None), default=0.0)
     shown = build(Fraction(end) if 0 <= end <= 1 else Fraction(0))
-    return Threshold(loss, RATE, status, pieces, shown, shown.worst, what.reason, _METHODS[what.kind])
+    return Threshold(loss, RATE, status, pieces, shown, shown.worst, what.reason, what.method)
 
 
 def _status(pieces: tuple[Piece, ...], domain: Domain, settled: bool) -> str:
-    if pieces == (_whole(domain),):
+    if pieces == (whole_domain(domain),):
         return "always"
     if not settled:
         return "undecided"
@@ -142,7 +144,7 @@ def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Thres
 def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
     found = [(index, decide(loss, row)) for index, row in binding_rows(noise)]
     index, worst = min(found, key=lambda f: {False: 0, None: 1, True: 2}[f[1].holds])
-    holds, why, method = worst.holds, worst.rule.reason, _METHODS[worst.rule.kind]
+    holds, why, method = worst.holds, worst.reason, worst.method
     if holds is None:  # nothing to solve for: the verdict of a certified search is the answer
         searched = check(loss, noise)
         index, holds, method = searched.row, searched.asymmetric, searched.method
@@ -151,69 +153,64 @@ def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
     return Threshold(loss, None, status, (), noise, index, why, method)
 
 
-def _feasible(loss: Loss, parameter: str, domain: Domain, row: Row) -> tuple[tuple[Piece, ...], Rule, bool]:
-    """Feasible values on one row, the rule that applied (the last one with a threshold), and whether all is settled."""
+def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
+    domain = cut.domain
     if row.second == 0:
-        holds = decide(loss, row)
-        return ((_whole(domain),) if holds.holds else ()), holds.rule, holds.holds is not None
+        found = decide(loss, row)
+        return Feasible((whole_domain(domain),) if found.holds else (), found, found.holds is not None)
     if domain.integer:
         return _feasible_whole_numbers(loss, parameter, domain, row)
-    K = len(row.weights)
-    named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))  # rounded weights: no exact name
-    cuts = sorted({Fraction(k) for k in getattr(loss, "kinks", {}).get(parameter.rpartition(".")[2], ())})
-    inner = [k for k in cuts if (domain.low is None or k > domain.low) and (domain.high is None or k < domain.high)]
-    edges: list[Fraction | None] = [domain.low, *inner, domain.high]
     pieces: tuple[Piece, ...] = ()
     settled, used = True, None
-    weights = cache(lambda xp: tuple(xp.number(Fraction(w)) for w in (row.top, row.second, row.total)))
-    for left, right in pairwise(edges):
-        open_piece = Domain(left, right, low_closed=False, high_closed=False)
-        inside = loss._with(**{parameter: _inside(left, right)})
-        what = rule(inside, K, row.uniform_rest)
-        own: tuple[Piece, ...] = ()
-        if used is None or what.kind in (KKT, CLIP):
+    for left, right in cut.intervals:
+        middle = value_between(left, right)
+        what = rule(loss._with(**{parameter: middle}), len(row.weights), row.uniform_rest)
+        if used is None or what.inequality:
             used = what
-        if what.kind == KKT and _unmoved(inside, loss._with(**{parameter: _inside(left, _inside(left, right))}), K):
-            verdict = decide(inside, row).holds
-            own, settled = (_whole(open_piece),) if verdict else (), settled and verdict is not None
-        elif what.kind == DOMINANCE:
-            own = (_whole(open_piece),)
-        elif what.kind in (KKT, CLIP):
-
-            def inequality(value: Any, xp: Any, kind: str = what.kind) -> Any:
-                top, second, total = weights(xp)
-                return gap(loss._with(**{parameter: value}), kind, K, top, second, total, xp)
-
-            own, certain = _isolate(inequality, open_piece, what.closed, named)
-            settled = settled and certain
-        settled = settled and what.kind != SEARCH and not (what.sufficient_only and own != (_whole(open_piece),))
+        own, certain = _between_kinks(what, parameter, Domain(left, right, low_closed=False, high_closed=False), row)
+        settled = settled and certain
         pieces += own
-    for point in [p for p in {*inner, domain.low, domain.high} if p is not None and p in domain]:
-        holds_at = decide(loss._with(**{parameter: point}), row).holds
-        settled = settled and holds_at is not None
-        pieces = _with_point(pieces, point, bool(holds_at), domain)
+    for point in cut.points:
+        holds = decide(loss._with(**{parameter: point}), row).holds
+        settled = settled and holds is not None
+        pieces = with_point(pieces, point, bool(holds), domain)
     assert used is not None
-    return tuple(sorted((_name_domain(p, domain) for p in pieces), key=_start)), used, settled
+    return Feasible(tuple(sorted((name_domain(p, domain) for p in pieces), key=start_of)), used, settled)
 
 
-def _unmoved(loss: Loss, other: Loss, K: int) -> bool:
-    """Do two values of a parameter give the same separable part, up to a factor? Then none moves the KKT inequality.
+def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> tuple[tuple[Piece, ...], bool]:
+    """Feasible values on an open interval where one rule decides, and whether all of it is settled."""
+    everything: tuple[Piece, ...] = (whole_domain(opened),)
+    own: tuple[Piece, ...]
+    if not what.inequality:
+        return everything if what.verdict else (), not what.searched
+    other = value_between(opened.low, value_between(opened.low, opened.high))
+    if what.same_sign(**{parameter: other}):
+        verdict = what.decide(row).holds
+        own, settled = everything if verdict else (), verdict is not None
+    else:
+        exact = [Fraction(w) for w in (row.top, row.second, row.total)]
 
-    So it is for the weight and the parameters of a normalised term, and for the weight of the only separable one.
-    """
-    one, two = (Profile.of(each, K).separable for each in (loss, other))
-    return one == two or (len(one) == len(two) == 1 and one[0][1] == two[0][1])
+        @cache
+        def weights(xp: Backend) -> tuple[Scalar, Scalar, Scalar]:
+            return xp.number(exact[0]), xp.number(exact[1]), xp.number(exact[2])
+
+        def inequality(value: Scalar, xp: Backend) -> Scalar:
+            return what.at(**{parameter: value}).slack(*weights(xp), xp)
+
+        # ends that come of rounded weights get no exact name
+        named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))
+        own, settled = isolate(inequality, opened, what.closed, named)
+    return own, settled and not (what.sufficient_only and own != everything)
 
 
-def _feasible_whole_numbers(
-    loss: Loss, parameter: str, domain: Domain, row: Row
-) -> tuple[tuple[Piece, ...], Rule, bool]:
+def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> Feasible:
     """Runs of feasible whole numbers, assuming at most one change between tried powers of two.
 
     Tried up to LARGEST_COUNT, and further while feasible; what is still feasible at MOST_COUNT stays unsettled.
     """
     assert domain.low is not None
-    verdicts: dict[int, Any] = {}
+    verdicts: dict[int, Decision] = {}
 
     def holds(n: int) -> bool:
         if n not in verdicts:
@@ -252,77 +249,17 @@ def _feasible_whole_numbers(
     )
     ended = domain.high is not None or not (runs and runs[-1][1] == tried[-1])
     known = all(v.holds is not None for v in verdicts.values())
-    return pieces, verdicts[min(first + 1, tried[-1])].rule, known and ended
+    return Feasible(pieces, verdicts[min(first + 1, tried[-1])], known and ended)
 
 
 def _at_count(loss: Loss, row: Row) -> Decision:
     """``decide``, with floats where the sides of the inequality differ by far more than rounding can (long sums)."""
     what = rule(loss, len(row.weights), row.uniform_rest)
-    if what.kind == KKT and not what.sufficient_only:
-        slopes = Profile.of(loss, len(row.weights)).slopes(FLOAT)
+    plane = what.half_plane(FLOAT) if what.inequality and not what.sufficient_only else None
+    if plane is not None:
         top, second, total = (float(w) for w in (row.top, row.second, row.total))
-        slack = slopes.slack(top, second, total)
-        size = second * abs(slopes.active0) + top * abs(slopes.active1) + total * (slopes.passive0 + slopes.passive1)
+        slack = what.slack(top, second, total, FLOAT)
+        size = abs(plane.top) * top + abs(plane.second) * second + abs(plane.total) * total
         if 1e-9 * size < abs(slack) < math.inf:
             return Decision(slack > 0, slack / total, what)
-    return decide(loss, row)
-
-
-def _isolate(
-    inequality: Inequality, domain: Domain, closed: bool, named: bool = True, smallest: float = SMALLEST
-) -> tuple[tuple[Piece, ...], bool]:
-    """Where ``inequality(value, xp) >= 0`` (> 0 unless closed) on an open domain, by certified signs.
-
-    Beyond LARGEST and below SMALLEST (for a domain that starts at 0) a change of sign is looked for at a few points
-    farther out; else, and where floats overflow, the last sign continues.
-    The second result says whether every value got a sign. Ends get exact names if ``named``.
-    """
-    polynomial = _run(inequality, Poly.variable(), POLY)
-    if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
-        return ((Piece(_outer(domain.low), _outer(domain.high)),) if closed else ()), True
-    if isinstance(polynomial, Poly) and polynomial.degree == 1:
-        return _linear(polynomial, domain, closed, named), True
-    # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
-    start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
-    stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
-    if start == SMALLEST:
-        start = _farthest(inequality, start)
-    if stop == LARGEST:
-        stop = _farthest(inequality, stop)
-    segments = _segments(inequality, start, stop)
-    pieces = []
-    for i, (sign, left, right) in enumerate(segments):
-        if sign != 1:
-            continue
-        low, high = _outer(domain.low), _outer(domain.high)
-        if i > 0:
-            before = segments[i - 1]
-            low = _root(inequality, before[1] if before[0] is None else left, left, closed, named)
-        if i < len(segments) - 1:
-            after = segments[i + 1]
-            high = _root(inequality, right, after[2] if after[0] is None else right, closed, named)
-        pieces.append(Piece(low, high))
-    around = [None, *(sign for sign, _, _ in segments), None]
-    lost = (
-        here is None and high - low > (1e-3 if before and before == -(after or 0) else 1e-9) * max(abs(low), abs(high))
-        for before, after, (here, low, high) in zip(around, around[2:], segments, strict=False)
-    )
-    return tuple(pieces), not any(lost)
-
-
-def _linear(polynomial: Poly, domain: Domain, closed: bool, named: bool) -> tuple[Piece, ...]:
-    """``_isolate`` for a polynomial of degree 1: its one root is a fraction, and no interval is needed."""
-    constant, slope = polynomial.coefficients or ()
-    root, whole = -constant / slope, Piece(_outer(domain.low), _outer(domain.high))
-    if domain.low is not None and root <= domain.low:
-        return (whole,) if slope > 0 else ()
-    if domain.high is not None and root >= domain.high:
-        return (whole,) if slope < 0 else ()
-    end = _rational_end(root, closed, plain(root) if named else None)
-    return (Piece(end, whole.high) if slope > 0 else Piece(whole.low, end),)
-
-
-def _farthest(inequality: Inequality, limit: float) -> float:
-    """The limit, or a power of it at which the sign is another one."""
-    own = _sign_at(inequality, limit)
-    return next((x for x in (limit**k for k in FARTHER) if own and _sign_at(inequality, x) == -own), limit)
+    return what.decide(row)

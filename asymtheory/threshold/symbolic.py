@@ -13,19 +13,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
-from ..asymmetry.rules import CLIP, DOMINANCE, KKT, NEVER, SEARCH, Rule, decide, gap, rule
+import sympy as sp
+
+from ..asymmetry.rules import Rule, decide, rule
 from ..errors import InputError
 from ..losses.base import Loss, unknown_parameter
 from ..losses.domain import Domain
-from ..losses.profile import Profile, Slopes
 from ..noise.models import FAMILIES, FIXED_CLASSES, family, from_weights, worst_weights
 from ..noise.rows import Row
 from ..numbers.backends import sympy_
+from ..numbers.scalar import Scalar
 from ..numbers.text import plain
 from .pieces import RATE, End, Piece
+from .ranges import ranges
 from .roots import Ratios, ordered, roots, tidy, untidiness
 from .solve import solve, solve_rate
 
@@ -58,8 +60,8 @@ class Symbolic:
     loss: Loss
     parameter: str | None
     relation: str
-    expression: Any  # sympy, or None
-    condition: Any  # sympy inequality in the unknown, or None where the form of the loss decides
+    expression: Scalar  # sympy, or None
+    condition: Scalar  # sympy inequality in the unknown, or None where the form of the loss decides
     assumptions: str
     reason: str
     solved: bool
@@ -75,8 +77,6 @@ class Symbolic:
 
     @property
     def latex(self) -> str:
-        import sympy as sp
-
         if self.expression is not None:
             sign = {">=": r"\geq", "<=": r"\leq"}.get(self.relation, self.relation)
             return f"{sp.latex(_plain_symbol(str(self.parameter)))} {sign} {sp.latex(self.expression)}"
@@ -128,9 +128,9 @@ def derive(
     """
     problem = _Problem.of(loss, parameter, kind, tuple(open), dict(fixed or {}), dict(assume or {}))
     what = problem.rule
-    if what.kind in (NEVER, SEARCH):
-        return problem.answer("never" if what.kind == NEVER else "undecided", what.kind == NEVER)
-    if what.kind == DOMINANCE and parameter != RATE:
+    if what.searched or what.verdict is False:
+        return problem.answer("undecided" if what.searched else "never", not what.searched)
+    if what.verdict and parameter != RATE:
         return problem.checked("always")
     left = problem.condition()
     if isinstance(left, str):
@@ -147,7 +147,7 @@ def _word(holds: bool) -> str:
 
 
 @dataclass(frozen=True)
-class _Open:
+class Open:
     """An open quantity: a positive symbol s with value = start + sign * s, so that sympy knows what is positive."""
 
     name: str
@@ -159,7 +159,7 @@ class _Open:
     @classmethod
     def on(
         cls, name: str, low: Fraction | None, high: Fraction | None, domain: Domain, open_at: Iterable[Fraction] = ()
-    ) -> _Open:
+    ) -> Open:
         kinks, own = set(open_at), (domain.low, domain.high)
 
         def end(at: Fraction | None) -> End | None:
@@ -170,22 +170,20 @@ class _Open:
         return cls(name, start, sign, domain.integer, Piece(end(low), end(high)))
 
     @cached_property
-    def symbol(self) -> Any:
-        import sympy as sp
-
+    def symbol(self) -> Scalar:
         return sp.Symbol(f"{self.name}'", positive=True, integer=True if self.integer else None)
 
     @cached_property
-    def value(self) -> Any:
-        return _rational(self.start) + self.sign * self.symbol
+    def value(self) -> Scalar:
+        return rational(self.start) + self.sign * self.symbol
 
     @cached_property
-    def shown(self) -> Any:
+    def shown(self) -> Scalar:
         return _plain_symbol(self.name)
 
-    def back(self) -> tuple[Any, Any]:
+    def back(self) -> tuple[Scalar, Scalar]:
         """The substitution from the internal symbol to the one that people see."""
-        return self.symbol, self.sign * (self.shown - _rational(self.start))
+        return self.symbol, self.sign * (self.shown - rational(self.start))
 
     def describe(self, closed: Collection[Fraction | None] = ()) -> str:
         """``0 < q < 1``, ``whole t >= 1``; ends in ``closed`` are included."""
@@ -199,13 +197,11 @@ class _Open:
         return text
 
 
-def _plain_symbol(name: str) -> Any:
-    import sympy as sp
-
+def _plain_symbol(name: str) -> Scalar:
     return sp.Symbol(name, negative=True) if name == "A" else sp.Symbol(name, positive=True)
 
 
-def _rational(value: Any) -> Any:
+def rational(value: Scalar) -> Scalar:
     return sympy_().number(Fraction(value))
 
 
@@ -213,7 +209,7 @@ def _rational(value: Any) -> Any:
 class _Sample:
     """Rational values for every open symbol (internal symbols), and what they mean."""
 
-    values: dict[Any, Any]
+    values: dict[Scalar, Scalar]
     loss: Loss
     K: int
     eta: Fraction | None
@@ -226,10 +222,10 @@ class _Problem:
     parameter: str | None
     kind: str
     by_level: bool
-    K: Any  # an int, or _Open
-    eta: Any  # a Fraction, _Open, or None by level
-    opened: dict[str, _Open]  # parameters of the loss that stay open
-    unknown: _Open | None
+    K: Scalar  # an int, or Open
+    eta: Scalar  # a Fraction, Open, or None by level
+    opened: dict[str, Open]  # parameters of the loss that stay open
+    unknown: Open | None
     rule: Rule
     uniform_rest: bool
     elsewhere: list[str]  # what holds where the curvature is another
@@ -259,7 +255,7 @@ class _Problem:
         if parameter is not None and parameter != RATE and parameter not in loss.domains:
             raise InputError("--solve: " + unknown_parameter(loss.name, parameter, loss.domains))
         K = _classes(kind, open, fixed, by_level)
-        eta = None if by_level else _rate(open, fixed, parameter)
+        eta = None if by_level else rate_given(open, fixed, parameter)
         wanted = [p for p in open if p in loss.domains]
         if parameter is not None and parameter != RATE and parameter not in wanted:
             wanted.append(parameter)
@@ -268,64 +264,59 @@ class _Problem:
         return cls(loss, parameter, kind, by_level, K, eta, opened, unknown, what, uniform_rest, elsewhere)
 
     @cached_property
-    def clean(self) -> _Open:
-        return _Open.on(CLEAN, Fraction(1), None, Domain(Fraction(1), None, low_closed=False))
+    def clean(self) -> Open:
+        return Open.on(CLEAN, Fraction(1), None, Domain(Fraction(1), None, low_closed=False))
 
     @cached_property
-    def rest(self) -> _Open:
-        return _Open.on(REST, Fraction(0), None, Domain(Fraction(1)))
+    def rest(self) -> Open:
+        return Open.on(REST, Fraction(0), None, Domain(Fraction(1)))
 
-    def symbols(self) -> list[_Open]:
-        found = [*self.opened.values(), *(x for x in (self.K, self.eta) if isinstance(x, _Open))]
+    def symbols(self) -> list[Open]:
+        found = [*self.opened.values(), *(x for x in (self.K, self.eta) if isinstance(x, Open))]
         return [*found, self.clean, self.rest] if self.by_level else found
 
-    def weights(self) -> tuple[Any, Any, Any]:
+    def weights(self) -> tuple[Scalar, Scalar, Scalar]:
         """(w_m, w_n, W) as sympy expressions."""
-        K = self.K.value if isinstance(self.K, _Open) else self.K
+        K = self.K.value if isinstance(self.K, Open) else self.K
         if self.by_level:
             # on equal other weights S = K - 1
-            return self.clean.value, _rational(1), self.clean.value + (K - 1 if self.uniform_rest else self.rest.value)
-        eta = self.eta.value if isinstance(self.eta, _Open) else _rational(self.eta)
+            return self.clean.value, rational(1), self.clean.value + (K - 1 if self.uniform_rest else self.rest.value)
+        eta = self.eta.value if isinstance(self.eta, Open) else rational(self.eta)
         top, second, total = worst_weights(self.kind, K, eta)
         return sympy_().number(top), sympy_().number(second), sympy_().number(total)
 
-    def condition(self) -> Any:
+    def condition(self) -> Scalar:
         """The left side of ``... >= 0`` without positive factors; "always" or "never" where a slope is infinite."""
-        import sympy as sp
-
-        K = self.K.value if isinstance(self.K, _Open) else self.K
-        opened = self.loss._with(**{p: o.value for p, o in self.opened.items()})
-        left = _gap(opened, self.rule, K, self.weights())
-        if isinstance(left, str):
-            return left
+        K = self.K.value if isinstance(self.K, Open) else self.K
+        left = self.rule.at(K, **{p: o.value for p, o in self.opened.items()}).formula(*self.weights())
+        if left in (sp.oo, -sp.oo):
+            return _word(left == sp.oo)
         left = _without_positive_factors(left)
         return left if isinstance(left, sp.Expr) and left.free_symbols else _word(bool(left >= 0))
 
     # ------------------------------------------------------------------------------------------ answers
 
-    def shown(self, expression: Any, ratios: Mapping[Any, Any] | None = None) -> Any:
+    def shown(self, expression: Scalar, ratios: Mapping[Scalar, Scalar] | None = None) -> Scalar:
         back, at = self._back()
         form = tidy(expression.subs(back, simultaneous=True), at)
         return form.subs(
             {symbol: tidy(ratio.subs(back, simultaneous=True), at) for symbol, ratio in (ratios or {}).items()}
         )
 
-    def answer(self, relation: str, solved: bool, left: Any = None, expression: Any = None) -> Symbolic:
-        import sympy as sp
-
+    def answer(self, relation: str, solved: bool, left: Scalar = None, expression: Scalar = None) -> Symbolic:
         condition = None if left is None else sp.Ge(self.shown_condition(left), 0, evaluate=False)
         return Symbolic(
             self.loss._with(**{p: o.shown for p, o in self.opened.items()}), self.parameter, relation, expression,
             condition, self.assumptions(expression, condition), self.rule.reason, solved,
         )  # fmt: skip
 
-    def _back(self) -> tuple[list[tuple[Any, Any]], dict[Any, Any]]:
+    def _back(self) -> tuple[list[tuple[Scalar, Scalar]], dict[Scalar, Scalar]]:
         """The substitution from internal symbols to shown ones, and values of the latter at one sample."""
         sample = next(self.samples(1))
         at = {o.shown: o.value.subs(sample.values) for o in self.symbols() if o is not self.unknown}
         return [o.back() for o in self.symbols()], at
 
-    def shown_condition(self, left: Any) -> Any:
+    def shown_condition(self, left: Scalar) -> Scalar:
         """The left side by powers of the unknown, or of its distance from its limit: what is shorter."""
         back, at = self._back()
         if self.unknown is None:
@@ -336,10 +327,10 @@ class _Problem:
         ]
         return min((_without_content(form) for form in forms), key=lambda form: untidiness(form, at))
 
-    def assumptions(self, expression: Any, condition: Any) -> str:
+    def assumptions(self, expression: Scalar, condition: Scalar) -> str:
         names = {str(s) for e in (expression, condition) if e is not None for s in e.free_symbols}
         parts = [o.describe() for o in self.opened.values()]
-        if isinstance(self.K, _Open) and (CLASSES in names or not self.by_level):
+        if isinstance(self.K, Open) and (CLASSES in names or not self.by_level):
             parts.append(f"whole K >= {self._fewest}")
         if self.by_level:
             parts.append("c = w_m/w_n > 1")
@@ -347,7 +338,7 @@ class _Problem:
                 parts.append("S = (sum of w_i over i != m)/w_n >= 1")
             if self.uniform_rest:
                 parts.append("all other weights equal")
-        elif self.eta is self.unknown or isinstance(self.eta, _Open):
+        elif self.eta is self.unknown or isinstance(self.eta, Open):
             parts.append(f"0 < eta < {self.shown(self.dominance)}")
         given = {p: v for p, v in self.loss.parameters.items() if p not in self.opened}
         parts += [f"{p} = {plain(v)}" for p, v in given.items()]
@@ -355,23 +346,21 @@ class _Problem:
             parts += [
                 f"{n} = {plain(Fraction(v))}"
                 for n, v in ((CLASSES, self.K), (RATE, self.eta))
-                if not isinstance(v, _Open)
+                if not isinstance(v, Open)
             ]
         if self.rule.sufficient_only:
             parts.append("sufficient only")
         return "; ".join([", ".join(parts), *self.elsewhere])
 
     @cached_property
-    def dominance(self) -> Any:
+    def dominance(self) -> Scalar:
         """The noise rate at which w_m = w_n."""
-        import sympy as sp
-
-        K = self.K.value if isinstance(self.K, _Open) else self.K
+        K = self.K.value if isinstance(self.K, Open) else self.K
         eta = sp.Dummy()
         top, second, _ = worst_weights(self.kind, K, eta)
         return sp.solve(sp.together(top - second), eta)[0]
 
-    def checked(self, relation: str, left: Any = None) -> Symbolic:
+    def checked(self, relation: str, left: Scalar = None) -> Symbolic:
         """ "always" or "never", compared with the numerical threshold."""
         expected = "all" if relation == "always" else "none"
         for sample in self.samples(INSIDE):
@@ -380,7 +369,7 @@ class _Problem:
                 raise VerificationError(f"{self.loss.name}: {relation} was derived, but {found} at {sample.values}")
         return self.answer(relation, True, left)
 
-    def relate(self, left: Any, found: list[Any] | None, ratios: Mapping[Any, Any]) -> Symbolic:
+    def relate(self, left: Scalar, found: list[Scalar] | None, ratios: Mapping[Scalar, Scalar]) -> Symbolic:
         """Choose the root that is the threshold at every sample, and the side; refuse what no sample supports."""
         assert self.unknown is not None
         if found is None:
@@ -434,9 +423,9 @@ class _Problem:
         """Random rational values inside the assumptions; the same in every run."""
         draw = random.Random(20)
         for _ in range(count):
-            K = self._fewest + draw.randint(0, 10) if isinstance(self.K, _Open) else self.K
+            K = self._fewest + draw.randint(0, 10) if isinstance(self.K, Open) else self.K
             values, eta, row = {}, None, None
-            if isinstance(self.K, _Open):
+            if isinstance(self.K, Open):
                 values[self.K.symbol] = self._internal(self.K, Fraction(K))
             parameters = {}
             for name, opened in self.opened.items():
@@ -451,9 +440,9 @@ class _Problem:
                 values[self.rest.symbol] = self._internal(self.rest, 1 + sum(others, Fraction(0)))
             elif self.unknown is not self.eta:
                 eta = self.eta
-                if isinstance(eta, _Open):
+                if isinstance(eta, Open):
                     limit = self.dominance
-                    if isinstance(self.K, _Open):
+                    if isinstance(self.K, Open):
                         limit = limit.subs(self.K.symbol, K - 1)
                     eta = Fraction(int(limit.p), int(limit.q)) * Fraction(draw.randint(2, 30), 32)
                     values[self.eta.symbol] = self._internal(self.eta, eta)
@@ -461,8 +450,8 @@ class _Problem:
             yield _Sample(values, self.loss._with(**parameters), K, eta, row)
 
     @staticmethod
-    def _internal(opened: _Open, value: Fraction) -> Any:
-        return _rational((value - opened.start) * opened.sign)
+    def _internal(opened: Open, value: Fraction) -> Scalar:
+        return rational((value - opened.start) * opened.sign)
 
     def truth(self, sample: _Sample) -> tuple[str, float | None]:
         """Numerically: does all, nothing, or what lies above ("low") or below ("high") a value of the range hold?"""
@@ -476,7 +465,7 @@ class _Problem:
             found = solve(sample.loss, from_weights(sample.row.weights), self.parameter)
         return _within(found.pieces, self.unknown)
 
-    def agrees(self, root: Any, side: str, truth: tuple[str, float | None], sample: _Sample) -> bool:
+    def agrees(self, root: Scalar, side: str, truth: tuple[str, float | None], sample: _Sample) -> bool:
         assert self.unknown is not None
         value = self.unknown.value.subs(self.unknown.symbol, root).subs(sample.values).evalf(25)
         if not value.is_real or not value.is_finite:
@@ -492,14 +481,12 @@ class _Problem:
             side, truth[0]
         ]
 
-    def _without_abs(self, root: Any) -> Any:
+    def _without_abs(self, root: Scalar) -> Scalar:
         """Absolute values opened with the sign at one sample; the check at the other samples follows."""
-        import sympy as sp
-
         values = next(self.samples(1)).values
         return root.replace(sp.Abs, lambda inner: inner if inner.subs(values) >= 0 else -inner)
 
-    def check_condition(self, left: Any, sample: _Sample) -> None:
+    def check_condition(self, left: Scalar, sample: _Sample) -> None:
         """The symbolic inequality must have the sign of the numerical verdict at a random value of the unknown."""
         assert self.unknown is not None
         if self.unknown is self.eta:
@@ -513,7 +500,7 @@ class _Problem:
             )
 
     @staticmethod
-    def sign(left: Any, sample: _Sample, more: Mapping[Any, Any] | None = None) -> Any:
+    def sign(left: Scalar, sample: _Sample, more: Mapping[Scalar, Scalar] | None = None) -> Scalar:
         return left.subs({**sample.values, **(more or {})}).evalf(30)
 
 
@@ -525,12 +512,12 @@ def _classes(kind: str, open: tuple[str, ...], fixed: dict[str, Any], by_level: 
         return FIXED_CLASSES[kind]
     if CLASSES not in open and not by_level:
         raise InputError("--symbolic: K must be open or given")
-    return _Open.on(CLASSES, Fraction(1), None, Domain(Fraction(2), integer=True))
+    return Open.on(CLASSES, Fraction(1), None, Domain(Fraction(2), integer=True))
 
 
-def _rate(open: tuple[str, ...], fixed: dict[str, Any], parameter: str | None) -> Any:
+def rate_given(open: tuple[str, ...], fixed: dict[str, Any], parameter: str | None) -> Any:
     if RATE in open or parameter == RATE:
-        return _Open.on(RATE, Fraction(0), None, Domain(Fraction(0), Fraction(1), low_closed=False, high_closed=False))
+        return Open.on(RATE, Fraction(0), None, Domain(Fraction(0), Fraction(1), low_closed=False, high_closed=False))
     if RATE not in fixed:
         raise InputError("--symbolic: eta must be open or given")
     value = Fraction(fixed[RATE])
@@ -540,55 +527,59 @@ def _rate(open: tuple[str, ...], fixed: dict[str, Any], parameter: str | None) -
 
 
 def _regime(
-    loss: Loss, wanted: list[str], kind: str, K: Any, by_level: bool, assume: dict[str, Domain]
-) -> tuple[dict[str, _Open], Rule, bool, list[str]]:
+    loss: Loss, wanted: list[str], kind: str, K: Scalar, by_level: bool, assume: dict[str, Domain]
+) -> tuple[dict[str, Open], Rule, bool, list[str]]:
     """One range for each open parameter on which one rule applies, the rule, and what applies elsewhere.
 
     The curvature of a loss changes only at its ``kinks``, so the rule at one point stands for the range between two.
     """
-    choices: list[dict[str, _Open]] = [{}]
+    classes = 3 if isinstance(K, Open) else K
+    choices: list[dict[str, Open]] = [{}]
     for name in wanted:
-        ranges = _ranges(loss, name, loss.domains[name])
+        opened = opened_ranges(loss, name, classes)
         if name in assume:
-            ranges = [r for r in ranges if _holds(r.piece, assume[name])]
-            if not ranges:
+            opened = [r for r in opened if _holds(r.piece, assume[name])]
+            if not opened:
                 raise InputError(f"--symbolic: {name} in {assume[name]} is in no range of one curvature of {loss.name}")
-        choices = [{**choice, name: r} for choice in choices for r in ranges]
-    classes = 3 if isinstance(K, _Open) else K
+        choices = [{**choice, name: r} for choice in choices for r in opened]
     rest = [False, True] if by_level else [kind in ("symmetric", "uniform") or classes == 2]
     ruled = []
     for choice in choices:
-        inside = loss._with(**{name: _middle(opened) for name, opened in choice.items()})
+        inside = loss._with(**{name: middle_of(opened) for name, opened in choice.items()})
         for uniform in rest:
             what = rule(inside, classes, uniform)
-            if what.kind not in (NEVER, SEARCH) or uniform == rest[-1]:
+            if what.inequality or what.verdict or uniform == rest[-1]:
                 ruled.append((choice, what, uniform))
                 break
-    with_threshold = [r for r in ruled if r[1].kind in (KKT, CLIP)]
+    with_threshold = [r for r in ruled if r[1].inequality]
     chosen = (with_threshold or ruled)[0]
-    word = {DOMINANCE: "always", NEVER: "never", SEARCH: "undecided", KKT: "another formula", CLIP: "another formula"}
     always = set()  # kinks next to the chosen range at which the loss is linear
     for name in wanted:
         for k in getattr(loss, "kinks", {}).get(name, ()):
-            at = {n: Fraction(k) if n == name else _middle(opened) for n, opened in chosen[0].items()}
-            if chosen[1].kind == KKT and rule(loss._with(**at), classes, chosen[2]).kind == DOMINANCE:
+            at = {n: Fraction(k) if n == name else middle_of(opened) for n, opened in chosen[0].items()}
+            if chosen[1].inequality and rule(loss._with(**at), classes, chosen[2]).verdict:
                 always.add((name, Fraction(k)))
     elsewhere = []
     for choice, what, _ in ruled:
         if choice is not chosen[0]:
             others = [o for n, o in choice.items() if o is not chosen[0][n]]
-            closed = {k for n, k in always if what.kind == DOMINANCE and any(o.name == n for o in others)}
-            elsewhere.append(", ".join(o.describe(closed) for o in others) + f": {word[what.kind]}")
+            closed = {k for n, k in always if what.verdict and any(o.name == n for o in others)}
+            elsewhere.append(", ".join(o.describe(closed) for o in others) + f": {_in_a_word(what)}")
             always -= {(n, k) for n, k in always if k in closed}
     elsewhere += [f"{n} = {plain(k)}: always" for n, k in sorted(always)]
     return *chosen, elsewhere
 
 
-def _ranges(loss: Loss, name: str, domain: Domain) -> list[_Open]:
-    cuts = {Fraction(k) for k in getattr(loss, "kinks", {}).get(name, ())}
-    inner = [k for k in cuts if (domain.low is None or k > domain.low) and (domain.high is None or k < domain.high)]
-    edges = [domain.low, *sorted(inner), domain.high]
-    return [_Open.on(name, a, b, domain, cuts) for a, b in pairwise(edges)]
+def opened_ranges(loss: Loss, name: str, K: int) -> list[Open]:
+    """A parameter left open, once for each range between two kinks."""
+    cut = ranges(loss, name, K)
+    return [Open.on(name, low, high, cut.domain, cut.kinks) for low, high in cut.intervals]
+
+
+def _in_a_word(what: Rule) -> str:
+    if what.verdict is not None:
+        return _word(what.verdict)
+    return "another formula" if what.inequality else "undecided"
 
 
 def _holds(piece: Piece, domain: Domain) -> bool:
@@ -596,7 +587,7 @@ def _holds(piece: Piece, domain: Domain) -> bool:
     return below and (piece.high is None or (domain.high is not None and domain.high <= piece.high.key()))
 
 
-def _middle(opened: _Open) -> Fraction:
+def middle_of(opened: Open) -> Fraction:
     low, high = opened.piece.low, opened.piece.high
     if low is not None and high is not None:
         middle: Fraction = (low.key() + high.key()) / 2
@@ -604,7 +595,7 @@ def _middle(opened: _Open) -> Fraction:
     return opened.start + opened.sign
 
 
-def _draw(opened: _Open, draw: random.Random) -> Fraction:
+def _draw(opened: Open, draw: random.Random) -> Fraction:
     low, high = opened.piece.low, opened.piece.high
     if opened.integer:
         return opened.start + draw.randint(1, 12)
@@ -619,7 +610,7 @@ def _size(draw: random.Random) -> Fraction:
     return Fraction(draw.randint(2, draw.choice((8, 64))), 16)
 
 
-def _within(pieces: tuple[Piece, ...], opened: _Open) -> tuple[str, float | None]:
+def _within(pieces: tuple[Piece, ...], opened: Open) -> tuple[str, float | None]:
     """What a set of feasible values is inside the range of an open parameter."""
     low = -float("inf") if opened.piece.low is None else opened.piece.low.value
     high = float("inf") if opened.piece.high is None else opened.piece.high.value
@@ -639,55 +630,8 @@ def _within(pieces: tuple[Piece, ...], opened: _Open) -> tuple[str, float | None
     return ("low", left) if right == high else ("other", None)
 
 
-def _gap(loss: Loss, what: Rule, K: Any, weights: tuple[Any, Any, Any]) -> Any:
-    """``condition.gap`` on symbols, with limits where a slope at a corner has no value; infinite slopes settle it."""
-    import sympy as sp
-
-    xp = sympy_()
-    if what.kind != KKT:
-        return gap(loss, what.kind, K, *weights, xp)
-    profile = Profile.of(loss, K)
-    slopes = Slopes(*(_slope(profile, side, at) for side in ("active", "passive") for at in (0, 1)))
-    ends = {-sp.oo: slopes.active0 == -sp.oo or slopes.passive1 == sp.oo, sp.oo: slopes.active1 == -sp.oo}
-    if any(ends.values()):
-        if all(ends.values()):
-            raise InputError(f"{loss.name}: infinite slopes compete; no formula")
-        return _word(ends[sp.oo])
-    return slopes.slack(*weights)
-
-
-def _slope(profile: Profile, side: str, at: int) -> Any:
-    """The slope of one side at u = 0 or 1: by substitution where the formula has a value there, else as a limit."""
-    import sympy as sp
-
-    xp = sympy_()
-    direct = sp.sympify(profile.jet(side, sp.Integer(at), xp)[1])
-    lost = direct.has(sp.nan, sp.zoo, sp.Sum) or any(p.base == 0 for p in direct.atoms(sp.Pow))
-    if not lost:
-        return _branches(direct)
-    u = sp.Symbol("u", positive=True)
-    general = sp.sympify(profile.jet(side, u, xp)[1]).doit()
-    return sp.limit(_branches(general), u, at, "+" if at == 0 else "-")
-
-
-def _branches(expression: Any) -> Any:
-    """Choose the branch of a Piecewise whose conditions are settled by the signs of the symbols."""
-    import sympy as sp
-
-    def settle(relation: Any) -> Any:
-        difference = sp.together(relation.gts - relation.lts)
-        if difference.is_nonnegative:
-            return sp.true if not relation.rel_op.strip("<>") == "" or difference.is_positive else relation
-        return sp.false if difference.is_negative else relation
-
-    relations = {r: settle(r) for r in expression.atoms(sp.Ge, sp.Le, sp.Gt, sp.Lt)}
-    return expression.subs(relations) if relations else expression
-
-
-def _without_positive_factors(expression: Any) -> Any:
+def _without_positive_factors(expression: Scalar) -> Scalar:
     """An expression of the same sign: over a common denominator, without the factors that are known to be positive."""
-    import sympy as sp
-
     top, bottom = sp.together(sp.powsimp(expression)).as_numer_denom()
     result = sp.Integer(1)
     top = sp.factor(top) if top.count_ops() < FACTORED else sp.factor_terms(top)
@@ -699,10 +643,8 @@ def _without_positive_factors(expression: Any) -> Any:
     return _without_content(result)
 
 
-def _without_content(expression: Any) -> Any:
+def _without_content(expression: Scalar) -> Scalar:
     """Without its positive rational factor; the sign stays, inside a sum where there is one."""
-    import sympy as sp
-
     content, primitive = expression.primitive()
     if content.is_zero or not expression.free_symbols:
         return expression
@@ -715,7 +657,7 @@ def derive_for(
     parameter: str | None,
     kind: str,
     K: int | None = None,
-    eta: Any = None,
+    eta: Scalar = None,
     leave_open: list[str] | None = None,
 ) -> Symbolic:
     """``derive`` with the defaults of the command line: K and eta are open unless they are given."""

@@ -10,8 +10,9 @@ from fractions import Fraction
 from html import unescape
 from typing import Any
 
+from asymtheory.asymmetry.binding import binding_rows, distinct_rows
 from asymtheory.asymmetry.condition import check
-from asymtheory.asymmetry.rules import binding_rows, decide, distinct_rows
+from asymtheory.asymmetry.rules import decide
 from asymtheory.atlas import Atlas, atlas
 from asymtheory.claims.ledger import Effort, Finding, Row, Verdict, catalogue, judge, select
 from asymtheory.losses import Loss, build, names

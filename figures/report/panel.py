@@ -19,7 +19,8 @@ from typing import Any
 import sympy as sp
 from sympy.printing.jscode import JavascriptCodePrinter
 
-from asymtheory.asymmetry.rules import binding_rows, endless
+from asymtheory.asymmetry.binding import binding_rows
+from asymtheory.asymmetry.rules import endless
 from asymtheory.losses import Loss, Separable, build, coefficient_name, names
 from asymtheory.losses.domain import Domain
 from asymtheory.losses.profile import Profile

@@ -19,9 +19,8 @@ from matplotlib.lines import Line2D
 
 import asymtheory
 from asymtheory import Loss, NoiseModel, build, load, published_settings, resolve
-from asymtheory.asymmetry.rules import DOMINANCE, KKT, rule
+from asymtheory.asymmetry.rules import rule
 from asymtheory.errors import InputError
-from asymtheory.losses.profile import Profile
 from asymtheory.noise import worst_weights
 from asymtheory.numbers.backends import numpy_
 from asymtheory.numbers.text import plain
@@ -37,7 +36,6 @@ LOSSES = (
 RATES = (Fraction(0), Fraction(1, 5), Fraction(2, 5), Fraction(3, 5), Fraction(4, 5))  # of symmetric noise
 LEAST = 1.5  # inches of a panel
 SUM_TOLERANCE = 1e-6
-ROUNDING = 1e-12  # relative to the weights: a margin of exactly 1/a counts
 
 
 @dataclass(frozen=True)
@@ -127,19 +125,18 @@ def share(loss: Loss, votes: Votes, values: Sequence[float] | Floats) -> Floats:
     if not len(theta):
         return theta
     assert loss.main is not None
-    kinds = {rule(loss.replace(**{loss.main: float(v)}), votes.K, False).kind for v in (theta.min(), theta.max())}
-    if kinds not in ({KKT}, {DOMINANCE}):
-        raise InputError(
-            f"{loss}: coverage needs a loss that KKT or dominance decides for all values, not {', '.join(kinds)}"
-        )
-    holds = np.broadcast_to(votes.top > votes.second, (len(theta), len(votes.top)))
-    if kinds == {KKT}:
+    ends = [rule(loss.replace(**{loss.main: float(v)}), votes.K, False) for v in (theta.min(), theta.max())]
+    if len({type(end) for end in ends}) > 1 or any(end.sufficient_only for end in ends):
+        plane = None
+    else:
         with np.errstate(all="ignore"):
-            column = Profile.of(loss._with(**{loss.main: theta[:, None]}), votes.K).slopes(numpy_())
-            slack = column.slack(votes.top, votes.second, votes.total)
-        size = np.maximum(np.abs(column.active1), np.abs(column.passive1)) * votes.total
-        holds = holds & ((slack >= -ROUNDING * size) | (votes.second == 0))
-    return np.asarray(holds @ votes.count / votes.count.sum())
+            plane = ends[0].at(**{loss.main: theta[:, None]}).half_plane(numpy_())
+    if plane is None:
+        kinds = ", ".join(dict.fromkeys(end.name for end in ends))
+        raise InputError(f"{loss}: coverage needs a loss that KKT or dominance decides for all values, not {kinds}")
+    top, second = votes.top / votes.total, votes.second / votes.total
+    holds = (top > second) & (plane.holds(top, second) | (second == 0))
+    return np.asarray(np.broadcast_to(holds, (len(theta), len(top))) @ votes.count / votes.count.sum())
 
 
 def default_values(loss: Loss, points: int = 200) -> Floats:

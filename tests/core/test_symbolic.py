@@ -8,6 +8,7 @@ from fractions import Fraction as F
 import pytest
 import sympy as sp
 
+from asymtheory.asymmetry.rules.kkt import KKT
 from asymtheory.errors import InputError
 from asymtheory.losses import AEL, AGCE, AMSE, AUL, CE, GCE, LogitClipCE, PHuberCE, TaylorCE, build
 from asymtheory.losses.domain import Domain
@@ -159,16 +160,16 @@ def test_a_wrong_root_is_caught(monkeypatch, loss, unknown, wrong):
 
 
 def test_a_wrong_condition_or_verdict_is_caught(monkeypatch):
-    right = symbolic._gap
-    monkeypatch.setattr(symbolic, "_gap", lambda *given: -right(*given))
+    right = KKT.formula
+    monkeypatch.setattr(KKT, "formula", lambda *given: -right(*given))
     with pytest.raises(VerificationError, match="wrong sign"):
         derive(AMSE(), "a")
     with pytest.raises(VerificationError, match="wrong sign"):
         derive(AMSE(), "q")  # also where it is the condition that is answered
-    monkeypatch.setattr(symbolic, "_gap", lambda *given: "always")
+    monkeypatch.setattr(KKT, "formula", lambda *given: sp.oo)
     with pytest.raises(VerificationError, match="always was derived"):
         derive(GCE(), "q")
-    monkeypatch.setattr(symbolic, "_gap", right)
+    monkeypatch.setattr(KKT, "formula", right)
     monkeypatch.setattr(symbolic, "roots", lambda f, x, names: [])
     with pytest.raises(VerificationError):
         derive(AEL(), "a")

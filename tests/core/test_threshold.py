@@ -24,9 +24,9 @@ from asymtheory.losses.domain import Domain, at_least
 from asymtheory.noise import NoiseModel, Row, from_weights, symmetric
 from asymtheory.numbers.exact import simplest
 from asymtheory.threshold import End, Piece, Threshold, solve, solve_rate
+from asymtheory.threshold.inequality import isolate
 from asymtheory.threshold.isolate import _bisected
-from asymtheory.threshold.pieces import _intersect, _with_point
-from asymtheory.threshold.solve import _isolate
+from asymtheory.threshold.pieces import intersect, with_point
 
 mp = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone
 mp.prec = 400
@@ -622,7 +622,7 @@ PROBES = [F(k, 2) for k in range(-1, 19)]
 @given(piece_lists(), piece_lists())
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_intersections_are_intersections(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> None:
-    both = _intersect(a, b)
+    both = intersect(a, b)
     for x in PROBES:
         assert any(x in p for p in both) == (any(x in p for p in a) and any(x in p for p in b))
 
@@ -632,7 +632,7 @@ def test_intersections_are_intersections(a: tuple[Piece, ...], b: tuple[Piece, .
 def test_adding_or_removing_a_point(pieces: tuple[Piece, ...], point: int, feasible: bool) -> None:
     inner = any(p.low is not None and p.high is not None and p.low.key() < point < p.high.key() for p in pieces)
     assume(not inner)  # pieces are split at the points in question
-    changed = _with_point(pieces, F(point), feasible, Domain(F(0), F(8)))
+    changed = with_point(pieces, F(point), feasible, Domain(F(0), F(8)))
     for x in PROBES:
         assert any(x in p for p in changed) == (feasible if x == point else any(x in p for p in pieces))
 
@@ -668,7 +668,7 @@ def test_what_no_sign_settles_is_undecided() -> None:
     def inequality(x: Any, xp: Any) -> Any:
         return xp.exp(xp.log(x)) - x
 
-    pieces, certain = _isolate(inequality, Domain(F(1), F(2), False, False), True)
+    pieces, certain = isolate(inequality, Domain(F(1), F(2), False, False), True)
     assert pieces == ()
     assert not certain
 
@@ -676,7 +676,7 @@ def test_what_no_sign_settles_is_undecided() -> None:
 def test_an_inequality_that_vanishes_everywhere_holds_everywhere() -> None:
     domain = Domain(F(1), F(2), False, False)
     for closed in (True, False):
-        pieces, certain = _isolate(lambda x, xp: x - x, domain, closed)
+        pieces, certain = isolate(lambda x, xp: x - x, domain, closed)
         assert certain
         assert len(pieces) == closed
 

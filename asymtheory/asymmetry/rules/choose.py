@@ -1,0 +1,95 @@
+"""Which rule decides for a loss."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from ...errors import InputError
+from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ...losses.profile import Profile
+from ...noise.rows import Row
+from ...numbers.backends import FLOAT
+from ...numbers.text import plain
+from .base import Decision, Rule, endless
+from .clip import Clip, ClipApart
+from .cutoff import CutOff
+from .dominance import Dominance
+from .kkt import KKT
+from .never import Never, NoMinimiser
+from .search import Search
+
+NEITHER = "phi_k is neither convex nor concave"
+
+
+def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
+    """The rule for a loss on K classes; ``uniform_rest``: all weights but the largest are equal.
+
+    Raises InputError for a p_min that leaves no room for K classes.
+    """
+    profile = Profile.of(loss, K)
+    if profile.clipped:
+        if uniform_rest:
+            return Clip(loss, K, "on the clipped domain the gap of the logits is at most tau sqrt(K/(K-1))")
+        return ClipApart(loss, K, "the other weights differ, so the minimiser's other logits differ")
+    if profile.negative:
+        return _negative(loss, profile, uniform_rest)
+    if not all(endless(atom) for _, atom in profile.normalised):
+        return _finite_normalised(loss, profile, uniform_rest)
+    if profile.normalised and not profile.separable:
+        why = "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser"
+        return NoMinimiser(loss, K, why)
+    suffix = "; the normalised term is least in the limit at e_m and changes nothing" if profile.normalised else ""
+    return _separable(loss, profile, suffix)
+
+
+def decide(loss: Loss, row: Row) -> Decision:
+    """Settle one row without a search, by the rule for it (``Rule.decide``)."""
+    return rule(loss, len(row.weights), row.uniform_rest).decide(row)
+
+
+def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
+    shape, K = profile.shape(), profile.K
+    if shape == CONVEX:
+        return KKT(loss, K, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
+    if shape is MIXED:
+        return Search(loss, K, NEITHER + suffix)
+    word = "linear" if shape == LINEAR else "concave"
+    return Dominance(loss, K, f"every phi_k is {word}: a unique largest weight suffices" + suffix)
+
+
+def _negative(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
+    _check_room(profile)
+    shape, K, domain = profile.shape(), profile.K, "on its domain u_k >= p_min "
+    if profile.normalised and not uniform_rest:
+        why = "the two normalised terms pull apart where the other weights differ: no closed rule"
+        return Search(loss, K, domain + why)
+    if not profile.separable or shape in (LINEAR, CONCAVE):
+        return CutOff(loss, K, domain + "every term has its unique minimum at the cut-off vertex of the largest weight")
+    if shape == CONVEX:
+        return KKT(loss, K, domain + "every term has its minimum at the cut-off vertex", sufficient_only=True)
+    return Search(loss, K, domain + NEITHER)
+
+
+def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
+    shape, K = profile.shape(), profile.K
+    if not uniform_rest:
+        slopes = profile.slopes(FLOAT)
+        if profile.separable and math.inf in (abs(slopes.active0), abs(slopes.passive0)):
+            return Search(loss, K, "infinite slopes compete at u_n = 0")
+        why = "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
+        return Never(loss, K, why)
+    if not profile.separable or shape in (LINEAR, CONCAVE):
+        return Dominance(loss, K, "the other weights are equal: the risk increases with the loss on the largest")
+    if shape == CONVEX:
+        return KKT(loss, K, "every term has its minimum at e_m", sufficient_only=True)
+    return Search(loss, K, NEITHER)
+
+
+def _check_room(profile: Profile) -> None:
+    ((_, atom), *_) = profile.negative
+    if isinstance(atom.p_min, Fraction) and atom.p_min * profile.K >= 1:
+        raise InputError(
+            f"{atom.name}: p_min = {plain(atom.p_min)} is outside (0, 1/{profile.K}): "
+            f"there must be room for {profile.K} classes with u_k >= p_min"
+        )
