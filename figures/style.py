@@ -88,6 +88,13 @@ THRESHOLD: Keywords = {
     "linewidth": 0.8,
     "linestyle": (0, (4, 2)),
 }  # exact values are drawn like this
+HERE: Keywords = {
+    "marker": "*",
+    "markersize": 11,
+    "linestyle": "none",
+    "markerfacecolor": "#e0a32e",
+    "markeredgecolor": "#202020",
+}
 BELOW = 0.36  # inches from an axis to what is placed under its label
 INK, SOFT = "#202020", "#707070"  # text, and what is less important
 
@@ -103,6 +110,21 @@ def family(name: str) -> str:
 def look(name: str) -> Look:
     """The one look of a loss, by its name in the core (``agce``, ``nce+mae``, ``jal-ce``)."""
     return FAMILIES[family(name)]
+
+
+_SYMBOLS = {
+    "alpha": r"\alpha",
+    "beta": r"\beta",
+    "gamma": r"\gamma",
+    "p_min": r"p_{\min}",
+    "tau": r"\tau",
+    "strength": r"\delta",
+}
+
+
+def symbol(parameter: str) -> str:
+    """A parameter in mathematical text."""
+    return _SYMBOLS.get(parameter, parameter)
 
 
 def context() -> AbstractContextManager[None]:
@@ -219,6 +241,11 @@ def threshold(axes: Axes, at: float, label: str, *, side: str = "right", height:
         label, (at, height), xycoords=("data", "axes fraction"), xytext=(shift, 0), textcoords="offset points",
         ha="left" if side == "right" else "right", va="bottom", fontsize=7, color=INK,
     )  # fmt: skip
+
+
+def here(axes: Axes, x: float, y: float) -> None:
+    """The place of the reader's own setting or noise."""
+    axes.plot([x], [y], **HERE, zorder=6, clip_on=False)
 
 
 def legend_below(axes: Axes, columns: int = 1, **more: Any) -> None:

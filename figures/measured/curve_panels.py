@@ -16,7 +16,7 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..results import CLEAN, Where, said_seeds
-from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, Values, short, symbol
+from .series import MAPS, STRENGTH, Line, Noise, Panel, Shown, Values, short
 
 # what a run measured every epoch: name, axis label, and the factor of the axis
 MEASURES: Mapping[str, tuple[str, str, float]] = {
@@ -101,7 +101,7 @@ def strengths(shown: Sequence[Shown], width: float, least: float) -> Figure:
                 if len(line.runs) > 1:
                     ax.plot([at, at], [100 * line.low[-1], 100 * line.high[-1]], color=look["color"], linewidth=0.8)
         ax.set_xscale("log")
-        ax.set_xlabel(rf"strength ${symbol(STRENGTH)}$ of the penalty")
+        ax.set_xlabel(rf"strength ${style.symbol(STRENGTH)}$ of the penalty")
         ax.set_title(_title(panel))
     low, high = axes[0].get_ylim()
     if high - low < LEAST_SPAN:
@@ -135,7 +135,7 @@ def maps(shown: Sequence[Shown], width: float, least: float) -> Figure:
         ax.set_xticks(range(len(betas)), [plain(beta) for beta in betas])
         ax.set_yticks(range(len(alphas)), [plain(alpha) for alpha in alphas])
         first, second = panel.lines[0].series.over
-        ax.set(xlabel=f"${symbol(second)}$", ylabel=f"${symbol(first)}$")
+        ax.set(xlabel=f"${style.symbol(second)}$", ylabel=f"${style.symbol(first)}$")
         ax.set_title(_title(panel))
         ax.grid(False)
     return drawn
@@ -225,7 +225,7 @@ def _title(panel: Shown) -> str:
     found = panel.threshold
     if found is None:
         return panel.title
-    name = symbol(str(found.parameter))
+    name = style.symbol(str(found.parameter))
     if found.status == "threshold" and found.end is not None:
         end = found.end
         if end.number is not None:
@@ -328,7 +328,7 @@ def _heading(panel: Shown) -> str:
     if len(names) != 1 or not (over := next(iter(names))) or not any(line.level for line in panel.lines):
         return ""
     product = any(line.level is not None and line.level.product is not None for line in panel.lines)
-    return f"${symbol(over[0])}$" + (r" ($c\,r$)" if product else "")
+    return f"${style.symbol(over[0])}$" + (r" ($c\,r$)" if product else "")
 
 
 def _sides(shown: Sequence[Shown]) -> list[Artist]:

@@ -15,7 +15,7 @@ from .. import style
 from ..gallery import figure, remark
 from ..results import CLEAN, FOLDER, NothingMeasured, Run, load, repetitions
 from .curve_panels import MEASURES, epochs, measured, seeds
-from .series import MAPS, Line, Series, Shown, line_of, short, symbol
+from .series import MAPS, Line, Series, Shown, line_of, short
 
 MOST = 12
 """Lines of a panel; of more experiments those that end highest are drawn."""
@@ -107,7 +107,7 @@ def _facts(run: Run) -> dict[str, str]:
     """What may tell a run apart, as text for a legend."""
     norm, strength = run.penalty
     return {
-        **{name: f"${symbol(name)} = {short(value)}$" for name, value in run.parameters.items()},
+        **{name: f"${style.symbol(name)} = {short(value)}$" for name, value in run.parameters.items()},
         "penalty": "no penalty" if norm == "none" else f"{norm} {strength:g}",
         **{f"setting {name}": f"{name} {value}" for name, value in run.settings.items()},
     }

@@ -21,6 +21,7 @@ from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import Threshold, solve
 
+from .. import style
 from ..results import CLASSES, CLEAN, Floats, NothingMeasured, Results, Run, Where, mean, repetitions
 
 SCALE, STRENGTH = "scale", "strength"
@@ -320,28 +321,15 @@ def line_of(label: str, series: Series, values: Values, group: Sequence[Run]) ->
     return Line(label, series, values, tuple(group), epochs, middle, low, high) if len(epochs) else None
 
 
-_SYMBOLS = {
-    "alpha": r"\alpha",
-    "beta": r"\beta",
-    "gamma": r"\gamma",
-    "p_min": r"p_{\min}",
-    "tau": r"\tau",
-    STRENGTH: r"\delta",
-}
-
-
-def symbol(parameter: str) -> str:
-    """A parameter in mathematical text."""
-    return _SYMBOLS.get(parameter, parameter)
-
-
 def value_label(series: Series, values: Sequence[Fraction], alone: bool) -> str:
     """``AMSE, $a = 10$``; ``$a = 10$`` where the series is alone in its panel; ``10 NCE`` for a scaled loss."""
     if not series.over:
         return series.label
     if series.over == (SCALE,):
         return series.label if values[0] == 1 else f"{plain(values[0])} {series.label}"
-    inside = ", ".join(f"{symbol(name)} = {short(value)}" for name, value in zip(series.over, values, strict=True))
+    inside = ", ".join(
+        f"{style.symbol(name)} = {short(value)}" for name, value in zip(series.over, values, strict=True)
+    )
     return f"${inside}$" if alone else f"{series.label}, ${inside}$"
 
 

@@ -18,7 +18,6 @@ from asymtheory.numbers.text import plain
 
 from .. import style
 from ..results import Floats, Measurement, NothingMeasured, Results, Where
-from .series import symbol
 
 _WEIGHTS = ("alpha", "beta")  # of a sum's terms
 _ALIKE = ("labels", "equalised", "regularisation", "strength")
@@ -192,7 +191,9 @@ def _subjects(rows: Sequence[Measurement]) -> list[Subject]:
 def title_of(row: Measurement, weights: bool = False) -> str:
     """``AMSE, $q = 2$``: the loss and the parameters that do not vary; a sum's weights only where they are asked for."""
     given = {name: Fraction(str(value)) for name, value in row["fixed"].items()}
-    shown = [f"${symbol(name)} = {plain(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS]
+    shown = [
+        f"${style.symbol(name)} = {plain(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS
+    ]
     return ", ".join([build(row["loss"], **given).title, *shown])
 
 

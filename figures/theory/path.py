@@ -117,24 +117,36 @@ def _order(row: Row) -> tuple[int, ...]:
     "Minimiser paths: how the minimiser of the weighted risk reaches the vertex",
     "minimisers and thresholds of this package",
 )
-def path(*, width: float = 6.75, weights: str = "cifar10n-worse") -> Figure:
+def path(
+    *, width: float = 6.75, weights: str = "cifar10n-worse", loss: Loss | None = None, here: float | None = None
+) -> Figure:
     """Entries of the exact minimiser of the weighted risk: of the clean class, of its runner-up, and the sum of the rest,
     on the worst class of CIFAR-10N "worse" (trucks, of which 28 % are labelled automobile) unless weights are given. Convex
     losses reach the vertex continuously at their threshold (dashed) and stay there (shaded: asymmetric). A concave loss is at
     a vertex for any a; it jumps to another one where the clean label is no longer the most frequent (last panel).
+    With a loss there is one panel, and ``here`` marks a value of its parameter.
     """
     row = read_weights(weights)
-    drawn, axes = style.grid(width, len(CONVEX) + 1, aspect=0.7, least=LEAST, extra=0.6, sharey=True)
-    paths = [path_data(loss, row) for loss in CONVEX] + [rate_data(CONCAVE, row)]
+    paths = (
+        [path_data(each, row) for each in CONVEX] + [rate_data(CONCAVE, row)]
+        if loss is None
+        else [path_data(loss, row)]
+    )
+    aspect, least = (0.7, LEAST) if loss is None else (0.55, width)
+    drawn, axes = style.grid(width, len(paths), aspect=aspect, least=least, extra=0.6, sharey=True)
     for panel, data in zip(axes, paths, strict=True):
         _draw(panel, data)
+        if here is not None and data.values[0] <= here <= data.values[-1]:
+            style.here(panel, here, float(np.interp(here, data.values, data.top)))
         if axes.index(panel) % style.columns(len(paths), width, LEAST) == 0:
             panel.set_ylabel("minimiser $p_k$")
-    style.letters(axes)
+    if len(axes) > 1:
+        style.letters(axes)
     handles: list[Artist] = [
         *(Line2D([], [], **line, label=label) for line, label in _LINES),
         Line2D([], [], **style.THRESHOLD, label="exact threshold"),
         Patch(facecolor=_SHADE, label="asymmetric"),
+        *([Line2D([], [], **style.HERE, label="you are here")] if here is not None else []),
     ]
     style.legend(drawn, handles)
     return drawn
@@ -158,10 +170,14 @@ def _draw(panel: Axes, data: MinimiserPath) -> None:
     low, high = float(data.values[0]), float(data.values[-1])
     shade = (data.threshold, high) if data.inside == "above" else (low, data.threshold)
     panel.axvspan(*shade, color=_SHADE, linewidth=0, zorder=0)
-    sign = r"\eta" if data.parameter == RATE else data.parameter
+    sign = r"\eta" if data.parameter == RATE else style.symbol(data.parameter)
     label, rate = f"${sign}^*={data.threshold:.4g}$", data.parameter == RATE
     style.threshold(panel, data.threshold, label, side="left" if rate else "right", height=0.45)
-    others = [f"${p}={plain(v)}$" for p, v in data.loss.parameters.items() if p not in (data.parameter, data.loss.main)]
+    others = [
+        f"${style.symbol(p)}={plain(v)}$"
+        for p, v in data.loss.parameters.items()
+        if p not in (data.parameter, data.loss.main)
+    ]
     panel.set_title(", ".join([data.loss.title, *others]) + (": concave" if rate else ""))
     panel.set_xlabel(r"noise rate $\eta$" if rate else f"${sign}$")
     if rate:

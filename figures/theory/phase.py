@@ -180,17 +180,60 @@ _LOOKS: dict[bool, style.Keywords] = {
 }
 
 
+def family_of(loss: Loss) -> Family:
+    """The family of a loss, with its settings; one of its own for a loss that is not in the registry."""
+    if loss.main is None:
+        raise InputError(f"{loss.title} has no parameter that a threshold is for")
+    values = solve_many(loss, *PROBE)
+    if np.isnan(values).any() or np.ptp(values) == 0:
+        raise InputError(f"{loss} has no threshold that moves with the noise")
+    for family in families():
+        if family.parameter == loss.main and np.allclose(solve_many(family.loss, *PROBE), values, rtol=1e-9):
+            return family
+    return Family(loss, loss.main, bool(values[0, -1] > values[0, 0]), (loss.name,), ())
+
+
+def read_here(text: str) -> tuple[int, float] | None:
+    """``10,0.4``: a number of classes and a noise rate; nothing for an empty text."""
+    if not text:
+        return None
+    K, _, eta = text.partition(",")
+    try:
+        found = int(K), float(eta)
+    except ValueError:
+        raise InputError(f"here {text!r}: a number of classes and a noise rate such as 10,0.4 are needed") from None
+    if not (2 <= found[0] <= MOST_CLASSES and 0 <= found[1] <= 1):
+        raise InputError(f"here {text!r}: from 2 to {MOST_CLASSES} classes and a rate in [0, 1] are needed")
+    return found
+
+
+def _one_map(width: float, family: Family, here: tuple[int, float] | None) -> Figure:
+    """The map of one family, with the reader's noise."""
+    drawn, (panel,) = style.grid(width, 1, aspect=0.62, least=width, extra=0.75)
+    _draw_map(panel, phase_data(family), 6)
+    _draw_marks(panel, family)
+    panel.set_ylabel(r"noise rate $\eta$")
+    if here is not None:
+        style.here(panel, *here)
+    handles: list[Artist] = [*_mark_handles()] if family.settings else []
+    style.legend(drawn, handles + ([Line2D([], [], **style.HERE, label="you are here")] if here else []))
+    return drawn
+
+
 @figure(
     "phase",
     "What noise asks of the parameter: thresholds over the number of classes and the noise rate",
     "thresholds of this package; settings of ANL Table 4, JAL Table 8 and JAL Sec. 4.3",
 )
-def phase(*, width: float = 6.75) -> Figure:
+def phase(*, width: float = 6.75, loss: Loss | None = None, here: str = "") -> Figure:
     """The least parameter (of Taylor-CE and PHuber-CE the greatest) with which a loss is asymmetric, on K classes with
     symmetric noise of rate eta; in the hatched part no loss can be, for the clean label is not the most frequent one.
     Circles are the papers' own settings (numbers: their value) that satisfy the condition at their noise rates, crosses those
     that do not; a bar is the greatest rate that a setting tolerates. Last panel: the same for pair flips, where K does not matter.
+    With a loss there is its panel alone, and ``here=K,eta`` marks a noise.
     """
+    if loss is not None:
+        return _one_map(width, family_of(loss), read_here(here))
     shown = families()
     published = [family for family in shown if family.settings]
     across = style.columns(len(shown) + 1, width, LEAST)
@@ -203,6 +246,16 @@ def phase(*, width: float = 6.75) -> Figure:
     _draw_pairs(axes[-1], published)
     style.letters(axes)
     handles: list[Artist] = [
+        *_mark_handles(),
+        *(Line2D([], [], **_line(family, published), label=family.title) for family in published),
+    ]
+    style.legend(drawn, handles)
+    return drawn
+
+
+def _mark_handles() -> list[Artist]:
+    """What the signs on a map mean."""
+    return [
         Line2D(
             [], [], **_LOOKS[True], markeredgecolor="black", linestyle="", label="published setting: condition holds"
         ),
@@ -218,10 +271,7 @@ def phase(*, width: float = 6.75) -> Figure:
             label="greatest rate that a setting tolerates",
         ),
         Patch(facecolor="white", edgecolor="#707070", hatch="//////", label=r"$\eta\geq(K-1)/K$: none is asymmetric"),
-        *(Line2D([], [], **_line(family, published), label=family.title) for family in published),
     ]
-    style.legend(drawn, handles)
-    return drawn
 
 
 def _outline() -> list[AbstractPathEffect]:
@@ -254,7 +304,7 @@ def _draw_map(panel: Axes, data: Phase, count: int) -> None:
         linewidth=0.4,
         zorder=2,
     )
-    sign = {"tau": r"\tau"}.get(data.family.parameter, data.family.parameter)
+    sign = style.symbol(data.family.parameter)
     title = f"{data.family.title}: {'least' if data.family.least else 'greatest'} ${sign}$"
     panel.set(xlabel="classes $K$", title=title)
     panel.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
