@@ -167,7 +167,7 @@ def _passive(atom: Loss) -> bool:
     if isinstance(atom, NormalisedNegative):
         return True
     base = atom.base if isinstance(atom, Normalised) else atom
-    return isinstance(base, Separable) and not isinstance(base.on(FLOAT).passive(0.5, -0.693, FLOAT), int)  # type: ignore[attr-defined]
+    return isinstance(base, Separable) and not isinstance(base.on(FLOAT).passive(0.5, -0.693, FLOAT), int)
 
 
 def symmetric_constant(loss: Loss, K: int) -> Fraction | None:

@@ -11,16 +11,22 @@ Parameters are exact: ``GCE(q=0.7)`` holds 7/10. Defaults are the papers' CIFAR-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from ..errors import InputError, nearest
-from ..numbers.backends import Backend
+from ..numbers.backends import Backend, numpy_
+from ..numbers.scalar import Scalar
 from ..numbers.text import exact, plain
 from .domain import Domain, above
 
-Curvature = tuple[int | None, int | None]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+Curvature: TypeAlias = tuple[int | None, int | None]
+Term: TypeAlias = "tuple[Scalar, Loss]"  # coefficient and atom of a sum
 
 LINEAR, CONVEX, CONCAVE, MIXED = 0, 1, -1, None
 
@@ -38,7 +44,7 @@ class Loss:
     source: ClassVar[str]
     note: ClassVar[str] = ""
     domains: ClassVar[Mapping[str, Domain]] = {}
-    defaults: ClassVar[Mapping[str, Any]] = {}
+    defaults: ClassVar[Mapping[str, Scalar]] = {}
     main: ClassVar[str | None] = None  # the parameter that `bound` solves for unless told otherwise
     searched: ClassVar[str] = ""  # what `prepared` found by a search and not by a proof
 
@@ -49,7 +55,7 @@ class Loss:
         values = {**self.defaults, **parameters}
         self._set({p: domain.check(self.name, p, values[p]) for p, domain in self.domains.items()})
 
-    def _set(self, values: Mapping[str, Any]) -> None:
+    def _set(self, values: Mapping[str, Scalar]) -> None:
         object.__setattr__(self, "parameters", dict(values))
         for parameter, value in values.items():
             object.__setattr__(self, parameter, value)
@@ -57,23 +63,23 @@ class Loss:
     def __setattr__(self, key: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; use replace({key}=...)")
 
-    parameters: dict[str, Any]
+    parameters: dict[str, Scalar]
 
-    def _with(self, **values: Any) -> Loss:
+    def _with(self, **values: Scalar) -> Self:
         """A copy with parameters set without validation: symbols, intervals and polynomials pass through here."""
         copy = object.__new__(type(self))
         copy._set({**self.parameters, **values})
         return copy
 
-    def replace(self, **parameters: Any) -> Loss:
+    def replace(self, **parameters: Scalar) -> Self:
         """A copy with some parameters changed (validated)."""
         return type(self)(**{**self.parameters, **parameters})
 
-    def prepared(self, parameter: str) -> Loss:
+    def prepared(self, parameter: str) -> Self:
         """The loss as a threshold in ``parameter`` needs it; a formula searches for its domain and kinks here."""
         return self
 
-    def on(self, xp: Backend) -> Loss:
+    def on(self, xp: Backend) -> Self:
         """The same loss with its parameters in the number system of ``xp``."""
         return self._with(**{p: xp.number(v) if isinstance(v, Fraction) else v for p, v in self.parameters.items()})
 
@@ -92,11 +98,11 @@ class Loss:
 
     # ------------------------------------------------------------------------------------------ algebra
 
-    def terms(self) -> tuple[tuple[Any, Loss], ...]:
+    def terms(self) -> tuple[Term, ...]:
         """The loss as ``sum coefficient * atom``; an atom is no sum."""
         return ((Fraction(1), self),)
 
-    def __mul__(self, coefficient: Any) -> Sum:
+    def __mul__(self, coefficient: Scalar) -> Sum:
         if isinstance(coefficient, Loss):
             return NotImplemented
         factor = exact(coefficient)  # before multiplying, so that 0.1 * (0.7 * CE()) is 7/100
@@ -111,18 +117,16 @@ class Loss:
 
     # --------------------------------------------------------------------------------------- evaluation
 
-    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         """``L(p, k)`` for every label k: array (..., K) of the kind of ``p``; parameters must already be on ``xp``."""
         raise NotImplementedError(f"{type(self).__name__} does not define labels()")
 
-    def __call__(self, u: Any) -> Any:
+    def __call__(self, u: ArrayLike) -> NDArray[np.float64]:
         """``L(u, k)`` for every label k in float64: array-like (..., K) in, array (..., K) out.
 
         Points on the boundary get their limit where there is one (CE at 0 is inf) and NaN where there is none.
         """
-        import numpy as np
-
-        from ..numbers.backends import numpy_
+        import numpy as np  # late: this module is on the start-up path
 
         p = np.asarray(u, dtype=float)
         with np.errstate(all="ignore"):
@@ -134,11 +138,11 @@ class Separable(Loss):
 
     kinks: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # parameter values at which the curvature changes sign
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         """The term of the labelled class."""
         raise NotImplementedError(f"{type(self).__name__} does not define active()")
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         """The term of each other class; 0 for an active loss."""
         return 0
 
@@ -150,13 +154,13 @@ class Separable(Loss):
         """Shape of (active, passive) on [0, 1]: 1 convex and strictly so next to u = 1, 0 linear, -1 concave, None neither."""
         raise NotImplementedError(f"{type(self).__name__} does not define curvature()")
 
-    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         own, other = self.active(p, logp, xp), self.passive(p, logp, xp)
         rest = other if isinstance(other, int) else total(other) - other
         return (own + rest) * xp.number(self.scale(p.shape[-1]))
 
 
-def total(x: Any) -> Any:
+def total(x: Scalar) -> Scalar:
     """Sum over the last axis, kept as an axis of length one (numpy and torch alike)."""
     return x.sum(-1, keepdims=True)
 
@@ -167,10 +171,13 @@ class Normalised(Loss):
     At a vertex NCE and NFL have no value: the limit depends on the direction (see docs/theory.md).
     """
 
-    base: Separable
+    @property
+    def base(self) -> Separable:
+        """The loss that is normalised, with the parameters that they share."""
+        raise NotImplementedError(f"{type(self).__name__} does not define base")
 
-    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
-        each = self.base.on(xp).active(p, logp, xp)  # type: ignore[attr-defined]
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        each = self.base.on(xp).active(p, logp, xp)
         return each / total(each)
 
 
@@ -181,16 +188,20 @@ class NormalisedNegative(Loss):
     with u_k = p_min for k != y.
     """
 
-    base: Separable
-    p_min: Any
+    p_min: Scalar
 
-    def flipped(self, p: Any, logp: Any, xp: Backend) -> Any:
+    @property
+    def base(self) -> Separable:
+        """The loss whose flipped values are normalised, with the parameters that they share."""
+        raise NotImplementedError(f"{type(self).__name__} does not define base")
+
+    def flipped(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         """``B - base(u_k) >= 0`` (ANL Eq. 6, vertical flipping)."""
-        base: Any = self.base.on(xp)
+        base = self.base.on(xp)
         floor = xp.number(self.p_min) if isinstance(self.p_min, Fraction) else self.p_min
         return base.active(floor, xp.log(floor), xp) - base.active(p, logp, xp)
 
-    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         each = self.flipped(p, logp, xp)
         return 1 - each / total(each)
 
@@ -209,12 +220,12 @@ class Sum(Loss):
     title: str  # type: ignore[misc]
     source = "APL Eq. 6"
 
-    def __init__(self, terms: tuple[tuple[Any, Loss], ...], name: str | None = None, title: str | None = None) -> None:
+    def __init__(self, terms: tuple[Term, ...], name: str | None = None, title: str | None = None) -> None:
         label, positive = name or "+".join(atom.name for _, atom in terms), above(0)
         checked = ((positive.check(label, coefficient_name(i), c), atom) for i, (c, atom) in enumerate(terms))
         self._set_terms(tuple(checked), name, title)
 
-    def _set_terms(self, checked: tuple[tuple[Any, Loss], ...], name: str | None, title: str | None) -> None:
+    def _set_terms(self, checked: tuple[Term, ...], name: str | None, title: str | None) -> None:
         set_ = object.__setattr__
         set_(self, "_terms", checked)
         set_(self, "name", name or "+".join(atom.name for _, atom in checked))
@@ -228,7 +239,7 @@ class Sum(Loss):
                     values[f"{atom.name}.{parameter}"] = value
         set_(self, "parameters", values)
 
-    _terms: tuple[tuple[Any, Loss], ...]
+    _terms: tuple[Term, ...]
     _named: tuple[str | None, str | None]
 
     @property
@@ -256,10 +267,10 @@ class Sum(Loss):
                 merged[parameter] = (*merged.get(parameter, ()), *points)
         return merged
 
-    def terms(self) -> tuple[tuple[Any, Loss], ...]:
+    def terms(self) -> tuple[Term, ...]:
         return self._terms
 
-    def _rebuild(self, values: Mapping[str, Any], change: Any) -> Sum:
+    def _rebuild(self, values: Mapping[str, Scalar], change: Callable[[Loss, dict[str, Scalar]], Loss]) -> Self:
         terms = []
         for i, (coefficient, atom) in enumerate(self._terms):
             own = {}
@@ -268,12 +279,12 @@ class Sum(Loss):
                     if key in values:
                         own[parameter] = values[key]
             terms.append((values.get(coefficient_name(i), coefficient), change(atom, own) if own else atom))
-        return Sum(tuple(terms), *self._named)
+        return type(self)(tuple(terms), *self._named)
 
-    def _with(self, **values: Any) -> Loss:
+    def _with(self, **values: Scalar) -> Self:
         return self._rebuild(values, lambda atom, own: atom._with(**own))
 
-    def replace(self, **parameters: Any) -> Loss:
+    def replace(self, **parameters: Scalar) -> Self:
         known = self.domains
         for parameter in parameters:
             if parameter not in known:
@@ -284,13 +295,13 @@ class Sum(Loss):
     def searched(self) -> str:  # type: ignore[override]
         return "; ".join(atom.searched for _, atom in self._terms if atom.searched)
 
-    def prepared(self, parameter: str) -> Loss:
+    def prepared(self, parameter: str) -> Self:
         owner, _, own = parameter.rpartition(".")
         terms = ((c, atom.prepared(own) if owner in ("", atom.name) else atom) for c, atom in self._terms)
-        return Sum(tuple(terms), *self._named)
+        return type(self)(tuple(terms), *self._named)
 
-    def on(self, xp: Backend) -> Loss:
-        copy = object.__new__(Sum)  # no validation: it would turn the numbers of xp back into fractions
+    def on(self, xp: Backend) -> Self:
+        copy = object.__new__(type(self))  # no validation: it would turn the numbers of xp back into fractions
         terms = ((xp.number(c) if isinstance(c, Fraction) else c, atom.on(xp)) for c, atom in self._terms)
         copy._set_terms(tuple(terms), *self._named)
         return copy
@@ -304,8 +315,8 @@ class Sum(Loss):
     def __repr__(self) -> str:
         return " + ".join(f"{plain(c)} * {atom!r}" for c, atom in self._terms)
 
-    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
-        result: Any = 0
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        result: Scalar = 0
         for coefficient, atom in self._terms:
             result = result + coefficient * atom.labels(p, logp, xp)
         return result
@@ -315,7 +326,7 @@ def coefficient_name(i: int) -> str:
     return COEFFICIENTS[i] if i < len(COEFFICIENTS) else f"c{i + 1}"
 
 
-def _sign(x: Any) -> int | None:
+def sign_of_factor(x: Scalar) -> int | None:
     """Sign of a curvature factor; None for a symbol or an interval that straddles 0."""
     sign = getattr(x, "sign", None) if getattr(x, "known", True) else None
     if sign is not None or not isinstance(x, (int, float, Fraction)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from ..errors import InputError
+from ..numbers.scalar import Scalar
 from ..numbers.text import exact, plain
 
 
@@ -20,7 +20,7 @@ class Domain:
     high_closed: bool = True
     integer: bool = False
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: Scalar) -> bool:
         if self.low is not None and (value < self.low or (value == self.low and not self.low_closed)):
             return False
         if self.high is not None and (value > self.high or (value == self.high and not self.high_closed)):
@@ -32,7 +32,7 @@ class Domain:
         right = "inf)" if self.high is None else plain(self.high) + ("]" if self.high_closed else ")")
         return f"{left}, {right}" + (", whole numbers" if self.integer else "")
 
-    def check(self, owner: str, name: str, value: Any) -> Any:
+    def check(self, owner: str, name: str, value: Scalar) -> Scalar:
         """The exact value, or InputError naming the parameter, the value and the domain."""
         try:
             number = exact(value)
@@ -43,17 +43,17 @@ class Domain:
         return number
 
 
-def at_least(low: Any, *, integer: bool = False) -> Domain:
+def at_least(low: Scalar, *, integer: bool = False) -> Domain:
     return Domain(low=Fraction(low), integer=integer)
 
 
-def above(low: Any) -> Domain:
+def above(low: Scalar) -> Domain:
     return Domain(low=Fraction(low), low_closed=False)
 
 
-def between(low: Any, high: Any, *, low_closed: bool, high_closed: bool) -> Domain:
+def between(low: Scalar, high: Scalar, *, low_closed: bool, high_closed: bool) -> Domain:
     return Domain(Fraction(low), Fraction(high), low_closed, high_closed)
 
 
-def below(high: Any) -> Domain:
+def below(high: Scalar) -> Domain:
     return Domain(high=Fraction(high), high_closed=False)

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, reduce
 from keyword import iskeyword
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ..errors import InputError, nearest
 from ..numbers.backends import FLOAT, Backend
 from ..numbers.exact import Exact, Poly
 from ..numbers.interval import Interval
 from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
 
 LONGEST = 1000  # characters
 DEEPEST = 50  # levels of brackets, calls and powers
@@ -131,8 +132,10 @@ def _check_name(flag: str, column: int, name: str, called: bool) -> None:
 
 # --------------------------------------------------------------------------------------------- the tree
 
-Fork = Callable[["Env", Any, Any, Any], Any]  # (environment, difference, value where it is <= 0, value elsewhere)
-Run = Callable[["Env"], Any]
+Fork = Callable[
+    ["Env", Scalar, Scalar, Scalar], Scalar
+]  # (environment, difference, value where it is <= 0, value elsewhere)
+Run = Callable[["Env"], Scalar]
 
 
 class Env:
@@ -140,7 +143,7 @@ class Env:
 
     __slots__ = ("fork", "logp", "p", "values", "xp")
 
-    def __init__(self, p: Any, logp: Any, xp: Backend, values: Mapping[str, Any], fork: Fork) -> None:
+    def __init__(self, p: Scalar, logp: Scalar, xp: Backend, values: Mapping[str, Scalar], fork: Fork) -> None:
         self.p, self.logp, self.xp, self.values, self.fork = p, logp, xp, values, fork
 
 
@@ -155,7 +158,7 @@ class _Term:
     degree: Fraction = Fraction(1)
     forks: int = 0
 
-    def number(self, env: Env) -> Any:
+    def number(self, env: Env) -> Scalar:
         """The value as a number of the namespace, where an int would not do."""
         result = self.run(env)
         return env.xp.number(result) if isinstance(result, int) else result
@@ -291,13 +294,13 @@ class _Compiler:
             return _joined(lambda env: _absolute(env, first.number(env)), terms, abs, 1)
         choose, pick = (_least, min) if name == "min" else (_greatest, max)
 
-        def run(env: Env) -> Any:
+        def run(env: Env) -> Scalar:
             return reduce(lambda x, y: choose(env, x, y), (t.number(env) for t in terms))
 
         return _joined(run, terms, pick, len(terms) - 1)
 
 
-_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+_OPERATORS: dict[type[ast.AST], Callable[[Scalar, Scalar], Scalar]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.Div: operator.truediv, ast.Pow: operator.pow,
 }  # fmt: skip
@@ -320,7 +323,7 @@ def _joined(run: Run, terms: list[_Term], size: Callable[..., float], forks: int
     return _Term(run, names, None, here, max(t.degree for t in terms), forks + sum(t.forks for t in terms))
 
 
-def _elementwise(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+def _elementwise(function: Callable[[Scalar, Scalar], Scalar], x: Scalar, y: Scalar) -> Scalar:
     """Apply a scalar function to scalars, or to each entry of object arrays."""
     if object in (getattr(x, "dtype", None), getattr(y, "dtype", None)):
         import numpy as np
@@ -329,32 +332,32 @@ def _elementwise(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
     return function(x, y)
 
 
-def _power(xp: Any, x: Any, exponent: Any) -> Any:
+def _power(xp: Scalar, x: Scalar, exponent: Scalar) -> Scalar:
     if isinstance(x, Jet) or isinstance(exponent, Jet):
         return x**exponent
     return _elementwise(getattr(xp, "_power", operator.pow), x, exponent)
 
 
-def _divide(env: Env, left: _Term, right: _Term) -> Any:
+def _divide(env: Env, left: _Term, right: _Term) -> Scalar:
     x, y = left.run(env), right.number(env)
     if isinstance(x, Jet) or isinstance(y, Jet):
         return x / y
     return _elementwise(getattr(env.xp, "_divide", operator.truediv), env.xp.number(x) if isinstance(x, int) else x, y)
 
 
-def _absolute(env: Env, x: Any) -> Any:
+def _absolute(env: Env, x: Scalar) -> Scalar:
     return env.fork(env, x, -x, x)
 
 
-def _least(env: Env, x: Any, y: Any) -> Any:
+def _least(env: Env, x: Scalar, y: Scalar) -> Scalar:
     return env.fork(env, x - y, x, y)
 
 
-def _greatest(env: Env, x: Any, y: Any) -> Any:
+def _greatest(env: Env, x: Scalar, y: Scalar) -> Scalar:
     return env.fork(env, x - y, y, x)
 
 
-def choose(env: Env, difference: Any, below: Any, above_: Any) -> Any:
+def choose(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scalar:
     """``xp.split`` at 0; where the difference is exactly 0 at an end of [0, 1], the branch inside, for its slope."""
     if isinstance(difference, Jet) and difference.xp is env.xp and isinstance(env.p, Jet):
         value, u, slope = difference.value, env.p.value, difference.slope
@@ -371,14 +374,14 @@ def choose(env: Env, difference: Any, below: Any, above_: Any) -> Any:
     return _if_both_are_real(env, env.xp.split(difference, 0, below, above_), below, above_)
 
 
-def _if_both_are_real(env: Env, chosen: Any, *branches: Any) -> Any:
+def _if_both_are_real(env: Env, chosen: Scalar, *branches: Scalar) -> Scalar:
     """``chosen``, but NaN where a branch is: ``min(log(u)**u, 1)`` is no real number, though 1 is.
 
     The other number systems do so by themselves, for a difference without a value has no sign.
     """
     if env.xp.name not in ("float", "numpy"):
         return chosen
-    missing: Any = False
+    missing: Scalar = False
     for branch in branches:
         value = branch.value if isinstance(branch, Jet) else branch
         missing = missing | (value != value)
@@ -389,7 +392,7 @@ def _if_both_are_real(env: Env, chosen: Any, *branches: Any) -> Any:
     return chosen + np.where(missing, math.nan, 0.0) if np.any(missing) else chosen
 
 
-def _both(env: Env, below: Any, above_: Any) -> Any:
+def _both(env: Env, below: Scalar, above_: Scalar) -> Scalar:
     """Either branch: their union where the numbers have one, unknown where not."""
     if env.xp.name in ("exact", "polynomial"):
         kind = Exact if env.xp.name == "exact" else Poly
@@ -398,7 +401,7 @@ def _both(env: Env, below: Any, above_: Any) -> Any:
     return env.xp.split(Jet(env.xp, wide, wide, wide), 0, below, above_)
 
 
-def sign_of(x: Any) -> int | None:
+def sign_of(x: Scalar) -> int | None:
     """Sign of a number of any kind; None where it is not certain."""
     if isinstance(x, Poly):
         x = x.rational()
@@ -409,5 +412,5 @@ def sign_of(x: Any) -> int | None:
     return 1 if x > 0 else -1 if x < 0 else 0 if x == 0 else None
 
 
-def _end(u: Any) -> int | None:
+def _end(u: Scalar) -> int | None:
     return 0 if sign_of(u) == 0 else 1 if not isinstance(u, Jet) and sign_of(u - 1) == 0 else None

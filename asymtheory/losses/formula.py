@@ -17,20 +17,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
 
 from ..errors import InputError
 from ..numbers.backends import EXACT, FLOAT, Backend, arb_, numpy_
-from ..numbers.exact import Exact
+from ..numbers.boxes import Curve
+from ..numbers.exact import Exact, simplest
 from ..numbers.jet import Jet
-from ..numbers.text import plain
+from ..numbers.scalar import Scalar
+from ..numbers.text import parse_number, plain
 from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Separable, unknown_parameter
+from .curvature import certify_curvature
 from .domain import Domain, above
 from .expressions import Compiled, Env, Fork, choose, parse, sign_of
 
 # --------------------------------------------------------------------------------------------- the loss
 
 DEFAULT_DOMAIN = above(0)
+F = TypeVar("F", bound="Formula")
+Side = Callable[[Scalar, Scalar, Backend], Scalar]  # one part of a loss: (u, log u, xp) -> value
 
 
 class Formula(Separable):
@@ -49,7 +56,7 @@ class Formula(Separable):
         active: str,
         passive: str | None = None,
         *,
-        parameters: Mapping[str, Any],
+        parameters: Mapping[str, Scalar],
         domains: Mapping[str, Domain] | None = None,
         main: str | None = None,
     ) -> None:
@@ -65,18 +72,18 @@ class Formula(Separable):
         )
         self._set({p: _in_domain(domain, p, parameters[p]) for p, domain in known.items()})
 
-    def _set(self, values: Mapping[str, Any]) -> None:
+    def _set(self, values: Mapping[str, Scalar]) -> None:
         self.__dict__["parameters"] = dict(values)  # not as attributes: a parameter may be called `title`
 
-    def _changed(self, **attributes: Any) -> Formula:
-        copy = object.__new__(Formula)
+    def _changed(self, **attributes: Any) -> Self:
+        copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__, **attributes)
         return copy
 
-    def _with(self, **values: Any) -> Formula:
+    def _with(self, **values: Scalar) -> Self:
         return self._changed(parameters={**self.parameters, **values})
 
-    def replace(self, **parameters: Any) -> Formula:
+    def replace(self, **parameters: Scalar) -> Self:
         for p in parameters:
             if p not in self.domains:
                 raise InputError(unknown_parameter("formula", p, self.domains))
@@ -103,15 +110,16 @@ class Formula(Separable):
     def _side(self, side: str) -> Compiled | None:
         return self._sides[side == "passive"]
 
-    def _run(self, side: str, p: Any, logp: Any, xp: Backend, fork: Fork = choose) -> Any:
+    def run(self, side: str, p: Scalar, logp: Scalar, xp: Backend, fork: Fork = choose) -> Scalar:
+        """The value of one side; the caller may choose the branches of abs, min and max by ``fork``."""
         compiled = self._side(side)
         return 0 if compiled is None else compiled.run(Env(p, logp, xp, self.parameters, fork))
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
-        return self._run("active", p, logp, xp)
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        return self.run("active", p, logp, xp)
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
-        return self._run("passive", p, logp, xp)
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        return self.run("passive", p, logp, xp)
 
     def curvature(self) -> Curvature:
         """Certified for exact parameters, else unknown."""
@@ -124,7 +132,7 @@ class Formula(Separable):
         """Parameter values at which the curvature changes, as far as a search finds them."""
         return _Kinks(self)
 
-    def prepared(self, parameter: str) -> Formula:
+    def prepared(self, parameter: str) -> Self:
         """The loss with the domain of a parameter cut to where the formula decreases; says what was searched for."""
         if parameter not in self.domains:
             return self
@@ -142,7 +150,7 @@ def _parse_sides(active: str, passive: str | None) -> tuple[Compiled, Compiled |
     return parse(active), None if passive is None else parse(passive, "--passive")
 
 
-def _in_domain(domain: Domain, name: str, value: Any) -> Any:
+def _in_domain(domain: Domain, name: str, value: Scalar) -> Scalar:
     try:
         return domain.check("formula", name, value)
     except InputError as error:
@@ -208,8 +216,6 @@ def from_formula(
 
 def parse_domain(setting: str) -> tuple[str, Domain]:
     """``a=1:inf`` as (name, interval); finite ends belong to it, except 0."""
-    from ..numbers.text import parse_number
-
     name, equals, text = setting.partition("=")
     low, colon, high = text.partition(":")
     if not (name and equals and colon):
@@ -240,12 +246,10 @@ _SAMPLES = tuple(sorted({*_ENDS, *(j / 1000 for j in range(1, 1001))}))
 
 def _sampled(loss: Formula, side: str, u: Any) -> tuple[Any, Any, Any]:
     """(value, slope, curvature) in float64 at an array of u."""
-    import numpy as np
-
     xp = numpy_()
     with np.errstate(all="ignore"):
         x = xp.variable(u, 2)
-        found = loss.on(xp)._run(side, x, xp.log(x), xp)  # type: ignore[attr-defined]
+        found = loss.on(xp).run(side, x, xp.log(x), xp)
         parts = (found.value, found.slope, found.curvature) if isinstance(found, Jet) else (found, 0, 0)
         return tuple(np.broadcast_to(np.asarray(part, dtype=float), u.shape) for part in parts)  # type: ignore[return-value]
 
@@ -255,15 +259,13 @@ def _no_value(loss: Formula, side: str, u: float) -> bool:
     xp = arb_()
     ball = xp.number(Fraction(u))
     try:
-        return not loss.on(xp)._run(side, ball, xp.log(ball), xp).is_finite()  # type: ignore[attr-defined]
+        return not loss.on(xp).run(side, ball, xp.log(ball), xp).is_finite()
     except (ArithmeticError, ValueError):
         return True
 
 
-def _validated(loss: Formula) -> Formula:
+def _validated(loss: F) -> F:
     """The loss, with a note where monotonicity was only sampled; InputError when it is none."""
-    import numpy as np
-
     u = np.array(_SAMPLES)
     varies = False
     unproved = []
@@ -338,15 +340,11 @@ def _certified(texts: tuple[str, str | None], side: str, values: tuple[tuple[str
     loss = _bare(texts, values)
     if loss._side(side) is None:
         return _Facts(LINEAR, True, False, True)
-    from ..numbers.boxes import Curve
-
     sign = 1 if side == "active" else -1
     parts = _parts(loss, side)
     if parts is None:
         slopes = Curve(lambda xp: getattr(loss.on(xp), side)).signs(1)
         return _Facts(MIXED, slopes.never(sign), sign in slopes.proved, False)
-    from .curvature import certify_curvature
-
     curves = [Curve(lambda xp, part=part: _stretched(loss, side, part, xp)) for part in parts]  # type: ignore[misc]
     shapes = [certify_curvature(curve) for curve in curves]
     bends = [_bend(loss, side, left, right) for left, right in pairwise(parts)]
@@ -361,7 +359,7 @@ def _certified(texts: tuple[str, str | None], side: str, values: tuple[tuple[str
     return _Facts(shape, monotone, not monotone and any(sign in s.proved for s in slopes_of), constant)
 
 
-def _bare(texts: tuple[str, str | None], values: tuple[tuple[str, Any], ...]) -> Formula:
+def _bare(texts: tuple[str, str | None], values: tuple[tuple[str, Scalar], ...]) -> Formula:
     """A formula without checks of its parameters."""
     loss = object.__new__(Formula)
     domains = {p: DEFAULT_DOMAIN for p, _ in values}
@@ -380,15 +378,15 @@ def _joint_shape(shapes: list[int | None], bends: list[int | None]) -> int | Non
     return CONCAVE
 
 
-def _stretched(loss: Formula, side: str, part: _Part, xp: Backend) -> Callable[[Any, Any, Backend], Any]:
+def _stretched(loss: Formula, side: str, part: _Part, xp: Backend) -> Side:
     """One part as a function on [0, 1], its branches fixed."""
-    here: Any = loss.on(xp)
+    here = loss.on(xp)
     low, width = xp.number(part.low), xp.number(part.high - part.low)
     whole = part.low == 0 and part.high == 1
 
-    def formula(t: Any, logt: Any, xp: Backend) -> Any:
+    def formula(t: Scalar, logt: Scalar, xp: Backend) -> Scalar:
         u = t if whole else t * width + low
-        return here._run(side, u, logt if whole else xp.log(u), xp, _fixed(part.branches))
+        return here.run(side, u, logt if whole else xp.log(u), xp, _fixed(part.branches))
 
     return formula
 
@@ -398,17 +396,19 @@ def _fixed(branches: tuple[bool, ...]) -> Fork:
     return lambda env, difference, below, above_: above_ if next(order) else below
 
 
-def _differences(loss: Formula, side: str, u: Any, xp: Backend, branches: tuple[bool, ...] | None = None) -> list[Any]:
+def _differences(
+    loss: Formula, side: str, u: Scalar, xp: Backend, branches: tuple[bool, ...] | None = None
+) -> list[Scalar]:
     """The arguments by whose sign abs, min and max choose, in the order of evaluation."""
-    found: list[Any] = []
+    found: list[Scalar] = []
     fixed = None if branches is None else _fixed(branches)
 
-    def fork(env: Env, difference: Any, below: Any, above_: Any) -> Any:
+    def fork(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scalar:
         found.append(difference)
         return (fixed or choose)(env, difference, below, above_)
 
-    here: Any = loss.on(xp)
-    here._run(side, u, xp.log(u), xp, fork)
+    here = loss.on(xp)
+    here.run(side, u, xp.log(u), xp, fork)
     return found
 
 
@@ -419,8 +419,6 @@ def _parts(loss: Formula, side: str) -> list[_Part] | None:
         return [_Part(Fraction(0), Fraction(1), ())]
     if compiled.forks > MOST_FORKS:
         return None
-    import numpy as np
-
     grid = np.linspace(0, 1, 1001)[1:-1]
     with np.errstate(all="ignore"):
         found = _differences(loss, side, grid, numpy_())
@@ -447,7 +445,6 @@ def _parts(loss: Formula, side: str) -> list[_Part] | None:
 
 def _cut(loss: Formula, side: str, index: int, low: float, high: float) -> Fraction | None:
     """The rational u in [low, high] at which a difference is exactly 0, if there is one."""
-    from ..numbers.exact import simplest
 
     def sign(u: float) -> int:
         d = float(_differences(loss, side, u, FLOAT)[index])
@@ -470,10 +467,9 @@ def _vanishes(loss: Formula, side: str, index: int, u: Fraction, branches: tuple
 
 def _keeps_sign(loss: Formula, side: str, part: _Part, index: int) -> bool:
     """Is it proved that a difference has the sign of its branch inside a part (its ends may be zeros)?"""
-    from ..numbers.boxes import Curve
 
-    def on(xp: Backend) -> Callable[[Any, Any, Backend], Any]:
-        here: Any = loss.on(xp)
+    def on(xp: Backend) -> Side:
+        here = loss.on(xp)
         low, width = xp.number(part.low), xp.number(part.high - part.low)
         return lambda t, logt, xp: t * 0 + _differences(here, side, t * width + low, xp, part.branches)[index]
 
@@ -492,10 +488,10 @@ def _keeps_sign(loss: Formula, side: str, part: _Part, index: int) -> bool:
     return ends == [sign, sign]
 
 
-def _slope(loss: Formula, side: str, part: _Part, u: Fraction, xp: Backend) -> Any:
-    here: Any = loss.on(xp)
+def _slope(loss: Formula, side: str, part: _Part, u: Fraction, xp: Backend) -> Scalar:
+    here = loss.on(xp)
     x = xp.variable(xp.number(u))
-    found = here._run(side, x, xp.log(x), xp, _fixed(part.branches))
+    found = here.run(side, x, xp.log(x), xp, _fixed(part.branches))
     return found.slope if isinstance(found, Jet) else xp.number(0)
 
 
@@ -540,7 +536,7 @@ def _scan(loss: Formula, parameter: str) -> _Scan:
 def _scanned(
     texts: tuple[str, str | None],
     parameter: str,
-    others: tuple[tuple[str, Any], ...],
+    others: tuple[tuple[str, Scalar], ...],
     domain: Domain,
     now: Fraction | None,
 ) -> _Scan:
@@ -634,8 +630,6 @@ def _grid(domain: Domain) -> list[float]:
 
 def _state(loss: Formula) -> State | str:
     """Signs of the curvatures on samples, None where the formula is no loss, "overflow" where floats do not reach."""
-    import numpy as np
-
     u = np.array((*_SAMPLES[::4], 1.0))
     signs: list[int | None] = [0, 0]
     for i, side, way in ((0, "active", 1), (1, "passive", -1)):
@@ -659,8 +653,6 @@ def _state(loss: Formula) -> State | str:
 
 def _snapped(low: float, high: float) -> Fraction:
     """A simple fraction at a change point, else the middle."""
-    from ..numbers.exact import simplest
-
     for slack, size in ((10**10, SIMPLE**2), (10**7, SIMPLE)):  # coarsely where a kink enters at an end of [0, 1]
         found = simplest(Fraction(low), Fraction(high), slack=Fraction(1, slack))
         if abs(found.numerator) * found.denominator <= size:

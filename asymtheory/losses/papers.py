@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import ClassVar, Self
 
 from ..numbers.backends import Backend
-from .base import CONVEX, LINEAR, Curvature, Loss, Normalised, NormalisedNegative, Separable, _sign
+from ..numbers.scalar import Scalar
+from .base import CONVEX, LINEAR, Curvature, Loss, Normalised, NormalisedNegative, Separable, sign_of_factor
 from .domain import above, at_least, below, between
 
 
@@ -17,7 +18,7 @@ class CE(Separable):
     formula = "-log u_y"
     source = "APL Sec. 3.1"
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -logp
 
     def curvature(self) -> Curvature:
@@ -35,9 +36,9 @@ class FL(Separable):
     source = "APL Sec. 3.1"
     domains: ClassVar = {"gamma": at_least(0)}
     defaults: ClassVar = {"gamma": Fraction(1, 2)}
-    gamma: Any
+    gamma: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -((1 - p) ** self.gamma * logp)
 
     def curvature(self) -> Curvature:
@@ -55,13 +56,13 @@ class GCE(Separable):
     defaults: ClassVar = {"q": Fraction(7, 10)}
     main = "q"
     kinks: ClassVar = {"q": (1,)}
-    q: Any
+    q: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return (1 - p**self.q) / self.q
 
     def curvature(self) -> Curvature:
-        return _sign(1 - self.q), LINEAR
+        return sign_of_factor(1 - self.q), LINEAR
 
 
 class AGCE(Separable):
@@ -74,14 +75,14 @@ class AGCE(Separable):
     defaults: ClassVar = {"a": Fraction(3, 5), "q": Fraction(3, 5)}
     main = "a"
     kinks: ClassVar = {"q": (1,)}
-    a: Any
-    q: Any
+    a: Scalar
+    q: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return ((self.a + 1) ** self.q - (self.a + p) ** self.q) / self.q
 
     def curvature(self) -> Curvature:
-        return _sign(1 - self.q), LINEAR
+        return sign_of_factor(1 - self.q), LINEAR
 
 
 class AUL(Separable):
@@ -94,14 +95,14 @@ class AUL(Separable):
     defaults: ClassVar = {"a": Fraction(11, 2), "p": Fraction(3)}
     main = "a"
     kinks: ClassVar = {"p": (1,)}
-    a: Any
-    p: Any
+    a: Scalar
+    p: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return ((self.a - p) ** self.p - (self.a - 1) ** self.p) / self.p
 
     def curvature(self) -> Curvature:
-        return _sign(self.p - 1), LINEAR
+        return sign_of_factor(self.p - 1), LINEAR
 
 
 class AEL(Separable):
@@ -113,9 +114,9 @@ class AEL(Separable):
     domains: ClassVar = {"a": above(0)}
     defaults: ClassVar = {"a": Fraction(5, 2)}
     main = "a"
-    a: Any
+    a: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return xp.exp(-p / self.a)
 
     def curvature(self) -> Curvature:
@@ -129,7 +130,7 @@ class Unhinged(Separable):
     formula = "1 - u_y"
     source = "van Rooyen et al. 2015; ALF Sec. 3.4"
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return 1 - p
 
     def curvature(self) -> Curvature:
@@ -146,12 +147,12 @@ class TaylorCE(Separable):
     defaults: ClassVar = {"t": Fraction(2)}
     main = "t"
     kinks: ClassVar = {"t": (1,)}
-    t: Any
+    t: Scalar
 
-    def on(self, xp: Backend) -> Loss:
+    def on(self, xp: Backend) -> Self:
         return self  # t counts terms: it is no number of the backend
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         x = 1 - p
         if not isinstance(self.t, (int, Fraction)):
             return xp.series(lambda j: x**j / j, self.t)  # t left open: the sum stays a sum
@@ -178,9 +179,9 @@ class PHuberCE(Separable):
     defaults: ClassVar = {"tau": Fraction(2)}
     main = "tau"
     kinks: ClassVar = {"tau": (1,)}
-    tau: Any
+    tau: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return xp.split(p, 1 / self.tau, 1 + xp.log(self.tau) - p * self.tau, -logp)
 
     def curvature(self) -> Curvature:
@@ -194,10 +195,10 @@ class MAE(Separable):
     formula = "sum_k |e_yk - u_k| = 2 (1 - u_y)"
     source = "Ghosh et al. 2017; ALF Sec. 2.3"
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return 1 - p
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p
 
     def curvature(self) -> Curvature:
@@ -226,12 +227,12 @@ class RCE(Separable):
     source = "Wang et al. 2019; APL Sec. 3.1"
     domains: ClassVar = {"A": below(0)}
     defaults: ClassVar = {"A": Fraction(-4)}
-    A: Any
+    A: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p * 0
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -(p * self.A)
 
     def curvature(self) -> Curvature:
@@ -245,10 +246,10 @@ class NRCE(Separable):
     formula = "RCE / sum_k RCE_k = (1 - u_y) / (K-1)"
     source = "APL Eq. 4"
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p * 0
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p
 
     def scale(self, K: int) -> Fraction:
@@ -268,20 +269,20 @@ class AMSE(Separable):
     defaults: ClassVar = {"a": Fraction(30), "q": Fraction(2)}
     main = "a"
     kinks: ClassVar = {"q": (1,)}
-    a: Any
-    q: Any
+    a: Scalar
+    q: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return (self.a - p) ** self.q
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p**self.q
 
     def scale(self, K: int) -> Fraction:
         return Fraction(1) / K
 
     def curvature(self) -> Curvature:
-        sign = _sign(self.q - 1)
+        sign = sign_of_factor(self.q - 1)
         return sign, sign
 
 
@@ -292,10 +293,10 @@ class MSE(Separable):
     formula = "(1/K) ((1 - u_y)^2 + sum_{k != y} u_k^2)"
     source = "JAL Eq. 7"
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return (1 - p) ** 2
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p**2
 
     def scale(self, K: int) -> Fraction:
@@ -313,7 +314,7 @@ class NCE(Normalised):
     source = "APL Eq. 2"
 
     @property
-    def base(self) -> Separable:  # type: ignore[override]
+    def base(self) -> Separable:
         return CE()
 
 
@@ -325,11 +326,11 @@ class NFL(Normalised):
     source = "APL Eq. 5"
     domains: ClassVar = FL.domains
     defaults: ClassVar = FL.defaults
-    gamma: Any
+    gamma: Scalar
 
     @property
-    def base(self) -> Separable:  # type: ignore[override]
-        return FL()._with(gamma=self.gamma)  # type: ignore[return-value]
+    def base(self) -> Separable:
+        return FL()._with(gamma=self.gamma)
 
 
 class NGCE(Normalised):
@@ -340,11 +341,11 @@ class NGCE(Normalised):
     source = "APL Sec. 5.3"
     domains: ClassVar = GCE.domains
     defaults: ClassVar = GCE.defaults
-    q: Any
+    q: Scalar
 
     @property
-    def base(self) -> Separable:  # type: ignore[override]
-        return GCE()._with(q=self.q)  # type: ignore[return-value]
+    def base(self) -> Separable:
+        return GCE()._with(q=self.q)
 
 
 _P_MIN = between(0, 1, low_closed=False, high_closed=False)
@@ -360,7 +361,7 @@ class NNCE(NormalisedNegative):
     defaults: ClassVar = {"p_min": Fraction(1, 10**7)}
 
     @property
-    def base(self) -> Separable:  # type: ignore[override]
+    def base(self) -> Separable:
         return CE()
 
 
@@ -372,11 +373,11 @@ class NNFL(NormalisedNegative):
     source = "ANL Eq. 10"
     domains: ClassVar = {"gamma": at_least(0), "p_min": _P_MIN}
     defaults: ClassVar = {"gamma": Fraction(1, 2), "p_min": Fraction(1, 10**7)}
-    gamma: Any
+    gamma: Scalar
 
     @property
-    def base(self) -> Separable:  # type: ignore[override]
-        return FL()._with(gamma=self.gamma)  # type: ignore[return-value]
+    def base(self) -> Separable:
+        return FL()._with(gamma=self.gamma)
 
 
 class LogitClipCE(Loss):
@@ -391,7 +392,7 @@ class LogitClipCE(Loss):
     domains: ClassVar = {"tau": above(0)}
     defaults: ClassVar = {"tau": Fraction(5, 2)}
     main = "tau"
-    tau: Any
+    tau: Scalar
 
-    def labels(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -logp

@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
 
 from ..errors import InputError
 from ..numbers.backends import FLOAT, Backend
 from ..numbers.interval import Interval
+from ..numbers.scalar import Scalar
 from .base import CONCAVE, CONVEX, LINEAR, MIXED, Loss, Normalised, NormalisedNegative, Separable
 from .papers import LogitClipCE
 
@@ -28,18 +28,18 @@ class Profile:
     """A loss on K classes, sorted by form. Coefficients include the factor in K."""
 
     K: int
-    separable: tuple[tuple[Any, Separable], ...]
-    normalised: tuple[tuple[Any, Normalised], ...]
-    negative: tuple[tuple[Any, NormalisedNegative], ...]
-    clipped: tuple[tuple[Any, LogitClipCE], ...]
+    separable: tuple[tuple[Scalar, Separable], ...]
+    normalised: tuple[tuple[Scalar, Normalised], ...]
+    negative: tuple[tuple[Scalar, NormalisedNegative], ...]
+    clipped: tuple[tuple[Scalar, LogitClipCE], ...]
 
     @classmethod
     def of(cls, loss: Loss, K: int) -> Profile:
         """Sort the terms. A normalised linear base (NGCE at q = 1) has a constant denominator and counts as separable."""
-        separable: list[tuple[Any, Separable]] = []
-        normalised: list[tuple[Any, Normalised]] = []
-        negative: list[tuple[Any, NormalisedNegative]] = []
-        clipped: list[tuple[Any, LogitClipCE]] = []
+        separable: list[tuple[Scalar, Separable]] = []
+        normalised: list[tuple[Scalar, Normalised]] = []
+        negative: list[tuple[Scalar, NormalisedNegative]] = []
+        clipped: list[tuple[Scalar, LogitClipCE]] = []
         for coefficient, atom in loss.terms():
             if isinstance(atom, Separable):
                 separable.append((coefficient * atom.scale(K), atom))
@@ -66,22 +66,22 @@ class Profile:
     def is_separable(self) -> bool:
         return not (self.normalised or self.negative or self.clipped)
 
-    def part(self, side: str, u: Any, logu: Any, xp: Backend) -> Any:
+    def part(self, side: str, u: Scalar, logu: Scalar, xp: Backend) -> Scalar:
         """The separable part's ``active`` or ``passive`` at u (array, jet, symbol, ball)."""
-        result: Any = 0
+        result: Scalar = 0
         for coefficient, atom in self.separable:
             value = getattr(atom.on(xp), side)(u, logu, xp)
             if not isinstance(value, int):
                 result = result + value * (xp.number(coefficient) if isinstance(coefficient, Fraction) else coefficient)
         return result
 
-    def jet(self, side: str, u: Any, xp: Backend, order: int = 1) -> tuple[Any, Any, Any]:
+    def jet(self, side: str, u: Scalar, xp: Backend, order: int = 1) -> tuple[Scalar, Scalar, Scalar]:
         """(value, slope, curvature or None) of ``active`` or ``passive`` at u."""
         x = xp.variable(u, order)
         return self._jet(side, x, xp.log(x), xp)
 
-    def _jet(self, side: str, x: Any, logx: Any, xp: Backend) -> tuple[Any, Any, Any]:
-        result: Any = 0
+    def _jet(self, side: str, x: Scalar, logx: Scalar, xp: Backend) -> tuple[Scalar, Scalar, Scalar]:
+        result: Scalar = 0
         if side == "active" or any(type(atom).passive is not Separable.passive for _, atom in self.separable):
             result = self.part(side, x, logx, xp)
         if isinstance(result, int):
@@ -118,7 +118,7 @@ class Profile:
 
 
 @lru_cache(64)
-def _end(xp: Backend, end: int) -> tuple[Any, Any]:
+def _end(xp: Backend, end: int) -> tuple[Scalar, Scalar]:
     """u = 0 or 1 as the variable of a jet, and its logarithm: they come by at every value of a parameter."""
     x = xp.variable(xp.number(Fraction(end)))
     return x, xp.log(x)
@@ -128,12 +128,12 @@ def _end(xp: Backend, end: int) -> tuple[Any, Any]:
 class Slopes:
     """Slopes of active and passive at u = 0 and u = 1; active's are <= 0, passive's >= 0."""
 
-    active0: Any
-    active1: Any
-    passive0: Any
-    passive1: Any
+    active0: Scalar
+    active1: Scalar
+    passive0: Scalar
+    passive1: Scalar
 
-    def slack(self, top: Any, second: Any, total: Any) -> Any:
+    def slack(self, top: Scalar, second: Scalar, total: Scalar) -> Scalar:
         """``phi_n'(0) - phi_m'(1)`` for the weights w_m = top, w_n = second, W = total.
 
         With all phi_k convex the vertex e_m minimises the weighted risk iff this is >= 0 (KKT), because
@@ -144,7 +144,7 @@ class Slopes:
         return at_zero - at_one
 
 
-def _times(weight: Any, slope: Any) -> Any:
+def _times(weight: Scalar, slope: Scalar) -> Scalar:
     """Weight times slope, where a weight that is exactly 0 removes the term even at an infinite slope."""
     return weight * slope if not (isinstance(weight, (int, float, Fraction)) and weight == 0) else 0
 

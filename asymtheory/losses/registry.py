@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from ..errors import InputError, nearest
+from ..numbers.scalar import Scalar
 from .base import COEFFICIENTS, Loss, Sum
 from .papers import (
     AEL,
@@ -41,7 +41,7 @@ ATOMS: dict[str, type[Loss]] = {
 }  # fmt: skip
 
 # name -> (title, source, terms with their CIFAR-10 coefficients and parameters)
-_SUMS: dict[str, tuple[str, str, tuple[tuple[Any, str, dict[str, Any]], ...]]] = {
+_SUMS: dict[str, tuple[str, str, tuple[tuple[Scalar, str, dict[str, Scalar]], ...]]] = {
     "sce": ("SCE", "Wang et al. 2019; APL Sec. 5.2", ((Fraction(1, 10), "ce", {}), (1, "rce", {}))),
     "nce+mae": ("NCE+MAE", "APL Sec. 4.1", ((1, "nce", {}), (1, "mae", {}))),
     "nce+rce": ("NCE+RCE", "APL Sec. 4.1", ((1, "nce", {}), (1, "rce", {}))),
@@ -86,7 +86,7 @@ def names() -> Iterator[str]:
     yield from _registered
 
 
-def build(name: str, **parameters: Any) -> Loss:
+def build(name: str, **parameters: Scalar) -> Loss:
     """A loss by its registered name, or a sum of two by ``"x+y"``; parameters not given keep their CIFAR-10 defaults.
 
     ``alpha`` scales a loss that is no sum: ``build("nce", alpha=10)`` is ``10 * NCE()`` (APL Fig. 3).

@@ -112,7 +112,7 @@ def _shapes(atom: Separable) -> Iterable[tuple[dict[str, list[Any]], Any]]:
     for choice in product(*pieces.values()):
         where = dict(zip(pieces, choice, strict=True))
         sample = {name: _inside(low, high) for name, (low, high, _) in where.items()}
-        shape = atom._with(**sample).curvature()  # type: ignore[attr-defined]
+        shape = atom._with(**sample).curvature()
         yield {name: [_number(low), _number(high), point] for name, (low, high, point) in where.items()}, shape
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import mpmath
 import numpy as np
@@ -393,7 +393,7 @@ class Valley(Separable):
         bend = xp.number(abs(F(self.n) - 65) / 20)
         return (1 - p) + (1 - p) ** 2 * bend
 
-    def on(self, xp: Any) -> Loss:
+    def on(self, xp: Any) -> Self:
         return self
 
     def curvature(self) -> tuple[int | None, int | None]:

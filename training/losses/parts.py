@@ -78,19 +78,19 @@ class FusedPlan:
         polynomial, logarithm, square = Poly(()), 0.0, Fraction(0)
         one_less = 1 - Poly.variable()
         for coefficient, atom in profile.separable:
-            own = _polynomial(atom.on(POLY).active, one_less)  # type: ignore[attr-defined]
+            own = _polynomial(atom.on(POLY).active, one_less)
             if own.coefficients is not None and own.degree <= DEGREE:
                 polynomial += own * coefficient
             elif isinstance(atom, CE):
                 logarithm -= float(coefficient)
             else:
                 active.append(term(float(coefficient), atom, detach=detach))
-            other = _polynomial(atom.on(POLY).passive, Poly.variable())  # type: ignore[attr-defined]
+            other = _polynomial(atom.on(POLY).passive, Poly.variable())
             if other.coefficients is not None and other.degree <= 2:
                 # sum_{k != y} P(u_k) = K p0 + p1 + p2 sum_k u_k^2 - P(u_y)
                 coefficients: tuple[Scalar, ...] = (*other.coefficients, 0, 0, 0)
                 p0, p1, p2 = coefficients[:3]
-                at_label = _polynomial(atom.on(POLY).passive, one_less)  # type: ignore[attr-defined]
+                at_label = _polynomial(atom.on(POLY).passive, one_less)
                 polynomial += (Poly.of(K * p0 + p1) - at_label) * coefficient
                 square += p2 * coefficient
             else:
