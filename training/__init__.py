@@ -16,7 +16,8 @@ _HOMES = {
     "run.config": ("Noise", "Settings", "TrainConfig"),
     "run.record": ("Epoch", "History", "RunResult"),
     "data.inputs": ("Data", "Images"),
-    "run.loop": ("DivergedError", "Trainer", "fit"),
+    "run.fit": ("fit",),
+    "run.loop": ("DivergedError", "Trainer"),
     "run.run": ("run", "trained_model"),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}

@@ -15,8 +15,9 @@ import pytest
 import torch
 from asymtheory_training.data.labels import make_labels
 from asymtheory_training.data.sets import load_dataset
-from asymtheory_training.run.config import CHECKS, ORDER, TABLES, Noise, Schedule, Settings, TrainConfig, read_toml
+from asymtheory_training.run.config import CHECKS, ORDER, TABLES, Noise, Settings, TrainConfig, read_toml
 from asymtheory_training.run.recipes import DEFAULTS, RECIPES, recipe, table
+from asymtheory_training.run.schedule import Schedule
 from asymtheory_training.sweep import shipped
 from asymtheory_training.sweep.plan import read_plan
 from hypothesis import given, settings

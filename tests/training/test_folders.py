@@ -346,7 +346,7 @@ def test_folders_that_are_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match=r"--data-dir DIR with info/train_filelist_google\.txt in it"):
         load_folders("webvision")
     with pytest.raises(
-        InputError, match=r"holds no annotations/.* and no noisy_train_key_list.txt, so it is no clothing1m"
+        InputError, match=r"holds no annotations/.* and no noisy_train_key_list.txt, so it is not clothing1m"
     ):
         load_folders("clothing1m", tmp_path)
     with pytest.raises(InputError, match=r"'webvison': unknown .* did you mean 'webvision'"):

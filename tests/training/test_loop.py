@@ -28,7 +28,8 @@ from asymtheory_training.data.sets import load_dataset
 from asymtheory_training.run import checkpoint, loop, record
 from asymtheory_training.run import run as runs
 from asymtheory_training.run.config import Noise, Settings, TrainConfig
-from asymtheory_training.run.loop import DivergedError, Trainer, fitted
+from asymtheory_training.run.evaluation import fitted
+from asymtheory_training.run.loop import DivergedError, Trainer
 from asymtheory_training.run.record import Epoch, Fitted, History
 from asymtheory_training.run.run import Prepared, run, theory, trained_model
 from asymtheory_training.run.sgd import SGD

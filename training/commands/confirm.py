@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="with --plan: count the models and estimate the time")
     parser.add_argument("--out", metavar="DIR", help="keep what is trained there, and go on with what is there")
     parser.add_argument(
-        "--progress", action="store_true", help="a progress bar even where standard error is no terminal"
+        "--progress", action="store_true", help="a progress bar even where standard error is not a terminal"
     )
     parser.add_argument("--json", action="store_true", help="rows and summary as JSON")
     return parser

@@ -13,7 +13,8 @@ from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
 
-from ..run.config import FieldError, check_given
+from ..run.checks import FieldError
+from ..run.config import check_given
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def train(arguments: list[str]) -> int:
     if options.dry_run:
         from ..run.run import loss_of
 
-        loss_of(config)  # a name or a parameter that is none is said here too
+        loss_of(config)  # an unknown name or parameter is refused here too
         if options.json:
             print_json({"id": config.key(), **config.to_dict()})
         else:
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--results", metavar="FILE", help="append the result's JSON line there (default: in --out)")
     parser.add_argument("--tensorboard", action="store_true", help="TensorBoard logs in --out")
     parser.add_argument(
-        "--progress", action="store_true", help="a progress bar even where standard error is no terminal"
+        "--progress", action="store_true", help="a progress bar even where standard error is not a terminal"
     )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     return parser

@@ -68,7 +68,7 @@ def losses(names: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[Loss]:
 class Grid:
     """Values of a loss's main parameter around its threshold on a noise.
 
-    ``status`` is that of :func:`asymtheory.solve`. Where there is no threshold the grid stands around the loss's own value, and
+    ``status`` is that of :func:`asymtheory.solve`. Where there is no threshold the grid lies around the loss's own value, and
     ``threshold`` is None. ``outside``: values that the parameter's domain does not have; where these were dropped and the
     domain has a least value, that one is in the grid instead.
     """

@@ -1,14 +1,14 @@
-"""How far a noise is from the worst of its kind that a loss stands: one axis for all losses.
+"""How far a noise is from the worst of its kind that a loss tolerates: one axis for all losses.
 
 A noise with rows ``T_i`` belongs to the family "more or less of the same", ``T(s) = I + s (T - I)``: each class loses s times as
 many labels, to the same classes in the same proportions. T(0) is clean, T(1) the noise itself; symmetric, uniform, pair and
 map noise of rate eta give their own family, T(s) having the rate s eta. If e_i minimises the loss of label i and the risk of
-row i, it minimises every mixture of the two, so the s that a loss stands are an interval from 0 to some s*, and
+row i, it minimises every mixture of the two, so the s that a loss tolerates are an interval from 0 to some s*, and
 
     level(loss, T) = c(T) / c(T(s*)),    c(T) = min_i T_ii / max_{k != i} T_ik  (the clean level).
 
 It is >= 1 exactly where the loss is asymmetric on T. For losses ``l(u_y)`` it is c r, clean level times asymmetry ratio (ALF,
-Theorems 6 and 8): such a loss stands T(s) iff c(T(s)) r >= 1, so c(T(s*)) = 1/r. A loss that stands no noise has the level 0.
+Theorems 6 and 8): such a loss tolerates T(s) iff c(T(s)) r >= 1, so c(T(s*)) = 1/r. A loss that tolerates no noise has the level 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from asymtheory.losses import Loss
 from asymtheory.noise import NoiseModel, Row
 
 STEPS = 36  # halvings of the interval in which s* lies
-NEAR = 1e-6  # an undecided check ends the search; this close to s*, as a share of it, what was found stands
+NEAR = 1e-6  # an undecided check ends the search; this close to s*, as a share of it, what was found is kept
 
 
 def level(loss: Loss, noise: NoiseModel) -> float | None:
@@ -52,7 +52,7 @@ def amplified(noise: NoiseModel, s: Fraction) -> NoiseModel:
     rows = []
     for row in noise.rows:
         total = Fraction(row.total)
-        known: dict[int, Fraction] = {}  # equal weights stay one object, as Row wants them
+        known: dict[int, Fraction] = {}  # equal weights stay one object, as Row needs them
         mixed = [known.setdefault(id(w), s * Fraction(w) / total) for w in row.weights]
         mixed[row.target] = 1 - s * (1 - Fraction(row.top) / total)
         rows.append(Row(tuple(mixed), row.target))
@@ -68,13 +68,13 @@ def _tie(noise: NoiseModel) -> Fraction:
 
 
 def _most(loss: Loss, noise: NoiseModel) -> Fraction | None:
-    """The largest s that is seen to be stood, 2^-36 of the tie or less below s*; 0 where there is none, None where s* is open."""
+    """The largest s that is seen to be tolerated, 2^-36 of the tie or less below s*; 0 where there is none, None where s* is open."""
     tie = _tie(noise)
     low, high = Fraction(0), Fraction(1)  # in units of the tie
     for _ in range(STEPS):
         middle = (low + high) / 2
-        stands = check(loss, amplified(noise, middle * tie)).asymmetric
-        if stands is None:
+        tolerated = check(loss, amplified(noise, middle * tie)).asymmetric
+        if tolerated is None:
             return low * tie if high - low <= NEAR * high else None
-        low, high = (middle, high) if stands else (low, middle)
+        low, high = (middle, high) if tolerated else (low, middle)
     return low * tie

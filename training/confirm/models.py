@@ -25,7 +25,8 @@ from ..losses.build import build_loss
 from ..run import checkpoint
 from ..run.checkpoint import replace_file
 from ..run.device import using
-from ..run.loop import DivergedError, Trainer, fitted
+from ..run.evaluation import fitted
+from ..run.loop import DivergedError, Trainer
 from ..run.run import Keeper
 from ..run.stack import Family, StackedTrainer
 from .design import Design, Group, prepared

@@ -34,7 +34,8 @@ from asymtheory.numbers.text import plain
 
 from ..data.instance_noise import INSTANCE
 from ..data.labels import noise_model
-from ..run.config import Check, TrainConfig, choice, truth, whole
+from ..run.checks import Check, choice, truth, whole
+from ..run.config import TrainConfig
 from ..sweep.estimate import Cost, measure, measured_steps, shape_of
 from ..sweep.grammar import Reader, Several, flat, nested
 from ..sweep.plan import classes_of

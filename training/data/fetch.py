@@ -109,7 +109,7 @@ def descriptions() -> Mapping[str, Description]:
 def describe(name: str) -> Description:
     """The description of data set `name`; an unknown name raises InputError."""
     if name not in descriptions():
-        raise InputError(f"{name!r} is no data set ({', '.join(descriptions())}){nearest(name, descriptions())}")
+        raise InputError(f"{name!r} is not a data set ({', '.join(descriptions())}){nearest(name, descriptions())}")
     return descriptions()[name]
 
 

@@ -290,7 +290,7 @@ def load_folders(
 
 
 def check_name(name: str) -> str:
-    """InputError for a name that is none."""
+    """InputError for an unknown name."""
     if name not in FOLDERS:
         raise InputError(f"dataset {name!r}: unknown ({', '.join(FOLDERS)}){nearest(name, FOLDERS)}")
     return name
@@ -307,7 +307,7 @@ def _root(known: Known, data_dir: str | os.PathLike[str] | None) -> Path:
     for folder in (above, above / known.name):
         if any((folder / mark).exists() for mark in known.marks):
             return folder
-    raise InputError(f"--data-dir {base}: holds no {' and no '.join(known.marks)}, so it is no {known.name}")
+    raise InputError(f"--data-dir {base}: holds no {' and no '.join(known.marks)}, so it is not {known.name}")
 
 
 @dataclass(frozen=True)

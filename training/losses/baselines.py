@@ -1,4 +1,4 @@
-"""Baselines of the papers' tables that are no losses on the simplex: LogitClip, label smoothing, epsilon-softmax, NLNL, LT-APL.
+"""Baselines of the papers' tables that are not losses on the simplex: LogitClip, label smoothing, epsilon-softmax, NLNL, LT-APL.
 
 ``build_loss("nlnl")`` and ``asymtheory train --loss nlnl`` find them by name beside the losses of the core; docs/baselines.md
 lists them all, with sources and with what published code does differently. Three change what a loss is given, and so work with
@@ -33,13 +33,13 @@ _SHARE = between(0, 1, low_closed=True, high_closed=True)
 
 
 class BaselineLoss(nn.Module):
-    """A baseline that is no function of (u, y) on the simplex, so that the core cannot judge it."""
+    """A baseline that is not a function of (u, y) on the simplex, so that the core cannot judge it."""
 
     title = "this baseline"
 
     def asymmetric_on(self, noise: Scalar) -> Condition:
         """Refused: the theory of the core is of losses on the simplex."""
-        raise InputError(f"{self.title} is no loss on the simplex: whether it is asymmetric is not defined")
+        raise InputError(f"{self.title} is not a loss on the simplex: whether it is asymmetric is not defined")
 
 
 class LogitClip(BaselineLoss):

@@ -53,12 +53,12 @@ def build_loss(
     Names, parameters and their domains are the core's (``asymtheory losses``); a parameter that is not given keeps the
     core's default, which is the papers' CIFAR-10 setting (``published_settings`` has those of other data sets and the
     few on which papers differ). ``passive`` and ``domains`` belong to a formula: see ``asymtheory.from_formula``.
-    Baselines that are no losses on the simplex ("nlnl", "nls", "ece+mae", ...) have names too: see :mod:`.baselines`.
+    Baselines that are not losses on the simplex ("nlnl", "nls", "ece+mae", ...) have names too: see :mod:`.baselines`.
 
     With ``noise`` (a noise model, or the class weights of one row) the loss accepts logits of that many classes only, and
     a parameter at which it is not asymmetric on this noise gives a BelowThreshold warning that names the threshold.
 
-    Raises InputError for unknown names and parameters, values outside their domain, and a formula that is no loss.
+    Raises InputError for unknown names and parameters, values outside their domain, and a formula that is not a loss.
     """
     if (loss is None) == (formula is None):
         raise InputError("a loss is needed: a name such as 'jal-ce', or formula='...' (one of them)")
@@ -72,7 +72,7 @@ def build_loss(
         other = baseline(loss)
         if other is not None:
             if noise is not None:
-                raise InputError(f"{other.name} is no loss on the simplex: no threshold on a noise model is defined")
+                raise InputError(f"{other.name} is not a loss on the simplex: no threshold on a noise model is defined")
             options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction, "floor": floor}
             return other.build(parameters, {**options, "detach_modulation": detach_modulation, "fused": fused})
         try:

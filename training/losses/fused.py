@@ -4,7 +4,7 @@ With ``u = softmax(z)`` and ``s_k = u_k dL/du_k`` the gradient in the logits is 
 
 * its separable part a number at the label, and ``2 p2 u_k^2`` everywhere where the passive part has a term ``p2 u^2``;
 * NCE a number per row, NNCE a number per row on the entries above p_min, both a number at the label;
-* a normalised loss on another base, and a passive part that is no polynomial, one more elementwise field.
+* a normalised loss on another base, and a passive part that is not a polynomial, one more elementwise field.
 
 So without such fields the gradient of any sum is ``u_j (k u_j + A) + B`` per row plus an entry at the label. ``parts`` finds
 these parts in a loss; no formula is written a second time: polynomials come from running the core's lines on its
@@ -148,7 +148,7 @@ def _softmax(plan: FusedPlan, logits: Tensor, labels: Labels, out: Tensor | None
     mass = _sum(u)
     size = mass.log()
     rows = _Softmax(logu, u, LabelProbabilities(labels.of(logu) - size if plan.at_label else None), size, mass)
-    if plan.square:  # where squares are wanted, u itself comes to less
+    if plan.square:  # squares need u itself: dividing it once costs less than dividing its square
         u.mul_(mass.reciprocal_())
         rows.mass = None
     return rows

@@ -136,7 +136,7 @@ def head_of(name: str | None) -> Callable[[int, int], nn.Module] | None:
 
 
 def check_spelling(name: str) -> None:
-    """InputError for a name that is none, where a baseline is nearer than the losses that the core would suggest."""
+    """InputError for an unknown name, where a baseline is nearer than the losses that the core would suggest."""
     try:
         build(name)
     except InputError:

@@ -194,7 +194,7 @@ class Hinge:
     def at(
         self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """As of a curve."""
+        """Value and slope, as :meth:`Curve.at` gives them."""
         low = point.u <= self.cut
         (value, slope), (other, steep) = self.below.at(point, unit=unit), self.above.at(point, unit=unit)
         return torch.where(low, value, other), torch.where(low, slope, steep)
@@ -230,7 +230,7 @@ class Focal:
     def at(
         self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """As of a curve; the value overwrites ``log u`` if the term is told that it owns it.
+        """Value and slope, as :meth:`Curve.at` gives them; the value overwrites ``log u`` if the term is told that it owns it.
 
         ``v = (1-u)^gamma log u`` has the slope ``(1-u)^gamma - gamma u v / (1-u)``.
         """
@@ -271,7 +271,7 @@ class Jets:
     def at(
         self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """As of a curve."""
+        """Value and slope, as :meth:`Curve.at` gives them."""
         return self.on_entries(point.logu, point.u, unit)
 
 

@@ -79,9 +79,9 @@ def load(path: Path) -> Json:
     except OSError as error:
         raise InputError(f"--resume: {path} cannot be read ({error.strerror or error})") from None
     except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error):
-        raise InputError(f"--resume: {path} is damaged or no checkpoint; delete it to start again") from None
+        raise InputError(f"--resume: {path} is damaged or not a checkpoint; delete it to start again") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(f"--resume: {path} is no checkpoint of this version; delete it to start again")
+        raise InputError(f"--resume: {path} is not a checkpoint of this version; delete it to start again")
     return found
 
 

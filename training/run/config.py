@@ -10,25 +10,25 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import build
 from asymtheory.losses.formula import from_formula
-from asymtheory.noise import check_rate, parse_number
-from asymtheory.numbers.text import exact, plain
+from asymtheory.numbers.text import plain
 
+from .checks import Check, FieldError, choice, exact_number, noise_rate, number, shown, text, truth, whole
 from .recipes import DEFAULTS, recipe
+from .schedule import Schedule
+from .toml import beside, blame, flattened, is_path, line_of, toml_key, toml_value, written
 
 if TYPE_CHECKING:
     from asymtheory.losses import Loss
@@ -38,163 +38,6 @@ CLEAN = "none"
 PENALTIES = ("none", "l1", "l2", "jacobian")
 PUBLISHED = "published"
 """The regularisation that the recipe's paper used for the loss at hand."""
-
-
-class FieldError(InputError):
-    """A value that its setting does not admit; ``key`` is the setting, as in ``epochs`` or ``noise.eta``."""
-
-    def __init__(self, key: str, value: JsonValue, needed: str) -> None:
-        super().__init__(f"{key} {value}: {needed}")
-        self.key = key
-
-
-# ------------------------------------------------------------------------------------------------- checks of values
-
-Check = Callable[[str, JsonValue], JsonValue]
-
-
-def whole(least: int, optional: bool = False) -> Check:
-    """A whole number; None too where it is ``optional``."""
-
-    def check(key: str, value: JsonValue) -> int | None:
-        if optional and value is None:
-            return None
-        number = value if isinstance(value, int | float | Fraction | Decimal) and not isinstance(value, bool) else None
-        if number is None or not math.isfinite(number) or number != int(number) or number < least:
-            raise FieldError(key, _shown(value), f"a whole number >= {least} is needed")
-        return int(number)
-
-    return check
-
-
-def number(least: float, below: float = math.inf, positive: bool = False, infinite: bool = False) -> Check:
-    """A number in [least, below), or (least, below) if ``positive``; infinity only where it means something."""
-    low = f"> {least:g}" if positive else f">= {least:g}"
-    needed = f"a number {low}{f' and < {below:g}' if below < math.inf else ''} is needed"
-
-    def check(key: str, value: JsonValue) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | Fraction | Decimal):
-            raise FieldError(key, _shown(value), needed)
-        real = float(value)
-        if math.isnan(real) or real < least or (positive and real == least) or not (real < below or infinite):
-            raise FieldError(key, _shown(value), needed)
-        return real
-
-    return check
-
-
-def choice(*allowed: str) -> Check:
-    """One of some words; ``true`` and ``false`` are ``on`` and ``off`` where those are allowed."""
-
-    def check(key: str, value: JsonValue) -> str:
-        word = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-        key_word = word.strip().lower() if isinstance(word, str) else ""
-        if key_word not in allowed:
-            raise FieldError(key, _shown(value), f"one of {', '.join(allowed)} is needed{nearest(key_word, allowed)}")
-        return key_word
-
-    return check
-
-
-def truth(key: str, value: JsonValue) -> bool:
-    """true or false."""
-    if not isinstance(value, bool):
-        raise FieldError(key, _shown(value), "true or false is needed")
-    return value
-
-
-def text(optional: bool = False, name: bool = False) -> Check:
-    """Text that is not empty; a ``name`` is lower case."""
-
-    def check(key: str, value: JsonValue) -> str | None:
-        if optional and value is None:
-            return None
-        if isinstance(value, os.PathLike):
-            value = os.fspath(value)
-        if not isinstance(value, str) or not value.strip() or "\0" in value:
-            raise FieldError(key, _shown(value), "a text in quotes is needed")
-        return value.strip().lower().replace("_", "-") if name else value
-
-    return check
-
-
-def _schedule(key: str, value: JsonValue) -> str:
-    return Schedule.parse(value, key).text
-
-
-def _exact(key: str, value: JsonValue) -> Fraction:
-    """A number, or a text such as "3/5", as typed."""
-    try:
-        found = parse_number(value, key) if isinstance(value, str) else exact(value)
-    except InputError as error:
-        raise FieldError(key, _shown(value), str(error).removeprefix(f"{key} ")) from None
-    if not isinstance(found, Fraction):
-        raise FieldError(key, _shown(value), "a number is needed")
-    return found
-
-
-def _rate(key: str, value: JsonValue) -> Fraction | None:
-    if value is None:
-        return None
-    rate = _exact(key, value)
-    if not 0 <= rate <= 1:
-        raise FieldError(key, _shown(value), "a noise rate in [0, 1] is needed")
-    return Fraction(check_rate(rate))
-
-
-def _shown(value: JsonValue) -> str:
-    """A value as it stood in the file or on the command line."""
-    if isinstance(value, Fraction):
-        return plain(value)
-    shown = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
-
-
-# ------------------------------------------------------------------------------------------------------- schedules
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The learning rate over the epochs, as a factor of the initial one; it changes between epochs, as in the papers.
-
-    ``cosine`` (to 0), ``constant``, ``step:N:F`` (times F after every N epochs: WebVision is ``step:1:0.97``) and
-    ``drop:F:X,Y`` (times F at the shares X, Y, ... of the run: Animal-10N is ``drop:0.2:0.5,0.75``).
-    """
-
-    text: str
-    kind: str
-    factor: float = 1.0
-    at: tuple[float, ...] = ()
-
-    @classmethod
-    def parse(cls, value: JsonValue, key: str = "schedule") -> Schedule:
-        """Raises InputError for text that is no schedule."""
-        needed = "cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,... is needed"
-        if not isinstance(value, str):
-            raise FieldError(key, _shown(value), needed)
-        kind, *rest = value.strip().lower().split(":")
-        try:
-            if kind in ("cosine", "constant") and not rest:
-                return cls(kind, kind)
-            if kind == "step" and len(rest) == 2:
-                every, factor = float(int(rest[0])), float(rest[1])
-                if every >= 1 and 0 < factor < math.inf:
-                    return cls(f"step:{rest[0]}:{rest[1]}", kind, factor, (every,))
-            if kind == "drop" and len(rest) == 2:
-                factor, shares = float(rest[0]), tuple(float(share) for share in rest[1].split(","))
-                if 0 < factor < math.inf and all(0 <= share <= 1 for share in shares):
-                    return cls(f"drop:{rest[0]}:{rest[1]}", kind, factor, shares)
-        except ValueError:
-            pass
-        raise FieldError(key, _shown(value), needed + nearest(kind, ("cosine", "constant", "step", "drop")))
-
-    def at_epoch(self, epoch: int, epochs: int) -> float:
-        """Factor in epoch 0..epochs-1."""
-        if self.kind == "cosine":
-            return (1 + math.cos(math.pi * epoch / epochs)) / 2
-        if self.kind == "step":
-            return float(self.factor ** (epoch // self.at[0]))
-        return float(self.factor ** sum(epoch >= share * epochs for share in self.at))
 
 
 # -------------------------------------------------------------------------------------------------------- settings
@@ -269,7 +112,7 @@ CHECKS: dict[str, Check] = {
     "rate": number(0, positive=True),
     "momentum": number(0, 1),
     "nesterov": truth,
-    "schedule": _schedule,
+    "schedule": lambda key, value: Schedule.parse(value, key).text,
     "clip": number(0, positive=True, infinite=True),
     "regularisation": choice(*PENALTIES),
     "strength": number(0),
@@ -290,7 +133,7 @@ CHECKS: dict[str, Check] = {
     "data_dir": text(optional=True),
     "download": truth,
     "noise.kind": text(),
-    "noise.eta": _rate,
+    "noise.eta": noise_rate,
     "noise.mode": choice("exact", "iid", "redrawn"),
     "noise.seed": whole(0),
 }
@@ -366,11 +209,11 @@ class TrainConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        values = {name: _exact(f"parameters.{name}", value) for name, value in self.parameters.items()}
+        values = {name: exact_number(f"parameters.{name}", value) for name, value in self.parameters.items()}
         object.__setattr__(self, "parameters", values)
         if (self.loss is None) == (self.formula is None):
             given = "both are given" if self.loss else "neither is given"
-            raise FieldError("loss", _shown(self.loss or ""), f"name a loss or a formula, one of the two ({given})")
+            raise FieldError("loss", shown(self.loss or ""), f"name a loss or a formula, one of the two ({given})")
         if self.passive is not None and self.formula is None:
             raise FieldError("passive", repr(self.passive), "it goes with formula")
         if self.column is not None and self.labels is None:
@@ -434,8 +277,8 @@ class TrainConfig(Settings):
         for name in (each.name for each in fields(self)):
             value = getattr(self, name)
             found[name] = None if isinstance(value, float) and math.isinf(value) else value
-        found["parameters"] = {name: _written(value) for name, value in self.parameters.items()}
-        found["noise"] = {each.name: _written(getattr(self.noise, each.name)) for each in fields(self.noise)}
+        found["parameters"] = {name: written(value) for name, value in self.parameters.items()}
+        found["noise"] = {each.name: written(getattr(self.noise, each.name)) for each in fields(self.noise)}
         return {name: found[name] for name in ORDER}
 
     def to_toml(self, folder: str | os.PathLike[str] = "") -> str:
@@ -444,11 +287,11 @@ class TrainConfig(Settings):
         flat |= {name: beside("", flat[name], folder) for name in PATHS if flat[name] is not None}
         flat["noise"] |= {"kind": beside("", self.noise.kind, folder) if is_path(self.noise.kind) else self.noise.kind}
         tables: dict[str, Json] = {name: flat.pop(name) for name in TABLES}
-        lines = [f"{name} = {_toml(value)}" for name, value in flat.items() if value is not None]
+        lines = [f"{name} = {toml_value(value)}" for name, value in flat.items() if value is not None]
         for name, table in tables.items():
             if name == "noise" and self.labels is not None:
                 continue
-            entries = [f"{_toml_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None]
+            entries = [f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items() if value is not None]
             lines += ["", f"[{name}]", *entries] if entries else []
         return "\n".join(lines) + "\n"
 
@@ -477,23 +320,6 @@ PATHS = ("labels", "data_dir", "ilsvrc_dir")
 # ------------------------------------------------------------------------------------------------------------ TOML
 
 
-def is_path(kind: str) -> bool:
-    """Is this noise a file? Names of noise hold neither a point nor a slash."""
-    return "." in kind or "/" in kind or os.sep in kind
-
-
-def beside(folder: str | os.PathLike[str], path: str, reader: str | os.PathLike[str] = "") -> str:
-    """`path`, which is relative to `folder`, as it is written relative to the folder `reader`; both default to the current one.
-
-    Absolute paths stay, ``~`` is the home folder. Links among the folders are followed, so that ``..`` means what it says.
-    """
-    path = os.path.expanduser(path)
-    if os.path.isabs(path) or os.path.realpath(folder) == os.path.realpath(reader):
-        return path
-    above, name = os.path.split(os.path.join(folder, path))
-    return os.path.relpath(os.path.join(os.path.realpath(above), name), os.path.realpath(reader))
-
-
 def named_in(path: str | os.PathLike[str], key: str, value: JsonValue) -> JsonValue:
     """A setting as the file `path` names it: a path in it is relative to its folder."""
     if not isinstance(value, str) or not (key in PATHS or (key == "noise.kind" and is_path(value))):
@@ -518,17 +344,17 @@ def read_toml(path: str | os.PathLike[str]) -> Json:
         raise InputError(f"--config {path}: {error}") from None
     for table in TABLES:
         if table in found and not isinstance(found[table], dict):
-            raise InputError(f"--config {path}{_line(source, table)}: {table} is a table, written [{table}]")
+            raise InputError(f"--config {path}{line_of(source, table)}: {table} is a table, written [{table}]")
     known = {name for name in ORDER if name not in TABLES}
     for name in found:
         if name not in known and name not in TABLES:
             hint = nearest(name, ORDER)
-            raise InputError(f"--config {path}{_line(source, name)}: {name!r} is not a setting{hint}")
+            raise InputError(f"--config {path}{line_of(source, name)}: {name!r} is not a setting{hint}")
     noise = found.get("noise", {})
     keys = [each.name for each in fields(Noise)]
     for name in noise:
         if name not in keys:
-            where = _line(source, name, "noise")
+            where = line_of(source, name, "noise")
             raise InputError(f"--config {path}{where}: {name!r} is not a setting of [noise] ({', '.join(keys)})"
                              f"{nearest(name, keys)}")  # fmt: skip
     with blame(path):
@@ -538,70 +364,6 @@ def read_toml(path: str | os.PathLike[str]) -> Json:
             checked = {name: CHECKS[f"noise.{name}"](f"noise.{name}", value) for name, value in noise.items()}
             values["noise"] = {name: named_in(path, f"noise.{name}", value) for name, value in checked.items()}
         if "parameters" in found:
-            flat = _flattened(found["parameters"])
-            values["parameters"] = {name: _exact(f"parameters.{name}", value) for name, value in flat.items()}
+            flat = flattened(found["parameters"])
+            values["parameters"] = {name: exact_number(f"parameters.{name}", value) for name, value in flat.items()}
     return values
-
-
-class blame:
-    """Names the file and the line of the setting that a :class:`FieldError` is about."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, FieldError):
-            table, _, name = error.key.rpartition(".")
-            source = Path(self.path).read_text(encoding="utf-8")
-            raise InputError(f"--config {self.path}{_line(source, name, table)}: {error}") from None
-        if isinstance(error, InputError) and not str(error).startswith("--config"):
-            raise InputError(f"--config {self.path}: {error}") from None
-
-
-def _flattened(table: Mapping[str, JsonValue]) -> Json:
-    """``agce.a = 3`` without quotes is a table in TOML; here it is the parameter a of the term agce."""
-    flat: Json = {}
-    for name, value in table.items():
-        inner = _flattened(value) if isinstance(value, dict) else {"": value}
-        flat.update({f"{name}.{key}" if key else name: each for key, each in inner.items()})
-    return flat
-
-
-def _line(source: str, name: str, table: str = "") -> str:
-    """``, line 7`` where a key (or the header of a table) stands in a file, or nothing if it is not found."""
-    current = ""
-    for count, line in enumerate(source.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
-        if header:
-            current = header[1].strip("\"'")
-            if not table and current.split(".")[0].strip() == name:
-                return f", line {count}"
-        elif current == table and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""", line):
-            return f", line {count}"
-    return ""
-
-
-def _written(value: JsonValue) -> JsonValue:
-    """An exact number as JSON and TOML have it: an int, a float that is exactly the decimal, or a text "1/3"."""
-    if not isinstance(value, Fraction):
-        return value
-    if value.denominator == 1:
-        return int(value)
-    return float(value) if Fraction(repr(float(value))) == value else str(value)
-
-
-def _toml(value: JsonValue) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
-
-
-def _toml_key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

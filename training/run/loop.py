@@ -17,21 +17,21 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import mul
 from time import perf_counter
-from typing import Never, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from asymtheory.errors import InputError, nearest
+from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 
-from ..data.inputs import Data, Images, Inputs, Redraw, batches, generator, stream
+from ..data.inputs import Data, Inputs, batches, generator, stream
 from ..distributed import ALONE, World, parallel
 from .config import Settings
 from .device import Setup, seeded, using
+from .evaluation import fitted, predict
 from .jacobian import directions, squared_norm, watched
-from .record import Epoch, Fitted, History
+from .record import Epoch, History
 from .sgd import SGD, clipped
 
 LOOK = 256  # steps between two looks at whether the loss is still finite
@@ -61,55 +61,6 @@ class Following(Protocol):
     def follow(self, labels: Tensor) -> None: ...
 
     def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None: ...
-
-
-def fitted(predicted: Tensor, given: Tensor, true: Tensor | None) -> list[Fitted]:
-    """Predictions (..., N) against labels, one :class:`Fitted` for each leading index (models of a stack)."""
-    predicted = predicted.reshape(-1, predicted.shape[-1])
-    models, count = predicted.shape
-    hit = predicted == given
-    if true is None:
-        return [Fitted(each / count) for each in hit.sum(1).tolist()]
-    facts = torch.stack([hit, predicted == true, (given == true).expand(models, -1)], 1).double()
-    pairs = facts @ facts.mT  # how often two of the three are true together, all in one pass
-
-    def share(part: float, whole: float) -> float | None:
-        return part / whole if whole else None
-
-    return [
-        Fitted(
-            hits / count,
-            rights / count,
-            share(kept, clean),
-            share(hits - kept, count - clean),
-            share(rights - known, count - clean),
-        )
-        for (hits, _, kept), (_, rights, known), (_, _, clean) in pairs.tolist()
-    ]
-
-
-@torch.no_grad()
-def predict(model: nn.Module, images: Inputs, setup: Setup, batch: int | None = None, world: World = ALONE) -> Tensor:
-    """The class of the largest logit for every image, (N,), in evaluation mode; the model's mode is restored.
-
-    Several processes share the batches out, and each gets the whole answer.
-    """
-    training = model.training
-    model.eval()
-    parts = list(torch.arange(len(images), device=setup.device).split(batch or images.evaluation))[
-        world.rank :: world.size
-    ]
-    try:
-        with setup.computing():
-            found = [model(setup.inputs(x)).argmax(-1) for x in images.visits(parts, setup.dtype)]
-    finally:
-        model.train(training)
-    if world.size == 1:
-        return torch.cat(found, -1)
-    answer = torch.zeros(len(images), dtype=torch.int64, device=setup.device)
-    for part, classes in zip(parts, found, strict=True):
-        answer[part] = classes
-    return world.sum(answer)
 
 
 class Trainer:
@@ -310,70 +261,3 @@ class Trainer:
         """The epochs still to train, from 0; :meth:`epoch` trains the next one."""
         while self.done < self.settings.epochs:
             yield self.done
-
-
-def fit(
-    model: nn.Module,
-    loss: nn.Module,
-    images: Tensor,
-    labels: Tensor | None,
-    *,
-    true: Tensor | None = None,
-    test: tuple[Tensor, Tensor] | None = None,
-    redraw: Redraw | None = None,
-    progress: bool = False,
-    on_epoch: Callable[[Epoch], object] | None = None,
-    **settings: JsonValue,
-) -> History:
-    """Train your own model on your own tensors, in place; the model is then on the device and in evaluation mode.
-
-    ``images`` (N, ...) go to the model as they are, floats or token numbers; ``labels`` int64 (N,). ``true`` labels, where you
-    know them, tell the clean part from the corrupted. ``settings`` are those of :class:`.config.Settings`: ``epochs``,
-    ``batch``, ``rate``, ``regularisation``, ``seed``, ``device``, ... Raises InputError for data that do not fit together and
-    :class:`DivergedError` when the loss is no longer finite.
-    """
-    unknown = [name for name in settings if name not in Settings.__dataclass_fields__]
-    if unknown:
-        raise InputError(f"fit has no setting {unknown[0]!r}{nearest(unknown[0], Settings.__dataclass_fields__)}")
-    if labels is None and true is None:
-        raise InputError("labels are needed (or true ones, with redraw)")
-    given = labels if labels is not None else true
-    assert given is not None
-    test_images, test_labels = test if test is not None else (None, None)
-    data = Data(Images(images), given, true, redraw, None if test_images is None else Images(test_images), test_labels)
-    trainer = Trainer(model, loss, data, Settings(**settings))
-    with Progress(trainer, progress) as bar:
-        for _ in trainer.remaining():
-            epoch = trainer.epoch(bar.tick)
-            bar.show(epoch)
-            if on_epoch is not None:
-                on_epoch(epoch)
-    model.eval()
-    return trainer.history()
-
-
-class Progress:
-    """A bar on standard error over the steps of a run, or nothing."""
-
-    def __init__(self, trainer: Trainer, wanted: bool) -> None:
-        self.bar: tqdm[Never] | None = None
-        if wanted:
-            total, done = trainer.steps * trainer.settings.epochs, trainer.steps * trainer.done
-            self.bar = tqdm(total=total, initial=done, unit="step", leave=False, dynamic_ncols=True)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def tick(self) -> None:
-        if self.bar is not None:
-            self.bar.update()
-
-    def show(self, epoch: Epoch) -> None:
-        """The epoch's figures beside the bar."""
-        if self.bar is not None:
-            test = {} if epoch.test is None else {"test": f"{epoch.test:.4f}"}
-            self.bar.set_postfix({"epoch": epoch.epoch, "loss": f"{epoch.loss:.4g}", **test})

@@ -42,9 +42,10 @@ from ..losses.registry import head_of
 from ..losses.student import StudentLoss
 from . import checkpoint
 from .config import CLEAN, ELSEWHERE, Settings, TrainConfig
-from .loop import Progress, Trainer
+from .loop import Trainer
 from .models import Network, build_model, parameters
 from .probe import Probe
+from .progress import Progress
 from .record import Epoch, RunResult, append, locked, revision, versions
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _ready(config: TrainConfig, loss: nn.Module, world: World) -> tuple[Prepared
 
 
 def loss_of(config: TrainConfig) -> nn.Module:
-    """The loss of a configuration as a torch module; InputError for a name, parameter or formula that is none."""
+    """The loss of a configuration as a torch module; InputError for an unknown name or parameter and a formula that is not one."""
     if config.formula is not None:
         return build_loss(config.core_loss())
     values: Json = dict(config.parameters)

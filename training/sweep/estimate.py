@@ -1,7 +1,7 @@
 """How long a sweep will take: from the lines of runs of the same shape, else from a few steps measured now.
 
 A shape is all that the time of an epoch depends on: data, network, batch, precision, penalty, what is measured, and how many runs
-are trained together. An estimate is no promise: it takes as many of them at once as asked for, each as fast as one alone.
+are trained together. The estimate is rough: it takes as many of them at once as asked for, each as fast as one alone.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ class Store:
 
     @classmethod
     def look(cls, folder: Path) -> Store:
-        """What a folder holds; nothing, if there is none. Raises InputError for a file with a line that is no JSON."""
+        """What a folder holds; nothing, if there is none. Raises InputError for a file with a line that is not JSON."""
         found: list[dict[str, Json]] = []
         for name in (RESULTS, FAILURES):
             lines = read(folder / name) if (folder / name).exists() else []

@@ -24,19 +24,17 @@ from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.numbers.text import plain
 
 from ..data.sets import EMBEDDED
+from ..run.checks import Check, FieldError, whole
 from ..run.config import (
     CHECKS,
     CLEAN,
     ORDER,
     PUBLISHED,
     TABLES,
-    Check,
-    FieldError,
     Noise,
     TrainConfig,
     check_given,
     named_in,
-    whole,
 )
 from ..run.recipes import recipe
 from .shipped import DESIGNS, PLANS
@@ -66,7 +64,7 @@ Place = tuple[JsonValue, ...]
 
 
 def parse_settings(texts: Iterable[str], option: str = SET) -> Json:
-    """``KEY=VALUE`` (``epochs=40``, ``noise.eta=[0.2,0.4]``) as a table; a value that is no TOML is a text (``dataset=digits``)."""
+    """``KEY=VALUE`` (``epochs=40``, ``noise.eta=[0.2,0.4]``) as a table; a value that is not TOML is a text (``dataset=digits``)."""
     found: Json = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -229,7 +227,7 @@ class Reader:
             key, where = prefix + name, (*place, "parameters", *(prefix + name).split("."))
             if isinstance(value, dict) and MULTIPLES in value:
                 if len(value) > 1:
-                    raise self.refuse(where, f"parameters.{key}: {MULTIPLES} stands alone in its braces")
+                    raise self.refuse(where, f"parameters.{key}: {MULTIPLES} must be alone in its braces")
                 factors = self.values(value[MULTIPLES], f"parameters.{key}", where)
                 if any(factor <= 0 for factor in factors):
                     raise self.refuse(where, f"parameters.{key}: multiples of the threshold must be > 0")
@@ -244,7 +242,7 @@ class Reader:
         return found
 
     def values(self, value: JsonValue, key: str, place: Place) -> list[JsonValue]:
-        """A grid of one setting; a value that is no list is a grid of one."""
+        """A grid of one setting; a value that is not a list is a grid of one."""
         found = [self.checked(_check, key, each, place) for each in self.listed(value, key, place)]
         return found if place[0] in (SET, ONLY) or self.shipped else [named_in(self.path, key, each) for each in found]
 

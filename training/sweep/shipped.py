@@ -43,7 +43,7 @@ def find(name: str | os.PathLike[str], folder: Path = PLANS) -> Path:
     if key not in plans:
         command = "asymtheory sweep --list shows those that come" if folder == PLANS else f"{', '.join(plans)} comes"
         known = f"{command} with the package"
-        raise InputError(f"plan {name}: there is no such file, and no such plan ({known}){nearest(key, plans)}")
+        raise InputError(f"plan {name}: neither a file nor a plan of that name exists ({known}){nearest(key, plans)}")
     return plans[key]
 
 

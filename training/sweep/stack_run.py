@@ -21,7 +21,8 @@ from asymtheory.numbers.text import plural
 
 from ..run import checkpoint
 from ..run.config import TrainConfig
-from ..run.loop import DivergedError, fitted
+from ..run.evaluation import fitted
+from ..run.loop import DivergedError
 from ..run.record import Epoch, Fitted, History, RunResult, revision, versions
 from ..run.run import Keeper, Prepared, theory
 from ..run.stack import Family, Seen, StackedTrainer

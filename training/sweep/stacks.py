@@ -37,7 +37,7 @@ class _Flight:
         )
 
     def start(self, engine: LocalEngine, task: Task) -> None:
-        """As one task of the engine."""
+        """Submit the runs of the stack to the engine as one task."""
         tasks = [replace(task, key=point.key, config=point.config) for point in self.points]
         started = engine.call(execute_stack, *tasks)
         self.lives -= 1

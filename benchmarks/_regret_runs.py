@@ -1,0 +1,244 @@
+"""What the regret benchmark trains on a task: candidates (loss, value, rate), all of one seed as a few batches of models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from _regret_tasks import Prepared, Task
+from asymtheory_training.data.inputs import Data, Images
+from asymtheory_training.run.config import Settings
+from asymtheory_training.run.stack import Families, Family, StackedTrainer
+from torch import Tensor
+
+from asymtheory.asymmetry.fitting import fitting_slope
+from asymtheory.losses import Loss, build
+from asymtheory.noise import NoiseModel
+from asymtheory.selection.select import select
+from asymtheory.threshold import solve
+
+EPOCHS, BATCH = 15, 64
+RATES = (0.001, 0.004, 0.016, 0.064)
+"""Learning rates of losses at equal initial slope, that of CE."""
+RAW_RATE, RAW_CLIP = 0.02, 5.0
+"""How a loss is trained whose scale nobody touched: the rate of the issue's table, gradients clipped as in the papers."""
+FACTORS = (Fraction(1, 3), Fraction(1), Fraction(3), Fraction(10))
+UNTIL = (0.1, 0.3)
+"""A ramp of the parameter lasts these shares of all steps."""
+
+AROUND: tuple[tuple[str, dict[str, Fraction]], ...] = (
+    ("agce", {"q": Fraction(1, 2)}), ("agce", {"q": Fraction(3, 2)}), ("aul", {"p": Fraction(2)}), ("ael", {}),
+    ("amse", {"q": Fraction(2)}), ("jal-ce", {}), ("nce+agce", {}),
+)  # fmt: skip
+"""Losses whose main parameter takes values around its threshold on the task's noise."""
+FIXED: tuple[tuple[str, dict[str, Fraction]], ...] = (
+    ("ce", {}), ("mae", {}), ("mse", {}), ("nce", {}), ("sce", {}), ("nnce", {}), ("nce+mae", {}), ("nce+rce", {}),
+    *(("gce", {"q": Fraction(q, 10)}) for q in (3, 5, 7, 9)), ("taylor-ce", {"t": Fraction(2)}),
+    ("phuber-ce", {"tau": Fraction(10)}), ("logitclip-ce", {"tau": Fraction(5, 2)}),
+    *(("anl-ce", {"alpha": Fraction(5), "beta": Fraction(beta)}) for beta in (1, 5)),
+)  # fmt: skip
+"""Losses at values of their own."""
+PUBLISHED = (
+    "ce", "mae", "gce", "sce", "nce+rce", "nce+mae", "nce+agce", "nce+aul", "nce+ael", "anl-ce", "anl-fl", "jal-ce", "jal-fl",
+    "agce", "aul", "ael", "taylor-ce", "phuber-ce",
+)  # fmt: skip
+"""Losses at the papers' values for CIFAR-10, as the registry has them: equalised, and raw."""
+RAMPED = ("amse", {"q": Fraction(2)}, (Fraction(3), Fraction(8)))
+"""The loss whose parameter is led from 1 to so many times its threshold."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to train. ``factor``: the parameter over its threshold, where it was chosen so; ``rate`` None: raw, at RAW_RATE.
+
+    ``until`` > 0: the parameter rises geometrically from 1 over this share of the steps, at equal initial slope.
+    """
+
+    kind: str  # grid, published, raw, select, ramp
+    name: str
+    loss: Loss
+    factor: Fraction | None
+    rate: float | None
+    until: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """What names it in the results, whatever the task: loss, parameters or factor, rate."""
+        held = {k: v for k, v in self.loss.parameters.items() if self.factor is None or k != self.loss.main}
+        values = ",".join(f"{k}={float(v):g}" for k, v in held.items())
+        at = "" if self.factor is None else f" at {float(self.factor):.3g}"
+        ramp = f" ramp {self.until:g}" if self.until else ""
+        rate = "raw" if self.rate is None else f"{self.rate:g}"
+        name = "select" if self.kind == "select" else f"{self.name}({values})"
+        return f"{self.kind}: {name}{at}{ramp}, {rate}"
+
+
+def candidates(noise: NoiseModel) -> Iterator[Candidate]:
+    """All candidates on a noise; values outside a parameter's domain are left out."""
+    grid: list[tuple[str, Loss, Fraction | None]] = [(name, build(name, **values), None) for name, values in FIXED]
+    for name, values in AROUND:
+        grid += [(name, loss, factor) for factor, loss in around(build(name, **values), noise, FACTORS)]
+    for name, loss, factor in grid:
+        yield from (Candidate("grid", name, loss, factor, rate) for rate in RATES)
+    for name in PUBLISHED:
+        yield Candidate("published", name, build(name), None, RATES[1])
+        yield Candidate("raw", name, build(name), None, None)
+    name, fixed, factors = RAMPED
+    for factor, loss in around(build(name, **fixed), noise, factors):
+        yield from (Candidate("ramp", name, loss, factor, rate, until) for until in UNTIL for rate in RATES)
+    best = select(noise).best.loss
+    yield Candidate("select", best.name, best, None, None)
+
+
+def around(loss: Loss, noise: NoiseModel, factors: Sequence[Fraction]) -> list[tuple[Fraction, Loss]]:
+    """The loss at multiples of its parameter's threshold on a noise; of its own value where there is no threshold."""
+    assert loss.main is not None
+    found, centre = solve(loss, noise), Fraction(loss.parameters[loss.main])
+    if found.status == "threshold" and found.end is not None and found.end.value > 0:
+        centre = Fraction(found.end.number if found.end.number is not None else found.end.high)
+    values = [(factor, factor * centre) for factor in factors]
+    return [
+        (factor, loss.replace(**{loss.main: value})) for factor, value in values if value in loss.domains[loss.main]
+    ]
+
+
+@cache
+def equal_scale(loss: Loss, K: int) -> float:
+    """The factor that gives a loss the initial slope of CE."""
+    return K / fitting_slope(loss, K).unfitted
+
+
+class Led(Family):
+    """One loss whose parameter moves from ``start`` to each of its values in the first steps of training, at equal initial slope.
+
+    Every call is a step. Values rise geometrically and stay once they have arrived.
+    """
+
+    def __init__(self, loss: Loss, members: Sequence[Candidate], K: int, steps: int, start: float = 1.0) -> None:
+        main = loss.main
+        assert main is not None
+        values = [member.loss.parameters[main] for member in members]
+        super().__init__(loss, main, values, [1.0] * len(members))
+        self.paths = np.empty((2, steps, len(members)))
+        for place, member in enumerate(members):
+            assert member.rate is not None
+            until, end = max(1, round(member.until * steps)), float(values[place])
+            moving = start * (end / start) ** np.minimum(1.0, np.arange(steps) / until)
+            at = {
+                value: equal_scale(loss.replace(**{main: Fraction(value)}), K) for value in np.unique(moving).tolist()
+            }
+            self.paths[0, :, place] = moving
+            self.paths[1, :, place] = [member.rate * at[value] for value in moving.tolist()]
+        self.taken = 0
+
+    def at(self, logits: Tensor, labels: Tensor) -> Tensor:
+        loss, scale = self._tensors(logits)
+        value, factor = (torch.from_numpy(path[self.taken]).to(scale) for path in self.paths)
+        loss.parameters[self.parameter].copy_(value[:, None, None])
+        scale.copy_(factor[:, None, None])
+        self.taken += 1
+        return super().at(logits, labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """What the candidates of a task did, for one seed; arrays begin with the candidates.
+
+    ``held``: accuracy on held-out noisy labels after every epoch (M, E); ``right``: is the test sample predicted right in the end
+    (M, N)? ``memorised``: share of the wrong training labels that are predicted in the end, NaN where there are none.
+    """
+
+    candidates: list[Candidate]
+    held: npt.NDArray[np.float32]
+    right: npt.NDArray[np.bool_]
+    memorised: npt.NDArray[np.float32]
+
+
+def train(task: Task, prepared: Prepared, seed: int) -> Runs:
+    """Train all candidates; those that are raw together, the others a few families at a time."""
+    everything = list(candidates(prepared.noise))
+    parts = [_train(task, prepared, seed, chunk) for chunk in _chunks(everything)]
+    return Runs(
+        [candidate for part in parts for candidate in part.candidates],
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("held", "right", "memorised")),
+    )
+
+
+def _chunks(everything: Sequence[Candidate], size: int = 32) -> Iterator[list[Candidate]]:
+    """Candidates that are trained as one batch: raw ones apart, those of a family side by side."""
+
+    def family(each: Candidate) -> tuple[bool, bool, str, tuple[tuple[str, str], ...]]:
+        fixed = sorted((k, str(v)) for k, v in each.loss.parameters.items() if k != each.loss.main)
+        return each.rate is None, each.until > 0, each.name, tuple(fixed)
+
+    chunk: list[Candidate] = []
+    for each in sorted(everything, key=family):
+        if chunk and (len(chunk) >= size or family(chunk[-1])[0] != family(each)[0]):
+            yield chunk
+            chunk = []
+        chunk.append(each)
+    yield chunk
+
+
+def _families(chunk: Sequence[Candidate], K: int, steps: int) -> tuple[Families, list[Candidate]]:
+    """The losses of a batch of models, and the candidates in the order of the models."""
+    groups: dict[tuple[bool, str, str], list[Candidate]] = {}
+    for each in chunk:
+        moves = each.factor is not None  # values of one parameter are one family, else only equal losses are
+        held = {k: v for k, v in each.loss.parameters.items() if not moves or k != each.loss.main}
+        groups.setdefault((each.until > 0, each.name, str(sorted(held.items()))), []).append(each)
+    families: list[Family] = []
+    for (led, *_), members in groups.items():
+        loss = members[0].loss
+        scales = [1.0 if each.rate is None else each.rate * equal_scale(each.loss, K) for each in members]
+        if led:
+            families.append(Led(loss, members, K, steps))
+        elif members[0].factor is not None:
+            assert loss.main is not None
+            families.append(Family(loss, loss.main, [each.loss.parameters[loss.main] for each in members], scales))
+        else:
+            families.append(_repeated(loss, scales))
+    return Families(families), [each for members in groups.values() for each in members]
+
+
+def _repeated(loss: Loss, scales: Sequence[float]) -> Family:
+    """One loss as it is, once for every scale."""
+    found = Family(loss, None)
+    found.members, found.scales = [loss] * len(scales), list(scales)
+    return found
+
+
+def _train(task: Task, prepared: Prepared, seed: int, chunk: Sequence[Candidate]) -> Runs:
+    table, raw = prepared.table, chunk[0].rate is None
+    x = torch.from_numpy(table.x)[:, None, None]  # (N, 1, 1, D): rows are pictures of one line
+    train, held = torch.from_numpy(prepared.train), torch.from_numpy(prepared.held)
+    given, true = torch.from_numpy(prepared.given), torch.from_numpy(table.y)
+    test = Images(torch.from_numpy(table.test_x)[:, None, None])
+    data = Data(Images(x[train]), given[train], true[train], None, test, torch.from_numpy(table.test_y))
+    settings = Settings(
+        epochs=EPOCHS, batch=BATCH, rate=RAW_RATE if raw else 1.0, clip=RAW_CLIP if raw else math.inf,
+        regularisation="none", seed=seed, threads=1,
+    )  # fmt: skip
+    steps = EPOCHS * math.ceil(len(train) / BATCH)
+    families, ordered = _families(chunk, table.K, steps)
+    head = ("mlp1", task.width / 256) if task.width else ("linear", 1.0)
+    trainer = StackedTrainer(families, data, settings, [seed], K=table.K, model=head[0], width=head[1])
+    outside = Images(x[held])
+    curve = []
+    for _ in trainer.remaining():
+        trainer.epoch()
+        curve.append((_classes(trainer, outside) == given[held]).float().mean(1).numpy())
+    right = _classes(trainer, test) == data.test_labels
+    wrong = given[train] != true[train]
+    fitted = (_classes(trainer, Images(x[train])) == given[train])[:, wrong].float().mean(1)
+    return Runs(ordered, np.stack(curve, 1), right.numpy(), fitted.numpy())
+
+
+def _classes(trainer: StackedTrainer, images: Images) -> Tensor:
+    return torch.cat([logits.argmax(-1) for _, logits in trainer.predict(images)], 1)
