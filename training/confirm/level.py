@@ -68,7 +68,7 @@ def _tie(noise: NoiseModel) -> Fraction:
 
 
 def _most(loss: Loss, noise: NoiseModel) -> Fraction | None:
-    """The largest s that is seen to be tolerated, 2^-36 of the tie or less below s*; 0 where there is none, None where s* is open."""
+    """The largest s found to be tolerated, at most 2^-36 of the tie below s*; 0 where none is, None where s* is open."""
     tie = _tie(noise)
     low, high = Fraction(0), Fraction(1)  # in units of the tie
     for _ in range(STEPS):

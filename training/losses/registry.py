@@ -125,7 +125,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def baseline(name: str) -> Baseline | None:
-    """The baseline of that name, None if it is none."""
+    """The baseline of that name; None for any other name."""
     return BASELINES.get(name.strip().lower().replace("_", "-"))
 
 

@@ -1,6 +1,6 @@
 """The Student loss, "LT" (Zhang et al. 2024): classes as Student distributions around learned means, with a margin for the label.
 
-A :class:`StudentHead` takes the place of the last linear layer of a network. Features f are scaled to unit norm; the logit of class k
+A :class:`StudentHead` replaces the last linear layer of a network. Features f are scaled to unit norm; the logit of class k
 is the logarithm of a density around its mean mu_k with nu_k degrees of freedom, both learned. With D_k = ||f - mu_k||^2:
 
     z_k = c_k - h_k log(1 + D_k / nu_k)

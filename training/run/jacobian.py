@@ -17,7 +17,7 @@ from asymtheory.errors import InputError
 
 
 def watched(inputs: Tensor) -> Tensor:
-    """Inputs that the logits can be differentiated by. InputError for inputs that are not floating-point numbers, such as tokens."""
+    """Inputs that the logits can be differentiated by. InputError for inputs that are not floating-point, such as tokens."""
     if not inputs.is_floating_point():
         raise InputError(f"regularisation 'jacobian': inputs of {inputs.dtype} have no derivative; name none, l1 or l2")
     return inputs.detach().requires_grad_(True)

@@ -64,7 +64,7 @@ Place = tuple[JsonValue, ...]
 
 
 def parse_settings(texts: Iterable[str], option: str = SET) -> Json:
-    """``KEY=VALUE`` (``epochs=40``, ``noise.eta=[0.2,0.4]``) as a table; a value that is not TOML is a text (``dataset=digits``)."""
+    """``KEY=VALUE`` (``epochs=40``, ``noise.eta=[0.2,0.4]``) as a table; what is not TOML is a text (``dataset=digits``)."""
     found: Json = {}
     for text in texts:
         key, equals, value = text.partition("=")
