@@ -486,7 +486,6 @@ Proof.
 Qed.
 
 Hypothesis convex : forall k, (k < K)%nat -> convex01 (phi (total K w) (w k) active passive).
-Hypothesis strictly : strictly_convex_next_to_1 phi_m.
 Hypothesis active_slope_0 : slope_at_0 active a0.
 Hypothesis passive_slope_0 : slope_at_0 passive p0.
 Hypothesis active_slope_1 : slope_at_1 active a1.
@@ -513,71 +512,86 @@ Proof.
   - rewrite Rmin_right by lra. assert (0 <= - slack_ * (u m)) by (apply Rmult_le_pos; lra). lra.
 Qed.
 
-(** Convex [S]: NCE or NFL added to it is asymmetric (in the limit) iff [S] is. *)
-Theorem sum_threshold_convex : asymmetric_in_the_limit K G m <-> 0 <= slack_.
+(** Below the threshold of [S], convex: not asymmetric. *)
+Theorem sum_below_threshold : slack_ < 0 -> ~ asymmetric_in_the_limit K G m.
 Proof.
   destruct least_beside_m as (k & Hk & Km).
   assert (Cm : continuous_at K (risk K w S) (vertex m)).
   { apply separable_continuous; try easy. apply vertex_simplex, Hm. }
-  split.
-  - intros A. apply Rnot_lt_le. intros Neg. revert A.
-    destruct (convex_descent K w m n active passive Hm Hn a0 p0 a1 p1 active_slope_0 passive_slope_0 active_slope_1
-      passive_slope_1 Neg) as (d & Hd & Falls). fold slack_ S in Falls.
-    destruct (Nat.eq_dec K 2) as [E | NE].
-    + (* two classes: NCE rises by eps / |log eps| only *)
-      destruct flat as (M & e & HM & He & Flat).
-      destruct (base_unbounded g Hg (2 * alpha * (w m - w n) * M / - slack_)) as (r & Hr & Big).
-      set (t := Rmin (Rmin d e) (Rmin r 1) / 2).
-      assert (Ht : 0 < t /\ t < d /\ t < e /\ t < r /\ t < 1).
-      { unfold t. pose proof (Rmin_l (Rmin d e) (Rmin r 1)). pose proof (Rmin_r (Rmin d e) (Rmin r 1)).
-        pose proof (Rmin_l d e). pose proof (Rmin_r d e). pose proof (Rmin_l r 1). pose proof (Rmin_r r 1).
-        assert (0 < Rmin (Rmin d e) (Rmin r 1)) by (repeat apply Rmin_pos; lra). lra. }
-      clearbody t. specialize (Falls t ltac:(lra)). specialize (Flat t ltac:(lra) ltac:(lra)). specialize (Big t ltac:(lra) ltac:(lra)).
-      destruct (largest_pos K w m n Hw Hm Hn) as [Wn Wm]. destruct Hn as (Hn1 & Hn2 & Hn3).
-      assert (I : interior K (edge m n t)).
-      { split; [| apply edge_simplex; try easy; [apply Hm | lra]]. intros j Hj. unfold edge.
-        destruct (Nat.eq_dec j m); [lra |]. destruct (Nat.eq_dec j n); [lra |]. destruct Hm. lia. }
-      assert (Em : edge m n t m = 1 - t) by (unfold edge; now destruct (Nat.eq_dec m m)).
-      assert (En : edge m n t n = t).
-      { unfold edge. destruct (Nat.eq_dec n m); [easy |]. now destruct (Nat.eq_dec n n). }
-      assert (g1 : 0 < g (1 - t)) by (apply base_positive; [easy | lra]).
-      assert (g0 : 0 < g t) by (apply base_positive; [easy | lra]).
-      assert (Wk : w k = w n).
-      { assert (k = n) as ->; [| reflexivity]. destruct Hm, Hk. lia. }
-      apply (sum_beaten K w g alpha (risk K w S) m k HK Hg Ha (proj1 Hm) Hk Cm (edge m n t) I).
-      * rewrite Wk. rewrite risk_normalised, !(two_class_sum _ E), Em, En.
-        replace ((w m * g (1 - t) + w n * g t) / (g (1 - t) + g t))
-          with (w n + (w m - w n) * (g (1 - t) / (g (1 - t) + g t))) by (field; lra).
-        assert (Q : g (1 - t) / (g (1 - t) + g t) <= M * t / g t).
-        { apply Rmult_le_reg_r with ((g (1 - t) + g t) * g t); [apply Rmult_lt_0_compat; lra |].
-          replace (g (1 - t) / (g (1 - t) + g t) * ((g (1 - t) + g t) * g t)) with (g (1 - t) * g t) by (field; lra).
-          replace (M * t / g t * ((g (1 - t) + g t) * g t)) with (M * t * (g (1 - t) + g t)) by (field; lra).
-          assert (g (1 - t) * g t <= M * t * g t) by (apply Rmult_le_compat_r; lra).
-          assert (0 <= M * t * g (1 - t)) by (repeat apply Rmult_le_pos; lra). rewrite Rmult_plus_distr_l. lra. }
-        assert (P : alpha * ((w m - w n) * (g (1 - t) / (g (1 - t) + g t))) <= alpha * ((w m - w n) * (M * t / g t))).
-        { apply Rmult_le_compat_l; [lra |]. apply Rmult_le_compat_l; lra. }
-        assert (B : alpha * ((w m - w n) * (M * t / g t)) <= - slack_ / 2 * t).
-        { apply Rmult_le_reg_r with (g t / t); [apply Rdiv_lt_0_compat; lra |].
-          replace (alpha * ((w m - w n) * (M * t / g t)) * (g t / t)) with (alpha * (w m - w n) * M) by (field; lra).
-          replace (- slack_ / 2 * t * (g t / t)) with (- slack_ / 2 * g t) by (field; lra).
-          apply (Rmult_lt_compat_l (- slack_ / 2)) in Big; [| lra].
-          replace (- slack_ / 2 * (2 * alpha * (w m - w n) * M / - slack_)) with (alpha * (w m - w n) * M) in Big
-            by (field; lra). lra. }
-        lra.
-      * exact risk_bounded_below.
-    + (* three classes or more: a least class beside m and n *)
-      destruct (least_class_exists K w m n ltac:(lia) Hm Hn) as (j & Hj & Jm & Jn).
-      specialize (Falls (d / 2) ltac:(lra)).
-      assert (V : simplex K (edge m n (d / 2))) by (apply edge_simplex; try apply Hn; [apply Hm | lra]).
-      apply (sum_not_asymmetric K w g alpha (risk K w S) m j HK Hw Hg Ha (proj1 Hm) Hj Cm (edge m n (d / 2)) V).
-      * unfold edge. destruct (Nat.eq_dec j m); [easy |]. now destruct (Nat.eq_dec j n).
-      * now apply separable_continuous.
-      * assert (slack_ / 2 * (d / 2) < 0); [| lra].
-        assert (0 < - slack_ / 2 * (d / 2)) by (apply Rmult_lt_0_compat; unfold slack_ in *; lra). lra.
-      * exact risk_bounded_below.
-  - intros Pos. apply (sum_asymmetric K w g alpha (risk K w S) m k HK Hw Hg Ha (proj1 Hm) Hk Km Cm).
-    apply (convex_well_posed K w m n active passive Hm Hn decreasing increasing a0 p0 a1 p1 convex active_slope_0
-      passive_slope_0 active_slope_1 passive_slope_1). now right.
+  intros Neg.
+  destruct (convex_descent K w m n active passive Hm Hn a0 p0 a1 p1 active_slope_0 passive_slope_0 active_slope_1
+    passive_slope_1 Neg) as (d & Hd & Falls). fold slack_ S in Falls.
+  destruct (Nat.eq_dec K 2) as [E | NE].
+  + (* two classes: NCE rises by eps / |log eps| only *)
+    destruct flat as (M & e & HM & He & Flat).
+    destruct (base_unbounded g Hg (2 * alpha * (w m - w n) * M / - slack_)) as (r & Hr & Big).
+    set (t := Rmin (Rmin d e) (Rmin r 1) / 2).
+    assert (Ht : 0 < t /\ t < d /\ t < e /\ t < r /\ t < 1).
+    { unfold t. pose proof (Rmin_l (Rmin d e) (Rmin r 1)). pose proof (Rmin_r (Rmin d e) (Rmin r 1)).
+      pose proof (Rmin_l d e). pose proof (Rmin_r d e). pose proof (Rmin_l r 1). pose proof (Rmin_r r 1).
+      assert (0 < Rmin (Rmin d e) (Rmin r 1)) by (repeat apply Rmin_pos; lra). lra. }
+    clearbody t. specialize (Falls t ltac:(lra)). specialize (Flat t ltac:(lra) ltac:(lra)). specialize (Big t ltac:(lra) ltac:(lra)).
+    destruct (largest_pos K w m n Hw Hm Hn) as [Wn Wm]. destruct Hn as (Hn1 & Hn2 & Hn3).
+    assert (I : interior K (edge m n t)).
+    { split; [| apply edge_simplex; try easy; [apply Hm | lra]]. intros j Hj. unfold edge.
+      destruct (Nat.eq_dec j m); [lra |]. destruct (Nat.eq_dec j n); [lra |]. destruct Hm. lia. }
+    assert (Em : edge m n t m = 1 - t) by (unfold edge; now destruct (Nat.eq_dec m m)).
+    assert (En : edge m n t n = t).
+    { unfold edge. destruct (Nat.eq_dec n m); [easy |]. now destruct (Nat.eq_dec n n). }
+    assert (g1 : 0 < g (1 - t)) by (apply base_positive; [easy | lra]).
+    assert (g0 : 0 < g t) by (apply base_positive; [easy | lra]).
+    assert (Wk : w k = w n).
+    { assert (k = n) as ->; [| reflexivity]. destruct Hm, Hk. lia. }
+    apply (sum_beaten K w g alpha (risk K w S) m k HK Hg Ha (proj1 Hm) Hk Cm (edge m n t) I).
+    * rewrite Wk. rewrite risk_normalised, !(two_class_sum _ E), Em, En.
+      replace ((w m * g (1 - t) + w n * g t) / (g (1 - t) + g t))
+        with (w n + (w m - w n) * (g (1 - t) / (g (1 - t) + g t))) by (field; lra).
+      assert (Q : g (1 - t) / (g (1 - t) + g t) <= M * t / g t).
+      { apply Rmult_le_reg_r with ((g (1 - t) + g t) * g t); [apply Rmult_lt_0_compat; lra |].
+        replace (g (1 - t) / (g (1 - t) + g t) * ((g (1 - t) + g t) * g t)) with (g (1 - t) * g t) by (field; lra).
+        replace (M * t / g t * ((g (1 - t) + g t) * g t)) with (M * t * (g (1 - t) + g t)) by (field; lra).
+        assert (g (1 - t) * g t <= M * t * g t) by (apply Rmult_le_compat_r; lra).
+        assert (0 <= M * t * g (1 - t)) by (repeat apply Rmult_le_pos; lra). rewrite Rmult_plus_distr_l. lra. }
+      assert (P : alpha * ((w m - w n) * (g (1 - t) / (g (1 - t) + g t))) <= alpha * ((w m - w n) * (M * t / g t))).
+      { apply Rmult_le_compat_l; [lra |]. apply Rmult_le_compat_l; lra. }
+      assert (B : alpha * ((w m - w n) * (M * t / g t)) <= - slack_ / 2 * t).
+      { apply Rmult_le_reg_r with (g t / t); [apply Rdiv_lt_0_compat; lra |].
+        replace (alpha * ((w m - w n) * (M * t / g t)) * (g t / t)) with (alpha * (w m - w n) * M) by (field; lra).
+        replace (- slack_ / 2 * t * (g t / t)) with (- slack_ / 2 * g t) by (field; lra).
+        apply (Rmult_lt_compat_l (- slack_ / 2)) in Big; [| lra].
+        replace (- slack_ / 2 * (2 * alpha * (w m - w n) * M / - slack_)) with (alpha * (w m - w n) * M) in Big
+          by (field; lra). lra. }
+      lra.
+    * exact risk_bounded_below.
+  + (* three classes or more: a least class beside m and n *)
+    destruct (least_class_exists K w m n ltac:(lia) Hm Hn) as (j & Hj & Jm & Jn).
+    specialize (Falls (d / 2) ltac:(lra)).
+    assert (V : simplex K (edge m n (d / 2))) by (apply edge_simplex; try apply Hn; [apply Hm | lra]).
+    apply (sum_not_asymmetric K w g alpha (risk K w S) m j HK Hw Hg Ha (proj1 Hm) Hj Cm (edge m n (d / 2)) V).
+    * unfold edge. destruct (Nat.eq_dec j m); [easy |]. now destruct (Nat.eq_dec j n).
+    * now apply separable_continuous.
+    * assert (slack_ / 2 * (d / 2) < 0); [| lra].
+      assert (0 < - slack_ / 2 * (d / 2)) by (apply Rmult_lt_0_compat; unfold slack_ in *; lra). lra.
+    * exact risk_bounded_below.
+Qed.
+
+(** At or above it: asymmetric. *)
+Theorem sum_above_threshold :
+  0 < slack_ \/ (0 <= slack_ /\ strictly_convex_next_to_1 phi_m) -> asymmetric_in_the_limit K G m.
+Proof.
+  destruct least_beside_m as (k & Hk & Km). intros Pos.
+  apply (sum_asymmetric K w g alpha (risk K w S) m k HK Hw Hg Ha (proj1 Hm) Hk Km).
+  - apply separable_continuous; try easy. apply vertex_simplex, Hm.
+  - now apply (convex_well_posed K w m n active passive Hm Hn decreasing increasing a0 p0 a1 p1 convex active_slope_0
+      passive_slope_0 active_slope_1 passive_slope_1).
+Qed.
+
+(** Convex [S]: NCE or NFL added to it is asymmetric (in the limit) iff [S] is. *)
+Theorem sum_threshold_convex : strictly_convex_next_to_1 phi_m -> (asymmetric_in_the_limit K G m <-> 0 <= slack_).
+Proof.
+  intros strictly. split.
+  - intros A. apply Rnot_lt_le. intros Neg. now apply sum_below_threshold in A.
+  - intros Pos. apply sum_above_threshold. now right.
 Qed.
 
 End Threshold.
@@ -660,14 +674,14 @@ Proof.
                 0 <= slack K w m n (- (q * power a (q - 1))) 0 (- (q * power (a - 1) (q - 1))) q).
     { apply sum_threshold_convex; try easy.
       - intros k Hk. apply phi_amse_convex; try easy; lra.
-      - destruct (largest_pos K w m n Hw Hm Hn).
-        apply strictly_convex_combination; [lra | now apply rest_nonneg, Hm | |].
-        + apply power_minus_strictly_convex; lra.
-        + apply power_convex; lra.
       - apply active_slope_0; lra.
       - apply power_flat_at_0; lra.
       - apply power_minus_slope_1; lra.
-      - apply passive_slope_1. }
+      - apply passive_slope_1.
+      - destruct (largest_pos K w m n Hw Hm Hn).
+        apply strictly_convex_combination; [lra | now apply rest_nonneg, Hm | |].
+        + apply power_minus_strictly_convex; lra.
+        + apply power_convex; lra. }
     rewrite T. unfold slack. split; intros S.
     + apply Rmult_le_reg_l with q; lra.
     + apply (Rmult_le_compat_l q) in S; lra.
@@ -772,4 +786,75 @@ Theorem nnce_asymmetric K w m p :
 Proof.
   intros Hw Hm Pp Room. apply negative_asymmetric; try easy. intros x y Hx L _. unfold cross_entropy.
   pose proof (ln_increasing x y ltac:(lra) L). lra.
+Qed.
+
+Lemma focal_decreasing gamma x y : 0 <= gamma -> 0 < x -> x < y -> y <= 1 -> focal gamma y < focal gamma x.
+Proof.
+  intros Hg Hx L Hy. pose proof (base_positive _ (focal_base gamma Hg) x ltac:(lra)) as P.
+  destruct Hy as [Hy | ->]; [| unfold focal; rewrite ln_1, Rmult_0_r, Ropp_0; exact P].
+  unfold focal in *. pose proof (Rpower_pos (1 - y) gamma).
+  assert (Rpower (1 - y) gamma <= Rpower (1 - x) gamma) by (apply Rle_Rpower_l; lra).
+  pose proof (ln_increasing x y Hx L). pose proof (ln_neg x ltac:(lra)).
+  assert (Rpower (1 - y) gamma * - ln y < Rpower (1 - y) gamma * - ln x) by (apply Rmult_lt_compat_l; lra).
+  assert (Rpower (1 - y) gamma * - ln x <= Rpower (1 - x) gamma * - ln x) by (apply Rmult_le_compat_r; lra). lra.
+Qed.
+
+Theorem nnfl_asymmetric K w m p gamma : 0 <= gamma ->
+  weights K w -> unique_largest K w m -> 0 < p -> INR K * p < 1 ->
+  forall u, cut_off K p u -> ~ same K u (cut_off_vertex K p m) ->
+    risk K w (normalised_negative K p (focal gamma)) (cut_off_vertex K p m)
+    < risk K w (normalised_negative K p (focal gamma)) u.
+Proof.
+  intros Hg Hw Hm Pp Room. apply negative_asymmetric; try easy. intros x y Hx L Hy. apply focal_decreasing; lra.
+Qed.
+
+(** ** Cross entropy and focal loss
+
+    They are infinite at 0, so the risk grows without bound towards [e_m] while [w_n > 0]: never asymmetric, also with any
+    separable loss added. *)
+Theorem infinite_never K w m n g alpha A P :
+  (2 <= K)%nat -> weights K w -> unique_largest K w m -> runner_up K w m n -> 0 < w n -> unbounded_base g -> 0 < alpha ->
+  nonincreasing01 A -> nondecreasing01 P ->
+  ~ asymmetric_in_the_limit K (risk K w (fun u y => alpha * g (u y) + separable K A P u y)) m.
+Proof.
+  intros HK Hw Hm Hn Pn Hg Pa D I As.
+  set (F := risk K w (fun u y => alpha * g (u y) + separable K A P u y)) in *.
+  set (S := risk K w (separable K A P)).
+  assert (E : forall u, F u = alpha * total K (fun k => w k * g (u k)) + S u).
+  { intros u. unfold F, S, risk. rewrite <- total_scal, <- total_plus. apply total_ext. intros; ring. }
+  (* S is bounded below *)
+  set (b := total K (fun k => w k * (A 1 + total K (fun j => if Nat.eq_dec j k then 0 else P 0)))).
+  assert (B : forall u, simplex K u -> b <= S u).
+  { intros u Hu. apply total_le. intros k Hk. apply Rmult_le_compat_l; [now apply Hw |]. unfold separable.
+    assert (U : forall j, (j < K)%nat -> in01 (u j)) by (intros j Hj; split; [now apply Hu | now apply (simplex_le1 K)]).
+    apply Rplus_le_compat.
+    - apply D; [now apply U | unfold in01; lra | now apply U].
+    - apply total_le. intros j Hj. destruct (Nat.eq_dec j k); [lra |]. apply I; [unfold in01; lra | now apply U | now apply U]. }
+  assert (G0 : forall u k, interior K u -> (k < K)%nat -> 0 <= w k * g (u k)).
+  { intros u k Hu Hk. apply Rmult_le_pos; [now apply Hw |]. left. apply base_positive; [easy |].
+    split; [now apply Hu | now apply (interior_lt_1 K)]. }
+  assert (L : forall u, interior K u -> alpha * (w n * g (u n)) + b <= F u).
+  { intros u Hu. rewrite E. apply Rplus_le_compat; [| now apply B, interior_simplex].
+    apply Rmult_le_compat_l; [lra |]. apply (total_ge_term K (fun k => w k * g (u k))); [apply Hn | auto]. }
+  set (c := fun _ : nat => / INR K).
+  assert (PK : 0 < INR K) by (apply lt_0_INR; lia).
+  assert (C : interior K c).
+  { split; [intros k _; now apply Rinv_0_lt_compat |]. unfold c. rewrite total_const. field. lra. }
+  destruct (base_unbounded g Hg ((F c + 1 - b) / (alpha * w n))) as (d & Hd & Big).
+  destruct (As (Rmin d 1)) as (eps & He & Near); [apply Rmin_pos; lra |].
+  destruct (nearly_least_exists K F b c C) with (eps := Rmin eps 1) as (u & Hu & Least).
+  - intros v Hv. specialize (L v Hv). pose proof (G0 v n Hv (proj1 Hn)).
+    assert (0 <= alpha * (w n * g (v n))) by (apply Rmult_le_pos; lra). lra.
+  - apply Rmin_pos; lra.
+  - pose proof (Rmin_l eps 1). pose proof (Rmin_r eps 1). pose proof (Rmin_l d 1).
+    assert (U : 1 - Rmin d 1 < u m).
+    { apply Near. split; [easy |]. intros v Hv. specialize (Least v Hv). lra. }
+    pose proof (near_vertex K u m (Rmin d 1) (interior_simplex K u Hu) (proj1 Hm) U n (proj1 Hn)) as Un.
+    rewrite vertex_other, Rminus_0_r in Un by apply Hn.
+    pose proof (proj1 Hu n (proj1 Hn)) as P0. rewrite Rabs_pos_eq in Un by lra.
+    specialize (Big (u n) ltac:(lra) (interior_lt_1 K u n HK Hu (proj1 Hn))).
+    assert (Q : 0 < alpha * w n) by (now apply Rmult_lt_0_compat).
+    apply (Rmult_lt_compat_l (alpha * w n)) in Big; [| easy].
+    replace (alpha * w n * ((F c + 1 - b) / (alpha * w n))) with (F c + 1 - b) in Big by (field; lra).
+    specialize (L u Hu). specialize (Least c C). lra.
 Qed.
