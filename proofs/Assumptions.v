@@ -5,7 +5,7 @@
     machine integers and floats are added ([PrimInt63], [Uint63], [PrimFloat], [FloatAxioms]). *)
 
 From Coq Require Import Reals.
-From Asymtheory Require Import Simplex Risk Slopes Kkt Power Agce Aul Ael Amse Tolerance Ratio Normalised Refuted.
+From Asymtheory Require Import Simplex Risk Slopes Kkt Power Agce Aul Ael Amse Tolerance Ratio Normalised Parts Certificate Refuted.
 Open Scope R_scope.
 
 (** ** The separable-risk theorem (docs/theory.md, section 1) *)
@@ -127,6 +127,15 @@ Check jal_fl_threshold.
 Print Assumptions jal_fl_threshold.
 Check negative_asymmetric.
 Print Assumptions negative_asymmetric.
+Check infinite_never.
+Print Assumptions infinite_never.
+
+(** ** Certificates *)
+
+Check yes_convex.
+Print Assumptions yes_convex.
+Check no_better.
+Print Assumptions no_better.
 
 (** ** Refuted statements without and with interval arithmetic *)
 

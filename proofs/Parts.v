@@ -12,10 +12,10 @@ Record convex_parts (A P : R -> R) (a0 p0 a1 p1 : R) : Prop := {
   convex_increasing : nondecreasing01 P;
   convex_active : convex01 A;
   convex_passive : convex01 P;
-  convex_active_0 : slope_at_0 A a0;
-  convex_passive_0 : slope_at_0 P p0;
-  convex_active_1 : slope_at_1 A a1;
-  convex_passive_1 : slope_at_1 P p1;
+  convex_active_start : slope_at_0 A a0;
+  convex_passive_start : slope_at_0 P p0;
+  convex_active_end : slope_at_1 A a1;
+  convex_passive_end : slope_at_1 P p1;
   convex_active_continuous : forall x, in01 x -> continuity_pt A x;
   convex_passive_continuous : forall x, in01 x -> continuity_pt P x }.
 
@@ -27,6 +27,24 @@ Record concave_parts (A P : R -> R) : Prop := {
   concave_falls : 0 < drop A P;
   concave_active_continuous : forall x, in01 x -> continuity_pt A x;
   concave_passive_continuous : forall x, in01 x -> continuity_pt P x }.
+
+Arguments convex_decreasing {A P a0 p0 a1 p1}.
+Arguments convex_increasing {A P a0 p0 a1 p1}.
+Arguments convex_active {A P a0 p0 a1 p1}.
+Arguments convex_passive {A P a0 p0 a1 p1}.
+Arguments convex_active_start {A P a0 p0 a1 p1}.
+Arguments convex_passive_start {A P a0 p0 a1 p1}.
+Arguments convex_active_end {A P a0 p0 a1 p1}.
+Arguments convex_passive_end {A P a0 p0 a1 p1}.
+Arguments convex_active_continuous {A P a0 p0 a1 p1}.
+Arguments convex_passive_continuous {A P a0 p0 a1 p1}.
+Arguments concave_decreasing {A P}.
+Arguments concave_increasing {A P}.
+Arguments concave_active {A P}.
+Arguments concave_passive {A P}.
+Arguments concave_falls {A P}.
+Arguments concave_active_continuous {A P}.
+Arguments concave_passive_continuous {A P}.
 
 (** ** Sums and multiples *)
 
@@ -76,10 +94,10 @@ Proof.
   - intros x y Hx Hy L. specialize (convex_increasing0 x y Hx Hy L). lra.
   - intros x y t Hx Hy Ht. specialize (convex_active0 x y t Hx Hy Ht). lra.
   - intros x y t Hx Hy Ht. specialize (convex_passive0 x y t Hx Hy Ht). lra.
-  - revert convex_active_2. apply slope_at_0_ext. intros; ring.
-  - revert convex_passive_2. apply slope_at_0_ext. intros; ring.
-  - revert convex_active_3. apply slope_at_1_ext. intros; ring.
-  - revert convex_passive_3. apply slope_at_1_ext. intros; ring.
+  - revert convex_active_start0. apply slope_at_0_ext. intros; ring.
+  - revert convex_passive_start0. apply slope_at_0_ext. intros; ring.
+  - revert convex_active_end0. apply slope_at_1_ext. intros; ring.
+  - revert convex_passive_end0. apply slope_at_1_ext. intros; ring.
   - intros x Hx. apply continuity_pt_mult; [apply continuity_pt_const; easy | auto].
   - intros x Hx. apply continuity_pt_mult; [apply continuity_pt_const; easy | auto].
 Qed.
