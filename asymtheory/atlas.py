@@ -1,8 +1,8 @@
 """The atlas: what each registered loss is, computed from its definition.
 
 For every loss at its default parameters: formula, domains, active or passive (APL Definitions 1-2), the constant of the
-symmetric condition, the three asymmetry ratios, the clean level from which on it is asymmetric, and the symmetric noise it
-stands.
+symmetric condition, the three asymmetry ratios, the clean level from which on it is asymmetric, and the symmetric noise that
+it tolerates.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Entry:
     symmetric: Fraction | None  # sum_k L(u, k) where it is constant
     ratio: Ratio | None
     asymmetric: str  # "always", "c >= ...", "never", ...
-    stands: str  # the symmetric noise rates on which it is asymmetric
+    tolerates: str  # the symmetric noise rates on which it is asymmetric
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -49,7 +49,7 @@ class Entry:
             "ratio": None if self.ratio is None else self.ratio.to_dict(),
             "asymmetric": self.asymmetric,
             "classes": self.K,
-            "symmetric_noise": self.stands,
+            "symmetric_noise": self.tolerates,
         }
 
 
@@ -81,7 +81,7 @@ class Atlas:
             constant = "no" if entry.symmetric is None else plain(entry.symmetric)
             r = entry.ratio
             three = ("-", "-", "-") if r is None else tuple(f"{x.high:.4g}" for x in (r.r, r.r_pointwise, r.r_upper))
-            cells.append((entry.loss.name, given, entry.kind, constant, *three, entry.asymmetric, entry.stands))
+            cells.append((entry.loss.name, given, entry.kind, constant, *three, entry.asymmetric, entry.tolerates))
         return _columns(cells) + (
             "\nsum: sum_k L(u, k) where it is constant (symmetric losses). r: whole transfer; Def. 3 of ALF as printed; r_u: Eq. 8."
             "\nasymmetric: on which weights, c = w_m / w_n, margin = (w_m - w_n) / W."
@@ -116,7 +116,7 @@ class Page:
         lines += [
             f"  symmetric  {constant}",
             f"  asymmetric {entry.asymmetric}",
-            f"  stands     {entry.stands} (symmetric noise, K = {entry.K})",
+            f"  tolerates  {entry.tolerates} (symmetric noise, K = {entry.K})",
         ]
         if entry.ratio is not None:
             three = (("r", entry.ratio.r), ("r Def. 3", entry.ratio.r_pointwise), ("r_u", entry.ratio.r_upper))
@@ -149,8 +149,8 @@ def describe(loss: Loss, K: int) -> Entry:
         ratios = asymmetry_ratio(loss)
     except InputError:
         ratios = None
-    stands = solve_rate(loss, "symmetric", K)
-    shown = {"never": "none", "undecided": "undecided"}.get(stands.status) or _rates(stands.answer, stands.status)
+    found = solve_rate(loss, "symmetric", K)
+    shown = {"never": "none", "undecided": "undecided"}.get(found.status) or _rates(found.answer, found.status)
     return Entry(loss, K, kind(loss), symmetric_constant(loss, K), ratios, asymmetric_on(loss, ratios), shown)
 
 

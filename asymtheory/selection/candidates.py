@@ -27,7 +27,7 @@ from ..noise.rows import NoiseModel
 from ..numbers.text import number, plain, show
 from ..threshold.pieces import Piece, Threshold
 from ..threshold.solve import solve
-from .coverage import Point, Share, curve, missed, share
+from .coverage import CurvePoint, Share, curve, missed, share
 from .floats import feasible
 
 ENOUGH = 0.95
@@ -87,7 +87,7 @@ class Candidate:
     end: Range | None
     coverage: Share
     slope: FittingSlope
-    curve: tuple[Point, ...]
+    curve: tuple[CurvePoint, ...]
     published: tuple[Published, ...]
     reason: str
     notes: tuple[str, ...]
@@ -135,7 +135,7 @@ def judge(loss: Loss, known: NoiseEstimate) -> Candidate:
     else:
         at, worst, best = (feasible(loss, parameter, known.noise, *pair, known.uniform) for pair in known.deciding)
     settings = _published(loss, known)
-    points: tuple[Point, ...] = ()
+    points: tuple[CurvePoint, ...] = ()
     if parameter is not None:
         ends = [end for answer in (worst, at, best) for piece in answer.pieces for end in (piece.low, piece.high)]
         asked = {Fraction(e.value) for e in ends if e is not None and Fraction(e.value) in loss.domains[parameter]}
@@ -180,7 +180,7 @@ def _end(at: Threshold, worst: Threshold, best: Threshold) -> Range | None:
 
 
 def _recommended(
-    loss: Loss, parameter: str | None, found: Threshold, known: NoiseEstimate, points: Sequence[Point]
+    loss: Loss, parameter: str | None, found: Threshold, known: NoiseEstimate, points: Sequence[CurvePoint]
 ) -> Loss:
     """The loss with the feasible value that fits best; where none is feasible, the one that covers most."""
     if parameter is None:

@@ -69,7 +69,7 @@ def _plural(unit: str) -> str:
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """One value of a parameter: what it covers and what it costs (see ``slopes``)."""
 
     exact: Fraction
@@ -136,13 +136,15 @@ def missed(loss: Loss, estimate: NoiseEstimate) -> list[int]:
     return np.flatnonzero(~holds).tolist()
 
 
-def curve(loss: Loss, parameter: str, estimate: NoiseEstimate, values: Iterable[Fraction] = ()) -> tuple[Point, ...]:
+def curve(
+    loss: Loss, parameter: str, estimate: NoiseEstimate, values: Iterable[Fraction] = ()
+) -> tuple[CurvePoint, ...]:
     """Coverage and price along a parameter: on a grid over its domain, and at ``values``, in order."""
     points = []
     for value in sorted({*_grid(loss.domains[parameter]), *values}):
         at = loss._with(**{parameter: value})
         ratio = fitting_slope(at, estimate.K).ratio
-        points.append(Point(value, share(at, estimate), ratio, led_by_nce(at, estimate.K)))
+        points.append(CurvePoint(value, share(at, estimate), ratio, led_by_nce(at, estimate.K)))
     return tuple(points)
 
 

@@ -355,7 +355,7 @@ class AsymmetricLossSelector:
         """Change parameters; an unknown one raises InputError."""
         for name, value in parameters.items():
             if name not in self.get_params():
-                raise InputError(f"{name!r} is no parameter (there are: {', '.join(self.get_params())})")
+                raise InputError(f"{name!r} is not a parameter (there are: {', '.join(self.get_params())})")
             setattr(self, name, value)
         return self
 

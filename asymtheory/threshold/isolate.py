@@ -36,7 +36,7 @@ BITS = 200  # of Arb, where floats do not do
 
 Inequality = Callable[[Any, Any], Any]
 
-Point = Callable[[float], int | None]
+SignAt = Callable[[float], int | None]
 
 Estimate = Callable[[float], float]
 
@@ -49,7 +49,7 @@ def segments(inequality: Inequality, start: float, stop: float) -> list[Segment]
     """[start, stop] in order: segments of certified sign, between them narrow ones that hold the sign changes.
 
     Where a sign is lost to rounding in a sliver (next to an open end, where the inequality tends to 0, or between two
-    segments of the same sign) the neighbours' sign stands.
+    segments of the same sign) the neighbours' sign is taken.
     """
     found = _merged(_signs(inequality, start, stop))
     for i, (sign, low, high) in enumerate(found):
@@ -143,7 +143,7 @@ def _geometric(low: float, high: float) -> list[float]:
     return [low, *(low * (high / low) ** (k / steps) for k in range(1, steps)), high]
 
 
-def _sampled(point: Point, estimate: Estimate, low: float, high: float) -> list[Segment]:
+def _sampled(point: SignAt, estimate: Estimate, low: float, high: float) -> list[Segment]:
     """The box by its sampled signs (lost ones aside): one segment where they agree, two around one change."""
     steps = [k / SAMPLES for k in range(1, SAMPLES)]
     inner = [low + (high - low) * t if low <= 0 or high <= 4 * low else _power_mean(low, high, t) for t in steps]
@@ -161,7 +161,7 @@ def _overflows(result: Interval) -> bool:
     return result.low <= -OVERFLOW or result.high >= OVERFLOW
 
 
-def _bisected(point: Point, estimate: Estimate, low: float, high: float, ends: Ends) -> list[Segment]:
+def _bisected(point: SignAt, estimate: Estimate, low: float, high: float, ends: Ends) -> list[Segment]:
     """A monotone inequality on [low, high] with different signs at its ends, split at its one sign change.
 
     Floats find the change many times as fast; then the certified signs next to it are all that is needed.

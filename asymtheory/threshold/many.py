@@ -94,7 +94,9 @@ def _same_table(loss: Loss, classes: Counts, kind: str) -> Iterator[tuple[int, A
     if not len(classes):
         return
     profile = Profile.of(loss, int(classes[0]))
-    worst_weights(kind, int(classes.max()), Fraction(0))  # refuses an unknown kind, or a K that a class map has not
+    worst_weights(
+        kind, int(classes.max()), Fraction(0)
+    )  # refuses an unknown kind, or a K that does not fit a class map
     if len(profile.separable) <= 1 and (kind in SPREAD or not (profile.normalised or profile.negative)):
         yield int(classes.max()), slice(None)
     else:

@@ -39,12 +39,13 @@ class End:
         return f"{self.exact} ({self.value:.6g})" if len(self.exact) <= 40 else decimal
 
     def key(self) -> Any:
+        """The exact value where there is one, else the float."""
         return self.value if self.number is None else self.number
 
 
 @dataclass(frozen=True)
 class Piece:
-    """An interval of feasible values; None is no end."""
+    """An interval of feasible values; None means that it has no end on that side."""
 
     low: End | None
     high: End | None
@@ -182,12 +183,14 @@ def _width(piece: Piece) -> float:
 
 
 def whole_domain(domain: Domain) -> Piece:
+    """A domain as one piece; its ends are marked as its own."""
     low = None if domain.low is None else End.at(domain.low, domain.low_closed, of_domain=True)
     high = None if domain.high is None else End.at(domain.high, domain.high_closed, of_domain=True)
     return Piece(low, high)
 
 
 def start_of(piece: Piece) -> float:
+    """Where a piece begins, to sort by."""
     return -math.inf if piece.low is None else piece.low.value
 
 
@@ -226,6 +229,7 @@ def with_point(pieces: tuple[Piece, ...], point: Fraction, feasible: bool, domai
 
 
 def intersect(a: tuple[Piece, ...], b: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """What lies in a piece of both sets, in order."""
     found = []
     for p in a:
         for q in b:
@@ -247,4 +251,5 @@ def _tighter(p: End | None, q: End | None, *, larger: bool) -> End | None:
 
 
 def open_end(limit: Fraction | None) -> End | None:
+    """A limit that does not belong to the interval; None where there is none."""
     return None if limit is None else End.at(limit, False)

@@ -21,7 +21,7 @@ class Ranges:
 
     @property
     def intervals(self) -> list[tuple[Fraction | None, Fraction | None]]:
-        """The open intervals between the kinks; None is no end."""
+        """The open intervals between the kinks; None means that there is no end on that side."""
         ends = (self.domain.low, self.domain.high)
         return list(pairwise([ends[0], *(k for k in self.kinks if k not in ends), ends[1]]))
 

@@ -92,7 +92,10 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
 
 
 def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
-    """The noise rates of a family ("symmetric", "pair", "cifar10", ...) that the loss with its parameters stands."""
+    """The noise rates of a family ("symmetric", "pair", "cifar10", ...) that the loss with its parameters tolerates.
+
+    Raises InputError for a noise without a rate.
+    """
     if kind not in FAMILIES:
         raise InputError(f"--solve eta: noise {kind!r} has no rate to solve for (it may be: {', '.join(FAMILIES)})")
     build = family(kind, K)

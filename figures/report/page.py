@@ -226,7 +226,7 @@ def _atlas(found: Atlas) -> str:
             keyed("", "not constant") if entry.symmetric is None else keyed(float(entry.symmetric), plain(entry.symmetric)),
             *(keyed("", "–") if x is None else keyed(x.high, f"{x.high:.4g}") for x in three),
             typeset(entry.asymmetric),
-            typeset(entry.stands),
+            typeset(entry.tolerates),
             f'<span class="formula">{typeset(loss.formula)}</span>',
         ])  # fmt: skip
     return table(head, rows, f"The atlas: {len(rows)} losses at their default parameters", "atlas-table")

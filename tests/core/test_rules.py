@@ -88,7 +88,7 @@ def test_every_rule_answers_every_question(name: str, uniform: bool) -> None:
         assert vertex == pytest.approx(found.points[0].tolist(), abs=1e-12)
 
 
-def test_where_a_yes_stands() -> None:
+def test_the_point_that_a_yes_is_about() -> None:
     assert rule(MAE(), 3, False).vertex(1) == [0, 1, 0]
     assert rule(NNCE(p_min=F(1, 100)), 3, False).vertex(0) == pytest.approx([0.98, 0.01, 0.01])
     assert rule(LogitClipCE(), 3, True).vertex(0) is None

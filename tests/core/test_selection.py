@@ -405,7 +405,7 @@ def test_the_selector_is_an_estimator() -> None:
     assert selector.fit(noisy, clean_labels=clean) is selector
     assert selector.loss_.name == "amse"
     assert selector.selection_.estimate.confidence == 0.9
-    with pytest.raises(InputError, match="'alpha' is no parameter"):
+    with pytest.raises(InputError, match="'alpha' is not a parameter"):
         selector.set_params(alpha=1)
 
 

@@ -85,7 +85,7 @@ def test_worked_examples(
     assert answer in str(found)
 
 
-def test_the_noise_rate_amse_stands() -> None:
+def test_the_noise_rate_amse_tolerates() -> None:
     found = solve_rate(AMSE(a=20), "symmetric", 100)
     assert found.answer == "eta <= 0.9405"
     assert found.to_dict()["enclosure"] == pytest.approx([0.9405, 0.9405])
