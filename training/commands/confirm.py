@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from asymtheory.commands.options import ANSWERED, Parser, print_json
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json, JsonValue
+from asymtheory.jsonlines import Json, JsonValue, read
 from asymtheory.noise import parse_number
+from asymtheory.numbers.text import plural
 
 from ..run.config import TrainConfig
 from .options import add_settings, chosen, errors_name, settings_given
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from ..confirm.design import Design, Group
     from ..confirm.plan import Study
+
+# Modules that load torch are imported by the functions that need them: torch takes seconds, and --help should not wait.
 
 STOPPED = 130
 ROWS = "rows.jsonl"
@@ -103,8 +106,6 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     for option, value in vars(options).items():
         if option not in WITH_PLAN and value != parser.get_default(option):
             raise InputError(f"--{option.replace('_', '-')}: --plan has it in its file; --set KEY=VALUE changes that")
-    from asymtheory.jsonlines import read
-
     from ..confirm.plan import read_studies
     from ..confirm.summary import summarise
     from ..sweep.grammar import ONLY, SET, parse_settings
@@ -133,8 +134,6 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _dry_run(studies: Sequence[Study], out: Path, as_json: bool) -> int:
     """How many models, and about how long."""
     from joblib import cpu_count
-
-    from asymtheory.numbers.text import plural
 
     from ..confirm.plan import loads
     from ..sweep.estimate import duration
@@ -254,8 +253,6 @@ def _shown(
     facts: Mapping[str, JsonValue], rows: Sequence[Mapping[str, JsonValue]], summary: Mapping[str, JsonValue]
 ) -> str:
     """Table and sentences for people."""
-    from asymtheory.numbers.text import plural
-
     from ..confirm.summary import name_of
 
     head = POPULATION if summary["regime"] == "population" else FIXED

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from asymtheory.commands.options import ANSWERED, NO, Parser, count_given, print_json
 from asymtheory.errors import InputError
+from asymtheory.numbers.text import plural
 
 if TYPE_CHECKING:
     from ..sweep.arrange import Work
     from ..sweep.flow import Store
     from ..sweep.plan import Plan, PlannedRun
+
+# Modules that load torch are imported by the functions that need them: torch takes seconds, and --help should not wait.
 
 STOPPED = 130
 
@@ -112,8 +115,6 @@ def _list(options: argparse.Namespace) -> int:
 def _train(
     plan: Plan, points: Sequence[PlannedRun], store: Store, jobs: int | None, options: argparse.Namespace
 ) -> None:
-    from asymtheory.numbers.text import plural
-
     from ..sweep.flow import Engine, sweep
     from ..sweep.table import Table
 
@@ -191,8 +192,6 @@ def _report(plan: Plan, store: Store, trained: int, options: argparse.Namespace)
 
 
 def _dry_run(plan: Plan, store: Store, jobs: int | None, options: argparse.Namespace) -> int:
-    from asymtheory.numbers.text import plural
-
     from ..sweep.estimate import estimate
     from ..sweep.flow import pending
 

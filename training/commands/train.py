@@ -16,6 +16,8 @@ from asymtheory.noise import parse_number
 from ..run.config import TrainConfig, read_toml
 from .options import OPTIONS, add_settings, errors_name, settings_given
 
+# Modules that load torch are imported by the functions that need them: torch takes seconds, and --help should not wait.
+
 STOPPED = 130
 
 
