@@ -35,6 +35,8 @@ pytest.importorskip("matplotlib", reason="the report needs the extra 'figures'")
 
 from asymtheory_figures import gallery, workers
 from asymtheory_figures.report import markup, panel
+from asymtheory_figures.report import collect as collecting
+from asymtheory_figures.report import command
 from asymtheory_figures.report import page as report
 
 FIGURES = ("alf-fig1", "alf-fig4")  # two that are drawn fast and share glyphs
@@ -55,7 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if file.exists():
                 return file
             time.sleep(0.1)
-    found = report.collect(NOISE, "--noise symmetric --K 10 --eta 0.8", quick=True, figures=FIGURES, workers=1)
+    found = collecting.collect(NOISE, "--noise symmetric --K 10 --eta 0.8", quick=True, figures=FIGURES, workers=1)
     part = shared / "report.part"
     part.write_text(report.page(found), encoding="utf-8")
     part.replace(file)
@@ -69,7 +71,7 @@ def text(built: Path) -> str:
 
 def bare(noise: Any, given: str = "--noise x") -> str:
     """A page without ledger and figures, for what depends on the noise alone."""
-    return report.page(report.Report(noise, given, "x", tuple(report.losses_on(noise)), (), report.atlas(3), ()))
+    return report.page(collecting.Report(noise, given, "x", tuple(collecting.losses_on(noise)), (), collecting.atlas(3), ()))
 
 
 # ------------------------------------------------------------------------------------------------- the file
@@ -153,7 +155,7 @@ def test_every_figure_is_named_for_screen_readers_and_its_ids_are_its_own(text: 
     assert len(drawn) == len(FIGURES)
     for name, svg in zip(FIGURES, drawn, strict=True):
         entry = gallery.find(name)
-        assert f'<title id="figure-{name}-title">{report._bare(markup.from_mathtext(entry.title))}</title>' in svg
+        assert f'<title id="figure-{name}-title">{collecting._bare(markup.from_mathtext(entry.title))}</title>' in svg
         assert f'aria-labelledby="figure-{name}-title figure-{name}-description"' in svg
         assert 'role="img"' in svg
         assert "<metadata" not in svg
@@ -179,7 +181,7 @@ def test_ledger_has_every_claim_with_its_evidence(text: str) -> None:
     "noise", [NOISE, resolve("pair", 3, Fraction(1, 10)), from_matrix(MATRIX)], ids=["symmetric", "pair", "matrix"]
 )
 def test_thresholds_and_published_settings_are_those_of_the_core(noise: Any) -> None:
-    found = {v.loss.name: v for v in report.losses_on(noise)}
+    found = {v.loss.name: v for v in collecting.losses_on(noise)}
     assert list(found) == list(names())
     for name, verdicts in found.items():
         answer = solve(build(name), noise)
@@ -219,7 +221,7 @@ def test_thousands_of_posteriors_are_reduced_to_the_rows_that_bind() -> None:
     rng = np.random.default_rng(0)
     array = rng.dirichlet(np.full(4, 0.4), 120)
     noise = from_posteriors(array[np.ptp(np.sort(array)[:, -2:], axis=1) > 0.2])
-    found = {v.loss.name: v for v in report.losses_on(noise)}
+    found = {v.loss.name: v for v in collecting.losses_on(noise)}
     for name in ("amse", "agce", "jal-ce", "mae", "taylor-ce"):
         answer = solve(build(name), noise)
         assert (found[name].status, found[name].binding) == (
@@ -232,16 +234,16 @@ def test_thousands_of_posteriors_are_reduced_to_the_rows_that_bind() -> None:
 
 
 def test_same_input_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "select", lambda: ["alf-cor3", "jal-a473"])
+    monkeypatch.setattr(collecting, "select", lambda: ["alf-cor3", "jal-a473"])
     told: list[str] = []
 
     def once() -> str:
         return report.page(
-            report.collect(NOISE, "x", quick=True, figures=["anl-fig1"], workers=1, progress=told.append)
+            collecting.collect(NOISE, "x", quick=True, figures=["anl-fig1"], workers=1, progress=told.append)
         )
 
     assert once() == once()
-    assert len(told) == 2 * report.steps(["anl-fig1"])
+    assert len(told) == 2 * collecting.steps(["anl-fig1"])
 
 
 def test_panel_starts_where_the_report_is() -> None:
@@ -291,8 +293,8 @@ def test_command_writes_the_file_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(report, "collect", lambda *args, **options: seen.append((args, options)))
-    monkeypatch.setattr(report, "page", lambda _: "<!doctype html>ü")
+    monkeypatch.setattr(command, "collect", lambda *args, **options: seen.append((args, options)))
+    monkeypatch.setattr(command, "page", lambda _: "<!doctype html>ü")
     out = tmp_path / "r.html"
     assert run(capsys, "--out", str(out), "--noise", "pair", "--K", "5", "--eta", "0.4", "--quick") == (0, "")
     (((noise, given), options),) = seen
@@ -328,7 +330,7 @@ def test_command_writes_the_file_whole(
 def test_bad_input_is_one_line_before_any_work(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "collect", lambda *_, **__: pytest.fail("work began"))
+    monkeypatch.setattr(command, "collect", lambda *_, **__: pytest.fail("work began"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     status, error = run(capsys, *arguments)
@@ -351,7 +353,7 @@ def test_an_interrupted_report_leaves_the_old_file_and_nothing_else(
     def stop(*_: Any, **__: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(report, "collect", stop)
+    monkeypatch.setattr(command, "collect", stop)
     out = tmp_path / "r.html"
     out.write_text("old")
     found, error = run(capsys, "--out", str(out))

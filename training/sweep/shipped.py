@@ -12,7 +12,8 @@ from pathlib import Path
 
 from asymtheory.errors import InputError, nearest
 
-PLANS, DESIGNS = (Path(__file__).parent / name for name in ("plans", "designs"))
+PLANS = Path(__file__).parent / "plans"
+DESIGNS = Path(__file__).parents[1] / "confirm" / "designs"
 
 
 @dataclass(frozen=True)
