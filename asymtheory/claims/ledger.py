@@ -122,10 +122,17 @@ class Claim:
     printed: Any
     falsified: Any
     falsification: str  # what was changed in the control
+    source: str = ""  # the paper, where it is not one of the four that an id begins with
 
     @property
     def paper(self) -> str:
-        return self.id.split("-")[0]
+        """The group of the claim: one of PAPERS, or what its file says."""
+        return self.source or self.id.split("-")[0]
+
+    @property
+    def title(self) -> str:
+        """The paper as it is printed above its claims."""
+        return TITLES.get(self.paper, self.paper)
 
 
 _claims: dict[str, Claim] = {}
@@ -143,6 +150,16 @@ def claim(
         return judge
 
     return register
+
+
+def registered_by(run: Callable[[], None]) -> list[Claim]:
+    """The claims that ``run`` registers; they are taken out of the registry again, which holds the papers' alone."""
+    before = set(catalogue())
+    try:
+        run()
+    finally:
+        found = [_claims.pop(name) for name in list(_claims) if name not in before]
+    return found
 
 
 @cache
@@ -184,8 +201,12 @@ class Row:
 
 
 def judge(identifier: str, effort: Effort) -> Row:
-    """Judge one claim and its control."""
-    entry = catalogue()[identifier]
+    """Judge one claim of the papers and its control."""
+    return judge_claim(catalogue()[identifier], effort)
+
+
+def judge_claim(entry: Claim, effort: Effort) -> Row:
+    """Judge a claim and its control."""
     start = time.perf_counter()
     finding = entry.judge(entry.printed, effort)
     control = entry.judge(entry.falsified, effort).verdict

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from .ledger import TITLES, Row
+from tqdm import tqdm
+
+from .ledger import Row
 
 PREAMBLE = (
     "Every checkable statement of the four papers, judged by computation. Written by `asymtheory verify --format markdown`;"
@@ -26,8 +28,6 @@ def with_progress(rows: Iterable[Row], total: int) -> Iterator[Row]:
     if not sys.stderr.isatty():
         yield from rows
         return
-    from tqdm import tqdm
-
     with tqdm(total=total, unit="claim", leave=False) as bar:
         for row in rows:
             bar.set_postfix_str(row.claim.id)
@@ -47,7 +47,8 @@ def render(rows: Sequence[Row], form: str, full: bool = False) -> str:
 
 
 def _papers(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    return [(paper, list(group)) for paper, group in groupby(rows, key=lambda row: row.claim.paper)]
+    """The rows paper by paper, with the title of each."""
+    return [(title, list(group)) for title, group in groupby(rows, key=lambda row: row.claim.title)]
 
 
 def tally(rows: Sequence[Row]) -> str:
@@ -62,14 +63,14 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
     """A table a paper: id, where, verdict, one line of evidence, time."""
     width = width or max(100, shutil.get_terminal_size((140, 24)).columns)
     blocks = []
-    for paper, group in _papers(rows):
+    for title, group in _papers(rows):
         head = [("claim", "where", "verdict", "seconds")]
         cells = head + [
             (row.claim.id, row.claim.where, str(row.finding.verdict), f"{row.seconds:.2f}") for row in group
         ]
         widths = [max(len(line[i]) for line in cells) for i in range(4)]
         room = max(30, width - sum(widths) - 10)
-        lines = [TITLES[paper]]
+        lines = [title]
         for line, text in zip(cells, ["evidence", *(row.finding.evidence for row in group)], strict=True):
             left = "  ".join(cell.ljust(w) for cell, w in zip(line[:3], widths, strict=False))
             wrapped = textwrap.wrap(text, room) or [""]
@@ -100,7 +101,7 @@ def evidence(row: Row) -> str:
     if finding.standing:
         parts.append(("stands", finding.standing))
     parts.append(("control", f"{row.claim.falsification}: {row.control}"))
-    lines = [f"{row.claim.id} ({TITLES[row.claim.paper]}, {row.claim.where})"]
+    lines = [f"{row.claim.id} ({row.claim.title}, {row.claim.where})"]
     for label, text in parts:
         lines += textwrap.wrap(text, 118, initial_indent=f"  {label:<9} ", subsequent_indent=" " * 12)
     return "\n".join(lines)
@@ -119,8 +120,13 @@ def _cell(text: str) -> str:
 def markdown(rows: Sequence[Row]) -> str:
     """A section a paper, a row a claim, and below it what is refuted with its numbers and correction."""
     lines = ["# The ledger", "", PREAMBLE, ""]
-    for paper, group in _papers(rows):
-        lines += [f"## {TITLES[paper]}", "", "| claim | where | says | verdict | evidence |", "|---|---|---|---|---|"]
+    for title, group in _papers(rows):
+        lines += [
+            f"## {title}",
+            "",
+            "| claim | where | says | verdict | evidence |",
+            "|---|---|---|---|---|",
+        ]
         lines += [
             f"| {row.claim.id} | {_cell(row.claim.where)} | {_cell(row.claim.statement)} | **{row.finding.verdict}** | "
             f"{_cell(row.finding.evidence)} |"
@@ -157,13 +163,13 @@ def _tex(text: str) -> str:
 def latex(rows: Sequence[Row]) -> str:
     """A booktabs table a paper."""
     blocks = []
-    for paper, group in _papers(rows):
+    for title, group in _papers(rows):
         body = [
             f"{_tex(row.claim.id)} & {_tex(row.claim.where)} & {row.finding.verdict} & {_tex(row.finding.evidence)} \\\\"
             for row in group
         ]
         blocks.append("\n".join([
             r"\begin{tabular}{lllp{0.5\linewidth}}", r"\toprule", r"claim & where & verdict & evidence \\", r"\midrule",
-            *body, r"\bottomrule", r"\end{tabular}", f"% {TITLES[paper]}",
+            *body, r"\bottomrule", r"\end{tabular}", f"% {title}",
         ]))  # fmt: skip
     return "\n\n".join(blocks)

@@ -1,11 +1,13 @@
-"""``asymtheory verify``: the ledger, every claim of the four papers judged by computation."""
+"""``asymtheory verify``: the ledger, every claim of the four papers judged by computation; or the claims of your own file."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from ..claims.ledger import Effort, changed, record, select, verify
+from ..claims.files import load
+from ..claims.ledger import REFUTED, UNDECIDED, Effort, changed, judge_claim, record, select, verify
 from ..claims.report import FORMATS, render, with_progress
 from ..errors import InputError, nearest
 from .options import ANSWERED, NO, count_given
@@ -19,6 +21,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default=None, metavar="F", help="table (default), json, markdown, latex")
     parser.add_argument("--seed", default="0", metavar="N", help="of the searches; verdicts do not depend on it")
     parser.add_argument("--workers", default=None, metavar="N", help="processes (default: one a core)")
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        help="your own claims: a .toml of numbers, or a .py of judges, which is run as code (trust it)",
+    )
     parser.add_argument("--record", action="store_true", help="put these verdicts on record")
 
 
@@ -28,6 +35,8 @@ def run(given: argparse.Namespace) -> int:
     if form not in FORMATS:
         raise InputError(f"--format {form!r}: not a format ({', '.join(FORMATS)}){nearest(form, FORMATS)}")
     workers = count_given(given.workers, "--workers", least=1) if given.workers is not None else None
+    if given.file is not None:
+        return _own(given, form)
     ids = select(given.paper, given.claim)
     effort = Effort(quick=given.quick, seed=count_given(given.seed, "--seed", least=0))
     rows = list(with_progress(verify(ids, effort, workers), len(ids)))
@@ -39,3 +48,21 @@ def run(given: argparse.Namespace) -> int:
     for line in lines:
         print(f"asymtheory verify: changed: {line}", file=sys.stderr)
     return NO if lines else ANSWERED
+
+
+def _own(given: argparse.Namespace, form: str) -> int:
+    """Judge the claims of a file; 1 where one is refuted or undecided, or its control is not refuted."""
+    for flag in ("paper", "record", "workers"):
+        if getattr(given, flag):
+            raise InputError(f"--{flag} is for the ledger of the four papers: leave it out with --file")
+    entries = load(Path(given.file))
+    known = {entry.id for entry in entries}
+    for name in given.claim:
+        if name not in known:
+            raise InputError(f"--claim {name!r}: the file has no such claim{nearest(name, known)}")
+    chosen = [entry for entry in entries if not given.claim or entry.id in given.claim]
+    effort = Effort(quick=given.quick, seed=count_given(given.seed, "--seed", least=0))
+    rows = list(with_progress((judge_claim(entry, effort) for entry in chosen), len(chosen)))
+    print(render(rows, form, full=bool(given.claim)))
+    held = all(row.finding.verdict not in (REFUTED, UNDECIDED) and row.control is REFUTED for row in rows)
+    return ANSWERED if held else NO

@@ -632,6 +632,7 @@ def _state(loss: Formula) -> State | str:
     """Signs of the curvatures on samples, None where the formula is no loss, "overflow" where floats do not reach."""
     u = np.array((*_SAMPLES[::4], 1.0))
     signs: list[int | None] = [0, 0]
+    varies = False
     for i, side, way in ((0, "active", 1), (1, "passive", -1)):
         if loss._side(side) is None:
             continue
@@ -640,6 +641,7 @@ def _state(loss: Formula) -> State | str:
             bad = [x for x in u[~np.isfinite(value)]]
             return None if _no_value(loss, side, bad[0]) or _no_value(loss, side, bad[-1]) else "overflow"
         steepest = np.max(np.abs(slope[np.isfinite(slope)]), initial=0.0)
+        varies = varies or steepest > 0
         if (slope * way > 1e-12 * steepest).any():
             return None
         known = np.isfinite(slope) & np.isfinite(curve)
@@ -648,7 +650,7 @@ def _state(loss: Formula) -> State | str:
         bends = np.concatenate([curve / np.maximum(np.abs(slope), 1e-300) * 1e4, jumps])
         up, down = bool((bends > 1e-9).any()), bool((bends < -1e-9).any())
         signs[i] = None if up and down else int(up) - int(down)
-    return signs[0], signs[1]
+    return (signs[0], signs[1]) if varies else None  # constant in u: not a loss
 
 
 def _snapped(low: float, high: float) -> Fraction:
