@@ -23,7 +23,7 @@ from asymtheory.noise import NoiseModel
 from asymtheory.selection.select import select
 from asymtheory.threshold import solve
 
-EPOCHS, BATCH = 15, 64
+BATCH = 64
 RATES = (0.001, 0.004, 0.016, 0.064)
 """Learning rates of losses at equal initial slope, that of CE."""
 RAW_RATE, RAW_CLIP = 0.02, 5.0
@@ -222,10 +222,10 @@ def _train(task: Task, prepared: Prepared, seed: int, chunk: Sequence[Candidate]
     test = Images(torch.from_numpy(table.test_x)[:, None, None])
     data = Data(Images(x[train]), given[train], true[train], None, test, torch.from_numpy(table.test_y))
     settings = Settings(
-        epochs=EPOCHS, batch=BATCH, rate=RAW_RATE if raw else 1.0, clip=RAW_CLIP if raw else math.inf,
+        epochs=task.epochs, batch=BATCH, rate=RAW_RATE if raw else 1.0, clip=RAW_CLIP if raw else math.inf,
         regularisation="none", seed=seed, threads=1,
     )  # fmt: skip
-    steps = EPOCHS * math.ceil(len(train) / BATCH)
+    steps = task.epochs * math.ceil(len(train) / BATCH)
     families, ordered = _families(chunk, table.K, steps)
     head = ("mlp1", task.width / 256) if task.width else ("linear", 1.0)
     trainer = StackedTrainer(families, data, settings, [seed], K=table.K, model=head[0], width=head[1])

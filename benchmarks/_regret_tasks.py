@@ -81,16 +81,22 @@ class Task:
         return int(PLAN["data"][self.data]["width"])
 
     @property
+    def epochs(self) -> int:
+        """How long every candidate is trained."""
+        return int(PLAN["data"][self.data]["epochs"])
+
+    @property
     def aside(self) -> bool:
         """Is it set aside, so that nothing is learnt from it?"""
         return self.set in PLAN["set_aside"]["data"] or self.noise in PLAN["set_aside"]["noise"]
 
 
 def tasks() -> Iterator[Task]:
-    """All tasks in the order of regret.toml."""
-    for data, facts in PLAN["data"].items():
-        for kind in facts["kinds"]:
-            yield from (Task(data, f"{kind} {each}") for each in PLAN[kind])
+    """All tasks in the order of regret.toml: one noise on every data set that has it, then the next."""
+    for noise in PLAN["order"]:
+        kind, _, value = noise.partition(" ")
+        assert value in PLAN[kind], noise
+        yield from (Task(data, noise) for data, facts in PLAN["data"].items() if kind in facts["kinds"])
 
 
 @dataclass(frozen=True, eq=False)

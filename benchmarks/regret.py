@@ -13,24 +13,15 @@ import argparse
 import gzip
 import json
 import sys
-from itertools import zip_longest
 from pathlib import Path
 from time import process_time
 
-from _regret_runs import BATCH, EPOCHS, train
-from _regret_tasks import Sources, Task, prepare, tasks
+from _regret_runs import BATCH, train
+from _regret_tasks import Sources, prepare, tasks
 from asymtheory_training.run.checkpoint import replace_file
 from tqdm import tqdm
 
 RESULTS = Path(__file__).parents[1] / "results" / "regret.jsonl.gz"
-
-
-def in_turns() -> list[Task]:
-    """All tasks, a noise of every data set before the next, so that a stopped run has something of each."""
-    by_data: dict[str, list[Task]] = {}
-    for task in tasks():
-        by_data.setdefault(task.data, []).append(task)
-    return [task for turn in zip_longest(*by_data.values()) for task in turn if task is not None]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -41,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     todo = [
         (task, seed, folder / f"{task.data} {task.noise} {seed}.jsonl".replace(" ", "_"))
         for seed in range(options.seeds)
-        for task in in_turns()
+        for task in tasks()
         if options.only is None or options.only in str(task)
     ]
     for task, seed, path in tqdm([each for each in todo if not each[2].exists()], unit="task", file=sys.stderr):
@@ -57,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
                 "candidate": candidate.label, "kind": candidate.kind, "loss": candidate.name,
                 "parameters": {k: float(v) for k, v in candidate.loss.parameters.items()},
                 "factor": None if candidate.factor is None else float(candidate.factor), "rate": candidate.rate,
-                "until": candidate.until, "epochs": EPOCHS, "batch": BATCH,
+                "until": candidate.until, "epochs": task.epochs, "batch": BATCH,
                 "held": [round(float(x), 4) for x in found.held[place]],
                 "first": round(float(first[0][place]), 5), "second": round(float(first[1][place]), 5),
                 "memorised": None if found.memorised[place] != found.memorised[place] else round(float(found.memorised[place]), 4),

@@ -54,6 +54,7 @@ class Settings:
     ``precision``: ``float32``, ``float64``, ``bfloat16`` (autocast) or ``auto``. ``compile``: ``off``, ``on`` or ``graphs``
     (CUDA graphs by torch.compile). ``evaluate``: the test set every so many epochs, and after the last. ``measure``: accuracy
     on the training set as the epoch ``running`` (free; the weights change meanwhile) or ``frozen`` (one more pass after it).
+    ``schedule``: of the learning rate, and of a parameter of the loss that is led along a ramp (:mod:`.schedule`).
     ``threads``: of a CPU; None takes one for a small model, for which more only wait for each other, else all.
     """
 
@@ -235,6 +236,7 @@ class TrainConfig(Settings):
         base = dict(chosen.values if chosen else DEFAULTS.get(dataset, DEFAULTS["cifar10"]))
         values = {**base, **given, "dataset": dataset}
         values["noise"] = Noise(**given.get("noise", {}))
+        values["schedule"] = _with_rate(values["schedule"], base["schedule"])
         norm = given.get("regularisation", base["regularisation"])
         if norm == "none" or (norm != base["regularisation"] and "strength" not in given):
             values["strength"] = given.get("strength", 0.0)
@@ -300,6 +302,13 @@ class TrainConfig(Settings):
         unused = () if self.probe else ("probe",)  # it came later: runs without it keep their keys
         facts = {name: value for name, value in self.to_dict().items() if name not in (*ELSEWHERE, *unused)}
         return blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _with_rate(schedule: JsonValue, usual: str) -> str:
+    """The schedule as text; one that names a ramp alone leaves the rate as is usual."""
+    alone = "rate" not in schedule if isinstance(schedule, Mapping) else str(schedule).lower().startswith("ramp:")
+    found = Schedule.parse(schedule)
+    return f"{usual}+{found.ramp}" if alone else found.text
 
 
 ORDER = (

@@ -27,11 +27,14 @@ from asymtheory.jsonlines import Json, JsonValue
 
 from ..data.inputs import Data, Inputs, batches, generator, stream
 from ..distributed import ALONE, World, parallel
+from ..losses.module import RobustLoss
+from ..losses.moving import MovingLoss
 from .config import Settings
 from .device import Setup, seeded, using
 from .evaluation import fitted, predict
 from .jacobian import directions, squared_norm, watched
 from .record import Epoch, History
+from .schedule import Ramp, Schedule
 from .sgd import SGD, clipped
 
 LOOK = 256  # steps between two looks at whether the loss is still finite
@@ -63,6 +66,17 @@ class Following(Protocol):
     def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None: ...
 
 
+def led(loss: nn.Module, ramp: Ramp) -> MovingLoss:
+    """The loss with a parameter that moves along the ramp and ends where the ramp ends, else at the loss's own value."""
+    if not isinstance(loss, RobustLoss):
+        raise InputError(f"schedule {ramp}: the loss has no parameter of the core that could move")
+    moving = MovingLoss(loss, ramp.parameter)
+    moving.loss.replace(**{ramp.parameter: ramp.start})  # InputError outside the domain
+    if ramp.end is not None:
+        moving.loss = moving.loss.replace(**{ramp.parameter: ramp.end})
+    return moving
+
+
 class Trainer:
     """A model in training, between two epochs. ``step`` by ``step`` it is :meth:`epoch`; :meth:`state` is a checkpoint.
 
@@ -85,6 +99,9 @@ class Trainer:
         if setup.channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model, through = parallel(self.model, world, setup.device)
+        self.ramp = Schedule.parse(settings.schedule).ramp
+        if self.ramp is not None:
+            loss = led(loss, self.ramp)
         self.loss = loss.to(setup.device)
         self.data = data.to(setup.device, setup.dtype)
         self.forward: Callable[[Tensor], Tensor] = through
@@ -100,7 +117,7 @@ class Trainer:
             self.following.follow(self.data.given)
         self.jacobian = settings.strength if settings.regularisation == "jacobian" else 0.0
         self.random = generator(settings.seed, 0, "jacobian", setup.device)
-        self.done = 0
+        self.done = self.taken = 0  # epochs; steps
         self.curve: list[Epoch] = []
 
     @property
@@ -120,6 +137,8 @@ class Trainer:
         with self.setup.computing():
             logits = self.forward(x)
         scores = logits if self.setup.autocast is None else logits.float()
+        if self.ramp is not None:
+            self._move(self.ramp, scores.shape[1])
         value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
         if weight != 1:
             value = value * weight
@@ -128,7 +147,14 @@ class Trainer:
             penalised = value + self.jacobian / 2 * squared_norm(scores, x, directions(scores, self.random))
         penalised.backward()
         norm = self.optimiser.step(lambda gradients: clipped(gradients, self.settings.clip))
+        self.taken += 1
         return logits.detach(), value.detach(), norm
+
+    def _move(self, ramp: Ramp, K: int) -> None:
+        """Set the parameter of the loss for the next step; what it is depends on the number of steps that were taken alone."""
+        loss = cast(MovingLoss, self.loss)
+        end = float(loss.loss.parameters[ramp.parameter])
+        loss.move(ramp.at(self.taken / (self.steps * self.settings.epochs), end), end, K)
 
     def epoch(self, tick: Callable[[], object] = lambda: None) -> Epoch:
         """Train one more epoch and measure; ``tick`` is called after every step. Raises :class:`DivergedError`."""
@@ -256,6 +282,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.curve = [Epoch.from_dict(facts) for facts in state["curve"]]
         self.done = int(state["epoch"])
+        self.taken = self.done * self.steps
 
     def remaining(self) -> Iterator[int]:
         """The epochs still to train, from 0; :meth:`epoch` trains the next one."""

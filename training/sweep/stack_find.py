@@ -18,6 +18,7 @@ from ..data.sets import IN_FILES
 from ..losses.registry import baseline
 from ..run import checkpoint
 from ..run.config import TrainConfig
+from ..run.schedule import Schedule
 from .flow import place_of
 from .plan import PlannedRun
 
@@ -35,7 +36,7 @@ def family_of(config: TrainConfig) -> tuple[Loss, str | None] | None:
     if (
         config.model != "mlp" or config.dataset in IN_FILES or config.formula is not None or config.probe
         or config.balanced is not None or config.pretrained or config.measure != "running" or config.compile != "off"
-        or config.regularisation == "jacobian"
+        or config.regularisation == "jacobian" or Schedule.parse(config.schedule).ramp is not None
     ):  # fmt: skip
         return None
     on_gpu = config.device != "cpu" and torch.cuda.is_available()
