@@ -5,14 +5,16 @@ and convex ``phi_k``. On the classes S with u_k > 0 the minimiser has one slope,
 
     du_k/da = (dmu/da - d_a phi_k') / phi_k'',    dmu/da = sum_S (d_a phi_k' / phi_k'') / sum_S (1 / phi_k''),
 
-so the probability of the class m of the largest weight rises with a exactly where ``-d_a phi_m'(u_m)`` is at least the mean of
-``-d_a phi_k'(u_k)`` over S, weighted by ``1 / phi_k''``. As u_m is the largest entry, it rises on the whole path, for every K and all
-weights, under either of two conditions (:func:`rises` checks them exactly):
+so the probability of the class m of the largest weight rises with a exactly where ``-d_a phi_m'(u_m)`` is at least the mean
+of ``-d_a phi_k'(u_k)`` over S, weighted by ``1 / phi_k''``. As u_m is the largest entry, it rises on the whole path, for every K
+and all weights, under either of two conditions (:func:`rises` checks them exactly):
 
-* P = 0, and ``d_u d_a log(-A'(u; a)) >= 0``: then ``d_a phi_k' = mu d_a log(-A'(u_k; a))`` with mu < 0, largest at the largest u_k;
-* ``d_a P' = 0``, and ``-d_a A'(u; a)`` is >= 0 and does not fall in u: then ``-d_a phi_k' = w_k (-d_a A'(u_k; a))`` is largest at m.
+* P = 0 and ``d_u d_a log(-A'(u; a)) >= 0``: then ``-d_a phi_k' = -mu d_a log(-A'(u_k; a))`` with mu < 0 is largest at u_m;
+* ``d_a P' = 0``, and ``-d_a A'(u; a)`` is >= 0 and does not fall in u: then ``-d_a phi_k' = w_k (-d_a A'(u_k; a))`` is
+  largest at m.
 
-AGCE with q < 1, AUL with p > 1, AEL and GCE satisfy the first, AMSE with 1 < q <= 2 the second. Where both fail the path is searched.
+GCE, AGCE with q < 1, AUL with p > 1 and AEL satisfy the first, AMSE with 1 < q <= 2 the second. Where both fail the path is
+searched.
 """
 
 from __future__ import annotations

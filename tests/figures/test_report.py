@@ -71,7 +71,9 @@ def text(built: Path) -> str:
 
 def bare(noise: Any, given: str = "--noise x") -> str:
     """A page without ledger and figures, for what depends on the noise alone."""
-    return report.page(collecting.Report(noise, given, "x", tuple(collecting.losses_on(noise)), (), collecting.atlas(3), ()))
+    return report.page(
+        collecting.Report(noise, given, "x", tuple(collecting.losses_on(noise)), (), collecting.atlas(3), ())
+    )
 
 
 # ------------------------------------------------------------------------------------------------- the file
