@@ -242,7 +242,7 @@ def test_paths_in_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", sorted(DEFAULTS))
 def test_a_data_set_has_settings_of_its_own(name: str) -> None:
-    config = TrainConfig.resolve({"dataset": name})
+    config = TrainConfig.resolve({"dataset": name, **({"data": "x.npz"} if name == "features" else {})})
     assert {key: getattr(config, key) for key in DEFAULTS[name]} == dict(DEFAULTS[name])
     assert (config.loss, config.recipe, config.noise.kind) == ("ce", None, "none")
 

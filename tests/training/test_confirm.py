@@ -333,12 +333,13 @@ def test_groups_that_are_kept_are_not_trained_again(tmp_path: Path, monkeypatch:
     whole = confirm(plan, chosen)
     trained: list[str] = []
     train = engine.train
+    monkeypatch.setattr(engine, "STACK", 1)  # one group after the other
 
-    def stopped(group: Any, tick: Any, out: Any) -> Any:
+    def stopped(together: Any, tick: Any, out: Any) -> Any:
         if len(trained) == 1:
             raise KeyboardInterrupt
-        trained.append(group.key)
-        return train(group, tick)
+        trained.extend(group.key for group in together)
+        return train(together, tick)
 
     monkeypatch.setattr(engine, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -347,9 +348,9 @@ def test_groups_that_are_kept_are_not_trained_again(tmp_path: Path, monkeypatch:
     with open(tmp_path / engine.GROUPS, "a") as file:
         file.write('{"key": "torn')
 
-    def second(group: Any, tick: Any, out: Any) -> Any:
-        trained.append(group.key)
-        return train(group, tick)
+    def second(together: Any, tick: Any, out: Any) -> Any:
+        trained.extend(group.key for group in together)
+        return train(together, tick)
 
     monkeypatch.setattr(engine, "train", second)
     rows = confirm(plan, chosen, tmp_path)
@@ -388,8 +389,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from asymtheory_training.run import run as runs
-from asymtheory_training.confirm import confirm
-from asymtheory_training.confirm_design import losses
+from asymtheory_training.confirm.study import confirm
+from asymtheory_training.confirm.design import losses
 from tests.training.test_confirm import one_by_one
 
 runs.SHARE = 0  # a checkpoint after every epoch

@@ -33,7 +33,7 @@ def rows_of(folder: str) -> list[dict[str, Any]]:
 
 
 def test_the_whole_grid_is_a_plan_of_the_package() -> None:
-    assert [plan.name for plan in shipped(DESIGNS)] == ["confirm-grid"]
+    assert [plan.name for plan in shipped(DESIGNS)] == ["confirm-features", "confirm-grid"]
     studies = read_studies(find("confirm-grid", DESIGNS))
     assert [(s.design.regime, str(s.design.config.noise)) for s in studies] == [
         (regime, noise)
@@ -119,7 +119,7 @@ def test_a_name_depends_on_all_but_losses_and_seeds(tmp_path: Path) -> None:
         ("valus = 3", "line 9: 'valus' is not a setting; did you mean 'values'?"),
         ("values = 4", "line 8: --values 4: an odd number >= 3 is needed"),
         ("parameters = { a = 3 }", "line 8: parameters.a is not a setting of a design"),
-        ('labels = "x.pt"', "line 8: labels is not a setting of a design"),
+        ('labels = "x.pt"', "these are fixed; in the population regime labels are drawn from a noise"),
         ('noise = { kind = "none" }', "there is nothing to confirm on clean labels"),
         ('noise = { kind = "pair", seed = 1 }', "line 8: noise.seed is not a setting of a design"),
         ('regime = "fixed"\nexpected = [true, false]', "the design expected = True: --expected goes with"),
@@ -147,12 +147,16 @@ def test_the_command_trains_counts_and_goes_on(
     trained = []
     real = confirming.train
 
-    def one(group, *rest):  # type: ignore[no-untyped-def]
+    def one(together, *rest):  # type: ignore[no-untyped-def]
         if len(trained) == 3:
             raise KeyboardInterrupt
-        trained.append(group.key)
-        return real(group, *rest)
+        one_more(together)
+        return real(together, *rest)
 
+    def one_more(together):  # type: ignore[no-untyped-def]
+        trained.extend(group.key for group in together)
+
+    monkeypatch.setattr(confirming, "STACK", 1)  # one group after the other
     monkeypatch.setattr(confirming, "train", one)
     assert command(["--plan", "study.toml"]) == 130
     said = capsys.readouterr()
@@ -162,7 +166,7 @@ def test_the_command_trains_counts_and_goes_on(
     assert command(["--plan", "study.toml", "--dry-run"]) == 0
     assert "2 designs, 16 models, 2 to train, about " in capsys.readouterr().out
 
-    monkeypatch.setattr(confirming, "train", lambda group, *rest: trained.append(group.key) or real(group, *rest))
+    monkeypatch.setattr(confirming, "train", lambda together, *rest: one_more(together) or real(together, *rest))
     assert command(["--plan", "study.toml", "--json"]) == 0
     assert len(trained) == len(set(trained)) == 4
     facts = json.loads(capsys.readouterr().out)
@@ -176,7 +180,7 @@ def test_the_command_trains_counts_and_goes_on(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--plan confirm-gird", "no such plan (confirm-grid comes with the package); did you mean 'confirm-grid'?"),
+        ("--plan confirm-gird", "(confirm-features, confirm-grid come with the package); did you mean 'confirm-grid'?"),
         ("--plan confirm-grid --epochs 3", "--epochs: --plan has it in its file; --set KEY=VALUE changes that"),
         ("--plan confirm-grid --no-equalise", "--no-equalise: --plan has it in its file"),
         ("--plan confirm-grid --only noise.eta=0.1", "--only: none of the designs of plan"),

@@ -31,8 +31,9 @@ ROWS = "rows.jsonl"
 WITH_PLAN = ("plan", "set", "only", "dry_run", "out", "progress", "json")  # options
 
 SETTINGS = chosen(
-    dataset=None, noise="symmetric", eta="0.4 where the noise has a rate",
-    model="mlp, trained as one batch; for pictures in colour cnn8, as all others one by one", width="1; digits 0.5", subset=None,
+    dataset=None, data=None, labels=None, column=None, noise="symmetric", eta="0.4 where the noise has a rate",
+    model="linear for features; mlp, trained as one batch like linear and mlp1; for pictures in colour cnn8, one by one",
+    width="1; digits 0.5", subset=None,
     epochs=None, batch=None, rate=None, clip=None, schedule=None, regularisation="none for population, else the data set's",
     strength=None, evaluate="about 20 times in all", device=None, precision="auto: float32 for mlp", threads="one for mlp",
     data_dir=None,

@@ -46,6 +46,8 @@ _NOISES = NOISE_HELP.replace(" (default)", "")
 OPTIONS: Mapping[str, Option] = {option.flag: option for option in (
     Option("--dataset", "dataset", "NAME", "digits (needs no files), mnist, fashion-mnist, cifar10, cifar100; webvision, "
            "clothing1m, animal10n or folder, whose images you bring (docs/large-sets.md)", "digits"),
+    Option("--data", "data", "FILE", "features of images, from `asymtheory features` or your own (.npz, .npy, .pt, .parquet): "
+           "the data set features"),
     Option("--loss", "loss", "NAME", "a name from `asymtheory losses`, a sum x+y, or a baseline such as nlnl (docs/baselines.md)"),
     Option("--formula", "formula", "TEXT", "your own loss in u and named parameters, instead of --loss"),
     Option("--passive", "passive", "TEXT", "with --formula: the term of each other class, such as u**2"),
@@ -56,7 +58,7 @@ OPTIONS: Mapping[str, Option] = {option.flag: option for option in (
     _number("--eta", "noise.eta", "X", "noise rate in [0, 1]; decimals are exact (0.4 is 2/5)"),
     Option("--noise-mode", "noise.mode", "MODE", "exact counts, iid, or redrawn at every visit of an image", "exact"),
     _number("--noise-seed", "noise.seed", "N", "of the noisy labels alone: runs of several --seed share them", "0"),
-    Option("--model", "model", "NAME", "mlp, cnn4, cnn8, resnet34, resnet50 or vgg19-bn"),
+    Option("--model", "model", "NAME", "linear, mlp1 (one hidden layer), mlp (two), cnn4, cnn8, resnet34, resnet50 or vgg19-bn"),
     _number("--width", "width", "X", "multiplies every hidden width of the model"),
     _number("--epochs", "epochs", "N", "passes over the training set"),
     _number("--batch", "batch", "N", "images a step"),

@@ -17,10 +17,13 @@ from asymtheory.noise import FAMILIES, NoiseModel
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
+from ..data.formats import fingerprint
 from ..run.config import CLEAN, ELSEWHERE, Noise, TrainConfig
+from ..run.models import STACKED
 from ..run.run import Prepared
 
 REGIMES = ("population", "fixed")
+FILES = ("data", "labels")  # settings that name a file on which the result depends
 EVALUATIONS = 20  # of the test set, over a training
 FARTHEST = 8.0  # the grid reaches from a* / 8 to 8 a*
 FORMAT = 1
@@ -39,11 +42,13 @@ def settle(given: Mapping[str, JsonValue], regime: str, quick: bool = False) -> 
     What is not given: digits, a perceptron (an 8-layer CNN for pictures in colour), symmetric noise, a rate of 0.4, no penalty in
     the population regime, some 20 evaluations, and the rest from the data set. ``quick``: a tenth of the epochs.
     """
-    found = {**given, "noise": {"kind": "symmetric", **given.get("noise", {})}}
-    if found["noise"]["kind"] in FAMILIES and "eta" not in found["noise"]:
+    noise = {} if "labels" in given else {"kind": "symmetric"}
+    found = {**given, "noise": {**noise, **given.get("noise", {})}}
+    if found["noise"].get("kind") in FAMILIES and "eta" not in found["noise"]:
         found["noise"]["eta"] = Fraction(2, 5)
     dataset = found.get("dataset", "digits")
-    found.setdefault("model", "mlp" if dataset in ("digits", "mnist", "fashion-mnist") else "cnn8")
+    if "data" not in found:
+        found.setdefault("model", "mlp" if dataset in ("digits", "mnist", "fashion-mnist") else "cnn8")
     if dataset == "digits":
         found.setdefault("width", 0.5)  # a minute for the whole grid
     if regime == "population" and "regularisation" not in found and "strength" not in found:
@@ -150,7 +155,12 @@ class Design:
             raise InputError(
                 f"--values {self.count}: an odd number >= 3 is needed, so that the threshold is one of them"
             )
-        if self.config.noise.kind == CLEAN:
+        if self.config.labels is not None and self.regime != "fixed":
+            raise InputError(
+                f"--labels {self.config.labels}: these are fixed; in the population regime labels are drawn from a noise, which "
+                "--noise FILE reads off such a file"
+            )
+        if self.config.noise.kind == CLEAN and self.config.labels is None:
             raise InputError("--noise none: there is nothing to confirm on clean labels; name a noise")
         if self.expected and self.regime == "fixed":
             raise InputError("--expected goes with --regime population: in the other every image has its one label")
@@ -161,14 +171,16 @@ class Design:
 
     def for_seed(self, seed: int) -> TrainConfig:
         """The configuration of one model."""
+        if self.config.labels is not None:  # the same for all seeds
+            return replace(self.config, seed=seed)
         mode = "exact" if self.regime == "fixed" else "redrawn"
         noise = self.config.noise
         return replace(self.config, seed=seed, noise=Noise(noise.kind, noise.eta, mode, seed))
 
     @property
     def stacks(self) -> bool:
-        """Are models trained as one batch? Perceptrons are; other networks one by one."""
-        return self.config.model == "mlp"
+        """Are models trained as one batch? Perceptrons and linear classifiers are; other networks one by one."""
+        return self.config.model in STACKED
 
     def scale(self, loss: Loss) -> float:
         """The factor of the loss."""
@@ -189,6 +201,10 @@ class Design:
         beside = {*ELSEWHERE, "loss", "parameters", "seed", "probe"}
         config = {name: value for name, value in self.config.to_dict().items() if name not in beside}
         config["noise"] = {name: value for name, value in config["noise"].items() if name not in ("mode", "seed")}
+        config = {name: value for name, value in config.items() if name != "data" or value is not None}
+        for name in FILES:  # what is in them counts, not where they lie
+            if config.get(name) is not None:
+                config[name] = fingerprint(name, config[name])
         return {**config, "format": FORMAT, "labels": self.labels, "equalise": self.equalise}
 
 

@@ -1,10 +1,10 @@
-"""Training one group of models and measuring what they ended with: as one batch (perceptrons), or one by the loop's trainer."""
+"""Training groups of models and measuring what they ended with: as one batch (perceptrons), or one by the loop's trainer."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json
@@ -28,7 +29,7 @@ from ..run.device import using
 from ..run.evaluation import fitted
 from ..run.loop import DivergedError, Trainer
 from ..run.run import Keeper
-from ..run.stack import Family, StackedTrainer
+from ..run.stack import Families, Family, StackedTrainer
 from .design import Design, Group, prepared
 
 Floats = npt.NDArray[np.float64]
@@ -77,12 +78,17 @@ class Trained:
         return cls(**floats, diverged=arrays["diverged"], epochs=epochs, seconds=seconds)
 
 
-def train(group: Group, tick: Callable[[int], object] = lambda models: None, out: Path | None = None) -> Trained:
-    """Train and measure the models of a group; ``tick`` is called after every epoch with the models that it was of.
+def train(
+    together: Sequence[Group], tick: Callable[[int], object] = lambda models: None, out: Path | None = None
+) -> list[Trained]:
+    """Train and measure the models of groups of one design, as one batch where they can be stacked (else it is one group).
 
-    ``out``: a model that is trained by itself leaves checkpoints there and goes on from them, with the same result.
+    ``tick`` is called after every epoch with the models that it was of. ``out``: a model that is trained by itself leaves
+    checkpoints there and goes on from them, with the same result.
     """
-    return _stacked(group, tick) if group.design.stacks else _single(group, tick, out)
+    if together[0].design.stacks:
+        return _stacked(together, tick)
+    return [_single(group, tick, out) for group in together]
 
 
 def _tested(design: Design, epoch: int) -> bool:
@@ -90,29 +96,33 @@ def _tested(design: Design, epoch: int) -> bool:
     return epoch % config.evaluate == 0 or epoch == config.epochs
 
 
-def stacked(group: Group) -> StackedTrainer:
-    """The models of a group as one batch, before training."""
-    design = group.design
-    by_seed = [prepared(design, seed) for seed in group.seeds]
-    shared = Family(
-        group.grid.loss,
-        group.grid.parameter,
-        [group.grid.values[place] for place in group.values] if group.grid.parameter else (),
-        [design.scale(member) for member in group.members],
-    )
+def stacked(together: Sequence[Group]) -> StackedTrainer:
+    """The models of groups of one design, with the same seeds, as one batch, before training."""
+    design, seeds = together[0].design, together[0].seeds
+    by_seed = [prepared(design, seed) for seed in seeds]
+    families = [
+        Family(
+            group.grid.loss,
+            group.grid.parameter,
+            [group.grid.values[place] for place in group.values] if group.grid.parameter else (),
+            [design.scale(member) for member in group.members],
+        )
+        for group in together
+    ]
     data = by_seed[0].data
     given = torch.stack([each.data.given for each in by_seed]) if design.regime == "fixed" else None
     rows = torch.tensor(transition(design.noise)) if design.expected else None
     if design.expected:
         data = replace(data, redraw=None)
     return StackedTrainer(
-        shared, data, design.config, group.seeds, K=design.K, width=design.config.width, given=given, rows=rows
-    )
+        Families(families), data, design.config, seeds, K=design.K, model=design.config.model, width=design.config.width,
+        given=given, rows=rows,
+    )  # fmt: skip
 
 
-def _stacked(group: Group, tick: Callable[[int], object]) -> Trained:
-    design, start = group.design, perf_counter()
-    trainer = stacked(group)
+def _stacked(together: Sequence[Group], tick: Callable[[int], object]) -> list[Trained]:
+    design, start = together[0].design, perf_counter()
+    trainer = stacked(together)
     epochs, curve = [], []
     for _ in trainer.remaining():
         trainer.epoch()
@@ -124,14 +134,22 @@ def _stacked(group: Group, tick: Callable[[int], object]) -> Trained:
     def logits(images: Images) -> Iterator[tuple[slice, Tensor]]:
         return trainer.predict(images)
 
-    shape = (len(group.seeds), len(group.values))
+    sizes = [len(group.values) for group in together]
+    shape = (len(together[0].seeds), sum(sizes))
     labels = trainer.given if design.regime == "fixed" else None
     found = measured(logits, trainer.data, labels, design.K, shape)
-    diverged = np.array(trainer.diverged).reshape(shape)
-    return Trained(
-        **found, curve=np.array(curve).T.reshape(*shape, -1), epochs=epochs, diverged=diverged,
-        seconds=perf_counter() - start,
-    )  # fmt: skip
+    found["curve"] = np.array(curve).T.reshape(*shape, -1)
+    found["diverged"] = np.array(trainer.diverged).reshape(shape)
+    ends = np.cumsum(sizes)
+    seconds = perf_counter() - start
+    return [
+        Trained(
+            **{name: array[:, end - size : end] for name, array in found.items()},
+            epochs=epochs,
+            seconds=seconds * size / sum(sizes),
+        )
+        for size, end in zip(sizes, ends, strict=True)
+    ]
 
 
 def _single(group: Group, tick: Callable[[int], object], out: Path | None) -> Trained:
@@ -202,15 +220,18 @@ def measured(
         sums, predicted = torch.zeros(M, K, K, dtype=torch.float64), torch.empty(M, len(labels), dtype=torch.int64)
         bins = torch.zeros(M, 2, BINS, dtype=torch.float64)
         for part, z in logits(images[name]):
-            u, own = torch.softmax(z.double(), -1).cpu(), labels[part].cpu()
-            p[:, part] = u[:, torch.arange(len(own)), own]
-            predicted[:, part] = z.argmax(-1).cpu()
-            sums.index_add_(1, own, u)
+            own = labels[part].cpu()
+            z = z.cpu().double()
+            u = (z - z.amax(-1, keepdim=True)).exp()  # softmax; torch's own is slow where classes are few and lie apart
+            u /= u.sum(-1, keepdim=True)
+            p[:, part] = u.gather(-1, own[None, :, None].expand(M, -1, 1))[..., 0]
+            sums += one_hot(own, K).to(u.dtype).mT @ u
             if given is not None and name == "train":
+                predicted[:, part] = z.contiguous().argmax(-1)
                 label = given[:, part].cpu().repeat_interleave(V, 0)
                 q = u.gather(-1, label[..., None])[..., 0].nan_to_num(0.0)
                 place = (q * BINS).long().clamp(max=BINS - 1) + BINS * (label != own)
-                bins.view(M, -1).scatter_add_(1, place, torch.ones_like(q))
+                bins.view(M, -1).scatter_add_(1, place, torch.ones_like(q, dtype=torch.float64))
         found[name] = p.reshape(S, V, -1).numpy()
         if name == "train":
             counts = torch.bincount(labels.cpu(), minlength=K).clamp(min=1)

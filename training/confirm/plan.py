@@ -45,7 +45,7 @@ from .study import GROUPS
 
 SEEDS = ("seed", "seeds")
 TOGETHER = ("loss", *SEEDS)  # what the models of a design share out; no grids
-WITHOUT = ("formula", "passive", "labels", "column", "probe", "noise.mode", "noise.seed")
+WITHOUT = ("formula", "passive", "probe", "noise.mode", "noise.seed")
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,15 @@ class Study:
         """Data, regime, noise, and six digits of all that the results depend on but losses and seeds."""
         config, noise = self.design.config, self.design.config.noise
         rate = "" if noise.eta is None else f"-{plain(noise.eta)}"
+        kind = Path(noise.kind).stem if config.labels is None else config.column or Path(config.labels).stem
+        data = config.dataset if config.data is None else Path(config.data).stem
         digest = blake2b(repr(sorted(self.design.facts().items())).encode(), digest_size=3).hexdigest()
-        return f"{config.dataset}-{self.design.regime}-{Path(noise.kind).stem}{rate}-{digest}"
+        return f"{data}-{self.design.regime}-{kind}{rate}-{digest}"
 
     def groups(self) -> list[Group]:
         """What is to be trained; no images are read where the name of the noise says enough."""
         config, count = self.design.config, self.design.count
-        if config.noise.kind in INSTANCE:
+        if config.labels is not None or config.noise.kind in INSTANCE:
             return groups(self.design, [Grid.of(loss, self.design.noise, count) for loss in self.losses])
         noise = (config.noise.kind, classes_of(config), config.noise.eta)
         return groups(self.design, [_grid(loss, noise, count) for loss in self.losses])
@@ -225,7 +227,7 @@ def _cost(group: Group, threads: int) -> Cost | str:
             config: TrainConfig = group.design.for_seed(group.seeds[0])
             return measure([config], threads)
         start = perf_counter()
-        trainer = stacked(group)
+        trainer = stacked([group])
         fixed = perf_counter() - start
         return Cost(fixed, measured_steps(trainer, trainer.device) * trainer.steps, "measured now")
     except InputError as error:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,7 @@ Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
 REPLICATES = 400  # of a bootstrap
+TOGETHER = 50  # replicates that are computed at once
 LEVEL = 0.95  # of an interval
 
 
@@ -42,7 +45,7 @@ def rows(grid: Grid, design: Design, outcomes: Sequence[tuple[Group, Trained]]) 
     exact = [minimise(member, weights) for member in grid.members]
     own = np.stack([np.diag(each.point) for each in exact])  # (V, K): u_m of every class
     train, test = Truth.of(design, own, "train"), Truth.of(design, own, "test")
-    around = {"train": interval(whole.train), "test": interval(whole.test), "off": interval(train.off(whole.train))}
+    around = {"train": interval(whole.train), "test": interval(whole.test), "off": interval(whole.train, train.at)}
     found = []
     for v, member in enumerate(grid.members):
         fitted = _probability(whole.train[:, v], train.exact[v], around["train"][v])
@@ -57,7 +60,7 @@ def rows(grid: Grid, design: Design, outcomes: Sequence[tuple[Group, Trained]]) 
             "seeds": len(design.seeds),
             # further facts
             **fitted,
-            **_deviation(train.off(whole.train)[:, v], around["off"][v]),
+            **_deviation(train.off(whole.train[:, v], v), around["off"][v]),
             "test": _probability(whole.test[:, v], test.exact[v], around["test"][v]),
             **_classes(design, whole.vectors[:, v].mean(0), exact[v]),
             **_lost(whole.vectors[:, v], whole.train[:, v], train, v),
@@ -85,17 +88,18 @@ class Truth:
     @classmethod
     def of(cls, design: Design, own: Floats, part: str) -> Truth:
         dataset = prepared(design, design.seeds[0]).dataset
-        labels = (dataset.train_labels if part == "train" else dataset.test_labels).cpu().numpy()
-        return cls(labels, own[:, labels])
+        labels = dataset.train_labels if part == "train" else dataset.test_labels
+        assert labels is not None  # of data without them nothing is confirmed: `prepared`
+        return cls(labels.cpu().numpy(), own[:, labels.cpu().numpy()])
 
     @property
     def exact(self) -> Floats:
         """Mean over the images, (V,)."""
         return self.at.mean(1)
 
-    def off(self, p: Floats) -> Floats:
-        """Measured minus exact, (S, V, N)."""
-        return p - self.at
+    def off(self, p: Floats, v: int) -> Floats:
+        """Measured minus exact, of one value: (S, N)."""
+        return p - self.at[v]
 
 
 def _value(grid: Grid, member: Loss) -> Json:
@@ -210,11 +214,19 @@ def _scaling(design: Design, member: Loss) -> Json:
     }
 
 
+def noise_of(design: Design) -> str:
+    """The noise in words: its name and rate, or the column (else the file) of labels that were given."""
+    config = design.config
+    if config.labels is None:
+        return str(Noise(config.noise.kind, config.noise.eta))
+    return f"labels {config.column or Path(config.labels).stem}"
+
+
 def _where(design: Design, images: int) -> Json:
     config = design.config
     return {
-        "dataset": config.dataset,
-        "noise": str(Noise(config.noise.kind, config.noise.eta)),
+        "dataset": config.dataset if config.data is None else Path(config.data).stem,
+        "noise": noise_of(design),
         "labels": design.labels,
         "images": images,
         "model": config.model,
@@ -228,22 +240,35 @@ def _where(design: Design, images: int) -> Json:
 # ------------------------------------------------------------------------------------------------------------ arithmetic
 
 
-def interval(p: Floats, seed: int = 0, replicates: int = REPLICATES) -> Floats:
-    """Bootstrap interval (95 %) of the mean over seeds and images of p (S, V, N): (V, 2).
+def interval(p: Floats, minus: Floats | None = None, seed: int = 0, replicates: int = REPLICATES) -> Floats:
+    """Bootstrap interval (95 %) of the mean over seeds and images of p (S, V, N), or of p - ``minus`` (V, N): (V, 2).
 
     Seeds and images are drawn with replacement, each by itself (the images of a replicate are the same for all seeds and
     values). With one seed it is an interval over images only; with few it is too narrow where seeds differ more than images: of
     three (normal) seeds it covers the mean of all seeds two times in three, not 95 times in a hundred.
     """
-    random = np.random.default_rng(seed)
     S, V, N = p.shape
+    images, drawn = _drawn(S, N, seed, replicates)
     means = np.empty((replicates, V))
-    for b in range(replicates):
-        images = np.bincount(random.integers(N, size=N), minlength=N) / N
-        drawn = np.bincount(random.integers(S, size=S), minlength=S) / S
-        means[b] = drawn @ (p @ images)
+    for start in range(0, replicates, TOGETHER):
+        some = slice(start, start + TOGETHER)
+        counts = images[some].astype(np.float64).T
+        means[some] = np.einsum("bs,svb->bv", drawn[some] / S, p @ counts) / N
+        if minus is not None:
+            means[some] -= (minus @ counts).T / N
     tail = (1 - LEVEL) / 2
     return np.quantile(means, [tail, 1 - tail], axis=0).T
+
+
+@lru_cache(maxsize=4)
+def _drawn(S: int, N: int, seed: int, replicates: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """How often every image (replicates, N) and every seed (replicates, S) is drawn."""
+    random = np.random.default_rng(seed)
+    images, seeds = np.empty((replicates, N), dtype=np.uint8), np.empty((replicates, S), dtype=np.int64)
+    for b in range(replicates):
+        images[b] = np.bincount(random.integers(N, size=N), minlength=N)
+        seeds[b] = np.bincount(random.integers(S, size=S), minlength=S)
+    return images, seeds
 
 
 def joined(design: Design, count: int, outcomes: Sequence[tuple[Group, Trained]]) -> Trained:

@@ -15,7 +15,7 @@ loss, but the speed of training does: without it a large parameter trains slower
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree
@@ -31,6 +31,7 @@ from .models import Trained, train
 from .rows import rounded, rows
 
 GROUPS = "groups.jsonl"
+STACK = 48  # models that are trained together: their weights and what belongs to them stay in the cache
 
 
 def confirm(
@@ -60,22 +61,41 @@ def confirm(
                 kept = {line["key"]: line for line in read(out / GROUPS)}
         have = {key for key in kept if out is not None and (out / f"{key}.npz").exists()}
         begin(todo, sum(group.steps for group in todo if group.key in have))
-        results: dict[int, list[tuple[Group, Trained]]] = {}
-        for group in todo:
-            key = group.key
-            if out is None:
-                outcome = train(group, bar)
-            else:
-                path = out / f"{key}.npz"
-                if key not in have:
-                    outcome = train(group, bar, out)
-                    outcome.save(path)  # the arrays first: a line promises that they are there
-                    kept[key] = _line(group, key, outcome)
-                    append(out / GROUPS, kept[key])
-                    rmtree(out / key, ignore_errors=True)  # its checkpoint
-                outcome = Trained.load(path, kept[key]["tested"], kept[key]["seconds"])  # rows are those of the folder
-            results.setdefault(grids.index(group.grid), []).append((group, outcome))
-    return [row for place, found in results.items() for row in rows(grids[place], design, found)]
+        trained: dict[str, Trained] = {}
+        for batch in _batches([group for group in todo if group.key not in have]):
+            for group, outcome in zip(batch, train(batch, bar, out), strict=True):
+                if out is None:
+                    trained[group.key] = outcome
+                    continue
+                outcome.save(out / f"{group.key}.npz")  # the arrays first: a line promises that they are there
+                kept[group.key] = _line(group, group.key, outcome)
+                append(out / GROUPS, kept[group.key])
+                rmtree(out / group.key, ignore_errors=True)  # its checkpoint
+        found: list[Json] = []
+        for grid in grids:
+            own = [group for group in todo if group.grid is grid]
+            outcomes = [(group, trained.get(group.key) or _read(out, kept[group.key])) for group in own]
+            found += rows(grid, design, outcomes)
+    return found
+
+
+def _batches(todo: Sequence[Group]) -> Iterator[list[Group]]:
+    """The groups in their order, neighbours that make no large stack together."""
+    batch: list[Group] = []
+    for group in todo:
+        models = sum(len(each.values) * len(each.seeds) for each in (*batch, group))
+        if batch and (models > STACK or not group.design.stacks):
+            yield batch
+            batch = []
+        batch.append(group)
+    if batch:
+        yield batch
+
+
+def _read(out: Path | None, line: Json) -> Trained:
+    """The outcome of a group as the folder has it: so the rows of a finished folder are always the same."""
+    assert out is not None
+    return Trained.load(out / f"{line['key']}.npz", line["tested"], line["seconds"])
 
 
 def _line(group: Group, key: str, outcome: Trained) -> Json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import errno
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,22 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise InputError(f"{source}: is truncated or not a gzip file ({error})") from error
     except OSError as error:
         raise InputError(f"{source}: cannot be read ({error.strerror or error})") from error
+
+
+def fingerprint(what: str, path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal; a file that cannot be read raises InputError naming the setting ``what``."""
+    try:
+        state = os.stat(path)
+        return _sha256(os.fspath(path), state.st_mtime_ns, state.st_size)
+    except OSError as error:
+        raise InputError(f"{what} {path}: cannot be read ({error.strerror or error})") from None
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: str, changed: int, size: int) -> str:
+    """Of the file as it was at that time; the arguments name its state."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(files: Mapping[str | os.PathLike[str], bytes]) -> None:

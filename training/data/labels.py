@@ -177,7 +177,7 @@ class NoisyLabels:
         """
         source = os.fspath(path)
         columns, recipe = read_labels(path)
-        chosen = _column(columns, column, source)
+        chosen = column_of(columns, column, source)
         own = columns.get(_CLEAN.get(chosen, "clean_label"), columns.get("clean"))
         if clean is None and own is None:
             raise InputError(f"{source}: holds noisy labels only; the clean ones are needed too (--dataset or --clean)")
@@ -211,7 +211,7 @@ class NoisyLabels:
 _CLEAN = {"noisy_coarse_label": "clean_coarse_label"}  # CIFAR-100N has two label pairs
 
 
-def _column(columns: dict[str, Labels], wanted: str | None, source: str) -> str:
+def column_of(columns: dict[str, Labels], wanted: str | None, source: str) -> str:
     """The name of the column of noisy labels."""
     noisy = [name for name in columns if not name.startswith("clean")]
     if wanted is not None:

@@ -30,11 +30,13 @@ IN_FILES = ("webvision", "clothing1m", "animal10n", "folder")
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification set whose images stay on one device as uint8.
+    """A classification set whose images stay on one device as uint8, or features of images (:mod:`.features`).
 
-    `train_images`, `test_images`: uint8 (N, C, H, W), values 0..255. `train_labels`, `test_labels`: int64 (N,) in
+    `train_images`, `test_images`: uint8 (N, C, H, W), values 0..255; features are float16 (N, D, 1, 1) and have no mean and std
+    (None), and may have no test set. `train_labels`, `test_labels`: int64 (N,) in
     0..K-1. `mean`, `std`: of the training images in [0, 1], one a channel (see :func:`.augment.normalise`).
     `augmentation`: the kind that published training uses (see :func:`.augment.augment`). `source`: a citation.
+    `trusted`: are the labels the true ones?
     """
 
     name: str
@@ -42,12 +44,13 @@ class Dataset:
     class_names: tuple[str, ...]
     train_images: torch.Tensor
     train_labels: torch.Tensor
-    test_images: torch.Tensor
-    test_labels: torch.Tensor
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    test_images: torch.Tensor | None
+    test_labels: torch.Tensor | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
     augmentation: str
     source: str = ""
+    trusted: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,7 +66,8 @@ class Dataset:
     def to(self, device: str | torch.device) -> Dataset:
         """The same set on another device."""
         names = ("train_images", "train_labels", "test_images", "test_labels")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        found = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: each.to(device) for name, each in found.items() if each is not None})
 
     def subset(self, samples: int) -> Dataset:
         """The same set with the first training images of every class only, `samples` in all, in their order.
@@ -103,6 +107,8 @@ def load_dataset(
     fetches what is missing. Every file is checked against its official MD5. An unknown name, and files that are missing,
     truncated or damaged, raise InputError.
     """
+    if name == "features":
+        raise InputError("dataset 'features': name its file with --data; asymtheory_training.features reads it")
     if name in IN_FILES:
         raise InputError(f"dataset {name!r}: its images stay in files; asymtheory_training.folders reads it")
     if name not in DATASETS:

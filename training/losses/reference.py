@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from asymtheory.losses import FL, LogitClipCE, Loss, NormalisedNegative, total
+from asymtheory.losses import FL, LogitClipCE, Loss, Normalised, NormalisedNegative, Separable, total
 from asymtheory.numbers.backends import Backend
 from asymtheory.numbers.scalar import Scalar
 
@@ -244,6 +244,60 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
             value = atom.labels(_probability(at, detach_modulation and is_focal(atom)), at.logu, TORCH)
         result = result + as_tensor(value) * float(coefficient)
     return result
+
+
+class _Softmax(Probabilities):
+    """Softmax over the last axis, or at one entry of it, whose ``log (1 - u)`` is computed where a term asks for it.
+
+    Written out, for torch's own softmax is slow where the last axis is short, or is not the one that lies together in memory.
+    """
+
+    def __init__(self, logits: Tensor, labels: Tensor | None = None) -> None:
+        self.logits, self.labels = logits, labels
+        shifted = logits - logits.detach().amax(-1, keepdim=True)
+        self.logu = shifted - shifted.exp().sum(-1, keepdim=True).log()
+
+    def at(self, labels: Tensor) -> _Softmax:
+        """The entries at labels (..., 1)."""
+        found = object.__new__(_Softmax)
+        found.logits, found.labels, found.logu = self.logits, labels, self.logu.gather(-1, labels)
+        return found
+
+    @property
+    def log_rest(self) -> Tensor:  # type: ignore[override]
+        if self.labels is None:
+            return probabilities(self.logits).log_rest
+        others = self.logits.scatter(-1, self.labels, -math.inf)
+        return torch.logsumexp(others, -1, keepdim=True) - torch.logsumexp(self.logits, -1, keepdim=True)
+
+
+def given_losses(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """``L(softmax(logits), labels)``: (..., K) and int64 (...) in, (...) out, differentiable in the logits.
+
+    The losses of :func:`label_losses` at one label each. A term of u_y alone is computed there alone, so this takes a fraction of
+    the operations.
+    """
+    z, y = wide(logits), labels[..., None]
+    every = _Softmax(z)
+    own = every.at(y)
+    result: Scalar = 0
+    for coefficient, atom in loss.terms():
+        here = atom.on(TORCH)
+        if isinstance(here, Separable):
+            value = here.active(Monomial(own), own.logu, TORCH)
+            other = here.passive(Monomial(every), every.logu, TORCH)
+            if not isinstance(other, int):
+                value = as_tensor(value) + total(other) - as_tensor(here.passive(Monomial(own), own.logu, TORCH))
+            value = as_tensor(value) * float(here.scale(z.shape[-1]))
+        elif isinstance(here, Normalised):
+            base = here.base.on(TORCH)
+            assert isinstance(base, Separable)
+            whole = total(base.active(Monomial(every), every.logu, TORCH))
+            value = as_tensor(base.active(Monomial(own), own.logu, TORCH)) / whole
+        else:
+            value = label_losses(atom, z).gather(-1, y)
+        result = result + as_tensor(value) * float(coefficient)
+    return result[..., 0]
 
 
 def _probability(at: Probabilities, constant: bool) -> Monomial:

@@ -33,6 +33,8 @@ from .toml import beside, blame, flattened, is_path, line_of, toml_key, toml_val
 if TYPE_CHECKING:
     from asymtheory.losses import Loss
 
+FEATURES = "features"
+"""The data set whose numbers lie in a file of the user's."""
 CLEAN = "none"
 """The noise kind of a run on clean labels."""
 PENALTIES = ("none", "l1", "l2", "jacobian")
@@ -99,6 +101,7 @@ class Settings:
 
 CHECKS: dict[str, Check] = {
     "dataset": text(name=True),
+    "data": text(optional=True),
     "loss": text(optional=True, name=True),
     "formula": text(optional=True),
     "passive": text(optional=True),
@@ -178,7 +181,8 @@ class Noise:
 class TrainConfig(Settings):
     """A run: data, labels, loss, network and :class:`Settings`.
 
-    ``loss`` with ``parameters``, or ``formula`` (and ``passive``) with them. ``labels``: a file of noisy labels (and the ``column``
+    ``data``: the file of the data set ``features`` (:mod:`asymtheory_training.data.features`). ``loss`` with ``parameters``, or
+    ``formula`` (and ``passive``) with them. ``labels``: a file of noisy labels (and the ``column``
     of one that has several), instead of ``noise``. ``subset``: so many training images, the first of each class. ``balanced``: an
     epoch sees so many images of each class, drawn anew. ``pretrained``: start from ImageNet weights. Sets in files have an
     ``image_size`` for the network, decoding processes (``workers``) and, for WebVision, a second test set (``ilsvrc_dir``).
@@ -188,6 +192,7 @@ class TrainConfig(Settings):
     """
 
     dataset: str = "digits"
+    data: str | None = None
     loss: str | None = None
     formula: str | None = None
     passive: str | None = None
@@ -215,6 +220,8 @@ class TrainConfig(Settings):
         if (self.loss is None) == (self.formula is None):
             given = "both are given" if self.loss else "neither is given"
             raise FieldError("loss", shown(self.loss or ""), f"name a loss or a formula, one of the two ({given})")
+        if (self.dataset == FEATURES) != (self.data is not None):
+            raise FieldError("data", shown(self.data or ""), f"a file goes with dataset {FEATURES!r}, and only with it")
         if self.passive is not None and self.formula is None:
             raise FieldError("passive", repr(self.passive), "it goes with formula")
         if self.column is not None and self.labels is None:
@@ -232,7 +239,8 @@ class TrainConfig(Settings):
         endless = {"clip": math.inf} if given.get("clip", 0) is None else {}
         given = {name: value for name, value in given.items() if value is not None} | endless
         chosen = recipe(CHECKS["recipe"]("recipe", given["recipe"])) if "recipe" in given else None
-        dataset = CHECKS["dataset"]("dataset", given.get("dataset", chosen.dataset if chosen else "digits"))
+        usual = FEATURES if "data" in given else chosen.dataset if chosen else "digits"
+        dataset = CHECKS["dataset"]("dataset", given.get("dataset", usual))
         base = dict(chosen.values if chosen else DEFAULTS.get(dataset, DEFAULTS["cifar10"]))
         values = {**base, **given, "dataset": dataset}
         values["noise"] = Noise(**given.get("noise", {}))
@@ -299,7 +307,7 @@ class TrainConfig(Settings):
 
     def key(self) -> str:
         """What the run is, in 16 hexadecimal digits: all settings that its result depends on."""
-        unused = () if self.probe else ("probe",)  # it came later: runs without it keep their keys
+        unused = [name for name in LATER if not getattr(self, name)]
         facts = {name: value for name, value in self.to_dict().items() if name not in (*ELSEWHERE, *unused)}
         return blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
@@ -312,17 +320,19 @@ def _with_rate(schedule: JsonValue, usual: str) -> str:
 
 
 ORDER = (
-    "dataset", "recipe", "loss", "formula", "passive", "labels", "column", "model", "width", "pretrained", "epochs", "batch",
-    "rate", "momentum", "nesterov", "schedule", "clip", "regularisation", "strength", "seed", "subset", "balanced",
+    "dataset", "data", "recipe", "loss", "formula", "passive", "labels", "column", "model", "width", "pretrained", "epochs",
+    "batch", "rate", "momentum", "nesterov", "schedule", "clip", "regularisation", "strength", "seed", "subset", "balanced",
     "image_size", "device", "precision", "channels_last", "compile", "threads", "workers", "evaluate", "measure", "probe",
     "data_dir", "ilsvrc_dir", "download", "parameters", "noise",
 )  # fmt: skip
+LATER = ("probe", "data")
+"""Settings that came later: where they are not used the key of a run is as it was without them."""
 TABLES = ("parameters", "noise")
 ELSEWHERE = ("device", "threads", "workers", "data_dir", "ilsvrc_dir", "download")
 """Settings that say where a run happens, not what it is: a run may be resumed with others."""
 
 
-PATHS = ("labels", "data_dir", "ilsvrc_dir")
+PATHS = ("data", "labels", "data_dir", "ilsvrc_dir")
 """Settings that are paths, and so may be a ``noise.kind`` (:func:`is_path`). In a file they are relative to its folder."""
 
 

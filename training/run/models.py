@@ -11,6 +11,7 @@ Published code seeds the CUDA generator only and builds its models on the CPU, s
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -58,8 +59,9 @@ def build_model(
     """A network by name for K classes of images of ``shape`` (C, H, W), in float32 on the CPU.
 
     ``cnn4`` (the papers' 4-layer CNN of MNIST: 422,090 parameters at K = 10, 1x28x28), ``cnn8`` (their 8-layer CNN of
-    CIFAR-10: 1,639,794), ``resnet34`` (CIFAR stem), ``mlp`` (two hidden layers of 256), and ``resnet50`` and ``vgg19-bn``
-    from torchvision or timm, at width 1 only. With ``seed`` the weights are a function of the arguments; without, they come
+    CIFAR-10: 1,639,794), ``resnet34`` (CIFAR stem), ``mlp`` (two hidden layers of 256), ``mlp1`` (one), ``linear`` (none), and
+    ``resnet50`` and ``vgg19-bn`` from torchvision or timm, at width 1 only. With ``seed`` the weights are a function of the
+    arguments; without, they come
     from torch's generator as it stands. ``pretrained`` starts those two from the library's ImageNet weights (all but the last
     layer), which are on this machine already unless ``download`` may fetch them. ``head`` makes another last layer of the numbers
     of features and classes; all other weights are those that the network has without it.
@@ -147,12 +149,20 @@ def _cnn8(K: int, shape: Shape, width: float) -> Network:
     return _cnn(((64, 64), (128, 128), (196, 196)), 256, K, shape, width)  # 196, not 192, in all four repositories
 
 
-def _mlp(K: int, shape: Shape, width: float) -> Network:
-    inputs, hidden = shape[0] * shape[1] * shape[2], scaled(256, width)
-    body = nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
-    model = Network(body, nn.Linear(hidden, K))
-    initialise(model)
-    return model
+def _perceptron(depth: int) -> Callable[[int, Shape, float], Network]:
+    """So many hidden layers of 256; none is a linear classifier."""
+
+    def build(K: int, shape: Shape, width: float) -> Network:
+        size = math.prod(shape)
+        layers: list[nn.Module] = [nn.Flatten()]
+        for _ in range(depth):
+            layers += [nn.Linear(size, scaled(256, width)), nn.ReLU()]
+            size = scaled(256, width)
+        model = Network(nn.Sequential(*layers), nn.Linear(size, K))
+        initialise(model)
+        return model
+
+    return build
 
 
 # ----------------------------------------------------------------------------------------------------------- ResNet
@@ -264,12 +274,16 @@ def _missing(name: str) -> tuple[nn.Module, int]:
 
 
 MODELS: dict[str, Callable[[int, Shape, float], Network]] = {
+    "linear": _perceptron(0),
+    "mlp1": _perceptron(1),
     "cnn4": _cnn4,
     "cnn8": _cnn8,
     "resnet34": _resnet34,
-    "mlp": _mlp,
+    "mlp": _perceptron(2),
 }
 LIBRARY = ("resnet50", "vgg19-bn")
 NAMES = (*MODELS, *LIBRARY)
-LEAST = {"cnn4": 4, "cnn8": 8, "resnet34": 1, "mlp": 1, "resnet50": 32, "vgg19-bn": 32}
+STACKED = ("linear", "mlp1", "mlp")
+"""Networks of which many are trained as one batch (:mod:`.stack`)."""
+LEAST = {"linear": 1, "mlp1": 1, "mlp": 1, "cnn4": 4, "cnn8": 8, "resnet34": 1, "resnet50": 32, "vgg19-bn": 32}
 """The least height and width of an image: below it a pool would leave nothing."""

@@ -120,6 +120,14 @@ _FOLDER = {
     "schedule": "cosine",
     "strength": 1e-4,
 }  # ours
+_FEATURES = {
+    **_SHARED,
+    "model": "linear",
+    "epochs": 10,
+    "rate": 0.01,
+    "regularisation": "none",
+    "strength": 0.0,
+}  # ours
 _ANL_LOSSES = frozenset({"nnce", "nnfl"})
 _SAME_LABELS = "ALF's three trials share one set of noisy labels (noise.seed stays while seed changes)"
 
@@ -184,6 +192,7 @@ DEFAULTS: dict[str, Mapping[str, JsonValue]] = {
     **_TRAINED,
     **_LARGE,
     "folder": _FOLDER,
+    "features": _FEATURES,
     "fashion-mnist": _TRAINED["mnist"],
     "digits": RECIPES["digits"].values,
 }

@@ -32,6 +32,7 @@ from asymtheory.noise import NoiseModel
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
+from ..data.features import load_features
 from ..data.inputs import Data, Images, Inputs, stream
 from ..data.instance_noise import INSTANCE
 from ..data.labels import NoisyLabels, Redrawn, checksum, make_labels, noise_model
@@ -150,7 +151,7 @@ class Prepared:
     def of(cls, config: TrainConfig, world: World = ALONE) -> Prepared:
         """Load and corrupt; nothing here depends on ``config.seed``, so runs of several seeds share their labels."""
         dataset = _load(config, world)
-        if not isinstance(dataset, Dataset) and not dataset.trusted:
+        if not dataset.trusted:
             return cls._as_collected(config, dataset)
         noisy = None
         if config.labels is not None:  # of the whole training set, or of the subset
@@ -182,20 +183,19 @@ class Prepared:
         return cls(config, dataset, data, facts, noise)
 
     @classmethod
-    def _as_collected(cls, config: TrainConfig, dataset: FolderSet) -> Prepared:
+    def _as_collected(cls, config: TrainConfig, dataset: Dataset | FolderSet) -> Prepared:
         """A set whose labels are noisy already, nobody knows where: they are trained on as they are."""
-        if config.noise.kind != CLEAN or config.labels is not None:
+        own = config.data is not None  # features, whose labels are those of the file
+        if config.noise.kind != CLEAN or (config.labels is not None and not own):
             given = f"--labels {config.labels}" if config.labels is not None else f"--noise {config.noise.kind}"
             raise InputError(f"{given}: the labels of {dataset.name} are noisy as they were collected; leave it out")
         if config.probe:
             raise InputError(f"--probe: which labels of {dataset.name} are wrong is not known; leave it out")
         if config.subset is not None:
             dataset = dataset.subset(config.subset)
-        labels = dataset.train_labels
-        data = Data(
-            dataset.train, labels, None, None, dataset.test, dataset.test_labels, dataset.second, dataset.second_labels,
-            config.balanced,
-        )  # fmt: skip
+        labels, (images, test) = dataset.train_labels, _inputs(dataset)
+        second = (None, None) if isinstance(dataset, Dataset) else (dataset.second, dataset.second_labels)
+        data = Data(images, labels, None, None, test, dataset.test_labels, *second, config.balanced)
         digest = checksum(labels.numpy())[:CHECKSUM]
         facts = {"count": len(labels), "wrong": None, "rate": None, "checksum": digest, "kind": "as collected"}
         return cls(config, dataset, data, facts, None)
@@ -235,15 +235,17 @@ def _load(config: TrainConfig, world: World) -> Dataset | FolderSet:
             raise InputError(
                 f"{option}: goes with the sets in files ({', '.join(IN_FILES)}), not with {config.dataset}"
             )
+    if config.data is not None:
+        return load_features(config.data, config.labels, config.column)
     return load_dataset(config.dataset, config.data_dir, config.download)
 
 
-def _inputs(dataset: Dataset | FolderSet) -> tuple[Inputs, Inputs]:
+def _inputs(dataset: Dataset | FolderSet) -> tuple[Inputs, Inputs | None]:
     """Training and test images, as the loop takes them."""
     if not isinstance(dataset, Dataset):
         return dataset.train, dataset.test
     images = Images(dataset.train_images, dataset.mean, dataset.std, dataset.augmentation)
-    return images, Images(dataset.test_images, dataset.mean, dataset.std)
+    return images, None if dataset.test_images is None else Images(dataset.test_images, dataset.mean, dataset.std)
 
 
 def _pixels(dataset: Dataset | FolderSet, kind: str) -> Json:
@@ -252,6 +254,10 @@ def _pixels(dataset: Dataset | FolderSet, kind: str) -> Json:
         if kind in INSTANCE:
             raise InputError(f"--noise {kind}: needs the pixels of all images; those of {dataset.name} are in files")
         return {}
+    if dataset.mean is None and kind in INSTANCE:
+        raise InputError(
+            f"--noise {kind}: needs the pixels of all images, and features have none; give such labels by --labels"
+        )
     return {"images": dataset.train_images, "mean": dataset.mean, "std": dataset.std}
 
 
@@ -310,7 +316,10 @@ def _same(state: Mapping[str, JsonValue], config: TrainConfig, prepared: Prepare
     """Refuse a checkpoint of another run."""
     there, here = (
         {name: value for name, value in facts.items() if name not in ELSEWHERE}
-        for facts in ({"probe": False, **state["config"]}, config.to_dict())  # older checkpoints do not name it
+        for facts in (
+            {"probe": False, "data": None, **state["config"]},
+            config.to_dict(),
+        )  # older checkpoints lack both
     )
     if there["labels"] and here["labels"]:
         # what is in the file counts, not where it lies: its checksum is compared below

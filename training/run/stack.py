@@ -1,10 +1,11 @@
 """Many multilayer perceptrons of one shape as one batch: a loss parameter and a seed for each, everything else shared.
 
 A small model leaves a machine idle: its matrices are too small for a core's caches to be of use, and most of a step goes into
-starting operations. Here M models are one: weights (M, inputs, outputs), one ``baddbmm`` a layer, and the losses of one family
+starting operations. Here M models are one: weights (M, outputs, inputs), one ``baddbmm`` a layer, and the losses of one family
 (one name, a value of its parameter for each model) as one program on logits (M, N, K), through the core's definition with a
-tensor (M, 1, 1) in the place of the parameter. Gradients do not mix: model m's loss depends on its own weights alone, its
-gradient is clipped by its own norm, and a model that becomes NaN leaves the others as they are.
+tensor (M, 1, 1) in the place of the parameter. Models of one seed see the same images, which are read once. Gradients do not
+mix: model m's loss depends on its own weights alone, its gradient is clipped by its own norm, and a model that becomes NaN
+leaves the others as they are.
 
 What is random is that of :mod:`.loop`: weights, order, augmentation and redrawn labels of a model are functions of its seed, so
 a stacked model ends with the weights (up to rounding) that :class:`.loop.Trainer` gives it alone.
@@ -24,17 +25,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss, unknown_parameter
 from asymtheory.numbers.scalar import Scalar
 
 from ..data.inputs import EVALUATION, Data, Images, batches, generator, shuffled, stream
-from ..losses.reference import label_losses
+from ..losses.reference import given_losses, label_losses
 from .config import Settings
 from .device import find_device, using
-from .models import Network, build_model
+from .models import STACKED, Network, build_model
 from .sgd import SGD
 
 TYPES = {"auto": torch.float32, "float32": torch.float32, "float64": torch.float64}
@@ -66,59 +66,105 @@ class Family:
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Losses for every label, (S * V, N, K) in and out; model ``s * V + v`` has the v-th value."""
-        key = (logits.device, logits.dtype, len(logits))
-        if key not in self._on:
-            self._on[key] = self._tensors(logits)
-        loss, scale = self._on[key]
+        loss, scale = self._tensors(logits)
         return label_losses(loss, logits) * scale
 
+    def at(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Losses at one label each, (S * V, N, K) and (S * V, N) in, (S * V, N) out: those of a call, in fewer operations."""
+        loss, scale = self._tensors(logits)
+        return given_losses(loss, logits, labels) * scale[..., 0]
+
     def _tensors(self, logits: Tensor) -> tuple[Loss, Tensor]:
-        copies = len(logits) // len(self)
+        """The loss with a tensor in the place of its parameter, and the factors, both (S * V, 1, 1)."""
+        key = (logits.device, logits.dtype, len(logits))
+        if key not in self._on:
+            copies = len(logits) // len(self)
 
-        def spread(numbers: Sequence[Scalar]) -> Tensor:
-            values = torch.tensor([float(x) for x in numbers], dtype=logits.dtype, device=logits.device)
-            return values.repeat(copies)[:, None, None]
+            def spread(numbers: Sequence[Scalar]) -> Tensor:
+                values = torch.tensor([float(x) for x in numbers], dtype=logits.dtype, device=logits.device)
+                return values.repeat(copies)[:, None, None]
 
-        if self.parameter is None:
-            return self.loss, spread(self.scales)
-        name = self.parameter
-        value = spread([member.parameters[name] for member in self.members])
-        return self.loss._with(**{name: value}), spread(self.scales)
+            loss = self.loss
+            if self.parameter is not None:
+                loss = loss._with(
+                    **{self.parameter: spread([each.parameters[self.parameter] for each in self.members])}
+                )
+            self._on[key] = loss, spread(self.scales)
+        return self._on[key]
+
+
+class Families:
+    """Several families side by side, with the values of all as theirs: dozens of losses in one batch."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        if not families:
+            raise InputError("families: at least one is needed")
+        self.families = tuple(families)
+        self.members = [member for family in families for member in family.members]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """As :meth:`Family.__call__`."""
+        found = [family(z.flatten(0, 1)).unflatten(0, (-1, len(family))) for family, z in self._parts(logits)]
+        return torch.cat(found, 1).flatten(0, 1)
+
+    def at(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """As :meth:`Family.at`."""
+        found = [
+            family.at(z.flatten(0, 1), y.flatten(0, 1)).unflatten(0, (-1, len(family)))
+            for (family, z), (_, y) in zip(self._parts(logits), self._parts(labels), strict=True)
+        ]
+        return torch.cat(found, 1).flatten(0, 1)
+
+    def _parts(self, models: Tensor) -> Iterator[tuple[Family, Tensor]]:
+        """What belongs to each family of a tensor (S * V, ...), as (S, its values, ...)."""
+        sizes = [len(family) for family in self.families]
+        return zip(self.families, models.unflatten(0, (-1, len(self))).split(sizes, 1), strict=True)
 
 
 class StackedMLP(nn.Module):
-    """M perceptrons (linear layers with ReLU between them) as one module: (M, N, D) or (N, D) to logits (M, N, K)."""
+    """M perceptrons (linear layers with ReLU between them; a linear classifier is one without) as one module.
+
+    Inputs (G, N, D) are each shared by the M / G models that stand together, (N, D) by all; logits come as (M, N, K). Inside, the
+    images are the last axis: weights (M, outputs, inputs) times (M, inputs, N). So the first layer of models that share their
+    inputs is one matrix product, nothing is copied between layers, and whatever runs over classes runs over whole rows of images.
+    """
 
     def __init__(self, models: Sequence[Network]) -> None:
         super().__init__()
         layers = [list(model.named_modules()) for model in models]
         for _, module in layers[0]:
             if not isinstance(module, Network | nn.Sequential | nn.Flatten | nn.ReLU | nn.Linear):
-                raise InputError(f"a network with {type(module).__name__} cannot be stacked: only mlp can")
+                raise InputError(
+                    f"a network with {type(module).__name__} cannot be stacked: {' and '.join(STACKED)} can"
+                )
         self.names = [name for name, module in layers[0] if isinstance(module, nn.Linear)]
         found: Any = [[model.get_submodule(name) for model in models] for name in self.names]
-        self.weights = nn.ParameterList(torch.stack([each.weight.detach().T for each in layer]) for layer in found)
-        self.biases = nn.ParameterList(torch.stack([each.bias.detach()[None] for each in layer]) for layer in found)
+        self.weights = nn.ParameterList(torch.stack([each.weight.detach() for each in layer]) for layer in found)
+        self.biases = nn.ParameterList(torch.stack([each.bias.detach()[:, None] for each in layer]) for layer in found)
 
     def __len__(self) -> int:
         return len(self.weights[0])
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim == 2:
-            x = x.expand(len(self), *x.shape)
+        x = x.mT if x.ndim == 3 else x.mT[None]
         last = len(self.weights) - 1
         for depth, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight)
+            groups = len(x)
+            found = torch.baddbmm(bias.view(groups, -1, 1), weight.view(groups, -1, weight.shape[2]), x)
+            x = found.view(len(weight), weight.shape[1], x.shape[2])
             if depth < last:
-                x = F.relu(x)
-        return x
+                x = x.relu_()
+        return x.mT
 
     def member(self, index: int) -> dict[str, Tensor]:
         """The state dict of one model, as the :class:`.models.Network` that it was made from has it."""
         state = {}
         for name, weight, bias in zip(self.names, self.weights, self.biases, strict=True):
-            state[f"{name}.weight"] = weight[index].detach().T.clone()
-            state[f"{name}.bias"] = bias[index, 0].detach().clone()
+            state[f"{name}.weight"] = weight[index].detach().clone()
+            state[f"{name}.bias"] = bias[index, :, 0].detach().clone()
         return state
 
 
@@ -144,21 +190,25 @@ class StackedTrainer:
     differ (default ``data.given`` for all). ``rows``: a matrix (K, K), the noise; with it the loss of an image is its
     expectation over the labels of its true class, ``sum_k rows[true, k] L(u, k)``, and no label is drawn.
 
-    The weights of seed s are those of ``build_model("mlp", K, shape, width, ...)`` at that seed.
+    ``model``: one of :data:`.models.STACKED`. The weights of seed s are those of ``build_model(model, K, shape, width, ...)`` at
+    that seed.
     """
 
     def __init__(
         self,
-        family: Family,
+        family: Family | Families,
         data: Data,
         settings: Settings,
         seeds: Sequence[int],
         *,
         K: int,
+        model: str = "mlp",
         width: float = 1.0,
         given: Tensor | None = None,
         rows: Tensor | None = None,
     ) -> None:
+        if model not in STACKED:
+            raise InputError(f"--model {model}: only {', '.join(STACKED)} are trained as one batch")
         if settings.precision not in TYPES:
             raise InputError(f"precision {settings.precision!r}: models are stacked in {', '.join(TYPES)}")
         if settings.regularisation == "jacobian":
@@ -182,7 +232,7 @@ class StackedTrainer:
             raise InputError("images that do not lie in one tensor cannot be stacked: train on a smaller set")
         self.images, self.test_images = self.data.images, self.data.test
         shape = tuple(self.images.tensor.shape[1:])
-        networks = [build_model("mlp", K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
+        networks = [build_model(model, K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
         models = [network for network in networks for _ in range(len(family))]
         self.model = StackedMLP(models).to(self.device, self.dtype)
         self.weights: list[Tensor] = list(self.model.parameters())
@@ -199,17 +249,17 @@ class StackedTrainer:
         return [not good for good in finite.tolist()]
 
     def step(self, x: Tensor, target: Tensor) -> Tensor:
-        """One step on inputs (M, N, D) and labels (M, N), or weights of the labels (M, N, K): each model's loss, (M,)."""
+        """One step on inputs (G, N, D), as the model takes them, and labels (M, N), or weights of the labels (M, N, K): each
+        model's loss, (M,)."""
         return self._step(x, target)[1]
 
     def _step(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(logits, losses, norms of the gradients before clipping) of every model."""
         logits = self.model(x)
-        losses = self.family(logits)
         if target.is_floating_point():
-            picked = (losses * target).sum(-1)
+            picked = (self.family(logits) * target).sum(-1)
         else:
-            picked = losses.gather(-1, target[..., None])[..., 0]
+            picked = self.family.at(logits, target)
         value = picked.mean(1)
         value.sum().backward()
         norms = self.optimiser.step(self._clipped)
@@ -219,21 +269,24 @@ class StackedTrainer:
         """The norm of each model's gradients (M,), which are scaled down in place where it is larger than the settings' clip."""
         parts = torch.stack([torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients])
         norms = torch.linalg.vector_norm(parts, dim=0)
-        if self.settings.clip < math.inf:
+        # a look at the norms is free on a CPU, and spares a pass over all gradients where none is clipped
+        if self.settings.clip < math.inf and (self.device.type != "cpu" or bool((norms > self.settings.clip).any())):
             factor = (self.settings.clip / (norms + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients, [factor[:, None, None]] * len(gradients))
         return norms
 
     def epoch(self, tick: Callable[[], object] = lambda: None) -> Tensor:
         """Train one more epoch; the mean loss of every model, (M,), NaN for one that diverged."""
-        return self.watched(tick).means(self.settings.clip)[0]
+        with using(self.threads):
+            return self._epoch(tick, watch=False).means(self.settings.clip)[0]
 
     def watched(self, tick: Callable[[], object] = lambda: None) -> Seen:
         """Train one more epoch; all that was seen of it."""
         with using(self.threads):
-            return self._epoch(tick)
+            return self._epoch(tick, watch=True)
 
-    def _epoch(self, tick: Callable[[], object]) -> Seen:
+    def _epoch(self, tick: Callable[[], object], watch: bool) -> Seen:
+        """``watch``: note the classes too."""
         settings, number, data = self.settings, self.done, self.data
         self.optimiser.rate = settings.rate_in(number)
         given = self.given
@@ -246,18 +299,14 @@ class StackedTrainer:
         predicted = torch.zeros(len(self), len(data.images), dtype=torch.int64, device=self.device)
         losses, norms, sizes = [], [], []
         for parts in zip(*orders, strict=True):
-            x = torch.stack(
-                [
-                    self.images.batch(part, self.dtype, random).flatten(1)
-                    for part, random in zip(parts, randoms, strict=True)
-                ]
-            )
+            x = self._inputs(parts, randoms)
             y = given.gather(1, torch.stack(parts))
             if self.rows is not None:
                 assert data.true is not None
                 y = self.rows[data.true[torch.stack(parts)]]
-            logits, loss, norm = self._step(self._spread(x), self._spread(y))
-            predicted.scatter_(1, self._spread(torch.stack(parts)), logits.argmax(-1))
+            logits, loss, norm = self._step(x, self._spread(y))
+            if watch:
+                predicted.scatter_(1, self._spread(torch.stack(parts)), logits.contiguous().argmax(-1))
             losses.append(loss)
             norms.append(norm)
             sizes.append(x.shape[1])
@@ -265,6 +314,13 @@ class StackedTrainer:
         self.done += 1
         weights = torch.tensor(sizes, dtype=torch.float64, device=self.device)
         return Seen(predicted, torch.stack(losses).double(), torch.stack(norms).double(), weights)
+
+    def _inputs(self, parts: Sequence[Tensor], randoms: Sequence[torch.Generator]) -> Tensor:
+        """Inputs (S, n, D) of a batch of every seed."""
+        if self.images.kind == "none":
+            return self.images.batch(torch.cat(list(parts)), self.dtype).view(len(parts), len(parts[0]), -1)
+        pairs = zip(parts, randoms, strict=True)
+        return torch.stack([self.images.batch(part, self.dtype, random).flatten(1) for part, random in pairs])
 
     def _spread(self, each: Tensor) -> Tensor:
         """(S, ...) to (M, ...): what belongs to a seed, for all its models."""
@@ -295,5 +351,5 @@ class StackedTrainer:
         assert self.data.test_labels is not None
         right = torch.zeros(len(self), dtype=torch.int64, device=self.device)
         for part, logits in self.predict(self.test_images):
-            right += (logits.argmax(-1) == self.data.test_labels[part]).sum(1)
+            right += (logits.contiguous().argmax(-1) == self.data.test_labels[part]).sum(1)
         return (right.double() / len(self.test_images)).tolist()

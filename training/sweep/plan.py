@@ -36,6 +36,7 @@ from asymtheory.noise import NoiseModel
 from asymtheory.threshold import Threshold, solve
 
 from ..data.fetch import descriptions
+from ..data.formats import fingerprint
 from ..data.instance_noise import INSTANCE
 from ..data.labels import noise_model
 from ..data.sets import EMBEDDED
@@ -62,19 +63,13 @@ def run_key(config: TrainConfig) -> str:
         if name not in ELSEWHERE and value not in (None, False)  # a new setting that is not used changes no key
     }  # fmt: skip
     if config.labels is not None:
-        facts["labels"] = _digest("labels", config.labels)
+        facts["labels"] = fingerprint("labels", config.labels)
+    if config.data is not None:
+        facts["data"] = fingerprint("data", config.data)
     if os.path.isfile(config.noise.kind):
-        facts["noise"] = {**facts["noise"], "kind": _digest("noise.kind", config.noise.kind)}
+        facts["noise"] = {**facts["noise"], "kind": fingerprint("noise.kind", config.noise.kind)}
     canonical = json.dumps({"schema": SCHEMA, **facts}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _digest(what: str, path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{what} {path}: cannot be read ({error.strerror or error})") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +245,7 @@ class _Runs(Reader):
 
     def noise_of(self, config: TrainConfig) -> NoiseModel | None:
         """The noise model of a run's labels; None for clean ones."""
-        key = (config.dataset, config.data_dir, config.subset, config.labels, config.column, config.noise)
+        key = (config.dataset, config.data, config.data_dir, config.subset, config.labels, config.column, config.noise)
         if key not in self.noises:
             if config.labels is not None or config.noise.kind in INSTANCE:  # estimated from the labels themselves
                 self.noises[key] = Prepared.of(config).noise

@@ -42,7 +42,7 @@ def find(name: str | os.PathLike[str], folder: Path = PLANS) -> Path:
     plans = {plan.name: plan.path for plan in shipped(folder)}
     key = os.fspath(name).strip().lower().removesuffix(".toml")
     if key not in plans:
-        command = "asymtheory sweep --list shows those that come" if folder == PLANS else f"{', '.join(plans)} comes"
+        command = "asymtheory sweep --list shows those that come" if folder == PLANS else f"{', '.join(plans)} come"
         known = f"{command} with the package"
         raise InputError(f"plan {name}: neither a file nor a plan of that name exists ({known}){nearest(key, plans)}")
     return plans[key]

@@ -1,4 +1,4 @@
-"""Which runs of a sweep are trained as one stacked batch: perceptrons that differ in their seeds and one parameter of their loss.
+"""Which runs of a sweep are one stacked batch: perceptrons and linear heads, alike but for seeds and one parameter of their loss.
 
 A stack of an earlier sweep that was stopped is found again as it was, by the list of its runs beside its checkpoint: the last
 digits of a stacked model depend on the models beside it.
@@ -18,6 +18,7 @@ from ..data.sets import IN_FILES
 from ..losses.registry import baseline
 from ..run import checkpoint
 from ..run.config import TrainConfig
+from ..run.models import STACKED
 from ..run.schedule import Schedule
 from .flow import place_of
 from .plan import PlannedRun
@@ -34,7 +35,7 @@ Where = tuple[int, int]  # seed of a run, seed of its labels
 def family_of(config: TrainConfig) -> tuple[Loss, str | None] | None:
     """The loss of a run that can be stacked and the parameter that may vary in the stack; None for other runs."""
     if (
-        config.model != "mlp" or config.dataset in IN_FILES or config.formula is not None or config.probe
+        config.model not in STACKED or config.dataset in IN_FILES or config.formula is not None or config.probe
         or config.balanced is not None or config.pretrained or config.measure != "running" or config.compile != "off"
         or config.regularisation == "jacobian" or Schedule.parse(config.schedule).ramp is not None
     ):  # fmt: skip

@@ -95,7 +95,8 @@ class StackTraining:
         values = [] if main is None else [config.core_loss().parameters[main] for config in configs[: self.values]]
         self.trainer = StackedTrainer(
             Family(loss, main, values), self.prepared[0].data, first, [seed for seed, _ in seeds],
-            K=self.prepared[0].dataset.K, width=first.width, given=torch.stack([each.data.given for each in self.prepared]),
+            K=self.prepared[0].dataset.K, model=first.model, width=first.width,
+            given=torch.stack([each.data.given for each in self.prepared]),
         )  # fmt: skip
         self.curves: list[list[Epoch]] = [[] for _ in configs]
         self.diverged: dict[int, str] = {}  # what was said of it
