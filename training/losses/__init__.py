@@ -3,5 +3,16 @@
 from .build import BelowThreshold, build_loss
 from .linear import RobustLinearLoss, TokenStatistics, linear_loss
 from .module import RobustLoss
+from .preference import PreferenceLoss, preference_loss, preference_threshold
 
-__all__ = ["BelowThreshold", "RobustLinearLoss", "RobustLoss", "TokenStatistics", "build_loss", "linear_loss"]
+__all__ = [
+    "BelowThreshold",
+    "PreferenceLoss",
+    "RobustLinearLoss",
+    "RobustLoss",
+    "TokenStatistics",
+    "build_loss",
+    "linear_loss",
+    "preference_loss",
+    "preference_threshold",
+]
