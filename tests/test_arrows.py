@@ -41,7 +41,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("distributed", "losses"),
         ("data", "weighted_risk"),
         ("run",),
-        ("sweep",),
+        ("sweep", "tune"),
         ("confirm",),
         ("__init__",),
         ("commands",),

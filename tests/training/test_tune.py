@@ -1,0 +1,249 @@
+"""Tuning on noisy labels: the rungs, what noisy validation is worth, and the search itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+
+from asymtheory_training import build_loss, fit  # noqa: E402
+from asymtheory_training.data.inputs import Data, Images  # noqa: E402
+from asymtheory_training.data.labels import make_labels, transition  # noqa: E402
+from asymtheory_training.run.config import Settings, TrainConfig  # noqa: E402
+from asymtheory_training.run.loop import Trainer  # noqa: E402
+from asymtheory_training.run.models import build_model  # noqa: E402
+from asymtheory_training.tune import tune  # noqa: E402
+from asymtheory_training.tune.halving import afforded, best, cost, rungs  # noqa: E402
+from asymtheory_training.tune.soundness import soundness  # noqa: E402
+from asymtheory_training.tune.space import Arm, arms  # noqa: E402
+
+from asymtheory import cli  # noqa: E402
+from asymtheory.asymmetry.condition import check  # noqa: E402
+from asymtheory.errors import InputError  # noqa: E402
+from asymtheory.losses import build  # noqa: E402
+from asymtheory.noise import from_matrix, resolve  # noqa: E402
+
+LOSSES = ("amse", "agce:q=1/2")
+RATES = (0.02, 0.1)
+
+
+# ------------------------------------------------------------------------------------------------------------ the rungs
+@given(st.integers(1, 500), st.integers(1, 200), st.integers(2, 4))
+def test_every_rung_keeps_a_share_and_trains_it_longer(count: int, epochs: int, factor: int) -> None:
+    plan = rungs(count, epochs, factor)
+    assert plan[0].arms == count
+    assert plan[-1].until == epochs
+    for before, after in pairwise(plan):
+        assert after.arms == -(-count // factor ** (plan.index(after)))
+        assert before.until <= after.until // factor
+    assert cost(plan) <= count * epochs
+
+
+def test_a_budget_takes_as_many_arms_as_it_pays_for() -> None:
+    assert cost(rungs(80, 10)) == 80 * 1 + 27 * 2 + 9 * 7
+    for budget in (200, 100, 40):
+        plan = afforded(80, 10, budget)
+        assert cost(plan) <= budget < cost(rungs(plan[0].arms + 4, 10))
+    assert afforded(80, 10, 1)[0].arms == 1  # one run is trained in any case
+
+
+def test_nan_is_the_worst_score() -> None:
+    assert best([float("nan"), 0.2, 0.9, 0.2], 4) == [2, 1, 3, 0]
+
+
+# -------------------------------------------------------------------------------------------------- noisy validation
+def test_under_symmetric_noise_noisy_accuracy_is_affine_in_the_clean_one() -> None:
+    found = soundness(resolve("symmetric", 10, Fraction(2, 5)), 400)
+    assert found.reward == pytest.approx(0, abs=1e-12)
+    assert found.slope == pytest.approx(1 - 0.4 - 0.4 / 9)
+    assert "affine" in str(found)
+    assert found.error(0.5) == pytest.approx(0.025 / found.slope)
+
+
+@pytest.mark.parametrize("kind", ["pair", "cifar10", "random"])
+def test_the_bound_holds_for_every_network(kind: str) -> None:
+    """Of two random networks the noisy difference is at least slope * clean difference - reward * the wrong answers."""
+    random = np.random.default_rng(0)
+    table = np.eye(10) * 2 + random.random((10, 10))
+    noise = (
+        from_matrix((table / table.sum(1, keepdims=True)).tolist())
+        if kind == "random"
+        else resolve(kind, 10, Fraction(2, 5))
+    )
+    T, found = transition(noise), soundness(noise, 100)
+    says = random.dirichlet(np.full(10, 0.3), (300, 10))
+    clean = np.einsum("nii->n", says) / 10
+    noisy = np.einsum("nij,ij->n", says, T) / 10
+    wrong = 1 - np.diagonal(says, axis1=1, axis2=2)
+    low = (np.diagonal(says, axis1=1, axis2=2) * np.diag(T)).mean(1) + (wrong * _others(T).min(1)).mean(1)
+    assert (noisy >= low - 1e-12).all()
+    assert (noisy <= low + found.reward * (1 - clean) + 1e-12).all()
+    assert "up to" in str(found)
+
+
+def _others(T: np.ndarray) -> np.ndarray:
+    return np.array([np.delete(row, i) for i, row in enumerate(T)])
+
+
+def test_a_noise_that_is_not_dominant_is_warned_of() -> None:
+    found = soundness(resolve("pair", 3, Fraction(3, 5)), 100)
+    assert found.slope < 0
+    assert "not sound" in str(found)
+    assert found.error(0.5) == float("inf")
+
+
+# -------------------------------------------------------------------------------------------------------------- space
+def test_arms_tolerate_the_noise_and_ce_is_among_them() -> None:
+    noise = resolve("pair", 10, Fraction(2, 5))
+    found = arms(noise, 10)
+    for arm in found:
+        assert arm.loss.name == "ce" or check(arm.loss, noise).asymmetric is not False
+    assert {arm.loss.name for arm in found} >= {"ce", "amse", "agce", "aul", "ael"}
+    amse = sorted({arm.loss.parameters["a"] for arm in found if arm.loss.name == "amse"})
+    assert amse == [5, 15]  # one over the margin 1/5, and three times that
+    assert found[0].rate in (0.008, 0.032)  # a small budget tries the middle rates
+
+
+@pytest.mark.parametrize(("clip", "rtol"), [(float("inf"), 1e-9), (0.5, 1e-4)])
+def test_an_arm_is_the_run_of_the_scaled_loss(clip: float, rtol: float) -> None:
+    """The unscaled loss at the arm's settings takes the steps of the scaled one at its rate; clipping adds 1e-6 to every norm."""
+    random = torch.Generator().manual_seed(0)
+    images, labels = torch.randn(60, 1, 4, 4, generator=random, dtype=torch.float64), torch.arange(60) % 3
+    base = Settings(epochs=3, batch=10, clip=clip, regularisation="l2", strength=0.01, precision="float64")
+    arm = Arm(build("amse", a=6), 0.1, "")
+    found = []
+    for loss, settings in (
+        (build_loss(arm.loss), arm.settings(base, 3)),
+        (build_loss(Fraction(arm.scale(3)) * arm.loss), replace(base, rate=0.1)),
+    ):
+        trainer = Trainer(build_model("mlp", 3, (1, 4, 4), 0.05, seed=1), loss, Data(Images(images), labels), settings)
+        for _ in trainer.remaining():
+            trainer.epoch()
+        found.append([weight.detach().clone() for weight in trainer.model.parameters()])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=rtol, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------------------- search
+def clouds(samples: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
+    """Three clouds in the plane, and symmetric noise of rate 0.4."""
+    random = np.random.default_rng(0)
+    true = np.arange(samples) % 3
+    x = np.array([[0, 2], [2, -1], [-2, -1]])[true] + random.normal(0, 0.7, (samples, 2))
+    given = make_labels(true, "symmetric", K=3, eta=Fraction(2, 5), seed=0).labels
+    return torch.tensor(x, dtype=torch.float32), torch.tensor(given)
+
+
+def model() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+
+
+def search(**options: object):
+    images, labels = clouds()
+    given = {"noise": "symmetric", "eta": Fraction(2, 5), "epochs": 4, "batch": 30, "losses": LOSSES, "rates": RATES}
+    return tune(model, images, labels, **{**given, **options})  # type: ignore[arg-type]
+
+
+def test_the_choice_is_the_best_finalist_and_can_be_trained() -> None:
+    found = search(budget=40)
+    assert found.epochs <= 40
+    finalists = [found.courses[place].score for place in found.order]
+    assert finalists == sorted(finalists, reverse=True)
+    assert max(len(course.held) for course in found.courses) == 4
+    images, labels = clouds()
+    history = fit(model(), build_loss(found.best.loss), images, labels, **found.settings)
+    assert history.final.train > 0.5
+    assert "noisy validation is sound" in str(found)
+    json.dumps(found.to_dict())
+
+
+def test_a_time_is_a_budget_too() -> None:
+    assert 1 <= search(seconds=0.05).epochs <= 60
+
+
+class Stop(Exception):
+    """Raised in the middle of a search."""
+
+
+def test_a_stopped_search_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    whole = search()
+    calls = [0]
+
+    def failing() -> torch.nn.Module:
+        calls[0] += 1
+        if calls[0] == 6:
+            raise Stop
+        return model()
+
+    images, labels = clouds()
+    given = {"noise": "symmetric", "eta": Fraction(2, 5), "epochs": 4, "batch": 30, "losses": LOSSES, "rates": RATES}
+    with pytest.raises(Stop):
+        tune(failing, images, labels, out=tmp_path, **given)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="holds a search already"):
+        search(out=tmp_path)
+    with pytest.raises(InputError, match="is another one"):
+        search(out=tmp_path, resume=True, batch=60)
+    again = search(out=tmp_path, resume=True)
+    assert [course.held for course in again.courses] == [course.held for course in whole.courses]
+    assert again.order == whole.order
+    (tmp_path / "tune.json").write_text("{")
+    with pytest.raises(InputError, match="is damaged"):
+        search(out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rates": [0]}, "rates: at least one, each a number > 0"),
+        ({"held_out": 1.5}, r"held_out 1.5: a share in \(0, 1\)"),
+        ({"losses": ["amze"]}, "amze"),
+        ({"epoch": 3}, "tune has no setting 'epoch'.*did you mean 'epochs'"),
+        ({"K": 4, "noise": resolve("symmetric", 3, Fraction(1, 5)), "eta": None}, "classes"),
+    ],
+)
+def test_bad_input_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        search(**options)
+
+
+# ------------------------------------------------------------------------------------------------------------ command
+COMMAND = "tune --dataset digits --noise symmetric --eta 0.4 --width 0.05 --epochs 2 --losses amse --rates 0.02,0.1 --budget 8"
+
+
+def test_the_command_writes_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*COMMAND.split(), "--out", str(tmp_path / "search")]) == 0
+    out = capsys.readouterr().out
+    assert "choice: " in out
+    config = TrainConfig.from_toml(tmp_path / "search" / "run.toml")
+    assert config.loss in ("ce", "amse")
+    assert config.noise.kind == "symmetric"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (f"{COMMAND} --resume", "--resume goes with --out"),
+        (f"{COMMAND} --budget 0s", "--budget 0s: a time > 0 is needed"),
+        (f"{COMMAND} --budget x", "--budget"),
+        (f"{COMMAND} --noise-mode redrawn", "unrecognized arguments"),
+        (f"{COMMAND} --expect pair:0.2", "--expect goes with --labels"),
+        ("tune --dataset digits --labels nowhere.csv", "nowhere.csv"),
+    ],
+)
+def test_the_command_refuses_in_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        status = cli.main(arguments.split())
+    except SystemExit as error:
+        status = int(error.code or 0)
+    assert status == 2
+    assert message in capsys.readouterr().err

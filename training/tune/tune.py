@@ -1,0 +1,296 @@
+"""Successive halving on held-out noisy labels over the arms that the theory leaves.
+
+    found = tune(lambda: Net(), images, labels, noise="symmetric", eta=0.4, epochs=30, budget=300)
+    print(found)                       # the table of arms, the choice, and how far noisy validation can be trusted
+    fit(Net(), build_loss(found.best.loss), images, labels, **found.settings)
+
+No clean label is looked at. One tenth of the samples is held out with its noisy labels; arms are trained on the others, rung by
+rung (:mod:`.halving`), each as a part of one whole run. An arm whose held-out accuracy has fallen by two standard errors below its
+best is memorising and is trained no longer. With ``out`` everything is kept after every arm, and ``resume`` goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from asymtheory.errors import InputError, nearest
+from asymtheory.jsonlines import Json, JsonValue
+from asymtheory.noise import NoiseModel, Number
+from asymtheory.numbers.text import plural
+
+from ..data.inputs import Data, Images, generator
+from ..data.labels import noise_model
+from ..losses.build import build_loss
+from ..run import checkpoint
+from ..run.config import Settings
+from ..run.loop import DivergedError, Trainer
+from .halving import FACTOR, Rung, afforded, best, cost
+from .soundness import Soundness, soundness
+from .space import FAMILIES, RATES, Arm, arms
+
+HELD_OUT = 0.1
+JOURNAL = "tune.json"
+
+
+@dataclass
+class Course:
+    """What an arm did: accuracy on the held-out labels after each of its epochs, and whether it was stopped for falling."""
+
+    held: list[float] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def score(self) -> float:
+        """The last accuracy; NaN where the loss diverged in its first epoch."""
+        return self.held[-1] if self.held else math.nan
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The chosen arm, the settings of its run, the courses of all, and what noisy validation is worth on this noise."""
+
+    arms: list[Arm]
+    courses: list[Course]
+    plan: list[Rung]
+    order: list[int]  # the finalists, best first
+    settings: dict[str, JsonValue]
+    soundness: Soundness | None
+    seconds: float
+
+    @property
+    def best(self) -> Arm:
+        """The arm of the highest held-out accuracy after a whole run."""
+        return self.arms[self.order[0]]
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained in all."""
+        return sum(len(course.held) for course in self.courses)
+
+    def to_dict(self) -> Json:
+        """For JSON."""
+        return {
+            "best": {
+                "loss": self.best.loss.name,
+                "parameters": {k: str(v) for k, v in self.best.loss.parameters.items()},
+            },
+            "settings": self.settings,
+            "epochs": self.epochs,
+            "seconds": round(self.seconds, 2),
+            "rungs": [asdict(rung) for rung in self.plan],
+            "soundness": None if self.soundness is None else asdict(self.soundness) | {"says": str(self.soundness)},
+            "arms": [
+                {"arm": str(arm), "because": arm.because, "held": course.held, "stopped": course.stopped}
+                for arm, course in zip(self.arms, self.courses, strict=True)
+            ],
+        }
+
+    def __str__(self) -> str:
+        top = self.courses[self.order[0]].score
+        lines = ["arm                                            epochs   held-out, noisy"]
+        for place in self.order[:8]:
+            course = self.courses[place]
+            mark = "  stopped: it fell" if course.stopped else ""
+            lines.append(
+                f"{str(self.arms[place])[:46]:<46} {len(course.held):>6}   {100 * course.score:>13.2f} %{mark}"
+            )
+        others = len(self.arms) - min(8, len(self.order))
+        lines += [f"and {plural(others, 'arm')} that had lower accuracy earlier"] if others else []
+        lines += [
+            "",
+            f"choice: {self.best}, because it {self._because()}",
+            f"trained: {plural(self.epochs, 'epoch')} in all",
+        ]
+        if self.soundness is not None:
+            error = 100 * self.soundness.error(top)
+            lines += [str(self.soundness), f"one standard error of the held-out accuracy is {error:.1f} clean points"]
+        return "\n".join(lines)
+
+    def _because(self) -> str:
+        return f"is best on held-out noisy labels ({self.best.because})"
+
+
+def tune(
+    model: Callable[[], nn.Module],
+    images: Tensor,
+    labels: Tensor,
+    *,
+    noise: str | NoiseModel | None,
+    eta: Number | None = None,
+    K: int | None = None,
+    epochs: int = 30,
+    budget: int | None = None,
+    seconds: float | None = None,
+    losses: Iterable[str] = FAMILIES,
+    rates: Sequence[float] = RATES,
+    held_out: float = HELD_OUT,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = False,
+    **settings: JsonValue,
+) -> Tuned:
+    """Choose loss, parameter and learning rate for your own model and tensors, from noisy labels alone.
+
+    ``model`` makes a fresh model each time; ``images`` (N, ...) and ``labels`` int64 (N,) are what ``fit`` takes. ``noise``: what
+    is known of the noise, by name (with ``eta``) or as a model; None for labels that are clean. ``epochs`` is the length of a whole
+    run; ``budget`` (epochs of all arms together) or ``seconds`` limits the search. ``settings``: others of a run, such as
+    ``batch``. Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
+    """
+    unknown = [name for name in settings if name not in Settings.__dataclass_fields__]
+    if unknown:
+        raise InputError(f"tune has no setting {unknown[0]!r}{nearest(unknown[0], Settings.__dataclass_fields__)}")
+    if len(labels) < 20 or int(labels.min()) < 0:
+        raise InputError(f"{len(labels)} labels, the least {int(labels.min())}: at least 20, each >= 0, are needed")
+    classes = int(labels.max()) + 1 if K is None else K
+    known = None if noise is None else noise_model(noise, classes, eta)
+    chosen = Settings(epochs=epochs, **settings)
+    search = Search(
+        model, Images(images), labels, arms(known, classes, losses, rates), chosen, classes, known, held_out,
+        None if out is None else Path(out),
+    )  # fmt: skip
+    return search.run(budget, seconds, resume, progress)
+
+
+class Search:
+    """The arms of one search over one set of images, and where it stands."""
+
+    def __init__(
+        self,
+        model: Callable[[], nn.Module],
+        images: Images,
+        labels: Tensor,
+        found: list[Arm],
+        settings: Settings,
+        K: int,
+        noise: NoiseModel | None,
+        held_out: float = HELD_OUT,
+        out: Path | None = None,
+    ) -> None:
+        if not 0 < held_out < 1:
+            raise InputError(f"held_out {held_out:g}: a share in (0, 1) is needed")
+        self.model, self.arms, self.settings, self.K, self.out = model, found, settings, K, out
+        order = torch.randperm(len(labels), generator=generator(settings.seed, 0, "held out"))
+        count = max(1, round(held_out * len(labels)))
+        held, train = order[:count].sort().values, order[count:].sort().values
+        outside = replace(images, tensor=images.tensor[held], kind="none")
+        inside = replace(images, tensor=images.tensor[train])
+        self.data = Data(inside, labels[train], None, None, outside, labels[held])
+        self.soundness = None if noise is None else soundness(noise, count)
+        self.courses = [Course() for _ in found]
+        self.states: dict[int, Json] = {}
+        self.error = 0.5 / math.sqrt(count)  # the largest standard error of a share
+
+    def run(self, budget: int | None, seconds: float | None, resume: bool, progress: bool) -> Tuned:
+        """Train rung by rung. Raises InputError where there is a search in the folder that is another one."""
+        start = perf_counter()
+        if self.out is not None:
+            self._open(resume)
+        if seconds is not None:
+            budget = self._epochs_in(seconds)
+        plan = afforded(len(self.arms), self.settings.epochs, budget, FACTOR)
+        places = list(range(plan[0].arms))
+        bar = tqdm(total=cost(plan), unit="epoch", disable=not progress, leave=False, dynamic_ncols=True)
+        with bar:
+            for rung in plan:
+                if rung is not plan[0]:
+                    places = [places[index] for index in best([self.courses[each].score for each in places], rung.arms)]
+                for place in places:
+                    self._train(place, rung.until, bar)
+        scores = [self.courses[place].score for place in places]
+        order = [places[index] for index in best(scores, len(places))]
+        chosen = self.arms[order[0]].settings(self.settings, self.K)
+        own = {each.name: getattr(chosen, each.name) for each in fields(Settings)}
+        return Tuned(self.arms, self.courses, plan, order, own, self.soundness, perf_counter() - start)
+
+    def _epochs_in(self, seconds: float) -> int:
+        """How many epochs a time pays for, by the first arm's first one, which is trained now."""
+        start, before = perf_counter(), len(self.courses[0].held)
+        self._train(0, before + 1, None)
+        return max(1, int(seconds / max(perf_counter() - start, 1e-6)))
+
+    def _train(self, place: int, until: int, bar: tqdm[JsonValue] | None) -> None:
+        """One arm until an epoch of its run, or until it falls or diverges."""
+        arm, course = self.arms[place], self.courses[place]
+        if course.stopped or len(course.held) >= until:
+            return
+        trainer = Trainer(self.model(), build_loss(arm.loss), self.data, arm.settings(self.settings, self.K))
+        state = self.states.get(place)
+        if state is None and course.held and self.out is not None:
+            state = checkpoint.load(self._path(place))
+        if state is not None:
+            trainer.restore(state)
+        while trainer.done < until and not course.stopped:
+            try:
+                seen = trainer.epoch()
+            except DivergedError:
+                course.stopped = True
+                break
+            assert seen.test is not None
+            course.held.append(seen.test)
+            course.stopped = max(course.held) - seen.test > 2 * self.error
+            if bar is not None:
+                bar.update()
+                bar.set_postfix_str(f"{str(arm)[:40]} {100 * seen.test:.1f} %")
+        kept = {name: _copied(value) for name, value in trainer.state().items()}
+        if self.out is None:
+            self.states[place] = kept
+        else:
+            checkpoint.save(self._path(place), kept)
+            self._note()
+
+    # ---------------------------------------------------------------------------------------------- the folder
+
+    def _path(self, place: int) -> Path:
+        assert self.out is not None
+        return self.out / f"arm-{place}.pt"
+
+    def _facts(self) -> Json:
+        """What a search is: it goes on only with the same."""
+        own = {each.name: getattr(self.settings, each.name) for each in fields(Settings)}
+        held = int(self.data.test_labels.sum()) if self.data.test_labels is not None else 0
+        facts = {"arms": [str(arm) for arm in self.arms], "settings": own, "labels": [len(self.data.given), held]}
+        return json.loads(json.dumps(facts, default=str))
+
+    def _open(self, resume: bool) -> None:
+        assert self.out is not None
+        path = self.out / JOURNAL
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--out {self.out}: cannot be used ({error.strerror or error})") from None
+        if not path.exists():
+            return
+        if not resume:
+            raise InputError(f"--out {self.out}: holds a search already; go on with --resume, or name another folder")
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            courses = [Course(list(map(float, each["held"])), bool(each["stopped"])) for each in kept["courses"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"--resume: {path} is damaged; delete it to start again") from None
+        if kept.get("facts") != self._facts():
+            raise InputError(f"--resume: the search in {self.out} is another one: arms, settings or labels differ")
+        self.courses = courses
+
+    def _note(self) -> None:
+        assert self.out is not None
+        content = {"facts": self._facts(), "courses": [asdict(course) for course in self.courses]}
+        checkpoint.replace_file(self.out / JOURNAL, json.dumps(content).encode())
+
+
+def _copied(value: JsonValue) -> JsonValue:
+    """A state without views of the trainer that it was taken from."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {name: _copied(each) for name, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value
