@@ -14,6 +14,7 @@ Every feature is shifted and scaled by the mean and the standard deviation that 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -209,11 +210,22 @@ def _check(file: FeatureFile, source: str) -> None:
             raise InputError(
                 f"--data {source}: its labels are not those of its recipe ({name} {str(promised)[:12]}...)"
             )
+    promised = file.recipe.get("features_checksum")
+    if promised is not None and features_checksum(file.train, file.test) != promised:
+        raise InputError(f"--data {source}: its features are not those of its recipe ({str(promised)[:12]}...)")
+
+
+def features_checksum(train: Floats, test: Floats | None) -> str:
+    """SHA-256 of the features' bytes, training images first, in hexadecimal."""
+    digest = hashlib.sha256(np.ascontiguousarray(train).tobytes())
+    if test is not None:
+        digest.update(np.ascontiguousarray(test).tobytes())
+    return digest.hexdigest()
 
 
 def _npz(source: str) -> dict[str, Any]:
     try:
-        with np.load(source, allow_pickle=False) as archive:
+        with open(source, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except Exception as error:  # numpy, zipfile and zlib each have errors of their own
         reason = "holds pickled objects" if "pickle" in str(error) else f"is damaged ({type(error).__name__})"
@@ -222,7 +234,8 @@ def _npz(source: str) -> dict[str, Any]:
 
 def _npy(source: str) -> dict[str, Any]:
     try:
-        return {"train": np.load(source, allow_pickle=False)}
+        with open(source, "rb") as file:
+            return {"train": np.load(file, allow_pickle=False)}
     except Exception as error:
         reason = "holds pickled objects" if "pickle" in str(error) else f"is damaged ({type(error).__name__})"
         raise InputError(f"--data {source}: {reason}; a plain array is needed") from None

@@ -225,7 +225,7 @@ def _from_torchvision(name: str, pretrained: bool, download: bool) -> tuple[nn.M
     key = name.replace("-", "_")
     model: nn.Module = getattr(library, key)(weights=None)
     if pretrained:
-        model.load_state_dict(_torchvision_weights(library.get_model_weights(key).DEFAULT, download))
+        model.load_state_dict(torchvision_weights(library.get_model_weights(key).DEFAULT, download))
     holder: nn.Module = model if name == "resnet50" else model.get_submodule("classifier")
     place = "fc" if name == "resnet50" else "6"
     last = holder.get_submodule(place)
@@ -234,7 +234,7 @@ def _from_torchvision(name: str, pretrained: bool, download: bool) -> tuple[nn.M
     return model, last.in_features
 
 
-def _torchvision_weights(weights: Any, download: bool) -> Any:
+def torchvision_weights(weights: Any, download: bool) -> Any:
     """The weights from torch's cache, where torchvision keeps them; fetched into it only if asked."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     if not path.exists() and not download:
@@ -244,7 +244,7 @@ def _torchvision_weights(weights: Any, download: bool) -> Any:
     try:
         return weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"--pretrained: {path} cannot be had ({_brief(error)})") from None
+        raise InputError(f"--pretrained: {path} cannot be had ({brief(error)})") from None
 
 
 def _from_timm(name: str, pretrained: bool, download: bool) -> tuple[nn.Module, int] | None:
@@ -261,11 +261,11 @@ def _from_timm(name: str, pretrained: bool, download: bool) -> tuple[nn.Module, 
     except Exception as error:  # whatever the client of timm's hub raises for a file that it does not find
         if not pretrained:
             raise
-        raise InputError(f"--pretrained: timm has no weights of {name} here ({_brief(error)})") from None
+        raise InputError(f"--pretrained: timm has no weights of {name} here ({brief(error)})") from None
     return model, int(getattr(model, "head_hidden_size", None) or model.num_features)
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0][:160]
 
 
