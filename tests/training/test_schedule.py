@@ -11,15 +11,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss, fit  # noqa: E402
-from asymtheory_training.data.inputs import Data, Images  # noqa: E402
+from asymtheory_training.data.inputs import Data, Images, stream  # noqa: E402
 from asymtheory_training.losses.moving import MovingLoss  # noqa: E402
 from asymtheory_training.run.config import Settings, TrainConfig  # noqa: E402
 from asymtheory_training.run.loop import Trainer  # noqa: E402
 from asymtheory_training.run.models import build_model  # noqa: E402
 from asymtheory_training.run.schedule import Ramp, Schedule  # noqa: E402
+from asymtheory_training.run.stack import Family, StackedTrainer  # noqa: E402
 from asymtheory_training.sweep.plan import read_plan  # noqa: E402
 
 from asymtheory.errors import InputError  # noqa: E402
+from asymtheory.losses import build  # noqa: E402
 
 RAMP = {"parameter": "a", "from": 1, "to": 24, "until": Fraction(1, 2)}
 
@@ -149,3 +151,27 @@ def test_losses_that_cannot_move_are_refused() -> None:
         fit(torch.nn.Linear(5, 2), torch.nn.CrossEntropyLoss(), images, labels, epochs=1, schedule=RAMP)
     with pytest.raises(InputError, match="whole number, which cannot move"):
         MovingLoss(build_loss("taylor-ce"), "t")
+
+
+def test_a_stack_moves_every_value_as_it_would_move_alone() -> None:
+    images, labels = torch.randn(60, 1, 4, 4, dtype=torch.float64), torch.arange(60) % 3
+    settings = Settings(epochs=3, batch=10, schedule={**RAMP, "to": ""}, precision="float64", clip=2.0)  # type: ignore[arg-type]
+    data = Data(Images(images), labels, labels)
+    family = Family(build("amse"), "a", [8, 3], [1.0, 0.5])
+    stack = StackedTrainer(family, data, settings, [5], K=3, width=0.05)
+    for _ in stack.remaining():
+        stack.epoch()
+    model = build_model("mlp", 3, (1, 4, 4), 0.05, stream(5, 0, "weights"))
+    alone = Trainer(model, build_loss("amse", a=8), data, replace(settings, seed=5))
+    for _ in alone.remaining():
+        alone.epoch()
+    for name, weight in alone.model.state_dict().items():
+        torch.testing.assert_close(stack.model.member(0)[name], weight, rtol=1e-9, atol=1e-10)
+
+
+def test_a_family_without_the_parameter_cannot_move() -> None:
+    images, labels = torch.randn(60, 1, 4, 4), torch.arange(60) % 3
+    settings = Settings(epochs=1, batch=10, schedule=RAMP)  # type: ignore[arg-type]
+    stack = StackedTrainer(Family(build("ce"), None), Data(Images(images), labels), settings, [0], K=3, width=0.05)
+    with pytest.raises(InputError, match="ce has no values of a here"):
+        stack.epoch()

@@ -31,10 +31,12 @@ from asymtheory.losses import Loss, unknown_parameter
 from asymtheory.numbers.scalar import Scalar
 
 from ..data.inputs import EVALUATION, Data, Images, batches, generator, shuffled, stream
+from ..losses.moving import slope_ratio
 from ..losses.reference import given_losses, label_losses
 from .config import Settings
 from .device import find_device, using
 from .models import STACKED, Network, build_model
+from .schedule import Ramp, Schedule
 from .sgd import SGD
 
 TYPES = {"auto": torch.float32, "float32": torch.float32, "float64": torch.float64}
@@ -92,6 +94,25 @@ class Family:
             self._on[key] = loss, spread(self.scales)
         return self._on[key]
 
+    def move(self, ramp: Ramp, share: float, logits: Tensor) -> None:
+        """Set the parameter for the next step, each value on its way to its end, at the initial slope that it has there.
+
+        ``share`` of all steps is done; ``logits`` (S * V, N, K) are those of that step. InputError for another parameter than
+        the family's.
+        """
+        name = self.parameter
+        if name != ramp.parameter:
+            raise InputError(f"schedule {ramp}: {self.loss.name} has no values of {ramp.parameter} here")
+        ends = [float(ramp.end if ramp.end is not None else member.parameters[name]) for member in self.members]
+        now = [ramp.at(share, end) for end in ends]
+        factors = [
+            scale * slope_ratio(self.loss, name, value, end, logits.shape[-1])
+            for scale, value, end in zip(self.scales, now, ends, strict=True)
+        ]
+        loss, scale = self._tensors(logits)
+        for tensor, numbers in ((loss.parameters[name], now), (scale, factors)):
+            tensor.copy_(torch.tensor(numbers, dtype=tensor.dtype).repeat(len(scale) // len(self))[:, None, None])
+
 
 class Families:
     """Several families side by side, with the values of all as theirs: dozens of losses in one batch."""
@@ -117,6 +138,11 @@ class Families:
             for (family, z), (_, y) in zip(self._parts(logits), self._parts(labels), strict=True)
         ]
         return torch.cat(found, 1).flatten(0, 1)
+
+    def move(self, ramp: Ramp, share: float, logits: Tensor) -> None:
+        """As :meth:`Family.move`, of all families."""
+        for family, z in self._parts(logits):
+            family.move(ramp, share, z.flatten(0, 1))
 
     def _parts(self, models: Tensor) -> Iterator[tuple[Family, Tensor]]:
         """What belongs to each family of a tensor (S * V, ...), as (S, its values, ...)."""
@@ -237,6 +263,7 @@ class StackedTrainer:
         self.model = StackedMLP(models).to(self.device, self.dtype)
         self.weights: list[Tensor] = list(self.model.parameters())
         self.optimiser = SGD(self.weights, settings)
+        self.ramp = Schedule.parse(settings.schedule).ramp
         self.done = 0
 
     def __len__(self) -> int:
@@ -253,9 +280,11 @@ class StackedTrainer:
         model's loss, (M,)."""
         return self._step(x, target)[1]
 
-    def _step(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(logits, losses, norms of the gradients before clipping) of every model."""
+    def _step(self, x: Tensor, target: Tensor, taken: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """(logits, losses, norms of the gradients before clipping) of every model, after so many steps."""
         logits = self.model(x)
+        if self.ramp is not None:
+            self.family.move(self.ramp, taken / (self.steps * self.settings.epochs), logits)
         if target.is_floating_point():
             picked = (self.family(logits) * target).sum(-1)
         else:
@@ -297,14 +326,16 @@ class StackedTrainer:
         ]
         randoms = [generator(seed, number, "augmentation", self.device) for seed in self.seeds]
         predicted = torch.zeros(len(self), len(data.images), dtype=torch.int64, device=self.device)
-        losses, norms, sizes = [], [], []
+        losses: list[Tensor] = []
+        norms: list[Tensor] = []
+        sizes: list[int] = []
         for parts in zip(*orders, strict=True):
             x = self._inputs(parts, randoms)
             y = given.gather(1, torch.stack(parts))
             if self.rows is not None:
                 assert data.true is not None
                 y = self.rows[data.true[torch.stack(parts)]]
-            logits, loss, norm = self._step(x, self._spread(y))
+            logits, loss, norm = self._step(x, self._spread(y), number * len(orders[0]) + len(losses))
             if watch:
                 predicted.scatter_(1, self._spread(torch.stack(parts)), logits.contiguous().argmax(-1))
             losses.append(loss)

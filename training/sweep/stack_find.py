@@ -37,7 +37,7 @@ def family_of(config: TrainConfig) -> tuple[Loss, str | None] | None:
     if (
         config.model not in STACKED or config.dataset in IN_FILES or config.formula is not None or config.probe
         or config.balanced is not None or config.pretrained or config.measure != "running" or config.compile != "off"
-        or config.regularisation == "jacobian" or Schedule.parse(config.schedule).ramp is not None
+        or config.regularisation == "jacobian"
     ):  # fmt: skip
         return None
     on_gpu = config.device != "cpu" and torch.cuda.is_available()
@@ -47,6 +47,9 @@ def family_of(config: TrainConfig) -> tuple[Loss, str | None] | None:
         return None
     loss = config.core_loss()
     varies = loss.main is not None and not loss.domains[loss.main].integer
+    ramp = Schedule.parse(config.schedule).ramp
+    if ramp is not None and not (varies and ramp.parameter == loss.main):
+        return None
     return loss, loss.main if varies else None
 
 
