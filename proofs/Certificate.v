@@ -286,6 +286,22 @@ Proof.
   specialize (Least _ Hu). lra.
 Qed.
 
+(** ** Losses by their names *)
+
+Theorem active_verdict K l w m : asymmetric K (active_loss l) w m <-> asymmetric K (separable K l zero) w m.
+Proof. apply asymmetric_active. Qed.
+
+Theorem amse_verdict ws m n W wm wn a q : row_ok ws m n W wm wn = true -> 1 <= a ->
+  (asymmetric (length ws) (amse (length ws) a q) (row ws) m <->
+   asymmetric (length ws) (separable (length ws) (amse_active a q) (amse_passive q)) (row ws) m).
+Proof. intros ok Ha. destruct (row_facts ws m n W wm wn ok) as (_ & Hm & _). now apply amse_scaled. Qed.
+
+Lemma cross_entropy_decreasing p x y : 0 < p -> p <= x -> x < y -> y <= 1 -> cross_entropy y < cross_entropy x.
+Proof. intros Hp Hx L _. unfold cross_entropy. pose proof (ln_increasing x y ltac:(lra) L). lra. Qed.
+
+Lemma focal_decreasing_from p gamma x y : 0 <= gamma -> 0 < p -> p <= x -> x < y -> y <= 1 -> focal gamma y < focal gamma x.
+Proof. intros Hg Hp Hx L Hy. apply focal_decreasing; lra. Qed.
+
 (** ** The inequality that is left *)
 
 (** [x^(p/d) = r] from whole powers. *)
