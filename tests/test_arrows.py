@@ -31,7 +31,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("losses", "noise"),
         ("asymmetry",),
         ("threshold",),
-        ("atlas", "claims", "experiments", "selection"),
+        ("atlas", "claims", "experiments", "formal", "selection"),
         ("__init__",),
         ("commands",),
         ("cli",),

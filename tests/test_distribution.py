@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
 # what a build reads; a copy keeps the repository free of build folders
-SOURCES = ("asymtheory", "figures", "training", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
+SOURCES = ("asymtheory", "figures", "proofs", "training", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -75,7 +75,7 @@ def test_wheel_and_source_hold_every_module_and_data_file(built: Path, wheel: Pa
     assert {"asymtheory/noise/data/cifar10h.json", "asymtheory_training/sweep/plans/apl-fig2.toml"} <= needed
     assert needed - names == set()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {
-        "asymtheory", "asymtheory_figures", "asymtheory_training",
+        "asymtheory", "asymtheory_figures", "asymtheory_proofs", "asymtheory_training",
     }  # fmt: skip
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError, nearest
+from .theorems import coq_theorems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -194,6 +195,7 @@ class Row:
             "counterexample": self.finding.counterexample,
             "corrected": None if self.finding.corrected is None else self.finding.corrected.to_dict(),
             "standing": self.finding.standing,
+            "coq": list(coq_theorems(self.claim.id)),
             "control": str(self.control),
             "falsification": self.claim.falsification,
             "seconds": round(self.seconds, 3),

@@ -13,12 +13,15 @@ from typing import Any
 from tqdm import tqdm
 
 from .ledger import Row
+from .theorems import coq_theorems
 
 PREAMBLE = (
     "Every checkable statement of the four papers, judged by computation. Written by `asymtheory verify --format markdown`;"
     " `asymtheory verify --claim ID` shows the full evidence of one.\n\n"
     "*proved*: symbolic. *certified*: rigorous enclosure over the whole domain. *supported*: searched, nothing found."
     " *refuted*: as printed, with a counterexample to re-evaluate. Each check was also run on a falsified statement and refuted it."
+    "\n\n*Coq*: a theorem of `proofs/` states the claim, for all parameters of its domain, or refutes it at the counterexample."
+    " `asymtheory verify --proofs` compiles them; [proofs.md](proofs.md) says how to read them."
 )
 FORMATS = ("table", "json", "markdown", "latex")
 
@@ -87,6 +90,7 @@ def evidence(row: Row) -> str:
         ("says", row.claim.statement),
         ("verdict", str(finding.verdict)),
         ("method", finding.method),
+        *((("coq", ", ".join(behind)),) if (behind := coq_theorems(row.claim.id)) else ()),
         ("evidence", finding.evidence),
         *(("", detail) for detail in finding.details),
     ]
@@ -117,6 +121,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _verdict_cell(row: Row) -> str:
+    """The verdict, and the Coq theorems that state it: ``**proved** (Coq: Agce.corollary_1)``."""
+    behind = ", ".join(f"`{name}`" for name in coq_theorems(row.claim.id))
+    return f"**{row.finding.verdict}**" + (f" (Coq: {behind})" if behind else "")
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """A section a paper, a row a claim, and below it what is refuted with its numbers and correction."""
     lines = ["# The ledger", "", PREAMBLE, ""]
@@ -128,7 +138,7 @@ def markdown(rows: Sequence[Row]) -> str:
             "|---|---|---|---|---|",
         ]
         lines += [
-            f"| {row.claim.id} | {_cell(row.claim.where)} | {_cell(row.claim.statement)} | **{row.finding.verdict}** | "
+            f"| {row.claim.id} | {_cell(row.claim.where)} | {_cell(row.claim.statement)} | {_verdict_cell(row)} | "
             f"{_cell(row.finding.evidence)} |"
             for row in group
         ]

@@ -17,6 +17,7 @@ from ..threshold.solve import solve, solve_rate
 from .options import (
     ANSWERED,
     NO,
+    certificate_option,
     classes_given,
     loss_given,
     loss_options,
@@ -24,6 +25,7 @@ from .options import (
     print_json,
     rate_given,
     rates_given,
+    write_certificate,
 )
 
 
@@ -40,6 +42,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--open", nargs="+", metavar="NAME", help="what --symbolic leaves open: K, eta, c, or parameters of the loss"
     )
     parser.add_argument("--latex", action="store_true", help="with --symbolic: LaTeX")
+    certificate_option(parser, "the threshold")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -47,6 +50,8 @@ def run(given: argparse.Namespace) -> int:
     loss, parameters = loss_given(given)
     K = classes_given(given.K)
     if given.symbolic:
+        if given.certificate is not None:
+            raise InputError("--certificate goes with numbers: leave out --symbolic")
         return _bound_symbolic(given, loss, parameters, K)
     for flag in ("open", "latex"):
         if getattr(given, flag):
@@ -69,6 +74,12 @@ def run(given: argparse.Namespace) -> int:
         print(results[0])
     else:
         print(_rate_table(results))
+    if given.certificate is not None:
+        if len(results) > 1:
+            raise InputError("--certificate goes with one noise rate: leave one in --eta")
+        from ..formal.certificate import threshold_certificate  # late: numpy and flint are for this option alone
+
+        write_certificate(given.certificate, lambda: threshold_certificate(results[0]))
     return ANSWERED if any(result.status in ("threshold", "always") for result in results) else NO
 
 

@@ -9,7 +9,18 @@ from ..errors import InputError
 from ..noise.models import from_weights
 from ..noise.resolve import resolve
 from ..numbers.text import parse_number
-from .options import ANSWERED, NO, classes_given, loss_given, loss_options, noise_options, print_json, rate_given
+from .options import (
+    ANSWERED,
+    NO,
+    certificate_option,
+    classes_given,
+    loss_given,
+    loss_options,
+    noise_options,
+    print_json,
+    rate_given,
+    write_certificate,
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +28,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     loss_options(parser)
     noise_options(parser)
     parser.add_argument("--weights", metavar="W1,W2,...", help="class weights, instead of a noise model")
+    certificate_option(parser, "the verdict")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -34,4 +46,8 @@ def run(given: argparse.Namespace) -> int:
         print_json(answer.to_dict())
     else:
         print(answer)
+    if given.certificate is not None:
+        from ..formal.certificate import certificate  # late: numpy and flint are for this option alone
+
+        write_certificate(given.certificate, lambda: certificate(loss, model))
     return ANSWERED if answer.asymmetric else NO

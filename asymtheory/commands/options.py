@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
     from ..losses.base import Loss
@@ -166,6 +167,30 @@ def print_json(facts: object) -> None:
     import json
 
     print(json.dumps(facts, indent=2))
+
+
+def certificate_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--certificate FILE``."""
+    parser.add_argument("--certificate", metavar="FILE.v", help=f"write {what} as a file that Coq checks")
+
+
+def write_certificate(name: str, text: Callable[[], str]) -> None:
+    """Write a Coq file, whole or not at all, and say how to check it. InputError names the file where it cannot be."""
+    from pathlib import Path
+
+    path = Path(name)
+    if path.suffix != ".v" or not path.stem.isidentifier():
+        raise InputError(f"--certificate {name}: Coq needs a name such as verdict.v (letters, digits and _, then .v)")
+    try:
+        written = text()
+        partial = path.with_suffix(".part")
+        partial.write_text(written)
+        partial.replace(path)
+    except InputError as error:
+        raise InputError(f"--certificate {name}: {error}") from error
+    except OSError as error:
+        raise InputError(f"--certificate {name}: {error.strerror}") from error
+    print(f"wrote {name}; to check it: make -C proofs && coqc -Q proofs Asymtheory {name}", file=sys.stderr)
 
 
 def count_given(text: str, option: str, least: int) -> int:

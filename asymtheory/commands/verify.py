@@ -10,6 +10,7 @@ from ..claims.files import load
 from ..claims.ledger import REFUTED, UNDECIDED, Effort, changed, judge_claim, record, select, verify
 from ..claims.report import FORMATS, render, with_progress
 from ..errors import InputError, nearest
+from ..formal.development import MACHINE_NUMBERS, ProofRefused, compiled
 from .options import ANSWERED, NO, count_given
 
 
@@ -27,6 +28,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="your own claims: a .toml of numbers, or a .py of judges, which is run as code (trust it)",
     )
     parser.add_argument("--record", action="store_true", help="put these verdicts on record")
+    parser.add_argument("--proofs", action="store_true", help="have Coq compile the theorems that the verdicts name")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -37,6 +39,8 @@ def run(given: argparse.Namespace) -> int:
     workers = count_given(given.workers, "--workers", least=1) if given.workers is not None else None
     if given.file is not None:
         return _own(given, form)
+    if given.proofs and not _proofs():
+        return NO
     ids = select(given.paper, given.claim)
     effort = Effort(quick=given.quick, seed=count_given(given.seed, "--seed", least=0))
     rows = list(with_progress(verify(ids, effort, workers), len(ids)))
@@ -50,9 +54,26 @@ def run(given: argparse.Namespace) -> int:
     return NO if lines else ANSWERED
 
 
+def _proofs() -> bool:
+    """Compile the Coq development, or find it compiled; says what its theorems assume, or which file Coq refused."""
+    try:
+        folder, assumed = compiled()
+    except ProofRefused as error:
+        print(f"asymtheory verify: Coq refused {error}", file=sys.stderr)
+        return False
+    axioms = sorted({axiom for each in assumed.values() for axiom in each})
+    reals = [axiom for axiom in axioms if not axiom.startswith(MACHINE_NUMBERS)]
+    print(
+        f"Coq compiled {folder}: {len(assumed)} main theorems, which assume {', '.join(reals)}"
+        f" (and machine numbers where a number is evaluated)",
+        file=sys.stderr,
+    )
+    return True
+
+
 def _own(given: argparse.Namespace, form: str) -> int:
     """Judge the claims of a file; 1 where one is refuted or undecided, or its control is not refuted."""
-    for flag in ("paper", "record", "workers"):
+    for flag in ("paper", "record", "workers", "proofs"):
         if getattr(given, flag):
             raise InputError(f"--{flag} is for the ledger of the four papers: leave it out with --file")
     entries = load(Path(given.file))

@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.metadata import version
 from typing import Any
 
 from flint import arb, ctx
 
-from .. import __version__
 from ..asymmetry.binding import distinct_rows
 from ..asymmetry.condition import check
 from ..asymmetry.risk import minimise
@@ -95,7 +95,7 @@ def _next_to(end: End, side: int) -> Fraction:
 def coq_file(title: str, blocks: Sequence[str]) -> str:
     """Theorems with their header; the title stands in a comment."""
     safe = title.replace("*)", "* )").replace("(*", "( *").replace('"', "'")
-    return "\n".join([HEADER.format(title=safe, version=__version__), *blocks])
+    return "\n".join([HEADER.format(title=safe, version=version("asymtheory")), *blocks])
 
 
 def theorem(loss: Loss, row: Row, name: str) -> str:
@@ -315,7 +315,8 @@ class _Theorem:
             yield from self._alone(base, proof)
             return
         parts, alpha = self._parts(self.profile.separable), real(Fraction(c))
-        risk = f"risk {self.K} (row ws_{self.name}) (with_normalised ws_{self.name} {alpha} {base} ({parts.active}) ({parts.passive}))"
+        loss = f"with_normalised ws_{self.name} {alpha} {base} ({parts.active}) ({parts.passive})"
+        risk = f"risk {self.K} (row ws_{self.name}) ({loss})"
         yield f"Theorem {self.name} : {no}asymmetric_in_the_limit {self.K} ({risk}) {self.m}."
         yield "Proof."
         if self.decision.holds and parts.concave is not None:
