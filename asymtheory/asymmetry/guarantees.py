@@ -1,0 +1,610 @@
+"""Guarantees in numbers: how much clean error a noisy excess risk leaves, and how wrong the noise matrix may be.
+
+Weights have total W = 1 here, ``m`` is the class of the largest weight and ``n`` that of the largest other one. Where every
+phi_k is convex the proof of the separable-risk theorem gives
+
+    F_w(u) - F_w(e_m) >= slack (1 - u_m),      slack = phi_n'(0) - phi_m'(1),
+
+and an argmax other than m needs ``u_m <= 1/2``. So where the clean label is a function of x,
+
+    clean error <= (2 / slack) x noisy excess risk,
+
+the excess being taken over the pointwise minimum of the noisy risk and the slack as the least over x (elsewhere the bound is one
+for the disagreement with the noisy Bayes class). Where every phi_k is concave or linear the constant is exact. Proofs of all
+of it are in docs/theory.md, section 6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ..losses.profile import Profile
+from ..noise.models import from_weights
+from ..noise.rows import NoiseModel, Posteriors, Row
+from ..numbers.backends import FLOAT, POLY, numpy_
+from ..numbers.scalar import Scalar
+from ..numbers.text import Number
+from .condition import Condition, check
+from .risk import minimise
+from .rules import endless
+
+Array: TypeAlias = NDArray[np.float64]
+
+NOT_SEPARABLE = "no constant is known for this form of loss"
+NEITHER = "phi_k is neither convex nor concave: a search proves the verdict, but gives no constant"
+EQUALITY = "the condition holds with equality: the excess risk may vanish faster than 1 - u_m, so no constant exists"
+
+
+@dataclass(frozen=True)
+class Radius:
+    """How far a row of the noise may be from the truth, with W = 1, such that the verdict stays asymmetric.
+
+    ``l1``: sum of the absolute differences; ``tv``: total variation, half of it; ``entry``: the largest difference of a
+    single entry. The verdict stays within the closed ball in the convex case and within the open ball otherwise.
+    """
+
+    l1: float
+    tv: float
+    entry: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {"l1": self.l1, "tv": self.tv, "entry": self.entry}
+
+
+@dataclass(frozen=True)
+class Trade:
+    """Instance-dependent noise: ``clean error <= below + (2 / level) x excess`` at the best level of the slack.
+
+    ``below`` is the share of the samples whose slack is below ``level``; ``bound`` is the whole right-hand side.
+    """
+
+    excess: float
+    level: float
+    below: float
+    bound: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {"excess": self.excess, "level": self.level, "below": self.below, "bound": self.bound}
+
+
+@dataclass(frozen=True)
+class SampleBound:
+    """What ``samples`` held-out noisy labels say, with probability ``confidence``, of each of ``models`` networks at once.
+
+    ``clean error <= constant x (mean noisy loss - least_risk + deviation)``, with
+    ``deviation = spread sqrt(log(models / (1 - confidence)) / (2 samples))`` (Hoeffding and a union bound: the complexity
+    term is log(models), the logarithm of the size of a finite class; one network judged on labels it was not trained on has
+    models = 1). ``least_risk`` is the least pointwise minimum of the noisy risk over the classes.
+    """
+
+    samples: int
+    models: int
+    confidence: float
+    spread: float
+    deviation: float
+    least_risk: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {
+            "samples": self.samples,
+            "models": self.models,
+            "confidence": self.confidence,
+            "spread": self.spread,
+            "deviation": self.deviation,
+            "least_risk": self.least_risk,
+        }
+
+
+@dataclass(frozen=True)
+class FiniteLogits:
+    """Logits with ``max z - min z <= spread``: is the point nearest to e_m a local minimum of the weighted risk?
+
+    ``holds`` for the loss as given. ``ratio``: for ``alpha N + beta S`` with a normalised term N, the least beta / alpha for
+    which the first-order condition holds on every row (inf: for none). The condition is necessary, not sufficient.
+    """
+
+    spread: float
+    holds: bool
+    ratio: float | None
+
+    def to_dict(self) -> dict[str, float | bool | None]:
+        ratio = None if self.ratio is None or math.isinf(self.ratio) else self.ratio
+        return {"spread": self.spread, "holds": self.holds, "ratio": ratio}
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What a loss guarantees on a noise, in numbers (W = 1). Printed as a small table; ``to_dict`` for JSON.
+
+    * ``asymmetric``: the verdict of :func:`asymtheory.check`;
+    * ``slack``: ``F(u) - F(e_m) >= slack (1 - u_m)`` on the binding row; negative below the threshold; None where the form of the
+      loss has no such number;
+    * ``constant``: clean error <= constant x noisy excess risk; None where there is none;
+    * ``sharp``: the best such constant, one over the least excess risk at which another class can win (numerically, for convex
+      and concave phi_k); it exists below the threshold, too;
+    * ``span``: L(e_k, y) - L(e_y, y), what a confident mistake costs (``range`` in JSON); ``relative`` = span / slack, free of
+      scale and at least one over the margin for every loss;
+    * ``radius``: how wrong the binding row may be;
+    * ``keeps_argmax``: is the minimiser's argmax m on every row, vertex or not? None where it is not proved;
+    * ``binding_class``: the true class whose row has the least slack, the lowest where rows tie.
+    """
+
+    loss: str
+    asymmetric: bool | None
+    slack: float | None
+    constant: float | None
+    sharp: float | None
+    span: float | None
+    relative: float | None
+    radius: Radius | None
+    keeps_argmax: bool | None
+    binding_class: int
+    margin: float
+    reason: str
+    names: tuple[str, ...] | None = None
+    trade: Trade | None = None
+    sample: SampleBound | None = None
+    logits: FiniteLogits | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "loss": self.loss,
+            "asymmetric": self.asymmetric,
+            "slack": _finite(self.slack),
+            "constant": _finite(self.constant),
+            "sharp_constant": _finite(self.sharp),
+            "range": _finite(self.span),
+            "relative_constant": _finite(self.relative),
+            "radius": None if self.radius is None else self.radius.to_dict(),
+            "keeps_argmax": self.keeps_argmax,
+            "binding_class": self.binding_class,
+            "margin": self.margin,
+            "reason": self.reason,
+            "instance": None if self.trade is None else self.trade.to_dict(),
+            "sample": None if self.sample is None else self.sample.to_dict(),
+            "logits": None if self.logits is None else self.logits.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        answer = {True: "asymmetric", False: "not asymmetric", None: "undecided"}[self.asymmetric]
+        name = f" ({self.names[self.binding_class]})" if self.names else ""
+        lines = [f"{self.loss}: {answer}", f"  binding    class {self.binding_class}{name}, margin {self.margin:.6g}"]
+        if self.slack is not None:
+            meaning = "F(u) - F(e_m) >= slack (1 - u_m)" if self.slack >= 0 else "below the threshold"
+            lines.append(f"  slack      {self.slack:.6g}: {meaning}")
+        if self.constant is not None:
+            lines.append(f"  constant   {self.constant:.6g}: clean error <= constant x noisy excess risk")
+        if self.sharp is not None:
+            lines.append(f"  sharp      {self.sharp:.6g}: the least such constant (numerical)")
+        if self.relative is not None and math.isfinite(self.relative):
+            best = 1 / self.margin
+            lines.append(f"  relative   {self.relative:.6g}: range / slack; no loss is below 1 / margin = {best:.6g}")
+        if self.radius is not None:
+            r = self.radius
+            lines.append(f"  radius     the row may be wrong by {r.l1:.6g} in L1, {r.tv:.6g} in TV, {r.entry:.6g} an entry")
+        if self.keeps_argmax and not self.asymmetric:
+            lines.append("  argmax     kept: the minimiser is not the vertex, but its largest entry is the clean class")
+        lines += self._further()
+        return "\n".join([*lines, f"  why        {self.reason}"])
+
+    def _further(self) -> list[str]:
+        lines = []
+        if self.trade is not None:
+            t = self.trade
+            lines.append(
+                f"  instance   clean error <= {t.bound:.6g} at excess {t.excess:.6g}: "
+                f"{t.below:.4g} of the samples have slack below {t.level:.6g}"
+            )
+        if self.sample is not None:
+            s = self.sample
+            lines.append(
+                f"  samples    with probability {s.confidence:g}: clean error <= constant x (mean noisy loss on {s.samples} "
+                f"held-out labels - {s.least_risk:.6g} + {s.deviation:.6g}), {s.models} model{'s' * (s.models > 1)}"
+            )
+        if self.logits is not None:
+            g = self.logits
+            ratio = "" if g.ratio is None else f"; beta / alpha >= {g.ratio:.6g} is necessary"
+            verdict = "is a local minimum" if g.holds else "is not a local minimum"
+            lines.append(f"  logits     within {g.spread:g} of each other: the point nearest to e_m {verdict}{ratio}")
+        return lines
+
+
+def guarantee(
+    loss: Loss,
+    noise: NoiseModel | Sequence[Number],
+    *,
+    excess: float | None = None,
+    samples: int | None = None,
+    models: int = 1,
+    confidence: float = 0.95,
+    logits: float | None = None,
+) -> Guarantee:
+    """What ``loss`` guarantees on a noise model, on posteriors, or on one vector of weights, in numbers.
+
+    ``excess``: a noisy excess risk (per sample, W = 1), for the trade-off over instances (each row of the noise counts as one
+    sample). ``samples``, ``models``, ``confidence``: the bound that held-out noisy labels give. ``logits``: the largest
+    difference of two logits. Raises InputError for values outside their range.
+    """
+    model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
+    _check_options(excess, samples, models, confidence, logits)
+    form = _Form(loss, model.classes)
+    rows = _Rows.of(model)
+    slacks = form.slacks(rows)
+    index = int(slacks.argmin()) if slacks is not None else int(model.worst)
+    row = model.rows[index]
+    condition = _condition(loss, model, form, slacks)
+    slack = None if slacks is None else float(form.slack(row))
+    constant, reason = form.constant(row, condition)
+    relative = None if slack is None else form.relative(slack)
+    return Guarantee(
+        loss=str(loss),
+        asymmetric=condition.asymmetric,
+        slack=slack,
+        constant=constant,
+        sharp=form.sharp(row),
+        span=form.span,
+        relative=relative,
+        radius=form.radius(row) if condition.asymmetric else None,
+        keeps_argmax=form.keeps_argmax and all(rows.dominant) if form.keeps_argmax is not None else None,
+        binding_class=index,
+        margin=float(row.margin),
+        reason=reason,
+        names=model.names,
+        trade=None if excess is None or slacks is None else trade_off(slacks, excess),
+        sample=None if samples is None or not condition.asymmetric else form.sample_bound(rows, samples, models, confidence),
+        logits=None if logits is None else form.finite_logits(model.rows, logits),
+    )
+
+
+def relative_constant(loss: Loss, noise: NoiseModel) -> float | None:
+    """Span over slack on the binding row of a noise model; None where the slack is not positive or the loss has none."""
+    form = _Form(loss, noise.classes)
+    slacks = form.slacks(_Rows.of(noise))
+    return None if slacks is None else form.relative(float(form.slack(noise.rows[int(slacks.argmin())])))
+
+
+def trade_off(slacks: ArrayLike, excess: float) -> Trade:
+    """The least of ``P(slack < t) + (2 / t) excess`` over t > 0, for the slacks of a sample (N,) and an excess risk >= 0.
+
+    Valid for every t: where the slack is at least t an error costs t/2 of excess risk, and elsewhere the excess is not
+    negative. The least is at one of the slacks, because the share only changes there.
+    """
+    values = np.sort(np.asarray(slacks, dtype=float))
+    positive = values[values > 0]
+    if positive.size == 0:
+        return Trade(excess, math.inf, 1.0, 1.0)
+    levels, first = np.unique(values, return_index=True)
+    below = first[levels > 0] / values.size
+    bounds = below + 2 * excess / levels[levels > 0]
+    best = int(bounds.argmin())
+    if bounds[best] >= 1:
+        return Trade(excess, math.inf, 1.0, 1.0)
+    return Trade(excess, float(levels[levels > 0][best]), float(below[best]), float(bounds[best]))
+
+
+# ------------------------------------------------------------------------------------------------------------ the rows
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The two shares of every row that decide: ``top`` = w_m / W and ``second`` = w_n / W, as floats (N,)."""
+
+    top: Array
+    second: Array
+
+    @classmethod
+    def of(cls, model: NoiseModel) -> _Rows:
+        if isinstance(model, Posteriors):
+            array = np.asarray(model.array, dtype=float)
+            pair = np.partition(array, array.shape[1] - 2, axis=1)[:, -2:] / array.sum(axis=1, keepdims=True)
+            return cls(pair[:, 1], pair[:, 0])
+        shares = [(float(row.top / row.total), float(row.second / row.total)) for row in model.rows]
+        return cls(*np.array(shares).T)
+
+    @property
+    def dominant(self) -> NDArray[np.bool_]:
+        return self.top > self.second
+
+
+class _Form:
+    """A loss on K classes, seen as what its form allows: end values, end slopes, the shape of its separable part."""
+
+    def __init__(self, loss: Loss, K: int) -> None:
+        self.loss, self.K = loss, K
+        self.profile = profile = Profile.of(loss, K)
+        self.shape = profile.shape()
+        self.bounded = [(float(c), atom) for c, atom in profile.normalised if not endless(atom)]
+        # a normalised term with g(0) = inf is least in the limit at e_m and adds nothing to any bound
+        self.separable = bool(profile.separable) and not (self.bounded or profile.negative or profile.clipped)
+        self.active0, self.active1 = (_value(profile, "active", end) for end in (0, 1))
+        self.passive0, self.passive1 = (_value(profile, "passive", end) for end in (0, 1))
+        self.line = _line(profile) if self.separable and self.shape == CONVEX else None
+
+    @cached_property
+    def drop(self) -> float:
+        """``L(e_k, y) - L(e_y, y)`` of the separable part: what a confident mistake costs."""
+        return float(self.active0 - self.active1 + self.passive1 - self.passive0)
+
+    @property
+    def span(self) -> float | None:
+        """The drop where it bounds the loss; None for a loss that is not bounded or not separable."""
+        return self.drop if self.separable and not self.profile.normalised and math.isfinite(self.drop) else None
+
+    def relative(self, slack: float) -> float | None:
+        """Span over slack; None where one of them is missing or the slack is not positive."""
+        return self.span / slack if self.span is not None and slack > 0 else None
+
+    @property
+    def keeps_argmax(self) -> bool | None:
+        """Proved for every separable loss whose active and passive parts have one curvature each."""
+        known = self.separable and not self.profile.normalised and MIXED not in self.profile.curvature()
+        return True if known else None
+
+    def slack(self, row: Row) -> Number:
+        """The slack of one row, exact where the slopes are rational."""
+        top, second = row.top / row.total, row.second / row.total
+        if self.line is None:
+            return float(top - second) * self.drop
+        own, other, rest = self.line
+        return own * top - (other * second if second else 0) + rest
+
+    def slacks(self, rows: _Rows) -> Array | None:
+        """The slack of every row (N,); None where the form of the loss has none."""
+        if not self.separable or self.shape == MIXED:
+            return None
+        if self.line is None:
+            return np.asarray((rows.top - rows.second) * self.drop)
+        own, other, rest = (float(x) for x in self.line)
+        with np.errstate(invalid="ignore"):
+            fallen = np.where(rows.second > 0, other * rows.second, 0.0)
+        return np.asarray(own * rows.top - fallen + rest)
+
+    def constant(self, row: Row, condition: Condition) -> tuple[float | None, str]:
+        """The constant of the tolerance bound on the binding row, and why."""
+        if not condition.asymmetric:
+            return None, condition.reason
+        least, reason = self._least_excess(row)
+        if least is None or not least > 0:
+            return None, reason
+        return 1 / least, reason
+
+    def _least_excess(self, row: Row) -> tuple[float | None, str]:
+        """A lower bound on F(u) - inf F where another class than m has the largest entry."""
+        margin = float(row.margin)
+        if self.profile.negative:
+            ((weight, _), *_) = self.profile.negative
+            settled = not self.profile.separable or self.shape in (LINEAR, CONCAVE)
+            if settled and (row.uniform_rest or not self.profile.normalised):
+                return float(weight) * margin / 2, "a wrong argmax leaves h_m at most half of the sum of all h_k"
+            return None, NOT_SEPARABLE
+        if self.bounded:
+            return self._least_bounded(row)
+        if not self.separable:
+            return None, NOT_SEPARABLE
+        if self.shape == MIXED:
+            return None, NEITHER
+        if self.shape == CONVEX:
+            slack = float(self.slack(row))
+            return slack / 2, "every phi_k is convex: the tangents at e_m bound the risk" if slack > 0 else EQUALITY
+        return self._least_concave(row), "every phi_k is concave or linear: the risk is least at an extreme point"
+
+    def _least_concave(self, row: Row) -> float:
+        """The exact least excess: at e_n, or half-way between e_m and e_n (the extreme points of u_n >= u_m)."""
+        own, other = float(row.top / row.total), float(row.second / row.total)
+        half = FLOAT.number(Fraction(1, 2))
+        active, passive = (self.profile.jet(side, half, FLOAT)[0] for side in ("active", "passive"))
+        middle = own * (active - self.active1) + (1 - own) * (passive - self.passive1)
+        middle += other * (active - self.active0) + (1 - other) * (passive - self.passive0)
+        return float(min(middle, (own - other) * self.drop))
+
+    def _least_bounded(self, row: Row) -> tuple[float | None, str]:
+        """NGCE and its sums where the rest is uniform: L(u, m) is at least g(1/2) / (2 g(1/2) + (K - 2) g(0))."""
+        if not row.uniform_rest or (self.profile.separable and self.shape == MIXED):
+            return None, NOT_SEPARABLE
+        least = 0.0
+        for weight, atom in self.bounded:
+            zero, half = (atom.base.on(FLOAT).active(u, math.log(u) if u else -math.inf, FLOAT) for u in (0.0, 0.5))
+            least += weight * float(row.margin) * float(half) / float(2 * half + (self.K - 2) * zero)
+        if self.profile.separable and self.shape == CONVEX:
+            least += max(0.0, float(self.profile.slopes(FLOAT).slack(*_shares(row), 1.0)) / 2)
+        elif self.profile.separable:
+            least += self._least_concave(row)
+        return least, "the rest is uniform: the risk grows with the loss on the largest class"
+
+    def radius(self, row: Row) -> Radius | None:
+        """How far the row may move: mass from m to n lowers the slack fastest."""
+        if self.separable and self.line is not None:
+            own, other, _ = (float(x) for x in self.line)
+            reach = 0.0 if math.isinf(other) else float(self.slack(row)) / (own + other)
+        elif (self.separable and self.shape in (LINEAR, CONCAVE)) or self._only_negative:
+            reach = float(row.margin) / 2
+        elif self.bounded and not self.profile.separable and not self.profile.negative:
+            reach = float(row.margin) / 2 if self.K == 2 else 0.0
+        else:
+            return None
+        return Radius(2 * reach, reach, reach)
+
+    @property
+    def _only_negative(self) -> bool:
+        p = self.profile
+        return bool(p.negative) and not p.separable and not p.normalised
+
+    def sharp(self, row: Row) -> float | None:
+        """The best constant on a row, numerically; None where phi_k is neither convex nor concave or m does not win."""
+        if not self.keeps_argmax or not row.dominant:
+            return None
+        if self.shape == CONVEX:
+            weights = np.array([float(w / row.total) for w in row.weights])
+            found = minimise(self.loss, weights)
+            if not math.isfinite(found.value):
+                return None
+            least = least_risk_of_an_error(self.profile, weights, row.target, row.runner_up) - found.value
+        else:
+            least = self._least_concave(row)
+        return 1 / least if least > 0 and math.isfinite(least) else None
+
+    def sample_bound(self, rows: _Rows, samples: int, models: int, confidence: float) -> SampleBound | None:
+        """Hoeffding over held-out labels; None where the loss is not bounded or its pointwise minimum is not the vertex."""
+        if self.span is None or self.shape == MIXED:
+            return None
+        rest = 0.0
+        if self.profile.curvature()[1] == CONCAVE:
+            spread_out = float(self.profile.jet("passive", FLOAT.number(Fraction(1, self.K - 1)), FLOAT)[0])
+            rest = (self.K - 1) * (spread_out - self.passive0) - (self.passive1 - self.passive0)
+        spread = self.drop + max(0.0, rest)
+        deviation = spread * math.sqrt(math.log(models / (1 - confidence)) / (2 * samples))
+        own = self.active1 + (self.K - 1) * self.passive0
+        least = float(own + (1 - rows.top.max()) * self.drop)
+        return SampleBound(samples, models, confidence, spread, deviation, least)
+
+    def finite_logits(self, rows: Iterable[Row], spread: float) -> FiniteLogits:
+        """The first-order condition at the point nearest to e_m whose logits differ by at most ``spread``."""
+        holds, ratios = True, [0.0]
+        for row in rows:
+            separable, normalised = self._pulls(row, spread)
+            total = separable + normalised
+            holds = holds and bool((total >= 0).all())
+            for s, n in zip(separable, normalised, strict=True):
+                if n < 0:
+                    ratios.append(-n / s if s > 0 else math.inf)
+        return FiniteLogits(spread, holds, max(ratios) if self.profile.normalised and self.profile.separable else None)
+
+    def _pulls(self, row: Row, spread: float) -> tuple[Array, Array]:
+        """Slopes of the risk in the logit of every other class, of the separable and of the normalised part (K - 1,)."""
+        if self.profile.negative or self.profile.clipped:
+            raise InputError(f"{self.loss}: finite logits are judged for separable and normalised losses only")
+        low = math.exp(-spread) / (1 + (self.K - 1) * math.exp(-spread))
+        weights = np.array([float(w / row.total) for w in row.weights])
+        u = np.full(self.K, low)
+        u[row.target] = 1 - (self.K - 1) * low
+        xp = numpy_()
+        active = np.zeros(self.K) + self.profile.jet("active", u, xp)[1]
+        passive = np.zeros(self.K) + self.profile.jet("passive", u, xp)[1]
+        separable = weights * active + (1 - weights) * passive
+        normalised = np.zeros(self.K)
+        for weight, atom in self.profile.normalised:
+            x = xp.variable(u)
+            g = atom.base.on(xp).active(x, xp.log(x), xp)
+            mean = float(weights @ g.value / g.value.sum())
+            normalised += float(weight) * g.slope * (weights - mean) / g.value.sum()
+        others = np.arange(self.K) != row.target
+        return tuple((u * (part - u @ part))[others] for part in (separable, normalised))  # type: ignore[return-value]
+
+
+def _value(profile: Profile, side: str, end: int) -> Number:
+    """The value of ``active`` or ``passive`` at 0 or 1: a Fraction where it is rational, so that nothing cancels."""
+    near = profile.jet(side, FLOAT.number(end), FLOAT)[0]
+    return float(near) if math.isinf(near) else _rational(profile.jet(side, POLY.number(Fraction(end)), POLY)[0], float(near))
+
+
+def _line(profile: Profile) -> tuple[Number, Number, Number]:
+    """(alpha, beta, gamma) with ``slack = alpha w_m - beta w_n + gamma`` for W = 1; Fractions where the slopes are rational."""
+    floats = profile.slopes(FLOAT)
+    exact = profile.slopes(POLY)
+
+    def value(side: str) -> Number:
+        near = getattr(floats, side)
+        return near if math.isinf(near) else _rational(getattr(exact, side), near)
+
+    active0, active1, passive0, passive1 = (value(s) for s in ("active0", "active1", "passive0", "passive1"))
+    return passive1 - active1, passive0 - active0, passive0 - passive1
+
+
+def _rational(exact: Scalar, near: float) -> Number:
+    found = POLY.number(exact).rational() if not isinstance(exact, float) else None
+    return near if found is None else found
+
+
+def _shares(row: Row) -> tuple[float, float]:
+    return float(row.top / row.total), float(row.second / row.total)
+
+
+def _condition(loss: Loss, model: NoiseModel, form: _Form, slacks: Array | None) -> Condition:
+    """The verdict; of many posteriors of a convex loss from the slacks, for speed, unless one is too close to 0."""
+    if len(model.rows) > 2000 and slacks is not None and form.line is not None and abs(slacks).min() > 1e-9:
+        worst = int(slacks.argmin())
+        return check(loss, from_weights(model.rows[worst].weights))
+    return check(loss, model)
+
+
+# --------------------------------------------------------------------------------------- the least risk of an error
+
+
+def least_risk_of_an_error(profile: Profile, weights: Array, target: int, rival: int) -> float:
+    """A lower bound, tight for convex phi_k, on the weighted risk of points with ``u_rival >= u_target``.
+
+    Lagrangian dual in the one multiplier of sum u = 1: at the least risk both entries are equal (swapping them otherwise
+    lowers it), so they count as one variable t in [0, 1/2]. Weights (K,) of total 1.
+    """
+    others = np.delete(weights, [target, rival])
+    kinds, counts = np.unique(others, return_counts=True)
+    pair = weights[[target, rival]]
+
+    def parts(multiplier: float) -> tuple[float, float]:
+        """The dual function at a multiplier, and the mass that its minimisers take."""
+        u = _least_at(profile, kinds[:, None], multiplier, 1.0)
+        t = _least_at(profile, pair[None, :], multiplier, 0.5)
+        value = multiplier + float(counts @ (_phi(profile, kinds[:, None], u[:, None])[0].sum(1) - multiplier * u))
+        value += float(_phi(profile, pair[None, :], t[:, None])[0].sum() - 2 * multiplier * t[0])
+        return value, float(counts @ u + 2 * t[0])
+
+    low, high = -1.0, 1.0
+    while parts(low)[1] > 1 and low > -1e12:
+        low *= 4
+    while parts(high)[1] < 1 and high < 1e12:
+        high *= 4
+    best = -math.inf
+    for _ in range(80):
+        middle = (low + high) / 2
+        value, mass = parts(middle)
+        best = max(best, value)
+        low, high = (middle, high) if mass < 1 else (low, middle)
+    return best
+
+
+def _phi(profile: Profile, weights: Array, u: Array) -> tuple[Array, Array]:
+    """Value and slope of phi_k for weights of total 1, elementwise; a weight 0 removes an infinite term."""
+    xp = numpy_()
+    with np.errstate(all="ignore"):
+        active = [np.where(weights > 0, weights * x, 0.0) for x in profile.jet("active", u, xp)[:2]]
+        passive = [np.where(weights < 1, (1 - weights) * x, 0.0) for x in profile.jet("passive", u, xp)[:2]]
+    return active[0] + passive[0], active[1] + passive[1]
+
+
+def _least_at(profile: Profile, weights: Array, multiplier: float, top: float) -> Array:
+    """Where ``sum_j phi_j(u) - multiplier u`` is least on [0, top], for every row of weights (B, J): points (B,)."""
+    low, high = np.zeros(len(weights)), np.full(len(weights), top)
+    for _ in range(60):
+        u = (low + high) / 2
+        slope = (_phi(profile, weights, u[:, None])[1] - multiplier).sum(1)
+        low, high = np.where(slope < 0, u, low), np.where(slope < 0, high, u)
+    return np.asarray((low + high) / 2)
+
+
+def _check_options(
+    excess: float | None, samples: int | None, models: int, confidence: float, logits: float | None
+) -> None:
+    if excess is not None and not 0 <= excess < math.inf:
+        raise InputError(f"excess {excess}: a noisy excess risk is a finite number >= 0")
+    if samples is not None and samples < 1:
+        raise InputError(f"samples {samples}: at least 1 held-out label is needed")
+    if models < 1:
+        raise InputError(f"models {models}: at least 1 model is judged")
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence {confidence}: must be inside (0, 1)")
+    if logits is not None and not 0 < logits <= 700:
+        raise InputError(f"logits {logits}: the largest difference of two logits must be in (0, 700]")
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
