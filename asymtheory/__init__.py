@@ -30,6 +30,7 @@ _HOMES = {
     "losses.published": ("Setting", "published_settings"),
     "asymmetry.ratio": ("Ratio", "asymmetry_ratio"),
     "asymmetry.risk": ("Minimiser", "minimise", "weighted_risk"),
+    "asymmetry.guarantees": ("Guarantee", "guarantee"),
     "asymmetry.condition": ("Condition", "check"),
     "threshold": ("Threshold", "solve", "solve_rate"),
     "threshold.many": ("solve_many",),

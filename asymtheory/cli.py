@@ -96,6 +96,7 @@ COMMANDS = {
     "bound": "the parameter values (or noise rates) that make a loss asymmetric on a noise model",
     "ratio": "the asymmetry ratio r and its upper bound r_u, as enclosures",
     "check": "is this loss asymmetric on these weights: verdict, minimiser, slack",
+    "guarantee": "what a loss guarantees in numbers: clean error for a noisy excess risk, how wrong the noise may be",
     "noise": "a noise model: rate, clean level, margin, dominance",
     "losses": "the atlas of losses",
     "select": "losses and hyper-parameters for a noise, before training",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..losses.base import Loss
+from ..losses.profile import Profile
 from ..noise.models import from_weights
 from ..noise.rows import NoiseModel, Row
 from .binding import binding_rows, distinct_rows
+from .ordering import keeps_order
 from .rules import Decision, decide
 from .rules.base import CUT_OFF, EXACT_VERTEX
 
@@ -28,6 +30,7 @@ class Condition:
     rival: int  # the class of the second largest weight there
     classes: int
     names: tuple[str, ...] | None = None
+    keeps_argmax: bool | None = None  # not asymmetric, and yet the minimiser's largest entry is the clean class
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -40,6 +43,7 @@ class Condition:
             "row": self.row,
             "rival": self.rival,
             "classes": self.classes,
+            "keeps_argmax": self.keeps_argmax,
         }
 
     def __str__(self) -> str:
@@ -50,6 +54,8 @@ class Condition:
             lines.append(f"  minimiser  ({shown})")
         if self.slack is not None:
             lines.append(f"  slack      {self.slack:.6g}")
+        if self.keeps_argmax:
+            lines.append("  argmax     kept: the minimiser is not the vertex, but its largest entry is the clean class")
         lines += [f"  method     {self.method}", f"  why        {self.reason}"]
         return "\n".join(lines)
 
@@ -82,6 +88,7 @@ def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
     return Condition(
         str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
         decision.reason, index, row.runner_up, len(row.weights), model.names,
+        keeps_order(Profile.of(loss, len(row.weights))) if decision.holds is False and row.dominant else None,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from ..numbers.backends import FLOAT, POLY, numpy_
 from ..numbers.scalar import Scalar
 from ..numbers.text import Number
 from .condition import Condition, check
+from .ordering import keeps_order
 from .risk import minimise
 from .rules import endless
 
@@ -191,7 +192,9 @@ class Guarantee:
             lines.append(f"  relative   {self.relative:.6g}: range / slack; no loss is below 1 / margin = {best:.6g}")
         if self.radius is not None:
             r = self.radius
-            lines.append(f"  radius     the row may be wrong by {r.l1:.6g} in L1, {r.tv:.6g} in TV, {r.entry:.6g} an entry")
+            lines.append(
+                f"  radius     the row may be wrong by {r.l1:.6g} in L1, {r.tv:.6g} in TV, {r.entry:.6g} an entry"
+            )
         if self.keeps_argmax and not self.asymmetric:
             lines.append("  argmax     kept: the minimiser is not the vertex, but its largest entry is the clean class")
         lines += self._further()
@@ -261,7 +264,9 @@ def guarantee(
         reason=reason,
         names=model.names,
         trade=None if excess is None or slacks is None else trade_off(slacks, excess),
-        sample=None if samples is None or not condition.asymmetric else form.sample_bound(rows, samples, models, confidence),
+        sample=None
+        if samples is None or not condition.asymmetric
+        else form.sample_bound(rows, samples, models, confidence),
         logits=None if logits is None else form.finite_logits(model.rows, logits),
     )
 
@@ -323,6 +328,7 @@ class _Form:
         self.loss, self.K = loss, K
         self.profile = profile = Profile.of(loss, K)
         self.shape = profile.shape()
+        self.keeps_argmax = keeps_order(profile)
         self.bounded = [(float(c), atom) for c, atom in profile.normalised if not endless(atom)]
         # a normalised term with g(0) = inf is least in the limit at e_m and adds nothing to any bound
         self.separable = bool(profile.separable) and not (self.bounded or profile.negative or profile.clipped)
@@ -343,12 +349,6 @@ class _Form:
     def relative(self, slack: float) -> float | None:
         """Span over slack; None where one of them is missing or the slack is not positive."""
         return self.span / slack if self.span is not None and slack > 0 else None
-
-    @property
-    def keeps_argmax(self) -> bool | None:
-        """Proved for every separable loss whose active and passive parts have one curvature each."""
-        known = self.separable and not self.profile.normalised and MIXED not in self.profile.curvature()
-        return True if known else None
 
     def slack(self, row: Row) -> Number:
         """The slack of one row, exact where the slopes are rational."""
@@ -498,13 +498,17 @@ class _Form:
             mean = float(weights @ g.value / g.value.sum())
             normalised += float(weight) * g.slope * (weights - mean) / g.value.sum()
         others = np.arange(self.K) != row.target
-        return tuple((u * (part - u @ part))[others] for part in (separable, normalised))  # type: ignore[return-value]
+        return tuple((u * (part - u @ part))[others] for part in (separable, normalised))
 
 
 def _value(profile: Profile, side: str, end: int) -> Number:
     """The value of ``active`` or ``passive`` at 0 or 1: a Fraction where it is rational, so that nothing cancels."""
     near = profile.jet(side, FLOAT.number(end), FLOAT)[0]
-    return float(near) if math.isinf(near) else _rational(profile.jet(side, POLY.number(Fraction(end)), POLY)[0], float(near))
+    return (
+        float(near)
+        if math.isinf(near)
+        else _rational(profile.jet(side, POLY.number(Fraction(end)), POLY)[0], float(near))
+    )
 
 
 def _line(profile: Profile) -> tuple[Number, Number, Number]:
@@ -540,35 +544,37 @@ def _condition(loss: Loss, model: NoiseModel, form: _Form, slacks: Array | None)
 # --------------------------------------------------------------------------------------- the least risk of an error
 
 
+TRIED = 33
+"""Multipliers that are tried at once; each round keeps the two around the one whose minimisers have mass 1."""
+ROUNDS = 9
+
+
 def least_risk_of_an_error(profile: Profile, weights: Array, target: int, rival: int) -> float:
     """A lower bound, tight for convex phi_k, on the weighted risk of points with ``u_rival >= u_target``.
 
     Lagrangian dual in the one multiplier of sum u = 1: at the least risk both entries are equal (swapping them otherwise
     lowers it), so they count as one variable t in [0, 1/2]. Weights (K,) of total 1.
     """
-    others = np.delete(weights, [target, rival])
-    kinds, counts = np.unique(others, return_counts=True)
+    kinds, counts = np.unique(np.delete(weights, [target, rival]), return_counts=True)
     pair = weights[[target, rival]]
 
-    def parts(multiplier: float) -> tuple[float, float]:
-        """The dual function at a multiplier, and the mass that its minimisers take."""
-        u = _least_at(profile, kinds[:, None], multiplier, 1.0)
-        t = _least_at(profile, pair[None, :], multiplier, 0.5)
-        value = multiplier + float(counts @ (_phi(profile, kinds[:, None], u[:, None])[0].sum(1) - multiplier * u))
-        value += float(_phi(profile, pair[None, :], t[:, None])[0].sum() - 2 * multiplier * t[0])
-        return value, float(counts @ u + 2 * t[0])
+    def dual(multipliers: Array) -> tuple[Array, Array]:
+        """The dual function at multipliers (M,), and the mass that its minimisers take: (M,) each."""
+        u = _least_at(profile, kinds[:, None], multipliers, 1.0)
+        t = _least_at(profile, pair[None, :], multipliers, 0.5)[:, 0]
+        own = _phi(profile, kinds, u)[0] - multipliers[:, None] * u
+        both = _phi(profile, pair, t[:, None])[0].sum(1) - 2 * multipliers * t
+        return multipliers + own @ counts + both, u @ counts + 2 * t
 
-    low, high = -1.0, 1.0
-    while parts(low)[1] > 1 and low > -1e12:
-        low *= 4
-    while parts(high)[1] < 1 and high < 1e12:
-        high *= 4
-    best = -math.inf
-    for _ in range(80):
-        middle = (low + high) / 2
-        value, mass = parts(middle)
-        best = max(best, value)
-        low, high = (middle, high) if mass < 1 else (low, middle)
+    reach = 1.0
+    while reach < 1e12 and not (dual(np.array([-reach]))[1] < 1 < dual(np.array([reach]))[1]):
+        reach *= 8
+    multipliers, best = np.linspace(-reach, reach, TRIED), -math.inf
+    for _ in range(ROUNDS):
+        values, mass = dual(multipliers)
+        best = max(best, float(values.max()))
+        above = min(max(int(np.searchsorted(mass, 1.0)), 1), TRIED - 1)
+        multipliers = np.linspace(multipliers[above - 1], multipliers[above], TRIED)
     return best
 
 
@@ -581,13 +587,14 @@ def _phi(profile: Profile, weights: Array, u: Array) -> tuple[Array, Array]:
     return active[0] + passive[0], active[1] + passive[1]
 
 
-def _least_at(profile: Profile, weights: Array, multiplier: float, top: float) -> Array:
-    """Where ``sum_j phi_j(u) - multiplier u`` is least on [0, top], for every row of weights (B, J): points (B,)."""
-    low, high = np.zeros(len(weights)), np.full(len(weights), top)
-    for _ in range(60):
+def _least_at(profile: Profile, weights: Array, multipliers: Array, top: float) -> Array:
+    """Where ``sum_j phi_j(u) - multiplier u`` is least on [0, top]: rows of weights (B, J), multipliers (M,), points (M, B)."""
+    low = np.zeros((len(multipliers), len(weights)))
+    high = np.full_like(low, top)
+    for _ in range(54):
         u = (low + high) / 2
-        slope = (_phi(profile, weights, u[:, None])[1] - multiplier).sum(1)
-        low, high = np.where(slope < 0, u, low), np.where(slope < 0, high, u)
+        falls = (_phi(profile, weights, u[..., None])[1] - multipliers[:, None, None]).sum(-1) < 0
+        low, high = np.where(falls, u, low), np.where(falls, high, u)
     return np.asarray((low + high) / 2)
 
 

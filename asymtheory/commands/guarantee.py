@@ -28,12 +28,14 @@ def options(parser: argparse.ArgumentParser) -> None:
     loss_options(parser)
     noise_options(parser)
     parser.add_argument("--weights", metavar="W1,W2,...", help="class weights, instead of a noise model")
-    parser.add_argument("--excess", metavar="X", help="a noisy excess risk: the best trade-off over the rows or samples")
-    parser.add_argument("--samples", metavar="N", help="held-out noisy labels: the bound that they give")
-    parser.add_argument("--models", metavar="N", default="1", help="with --samples: networks judged on them (default 1)")
     parser.add_argument(
-        "--confidence", metavar="X", default="0.95", help="with --samples: of the bound (default 0.95)"
+        "--excess", metavar="X", help="a noisy excess risk: the best trade-off over the rows or samples"
     )
+    parser.add_argument("--samples", metavar="N", help="held-out noisy labels: the bound that they give")
+    parser.add_argument(
+        "--models", metavar="N", default="1", help="with --samples: networks judged on them (default 1)"
+    )
+    parser.add_argument("--confidence", metavar="X", default="0.95", help="with --samples: of the bound (default 0.95)")
     parser.add_argument("--logits", metavar="B", help="logits that differ by at most B: is the condition still met?")
     parser.add_argument("--over", metavar="NAME", help="the infimum of range / slack over this parameter")
 

@@ -22,7 +22,7 @@ from .pieces import Piece
 from .solve import solve
 
 POINTS = 121
-"""Parameter values that are tried on every range, evenly in the logarithm of the distance to its open ends."""
+"""Parameter values that are tried on every range."""
 FARTHEST = 2.0**40
 CLOSE = 1e-9
 """An infimum this close to 1 / margin, in proportion, is taken for it: the theorem bounds it from below."""
@@ -72,40 +72,64 @@ def best_constant(loss: Loss, noise: NoiseModel, parameter: str) -> BestConstant
     floor = 1 / float(noise.margin)
 
     def relative(value: float) -> float:
-        found = relative_constant(loss.replace(**{parameter: value}), noise)
+        try:
+            found = relative_constant(loss.replace(**{parameter: value}), noise)
+        except (OverflowError, ZeroDivisionError):  # floats end before the domain does
+            return math.inf
         return math.inf if found is None else found
 
-    tried = [(relative(value), value, end) for piece in threshold.pieces for value, end in _values(piece)]
-    least, value, end = min(tried, key=lambda t: t[0])
+    whole = any(atom.domains[parameter].integer for _, atom in loss.terms() if parameter in atom.domains)
+    tried = [(relative(p.value), p) for piece in threshold.pieces for p in _places(piece, whole)]
+    least = min(value for value, _ in tried)
+    ties = [place for value, place in tried if value <= least * (1 + 1e-12)]
+    place = min(ties, key=lambda p: abs(p.value - 1))  # of many that attain it the plainest
     if math.isinf(least):
-        raise InputError(f"--over {parameter}: {loss.title} has no constant of this kind (it is not separable, or unbounded)")
+        raise InputError(
+            f"--over {parameter}: {loss.title} has no constant of this kind (it is not separable, or unbounded)"
+        )
     if least <= floor * (1 + CLOSE):
-        shape = Profile.of(loss.replace(**{parameter: value}), noise.classes).shape()
-        return BestConstant(parameter, floor, shape != CONVEX, value if end is None or shape != CONVEX else end, floor)
-    if end is not None:  # the least of all lies next to an open end, so the infimum is approached there
-        return BestConstant(parameter, least, False, end, floor)
-    values = sorted(v for _, v, _ in tried)
-    place = values.index(value)
-    around = values[max(place - 1, 0)], values[min(place + 1, len(values) - 1)]
-    refined = minimize_scalar(relative, bounds=around, method="bounded", options={"xatol": 1e-12 * max(1.0, value)})
-    if refined.fun < least:
-        least, value = float(refined.fun), float(refined.x)
+        strict = Profile.of(loss.replace(**{parameter: place.value}), noise.classes).shape() == CONVEX
+        return BestConstant(parameter, floor, not strict, place.end if strict else place.value, floor)
+    if place.outermost:  # the least of all lies next to an open end, so the infimum is approached there
+        return BestConstant(parameter, least, False, place.end, floor)
+    value = place.value
+    if not whole:
+        around = sorted(p.value for _, p in tried)
+        index = around.index(value)
+        bounds = around[max(index - 1, 0)], around[min(index + 1, len(around) - 1)]
+        refined = minimize_scalar(relative, bounds=bounds, method="bounded", options={"xatol": 1e-12 * max(1.0, value)})
+        if refined.fun < least:
+            least, value = float(refined.fun), float(refined.x)
     return BestConstant(parameter, least, True, value, floor)
 
 
-def _values(piece: Piece) -> list[tuple[float, float | None]]:
-    """Values of a range, each with the open end that it is the nearest to (of the outermost ones alone)."""
+@dataclass(frozen=True)
+class _Place:
+    """A value to try, the end of its range that is the nearest, and whether it is the outermost one next to an open end."""
+
+    value: float
+    end: float
+    outermost: bool = False
+
+
+def _places(piece: Piece, whole: bool) -> list[_Place]:
+    """Values of a range, evenly in the logarithm of the distance to its ends; every whole number up to POINTS of them."""
     low = piece.low.value if piece.low is not None else 0.0
     high = piece.high.value if piece.high is not None else math.inf
     if low == high:
-        return [(low, None)]
+        return [_Place(low, low)]
+    if whole:
+        start = math.ceil(low)
+        return [_Place(float(n), low) for n in range(start, start + POINTS) if n in piece]
     if math.isinf(high):
-        steps = np.geomspace(2.0**-20, FARTHEST, POINTS)
-        inner = [low + step * max(1.0, abs(low)) for step in steps]
+        values = [low + float(step) * max(1.0, abs(low)) for step in np.geomspace(2.0**-20, FARTHEST, POINTS)]
+        places = [_Place(v, low if v - low < max(1.0, abs(low)) else high) for v in values]
     else:
         share = np.geomspace(1e-9, 0.5, POINTS // 2)
-        inner = [low + s * (high - low) for s in share] + [high - s * (high - low) for s in share[::-1]]
-    found: list[tuple[float, float | None]] = [(float(v), None) for v in inner]
-    found[0] = found[0][0], low
-    found[-1] = found[-1][0], high
-    return found
+        places = [_Place(low + float(s) * (high - low), low) for s in share]
+        places += [_Place(high - float(s) * (high - low), high) for s in share[::-1]]
+    closed = [end.value for end in (piece.low, piece.high) if end is not None and end.closed]
+    first, last = places[0], places[-1]
+    places[0] = _Place(first.value, first.end, low not in closed)
+    places[-1] = _Place(last.value, last.end, high not in closed)
+    return [*places, *(_Place(value, value) for value in closed)]

@@ -34,9 +34,8 @@ from asymtheory.threshold import solve, solve_rate
 pytest.importorskip("matplotlib", reason="the report needs the extra 'figures'")
 
 from asymtheory_figures import gallery, workers
-from asymtheory_figures.report import markup, panel
 from asymtheory_figures.report import collect as collecting
-from asymtheory_figures.report import command
+from asymtheory_figures.report import command, markup, panel
 from asymtheory_figures.report import page as report
 
 FIGURES = ("alf-fig1", "alf-fig4")  # two that are drawn fast and share glyphs
