@@ -139,6 +139,8 @@ def measure(quick: bool, threads: int | None) -> list[Table]:
         rival: _in_a_process("--memory", rival, *map(str, shape))[0] / 1e6
         for rival in (CHUNKED, *(f"{kind} {name}" for name in losses for kind in ("fused", WHOLE)))
     }
+    # before this process grows: a child's peak starts at that of its parent
+    grown, peak = (0, 0) if quick else _in_a_process("--memory", "fused agce", *map(str, LARGE), "--whole")
     taken = times(shape, losses, 2 if quick else TURNS, threads)
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
     rows = []
@@ -171,7 +173,6 @@ def measure(quick: bool, threads: int | None) -> list[Table]:
         )
     ]
     if not quick:
-        grown, peak = _in_a_process("--memory", "fused agce", *map(str, LARGE), "--whole")
         met = "yes" if peak <= 2e9 else "no"
         tables.append(
             Table(
