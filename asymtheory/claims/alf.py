@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -31,8 +30,9 @@ from ..losses.papers import AEL, AGCE, AUL, CE, GCE, MAE, NCE, NFL, NGCE, NMAE, 
 from ..losses.profile import Profile
 from ..noise.models import from_weights, symmetric, worst_weights
 from ..numbers.backends import sympy_
+from ..numbers.scalar import Scalar
 from . import tools
-from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
+from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
 
 Q = Fraction
 INF = math.inf
@@ -48,7 +48,7 @@ INF = math.inf
     falsified=lambda K: 2 * K - 1,
     falsification="constant 2K - 1",
 )
-def mae_symmetric(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
+def mae_symmetric(claimed: Callable[[Scalar], Scalar], effort: Effort) -> Finding:
     K, u = sp.symbols("K u", positive=True)
     own, other, _ = (
         Profile.of(MAE(), K).part(side, u, sp.log(u), sympy_()) for side in ("active", "passive", "passive")
@@ -126,7 +126,7 @@ ROW_09 = (Q(1, 10), Q(9, 10), Q(0))
     falsified=lambda K: Q(21, 20) * (K - 1) / K,
     falsification="limit of the noise rate times 1.05",
 )
-def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
+def symmetric_tolerance(claimed: Callable[[Scalar], Scalar], effort: Effort) -> Finding:
     K, eta, own, total = sp.symbols("K eta L_y C", positive=True)
     top, second, _ = worst_weights("symmetric", K, eta)
     noisy = sp.expand(top * own + second * (total - own))  # sum_{i != y} L_i = C - L_y
@@ -158,7 +158,7 @@ def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Findin
     falsified=(1.05, (ROW_04,)),
     falsification="the bound L <= C/(K-1) of the corrected statement taken 5 % too large",
 )
-def symmetric_asymmetric_noise(claimed: tuple[float, Any], effort: Effort) -> Finding:
+def symmetric_asymmetric_noise(claimed: tuple[float, Scalar], effort: Effort) -> Finding:
     factor, rows = claimed
     finding = _symmetric_finding(factor, rows, "equal minimisers, hence equal decisions")
     if finding.verdict is not REFUTED:
@@ -237,7 +237,7 @@ def _calibration_identity() -> bool:
     return sp.expand(left - (x + y - x1 - y1) / 2 - (eta - Q(1, 2)) * (x - y - x1 + y1)) == 0
 
 
-def _curve_point(loss: Loss, curves: Any, i: int) -> dict[str, Any]:
+def _curve_point(loss: Loss, curves: Scalar, i: int) -> Evidence:
     arrays = {"eta": curves.eta, "H": curves.H, "H^-": curves.H_minus}
     return {"loss": str(loss), **{name: float(array[i]) for name, array in arrays.items()}}
 
@@ -493,7 +493,7 @@ def theorem_5(claimed: int, effort: Effort) -> Finding:
     falsified=lambda eta: 1 - eta,
     falsification="weights 1 - eta in place of 1 - 2 eta in the corrected statement",
 )
-def theorem_7(claimed: Callable[[Any], Any] | None, effort: Effort) -> Finding:
+def theorem_7(claimed: Callable[[Scalar], Scalar] | None, effort: Effort) -> Finding:
     if claimed is None:  # L arbitrary, some weights w(x, y) > 0
         v = sp.Symbol("v", positive=True)
         xp = sympy_()

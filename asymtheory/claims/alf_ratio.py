@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -21,11 +20,12 @@ from ..losses.profile import Profile
 from ..noise.models import cifar10, cifar100, from_weights, mnist, symmetric, uniform
 from ..noise.rows import NoiseModel
 from ..numbers.backends import arb_, sympy_
+from ..numbers.scalar import Scalar
 from ..numbers.text import plain
 from ..threshold.solve import solve
 from ..threshold.symbolic import derive
 from . import tools
-from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
+from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
 
 Q = Fraction
 INF = math.inf
@@ -45,19 +45,19 @@ def _transfers(whole: bool) -> Iterator[tuple[Fraction, Fraction, Fraction]]:
         yield Q(1, 2), h, h
 
 
-def _quotient(loss: Loss, u1: Fraction, u2: Fraction, du: Fraction) -> Any:
+def _quotient(loss: Loss, u1: Fraction, u2: Fraction, du: Fraction) -> Scalar:
     """``(l(u1) - l(u1 + du)) / (l(u2 - du) - l(u2))`` of Definition 3, in Arb."""
     xp = arb_()
     curve = pointwise_profile(loss).on(xp)
 
-    def value(u: Fraction) -> Any:
+    def value(u: Fraction) -> Scalar:
         x = xp.number(u)
         return curve(x, xp.log(x), xp)
 
     return (value(u1) - value(u1 + du)) / (value(u2 - du) - value(u2))
 
 
-def _ratio_finding(family: str, reading: str, formula: Callable[..., Any]) -> Finding:
+def _ratio_finding(family: str, reading: str, formula: Callable[..., Scalar]) -> Finding:
     """Is the infimum of the reading, and r_u, what the formula says? Certified at samples, then with open symbols."""
     regimes, build, samples = tools.FAMILIES[family]
     for values in samples:
@@ -69,7 +69,7 @@ def _ratio_finding(family: str, reading: str, formula: Callable[..., Any]) -> Fi
                 continue
             moves = _transfers(reading == "r" or each is found.r_upper)
             move = next((m for m in moves if _quotient(loss, *m) < arb_().number(_exactly(said))), None)
-            point: dict[str, Any] = {"loss": str(loss), "claimed": float(said), "enclosure": [each.low, each.high]}
+            point: Evidence = {"loss": str(loss), "claimed": float(said), "enclosure": [each.low, each.high]}
             text = f"{loss}: the infimum is {each} ({each.at}), not {float(said):.6g}"
             if move:
                 here = float(_quotient(loss, *move))
@@ -90,11 +90,11 @@ def _ratio_finding(family: str, reading: str, formula: Callable[..., Any]) -> Fi
     )
 
 
-def _exactly(x: Any) -> Fraction:
+def _exactly(x: Scalar) -> Fraction:
     return Q(x) if isinstance(x, (int, Fraction)) else Q(float(x))
 
 
-def _definition_3(family: str, claimed: tuple[str, Callable[..., Any]], where: str, pointwise: str) -> Finding:
+def _definition_3(family: str, claimed: tuple[str, Callable[..., Scalar]], where: str, pointwise: str) -> Finding:
     """Judge the printed definition; where it fails, the whole transfer du = u2."""
     reading, formula = claimed
     finding = _ratio_finding(family, reading, formula)
@@ -122,7 +122,7 @@ def _definition_3(family: str, claimed: tuple[str, Callable[..., Any]], where: s
     falsified=("r", lambda a, q: Q(21, 20) * (a / (a + 1)) ** (1 - q) if q <= 1 else 1),
     falsification="whole-transfer values times 1.05 for q <= 1",
 )
-def definition_3_agce(claimed: tuple[str, Callable[..., Any]], effort: Effort) -> Finding:
+def definition_3_agce(claimed: tuple[str, Callable[..., Scalar]], effort: Effort) -> Finding:
     return _definition_3(
         "AGCE", claimed, "'Completely asymmetric iff q >= 1'", "(a/(a+1))^|1-q|, below 1 for q > 1 as well"
     )
@@ -136,13 +136,13 @@ def definition_3_agce(claimed: tuple[str, Callable[..., Any]], effort: Effort) -
     falsified=("r", lambda a, p: Q(21, 20) * ((a - 1) / a) ** (p - 1) if p >= 1 else 1),
     falsification="whole-transfer values times 1.05 for p >= 1",
 )
-def definition_3_aul(claimed: tuple[str, Callable[..., Any]], effort: Effort) -> Finding:
+def definition_3_aul(claimed: tuple[str, Callable[..., Scalar]], effort: Effort) -> Finding:
     return _definition_3(
         "AUL", claimed, "'Completely asymmetric when p <= 1'", "((a-1)/a)^|p-1|, below 1 for p < 1 as well"
     )
 
 
-def _exp(x: Any) -> Any:
+def _exp(x: Scalar) -> Scalar:
     if isinstance(x, (int, float, Fraction)):
         return math.exp(x)
     return sympy_().exp(x)
@@ -156,7 +156,7 @@ def _exp(x: Any) -> Any:
     falsified=("r_pointwise", lambda a: _exp(-2 / (a if not isinstance(a, int) else Q(a)))),
     falsification="exp(-2/a)",
 )
-def definition_3_ael(claimed: tuple[str, Callable[..., Any]], effort: Effort) -> Finding:
+def definition_3_ael(claimed: tuple[str, Callable[..., Scalar]], effort: Effort) -> Finding:
     return _ratio_finding("AEL", *claimed)
 
 
@@ -220,7 +220,7 @@ def equation_8(claimed: Fraction, effort: Effort) -> Finding:
                 point = {"loss": str(loss), "r": [part.low, part.high], "r_u": [found.r_upper.low, found.r_upper.high]}
                 text = f"{loss}: r = {part}, r_u = {found.r_upper}"
                 return Finding(REFUTED, "Arb", text, counterexample=point)
-    curve: Any = sp.Function("l")
+    curve: Scalar = sp.Function("l")
     u1, u2, du = sp.symbols("u1 u2 du")
     every = (curve(u1) - curve(u1 + du)) / (curve(u2 - du) - curve(u2))
     upper = (curve(u1) - curve(1)) / (curve(0) - curve(1 - u1))
@@ -365,7 +365,7 @@ def _derived(family: str) -> str:
     return derive(loss, "a", open=symbols).text
 
 
-def _corollary(family: str, formula: Callable[..., Any], effort: Effort) -> Finding:
+def _corollary(family: str, formula: Callable[..., Scalar], effort: Effort) -> Finding:
     """Route 1: sympy on end slopes. Route 2: thresholds isolated by intervals, and exact minimisers on both sides."""
     regimes, build, samples = tools.FAMILIES[family]
     for values in samples:
@@ -399,11 +399,11 @@ def _corollary(family: str, formula: Callable[..., Any], effort: Effort) -> Find
 
 
 @cache
-def _threshold(loss: Loss, c: Fraction) -> Any:
+def _threshold(loss: Loss, c: Fraction) -> Scalar:
     return solve(loss, from_weights([c, 1, 1]), "a").end
 
 
-def _second_route(family: str, formula: Callable[..., Any], effort: Effort) -> str | None:
+def _second_route(family: str, formula: Callable[..., Scalar], effort: Effort) -> str | None:
     """A line about agreement, or None."""
 
     build = {"AGCE": lambda s: AGCE(q=s), "AUL": lambda s: AUL(p=s), "AEL": lambda s: AEL()}[family]
@@ -440,7 +440,7 @@ def _second_route(family: str, formula: Callable[..., Any], effort: Effort) -> s
     falsified=lambda a, q: Q(21, 20) * ((a + 1) / a) ** (1 - q) if q <= 1 else 1,
     falsification="threshold times 1.05 for q <= 1",
 )
-def corollary_1(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def corollary_1(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     return _corollary("AGCE", claimed, effort)
 
 
@@ -452,7 +452,7 @@ def corollary_1(claimed: Callable[..., Any], effort: Effort) -> Finding:
     falsified=lambda a, p: ((a + 1) / a) ** (p - 1) if p > 1 else 1,
     falsification="(a+1)/a in place of a/(a-1)",
 )
-def corollary_2(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def corollary_2(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     return _corollary("AUL", claimed, effort)
 
 
@@ -464,7 +464,7 @@ def corollary_2(claimed: Callable[..., Any], effort: Effort) -> Finding:
     falsified=lambda a: Q(19, 20) * _exp(1 / (a if not isinstance(a, int) else Q(a))),
     falsification="threshold times 0.95",
 )
-def corollary_3(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def corollary_3(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     return _corollary("AEL", claimed, effort)
 
 
@@ -506,7 +506,7 @@ def completely(claimed: tuple[Fraction, Fraction], effort: Effort) -> Finding:
     return Finding(PROVED if always and above_one else UNDECIDED, "sympy: sign of l'', end slopes", text)
 
 
-def _positive_log(log: Any) -> bool:
+def _positive_log(log: Scalar) -> bool:
     """Is an expression like ``s (log(a + 1) - log(a))`` positive: its symbols are, and it falls to 0 as a grows?"""
 
     base = next(x for x in sorted(log.free_symbols, key=str) if str(x) in "ab")
@@ -529,7 +529,7 @@ def limits(claimed: Fraction, effort: Effort) -> Finding:
     u, q = sp.symbols("u q", positive=True)
     xp = sympy_()
 
-    def profile(loss: Loss) -> Any:
+    def profile(loss: Loss) -> Scalar:
         return Profile.of(loss, 3).part("active", u, sp.log(u), xp)
 
     gce = profile(GCE()._with(q=q))
@@ -567,9 +567,9 @@ def clean_level(claimed: tuple[str, ...], effort: Effort) -> Finding:
     level, first, second, base = (Q(x) for x in claimed)
     model = symmetric(10, Q(4, 5))
     if model.clean_level != level:
-        point: dict[str, Any] = {"w": [str(x) for x in model.rows[0].weights], "c": str(model.clean_level)}
+        point: Evidence = {"w": [str(x) for x in model.rows[0].weights], "c": str(model.clean_level)}
         return Finding(REFUTED, "exact", f"c = {model.clean_level}, not {level}", counterexample=point)
-    cases: tuple[tuple[Loss, Any, str], ...] = (
+    cases: tuple[tuple[Loss, Scalar, str], ...] = (
         (AGCE(q=Q(1, 2)), first, plain(first)),
         (AUL(p=2), second, plain(second)),
         (AEL(), 1 / math.log(base), f"1/log({plain(base) if base.denominator == 1 else base})"),
@@ -683,7 +683,7 @@ def overfit_text(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
     end = solve(AGCE(q=Q(1, 2)), model, "a").end
     if end is None or end.number is None:
         return Finding(UNDECIDED, "interval threshold", "the threshold in a was not named exactly")
-    exact: dict[str, Any] = {
+    exact: Evidence = {
         "a": end.number,
         "ratio": 1 / model.clean_level,
     }  # r(a) rises with a; at the threshold c r = 1

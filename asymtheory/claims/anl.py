@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sympy as sp
 
@@ -24,7 +24,8 @@ from ..noise.models import cifar10, cifar100, mnist, named, pair, symmetric
 from ..noise.rows import NoiseModel
 from ..numbers.backends import Backend, arb_, sympy_
 from ..numbers.jet import Jet
-from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
+from ..numbers.scalar import Scalar
+from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
 from .tools import labels, rational, zero
 
 Q = Fraction
@@ -40,43 +41,45 @@ class Negative(Separable):
     formula = "sum_{k != y} (base(p_min) - base(u_k))"
     source = "ANL Eq. 6"
     defaults: ClassVar = {"base": CE(), "p_min": P_MIN}
-    base: Any
-    p_min: Any
+    base: Scalar
+    p_min: Scalar
 
-    def __init__(self, base: Separable, p_min: Any = P_MIN) -> None:
+    def __init__(self, base: Separable, p_min: Scalar = P_MIN) -> None:
         self._set({"base": base, "p_min": p_min})
 
-    def active(self, p: Any, logp: Any, xp: Backend) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p * 0
 
-    def passive(self, p: Any, logp: Any, xp: Backend) -> Any:
-        base: Any = self.base.on(xp)
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        base: Scalar = self.base.on(xp)
         return base.active(self.p_min, xp.log(self.p_min), xp) - base.active(p, logp, xp)
 
 
-def slope(loss: Loss, u: Sequence[Any], j: int, xp: Backend, y: int = 0) -> Any:
+def slope(loss: Loss, u: Sequence[Scalar], j: int, xp: Backend, y: int = 0) -> Scalar:
     """``d L(u, y) / d u_j`` with every u_k free."""
     value = labels(loss, u, xp, along=j)[y]
     return value.slope if isinstance(value, Jet) else xp.number(0)  # u_j does not enter
 
 
-def ball_risks(loss: Loss, weights: Sequence[Any], u: Sequence[Any], p_min: Fraction = P_MIN) -> tuple[Any, Any]:
+def ball_risks(
+    loss: Loss, weights: Sequence[Scalar], u: Sequence[Scalar], p_min: Fraction = P_MIN
+) -> tuple[Scalar, Scalar]:
     """(risk at u, risk at the cut-off vertex of class 0), Arb balls."""
     xp, K = arb_(), len(u)
     total = sum(map(Q, weights), start=Q(0))
 
-    def risk(point: Sequence[Any]) -> Any:
+    def risk(point: Sequence[Scalar]) -> Scalar:
         values = labels(loss, point, xp)
         return sum((xp.number(Q(w) / total) * x for w, x in zip(weights, values, strict=True)), start=xp.number(0))
 
     return risk(u), risk([1 - (K - 1) * p_min, *[p_min] * (K - 1)])
 
 
-def symbols(names: str) -> tuple[Any, ...]:
+def symbols(names: str) -> tuple[Scalar, ...]:
     return tuple(sp.symbols(names, positive=True, seq=True))
 
 
-def number(x: Any) -> float:
+def number(x: Scalar) -> float:
     return float(x.mid()) if hasattr(x, "mid") else float(x)
 
 
@@ -126,7 +129,7 @@ def nce_as_printed(claimed: Fraction, effort: Effort) -> Finding:
     )
 
 
-def _affine(loss: Any, K: Any) -> tuple[Any, Any]:
+def _affine(loss: Scalar, K: Scalar) -> tuple[Scalar, Scalar]:
     """(L(u, y), sum over the labels) on the simplex for affine active and passive parts, with K left open.
 
     ``L = a(p) + sum_{k != y} b(u_k)``; the other u_k sum to 1 - p.
@@ -154,7 +157,7 @@ def _affine(loss: Any, K: Any) -> tuple[Any, Any]:
     falsified={"NMAE": lambda K, A: 1 / (2 * (K - 1)), "RCE": lambda K, A: -A / 2, "NRCE": lambda K, A: 1 / (2 * K)},
     falsification="NRCE with 1/(2K)",
 )
-def scaled_mae(claimed: dict[str, Callable[..., Any]], effort: Effort) -> Finding:
+def scaled_mae(claimed: dict[str, Callable[..., Scalar]], effort: Effort) -> Finding:
     K, A = sp.Symbol("K", integer=True, positive=True), sp.Symbol("A", negative=True)
     rce = RCE()._with(A=A)
     (mae, all_mae), (reverse, all_reverse) = _affine(MAE(), K), _affine(rce, K)
@@ -186,12 +189,12 @@ def scaled_mae(claimed: dict[str, Callable[..., Any]], effort: Effort) -> Findin
 # ------------------------------------------------------------------------------------ Sec. 3.1-3.2: NNLF
 
 
-def _open_losses() -> dict[str, tuple[Separable, Any]]:
+def _open_losses() -> dict[str, tuple[Separable, Scalar]]:
     """Active losses of p_y alone with open parameters, each with its slope at p = 1/(1+t), t > 0."""
 
     b, s, t = symbols("b s t")
     p, xp = sp.Symbol("p", positive=True), sympy_()
-    found: dict[str, Any] = {
+    found: Evidence = {
         "CE": CE(),
         "FL": FL()._with(gamma=s),
         "GCE": GCE()._with(q=s),
@@ -205,7 +208,7 @@ def _open_losses() -> dict[str, tuple[Separable, Any]]:
     }
 
 
-def _falls(expression: Any) -> bool:
+def _falls(expression: Scalar) -> bool:
     """Is a slope at p = 1/(1+t) negative for every t > 0? By the signs of its factors."""
 
     return bool(sp.factor(sp.expand_log(expression, force=True)).is_negative)
@@ -264,7 +267,7 @@ def proper_form(claimed: tuple[Fraction, Fraction], effort: Effort) -> Finding:
     falsified=lambda K: Q(19, 20) * (K - 1),
     falsification="K - 1 times 0.95",
 )
-def symmetric_sum(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def symmetric_sum(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     xp, (floor,) = sympy_(), symbols("m")
     most = 4 if effort.quick else 6
     for K in range(2, most + 1):
@@ -334,7 +337,7 @@ def flipping(claimed: tuple[str, bool], effort: Effort) -> Finding:
     fixed = flipping(("of p_y alone", True), effort)
     linear = zero(sum(x - (1 - P_MIN - y) for x, y in zip(p[1:], [1 - x for x in p[1:]], strict=True)) - 2 * P_MIN)
     vertex = labels(Negative(CE()), points[1][::-1], xp)[0]
-    against: dict[str, Any] = {
+    against: Evidence = {
         "loss": "NCE",
         "Eq. 7 at": [rational(x) for x in points],
         "A": [round(number(x), 6) for x in bounds],
@@ -412,7 +415,7 @@ def mae_gradient(claimed: tuple[int, int], effort: Effort) -> Finding:
     return Finding(PROVED, "sympy, free p", text, details)
 
 
-Branches = tuple[Callable[..., Any], Callable[..., Any]]  # (j = y, j != y) of (p_j, h_y, sum of h over k != y, H)
+Branches = tuple[Callable[..., Scalar], Callable[..., Scalar]]  # (j = y, j != y) of (p_j, h_y, sum of h over k != y, H)
 
 
 def _nnce_gradient(claimed: Branches, effort: Effort) -> Finding:
@@ -421,7 +424,7 @@ def _nnce_gradient(claimed: Branches, effort: Effort) -> Finding:
     xp, (a, b, c, floor) = sympy_(), symbols("p1 p2 p3 m")
     loss = NNCE()._with(p_min=floor)
 
-    def said(j: int, h: Sequence[Any], at: Sequence[Any]) -> Any:
+    def said(j: int, h: Sequence[Scalar], at: Sequence[Scalar]) -> Scalar:
         return claimed[min(j, 1)](at[j], h[0], sum(h[1:]), sum(h))
 
     flipped = [sp.log(x) - sp.log(floor) for x in (a, b, c)]
@@ -455,11 +458,11 @@ def _nnce_gradient(claimed: Branches, effort: Effort) -> Finding:
     )
 
 
-def _right_own(p: Any, h: Any, rest: Any, H: Any) -> Any:
+def _right_own(p: Scalar, h: Scalar, rest: Scalar, H: Scalar) -> Scalar:
     return -rest / (p * H**2)
 
 
-def _right_other(p: Any, h: Any, rest: Any, H: Any) -> Any:
+def _right_other(p: Scalar, h: Scalar, rest: Scalar, H: Scalar) -> Scalar:
     return h / (p * H**2)
 
 
@@ -525,7 +528,7 @@ def nnce_gradient_derived(claimed: Branches, effort: Effort) -> Finding:
     return Finding(PROVED if lines else UNDECIDED, found.method, found.evidence, details)
 
 
-def _slope_factors() -> tuple[Any, ...]:
+def _slope_factors() -> tuple[Scalar, ...]:
     """(p_y, p_1, p_2, p_min, h_y, slope in p_1, slope in p_2) of NNCE, symbols; a fourth class stands for all "
     "others."""
     a, b, c, d, floor = symbols("p1 p2 p3 p4 m")

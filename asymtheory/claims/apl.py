@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 from math import prod
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -20,7 +19,8 @@ from ..losses.papers import CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NMAE, NRCE, R
 from ..losses.registry import build
 from ..noise.models import worst_weights
 from ..numbers.backends import sympy_
-from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Finding, claim
+from ..numbers.scalar import Scalar
+from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
 from .tools import labels, numbers, rational, risk, simplex, summand, zero
 
 BASES: tuple[Loss, ...] = (CE(), FL(), MAE(), RCE(), GCE())
@@ -30,7 +30,7 @@ NORMALISED: dict[str, Loss] = {"nce": NCE(), "nfl": NFL(), "nmae": NMAE(), "nrce
 # ---------------------------------------------------------------------------------------------- helpers
 
 
-def interior(rng: Any, K: int, count: int) -> Any:
+def interior(rng: Scalar, K: int, count: int) -> Scalar:
     """Points of the open simplex: flat, close to a corner, and close to a face."""
 
     spread = rng.choice([0.01, 0.1, 1.0, 10.0], size=count)
@@ -49,7 +49,7 @@ def interior(rng: Any, K: int, count: int) -> Any:
     falsified=(0, Fraction(1, 2), 1),
     falsification="values in [0, 1/2]",
 )
-def normalisation(claimed: tuple[Any, Any, Any], effort: Effort) -> Finding:
+def normalisation(claimed: tuple[Scalar, Scalar, Scalar], effort: Effort) -> Finding:
     low, high, total = claimed
     x, y = sp.symbols("x y", nonnegative=True)  # L_y and the sum of the others, not both 0
     p, q = sp.symbols("p q", positive=True)
@@ -101,12 +101,12 @@ def _normalised_by_hand(others: int, shift: Fraction) -> Fraction:
     falsified=lambda p, y: (p[y], prod(p)),
     falsification="base and argument exchanged",
 )
-def nce_change_of_base(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def nce_change_of_base(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     note = "the base prod p_k is in (0, 1), so the logarithm exists inside the simplex"
     return _as_logarithm(NCE(), CE(), claimed, note) or _logarithm_refuted(NCE(), claimed)
 
 
-def _as_logarithm(loss: Loss, base: Loss, claimed: Callable[..., Any], note: str) -> Finding | None:
+def _as_logarithm(loss: Loss, base: Loss, claimed: Callable[..., Scalar], note: str) -> Finding | None:
     """Is the loss ``log_b(x)`` for the claimed (b, x)? Symbolic for K = 2..5, each class its own symbol."""
 
     for K in (2, 3, 4, 5):
@@ -122,11 +122,11 @@ def _as_logarithm(loss: Loss, base: Loss, claimed: Callable[..., Any], note: str
     )
 
 
-def _logs(x: Any) -> Any:
+def _logs(x: Scalar) -> Scalar:
     return sp.expand_log(sp.log(x), force=True)
 
 
-def _logarithm_refuted(loss: Loss, claimed: Callable[..., Any]) -> Finding:
+def _logarithm_refuted(loss: Loss, claimed: Callable[..., Scalar]) -> Finding:
     p = [sp.Rational(4, 5), sp.Rational(1, 5)]
     b, x = claimed(p, 0)
     printed, true = float(sp.log(x) / sp.log(b)), float(labels(loss, p)[0])
@@ -153,11 +153,11 @@ def _logarithm_refuted(loss: Loss, claimed: Callable[..., Any]) -> Finding:
     falsified=lambda K: 1 / (2 * K),
     falsification="K for K - 1",
 )
-def nmae(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
+def nmae(claimed: Callable[[Scalar], Scalar], effort: Effort) -> Finding:
     return _scaled(MAE(), NMAE(), claimed, Fraction(2))
 
 
-def _scaled(loss: Loss, normalised: Loss, factor: Callable[[Any], Any], at_zero: Any) -> Finding:
+def _scaled(loss: Loss, normalised: Loss, factor: Callable[[Scalar], Scalar], at_zero: Scalar) -> Finding:
     """Is loss / sum_j loss_j = (1 - p_y)/(K-1) = factor * loss, and is it the core's normalised loss?
 
     On the simplex these losses are at_zero * (1 - p_y); that is checked for K = 2..6, and the sum over labels,
@@ -210,7 +210,7 @@ _A = Fraction(-4)
     falsified=lambda K: -1 / (_A * K),
     falsification="the corrected factor -1/(A(K-1)) with K for K - 1",
 )
-def nrce(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
+def nrce(claimed: Callable[[Scalar], Scalar], effort: Effort) -> Finding:
     finding = _scaled(RCE(A=_A), NRCE(), lambda K: sympy_().number(claimed(K)), -_A)
     if finding.verdict is PROVED:
         return finding
@@ -234,7 +234,7 @@ def nrce(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
     falsified=lambda p, y, g: (prod(x ** ((1 - x) ** g) for x in p), p[y] ** (1 - p[y])),
     falsification="the corrected form with (1 - p_y) for (1 - p_y)^gamma in the argument",
 )
-def nfl_forms(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def nfl_forms(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     gamma = sp.Symbol("gamma", positive=True)
     symbolic, plain = NFL()._with(gamma=gamma), NFL(gamma=2)
     fl = FL()._with(gamma=gamma)
@@ -243,7 +243,7 @@ def nfl_forms(claimed: Callable[..., Any], effort: Effort) -> Finding:
         return proof
     finding = _logarithm_refuted(plain, lambda p, y: claimed(p, y, 2))
 
-    def powers(p: Any, y: int) -> Any:
+    def powers(p: Scalar, y: int) -> Scalar:
         return prod(x ** ((1 - x) ** gamma) for x in p), p[y] ** ((1 - p[y]) ** gamma)
 
     right = _as_logarithm(symbolic, fl, powers, "gamma > 0 a symbol")
@@ -277,7 +277,7 @@ def nfl_forms(claimed: Callable[..., Any], effort: Effort) -> Finding:
     falsified=lambda K: Fraction(21, 20) * (K - 1) / K,
     falsification="rate bound times 1.05",
 )
-def symmetric_tolerance(claimed: Callable[[Any], Any], effort: Effort) -> Finding:
+def symmetric_tolerance(claimed: Callable[[Scalar], Scalar], effort: Effort) -> Finding:
     K, eta, own = sp.symbols("K eta L_y", positive=True)
     top, second, _ = worst_weights("symmetric", K, eta)
     noisy = top * own + second * (1 - own)  # the other labels' losses sum to 1 - L_y
@@ -333,7 +333,7 @@ def asymmetric_tolerance(claimed: Callable[[int], Fraction], effort: Effort) -> 
         kept, bound = sp.Symbol("kept", positive=True), sp.Rational(1, K - 1)
         flips = [kept - d for d in lead]
 
-        def noisy(others: Sequence[Any], kept: Any = kept, flips: Sequence[Any] = flips) -> Any:
+        def noisy(others: Sequence[Scalar], kept: Scalar = kept, flips: Sequence[Scalar] = flips) -> Scalar:
             return kept * (1 - sum(others)) + sum(e * x for e, x in zip(flips, others, strict=True))
 
         excess = sp.expand(noisy([bound - r for r in room]) - noisy([bound] * (K - 1)))
@@ -467,7 +467,7 @@ def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
 
 def _order_reversed(
     one: Loss, two: Loss, common: bool, positive: bool
-) -> Iterator[tuple[Any, Any, Fraction, Fraction]]:
+) -> Iterator[tuple[Scalar, Scalar, Fraction, Fraction]]:
     """Pairs of grid points that both losses order alike with and without noise, and coefficients whose sum does not."""
     grid = [tuple(Fraction(x, 20) for x in (i, j, 20 - i - j)) for i in range(2, 19) for j in range(21 - i)]
     risks = [[[Fraction(risk(loss, w, u)) for w in ((1, 0, 0), NOISE)] for loss in (one, two)] for u in grid]
@@ -577,7 +577,7 @@ def q_term(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
     )
 
 
-def _nlnl(C: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _nlnl(C: int) -> tuple[Evidence, Evidence]:
     """The readings: CE on complementary labels and RCE with A = -1 (three each); true label 0, complementary 1."""
 
     u, p = simplex(C), sp.Symbol("p", positive=True)
@@ -664,7 +664,7 @@ def complementary(claimed: tuple[Callable[[int], Fraction], bool], effort: Effor
     falsified=lambda u, y, rho, K: (1 - u[y] ** rho) / (K - 1 - sum(x**rho for x in u)),
     falsification="K - 1 for K in the denominator of NGCE",
 )
-def gce_limits(claimed: Callable[..., Any], effort: Effort) -> Finding:
+def gce_limits(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
     rho = sp.Symbol("rho", positive=True)
     gce, ngce = summand(GCE()._with(q=rho), True), NGCE()._with(q=rho)
     at_one = zero(gce.subs(rho, 1) - summand(Unhinged(), True))

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -27,8 +26,9 @@ from ..losses.registry import build
 from ..noise.models import cifar10, cifar100, from_weights, named, symmetric
 from ..noise.rows import NoiseModel
 from ..numbers.backends import FLOAT, sympy_
+from ..numbers.scalar import Scalar
 from ..threshold.solve import solve
-from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Finding, claim
+from .ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
 from .tools import labels, numbers, rational, risk, summand, zero
 
 EIGHTY = Fraction(4, 5)  # the noise rate of the paper's examples
@@ -37,12 +37,12 @@ EIGHTY = Fraction(4, 5)  # the noise rate of the paper's examples
 # ---------------------------------------------------------------------------------------------- helpers
 
 
-def slack(q: Any, a: Any, top: Any, second: Any, total: Any, K: Any = 10) -> Any:
+def slack(q: Scalar, a: Scalar, top: Scalar, second: Scalar, total: Scalar, K: Scalar = 10) -> Scalar:
     """``phi_n'(0) - phi_m'(1)`` of AMSE(a, q) from the core's jets over sympy; q > 1 needs slack >= 0."""
     return Profile.of(AMSE()._with(a=a, q=q), K).slopes(sympy_()).slack(top, second, total)
 
 
-def less_risk(loss: Loss, weights: Sequence[Fraction], digits: int = 10**4) -> tuple[list[Fraction], Any] | None:
+def less_risk(loss: Loss, weights: Sequence[Fraction], digits: int = 10**4) -> tuple[list[Fraction], Scalar] | None:
     """A point with short fractions and less risk than the first vertex, and the exact difference; or None."""
     point = minimise(loss, [float(w) for w in weights]).point
     rest = [Fraction(round(x * digits), digits) for x in point[1:].tolist()]
@@ -69,7 +69,7 @@ def row(model: NoiseModel) -> list[Fraction]:
     falsified=lambda a, e, f: (e - a * f) ** 2,
     falsification="a multiplies f_k instead of e_k",
 )
-def amse_forms(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Finding:
+def amse_forms(claimed: Callable[[Scalar, Scalar, Scalar], Scalar], effort: Effort) -> Finding:
     a, p, K = sp.symbols("a p K", positive=True)
     amse = AMSE(q=2)._with(a=a)
     same = zero(AMSE().scale(K) - 1 / K) and zero(MSE().scale(K) - 1 / K)
@@ -135,7 +135,7 @@ def passive(claimed: tuple[tuple[str, ...], tuple[str, ...]], effort: Effort) ->
 # ---------------------------------------------------------------------------------------------- Thm 4.1
 
 
-def printed_threshold(a: Any, q: Any, rest: Any) -> Any:
+def printed_threshold(a: Scalar, q: Scalar, rest: Scalar) -> Scalar:
     """Least w_m/w_n of Theorem 4.1 for q > 1; ``rest`` is sum_{i != m} w_i/w_n."""
     return (a ** (q - 1) + rest) / (a - 1) ** (q - 1)
 
@@ -149,7 +149,7 @@ def printed_threshold(a: Any, q: Any, rest: Any) -> Any:
     falsified=(lambda a, q, rest: (a ** (q - 1) + rest - 1) / (a - 1) ** (q - 1), Fraction(1)),
     falsification="w_n itself left out of the sum over the other classes",
 )
-def amse_condition(claimed: tuple[Callable[..., Any], Fraction], effort: Effort) -> Finding:
+def amse_condition(claimed: tuple[Callable[..., Scalar], Fraction], effort: Effort) -> Finding:
     above_one, at_most_one = claimed
     proved = _convex_case(above_one) and _concave_case() and at_most_one == 1
     counter, checked = _disagreement(above_one, effort)
@@ -175,7 +175,7 @@ def amse_condition(claimed: tuple[Callable[..., Any], Fraction], effort: Effort)
     )
 
 
-def _convex_case(above_one: Callable[..., Any]) -> bool:
+def _convex_case(above_one: Callable[..., Scalar]) -> bool:
     """q = 1 + r: is slack >= 0 the printed inequality, and every phi_k strictly convex (equality included)?"""
 
     b, r, c, rest, second, K, p, away = sp.symbols("b r c S w_n K p d", positive=True)
@@ -203,7 +203,7 @@ def _concave_case() -> bool:
     return settled
 
 
-def _disagreement(above_one: Callable[..., Any], effort: Effort) -> tuple[dict[str, Any] | None, int]:
+def _disagreement(above_one: Callable[..., Scalar], effort: Effort) -> tuple[Evidence | None, int]:
     """Search for weights on which the claimed condition and the exact minimiser disagree.
 
     Weights for K = 2..100 (random, near ties, with zeros, equal others); a just below and just above the claimed
@@ -244,7 +244,7 @@ def _disagreement(above_one: Callable[..., Any], effort: Effort) -> tuple[dict[s
     return None, checked
 
 
-def _margin(above_one: Callable[..., Any], q: Fraction, level: Fraction, rest: Fraction, a: float) -> float:
+def _margin(above_one: Callable[..., Scalar], q: Fraction, level: Fraction, rest: Fraction, a: float) -> float:
     return float(level) - float(above_one(a, float(q), float(rest)))
 
 
@@ -259,11 +259,11 @@ def _least(margin: Callable[[float], float]) -> float | None:
     return high
 
 
-def _sentence(found: Mapping[str, Any]) -> str:
+def _sentence(found: Mapping[str, Scalar]) -> str:
     return "; ".join(f"{key} = {value}" for key, value in found.items())
 
 
-def printed_rho(x: Any, a: Any, q: Any, rest: Any) -> tuple[Any, Any]:
+def printed_rho(x: Scalar, a: Scalar, q: Scalar, rest: Scalar) -> tuple[Scalar, Scalar]:
     """Numerator and denominator of rho(xi) in the proof; ``rest`` is sum_{i != m, n} w_i/w_n."""
     over = (a - 1 + x) ** (q - 1) + x ** (q - 1) + rest * (x ** (q - 1) - (1 - x) ** (q - 1))
     return over, (a - x) ** (q - 1) + (1 - x) ** (q - 1)
@@ -277,7 +277,7 @@ def printed_rho(x: Any, a: Any, q: Any, rest: Any) -> tuple[Any, Any]:
     falsified=(printed_rho, 0),
     falsification="the limit at xi -> 0",
 )
-def proof_supremum(claimed: tuple[Callable[..., Any], int], effort: Effort) -> Finding:
+def proof_supremum(claimed: tuple[Callable[..., Scalar], int], effort: Effort) -> Finding:
     rho, end = claimed
     x, y, b, r, rest = sp.symbols("x y b r S", positive=True)  # y = 1 - x, a = 1 + b, q = 1 + r
     over, under = rho(x, 1 + b, 1 + r, rest)
@@ -305,11 +305,11 @@ def proof_supremum(claimed: tuple[Callable[..., Any], int], effort: Effort) -> F
     )
 
 
-def _difference(over: Any, under: Any, x: Any, b: Any, r: Any, rest: Any) -> tuple[Any, Any]:
+def _difference(over: Scalar, under: Scalar, x: Scalar, b: Scalar, r: Scalar, rest: Scalar) -> tuple[Scalar, Scalar]:
     """Claimed numerator and denominator less those of the core: the slope of F at u_m = x, u_n = 1 - x, by weights."""
     amse = Profile.of(AMSE()._with(a=1 + b, q=1 + r), 1)
 
-    def slope(side: str, at: Any) -> Any:
+    def slope(side: str, at: Scalar) -> Scalar:
         value = amse.jet(side, at, sympy_())[1]
         return value if at == x else -value
 
@@ -350,7 +350,7 @@ def _threshold(q: int, claimed: Fraction, step: Fraction) -> Finding:
     line = f"c = 9/4, slack {left}: {close}"
     if agrees and bool(value >= 0) and (bool(left.subs(a, at - step) < 0) if step else value == 0):
         return Finding(PROVED, "sympy: root of the KKT slack; core threshold by intervals", line)
-    counter: dict[str, Any] = {
+    counter: Evidence = {
         "a": str(claimed),
         "w_m/w_n": "9/4",
         "needed": str(printed_threshold(at, q, 9)),
@@ -366,7 +366,7 @@ def _threshold(q: int, claimed: Fraction, step: Fraction) -> Finding:
 
 
 @cache
-def _core_threshold(q: int) -> Any:
+def _core_threshold(q: int) -> Scalar:
     return solve(AMSE(q=q), symmetric(10, EIGHTY)).end
 
 
@@ -463,7 +463,7 @@ def q_one(claimed: Fraction, effort: Effort) -> Finding:
     falsified=lambda a, f, K: -(a - f) / K,
     falsification="factor 2 dropped",
 )
-def gradient(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Finding:
+def gradient(claimed: Callable[[Scalar, Scalar, Scalar], Scalar], effort: Effort) -> Finding:
     a, f, K, high, low, more = sp.symbols("a f K p_h p_l d", positive=True)
     own, other = (Profile.of(AMSE(q=2)._with(a=a), K).jet(side, f, sympy_())[1] for side in ("active", "passive"))
     if not zero(own - claimed(a, f, K)) or other.has(a):
@@ -491,7 +491,7 @@ def gradient(claimed: Callable[[Any, Any, Any], Any], effort: Effort) -> Finding
     )
 
 
-def _logit_gradient(a: Any) -> str:
+def _logit_gradient(a: Scalar) -> str:
     """dL/dz_k for k != y, K = 3, y = 1, by the chain rule; checked against the closed form that is returned."""
 
     z = sp.symbols("z1:4", real=True)
@@ -583,7 +583,7 @@ def _thresholds(quick: bool) -> list[tuple[Fraction, Fraction]]:
     return found
 
 
-def _not_pointed(names: Iterable[str]) -> dict[str, Any] | None:
+def _not_pointed(names: Iterable[str]) -> Evidence | None:
     """Weights (3, 2, 1) on which the loss prefers a point on the side of class 2 to one next to e_1."""
     w, near, far = (3, 2, 1), (0.98, 0.01, 0.01), (0.4, 0.6 - 1e-8, 1e-8)
     for name in names:

@@ -88,7 +88,7 @@ class Corrected:
     verdict: Verdict
     evidence: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Evidence:
         return {"statement": self.statement, "verdict": str(self.verdict), "evidence": self.evidence}
 
 
@@ -181,7 +181,7 @@ class Row:
     control: Verdict
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Evidence:
         """A row of ``asymtheory verify --json``."""
         return {
             "id": self.claim.id,

@@ -8,10 +8,10 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 from tqdm import tqdm
 
+from ..numbers.scalar import Scalar
 from .ledger import Row
 from .theorems import coq_theorems
 
@@ -111,7 +111,7 @@ def evidence(row: Row) -> str:
     return "\n".join(lines)
 
 
-def plain_values(value: Any) -> str:
+def plain_values(value: Scalar) -> str:
     if isinstance(value, (list, tuple)):
         return "(" + ", ".join(map(plain_values, value)) + ")"
     return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import sympy as sp
@@ -19,7 +19,7 @@ from ..losses.profile import Profile
 from ..numbers.backends import Backend, arb_, sympy_
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
-from .ledger import Corrected, Finding
+from .ledger import Corrected, Evidence, Finding
 
 Q = Fraction
 INF = math.inf
@@ -35,10 +35,10 @@ class Bent(Separable):
     source = "a counterexample of this ledger"
     domains: ClassVar = {"steep": above(0), "flat": above(0)}
     defaults: ClassVar = {"steep": Q(2), "flat": Q(1)}
-    steep: Any
-    flat: Any
+    steep: Scalar
+    flat: Scalar
 
-    def active(self, p: Any, logp: Any, xp: Any) -> Any:
+    def active(self, p: Scalar, logp: Scalar, xp: Scalar) -> Scalar:
         half = xp.number(Q(1, 2))
         return xp.split(p, half, (self.steep + self.flat) * half - p * self.steep, (1 - p) * self.flat)
 
@@ -63,7 +63,7 @@ def labels(loss: Loss, u: Sequence[Scalar], xp: Backend | None = None, along: in
 def summand(loss: Loss, own: bool) -> sp.Expr:
     """The k-th summand of the loss as the paper writes it, at k = y or k != y; common denominators left out."""
     xp, p = sympy_(), sp.Symbol("p", positive=True)
-    base: Any = loss.base if isinstance(loss, Normalised) else loss  # a Separable on any backend
+    base: Scalar = loss.base if isinstance(loss, Normalised) else loss  # a Separable on any backend
     return xp.number((base.on(xp).active if own else base.on(xp).passive)(p, sp.log(p), xp))
 
 
@@ -99,7 +99,7 @@ def risk(loss: Loss, weights: Sequence[Scalar], u: Sequence[Scalar]) -> Scalar:
     return total
 
 
-def excess(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction]) -> Any:
+def excess(loss: Loss, weights: Sequence[Scalar], u: Sequence[Fraction]) -> Scalar:
     """``F_w(u) - F_w(e_1)``, a Fraction or a ball."""
     here, there = risk(loss, weights, u), risk(loss, weights, vertex(len(u)))
     if isinstance(here, Fraction) and isinstance(there, Fraction):
@@ -116,14 +116,14 @@ def on_two(K: int, share: Fraction) -> tuple[Fraction, ...]:
     return (1 - share, share, *[Q(0)] * (K - 2))
 
 
-def number(x: Any) -> Any:
+def number(x: Scalar) -> Scalar:
     """A risk for a report: exact where rational and short."""
     if isinstance(x, Fraction):
         return str(x) if x.denominator < 10**6 else float(x)
     return float(x)
 
 
-def against(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction], **more: Any) -> dict[str, Any]:
+def against(loss: Loss, weights: Sequence[Scalar], u: Sequence[Fraction], **more: Scalar) -> Evidence:
     """A counterexample: a point with no more risk than the vertex of the largest weight (class 0)."""
     return {
         "loss": str(loss),
@@ -135,7 +135,7 @@ def against(loss: Loss, weights: Sequence[Any], u: Sequence[Fraction], **more: A
     }
 
 
-def rival(loss: Loss, weights: Sequence[Any]) -> tuple[Fraction, ...] | None:
+def rival(loss: Loss, weights: Sequence[Scalar]) -> tuple[Fraction, ...] | None:
     """A point u != e_1 with ``F(u) <= F(e_1)``, certified: transfers to class 2, then the core's minimiser."""
     K = len(weights)
     found = minimise(loss, [float(w) for w in weights]).point
@@ -145,12 +145,12 @@ def rival(loss: Loss, weights: Sequence[Any]) -> tuple[Fraction, ...] | None:
     return next((u for u in candidates if u != vertex(K) and min(u) >= 0 and excess(loss, weights, u) <= 0), None)
 
 
-def weights(c: Any, K: int) -> list[Fraction]:
+def weights(c: Scalar, K: int) -> list[Fraction]:
     """Class 0 with weight c, all others 1."""
     return [Q(c), *[Q(1)] * (K - 1)]
 
 
-def same(x: Any, y: Any) -> bool:
+def same(x: Scalar, y: Scalar) -> bool:
     """Are two positive expressions equal (by logarithms)?"""
     x, y = sp.sympify(x), sp.sympify(y)
     difference = sp.expand_log(sp.log(sp.factor(x)) - sp.log(sp.factor(y)), force=True)
@@ -163,7 +163,7 @@ class Regime:
     ``parameters`` are written in positive symbols, so that signs are decided; ``shown`` puts the paper's letters back.
     """
 
-    def __init__(self, text: str, loss: Loss, u: Any, parameters: dict[str, Any], back: dict[Any, Any]) -> None:
+    def __init__(self, text: str, loss: Loss, u: Scalar, parameters: Evidence, back: dict[Scalar, Scalar]) -> None:
         import sympy as sp
 
         self.text, self.parameters, self.back = text, tuple(parameters.values()), back
@@ -173,13 +173,13 @@ class Regime:
         slopes = profile.slopes(xp)
         self.l1_over_l0 = sp.simplify(slopes.active1 / slopes.active0)
 
-    def ratio(self, part: str) -> Any:
+    def ratio(self, part: str) -> Scalar:
         """r_pointwise, r or r_upper, from the end slopes: both means of -l' lie between its values at the ends."""
         if self.shape == CONVEX:
             return self.l1_over_l0
         return 1 / self.l1_over_l0 if self.shape == CONCAVE and part == "r_pointwise" else 1
 
-    def shown(self, expression: Any) -> str:
+    def shown(self, expression: Scalar) -> str:
         import sympy as sp
 
         return str(sp.factor(sp.sympify(expression).subs(self.back, simultaneous=True)))
@@ -189,7 +189,7 @@ class Regime:
 def agce() -> tuple[Regime, ...]:
     a, s, u = sp.symbols("a s u", positive=True)
     q = sp.Symbol("q")
-    ranges: Any = (("q < 1", 1 - s, {s: 1 - q}), ("q = 1", sp.Integer(1), {}), ("q > 1", 1 + s, {s: q - 1}))
+    ranges: Scalar = (("q < 1", 1 - s, {s: 1 - q}), ("q = 1", sp.Integer(1), {}), ("q > 1", 1 + s, {s: q - 1}))
     return tuple(Regime(text, AGCE(), u, {"a": a, "q": value}, back) for text, value, back in ranges)
 
 
@@ -197,7 +197,7 @@ def agce() -> tuple[Regime, ...]:
 def aul() -> tuple[Regime, ...]:
     b, s, v = sp.symbols("b s v", positive=True)  # a = 1 + b, u = 1 - v: a - u is seen to be positive
     a, p = sp.symbols("a p")
-    ranges: Any = (("p > 1", 1 + s, {s: p - 1}), ("p = 1", sp.Integer(1), {}), ("p < 1", 1 - s, {s: 1 - p}))
+    ranges: Scalar = (("p > 1", 1 + s, {s: p - 1}), ("p = 1", sp.Integer(1), {}), ("p < 1", 1 - s, {s: 1 - p}))
     return tuple(Regime(t, AUL(), 1 - v, {"a": 1 + b, "p": x}, {b: a - 1, **back}) for t, x, back in ranges)
 
 
@@ -207,7 +207,7 @@ def ael() -> tuple[Regime, ...]:
     return (Regime("every a", AEL(), u, {"a": a}, {}),)
 
 
-FAMILIES: dict[str, tuple[Callable[[], tuple[Regime, ...]], Callable[..., Loss], tuple[tuple[Any, ...], ...]]] = {
+FAMILIES: dict[str, tuple[Callable[[], tuple[Regime, ...]], Callable[..., Loss], tuple[tuple[Scalar, ...], ...]]] = {
     "AGCE": (
         agce,
         lambda a, q: AGCE(a=a, q=q),
@@ -228,7 +228,7 @@ FAMILIES: dict[str, tuple[Callable[[], tuple[Regime, ...]], Callable[..., Loss],
 }
 
 
-def text(row: Sequence[Any]) -> str:
+def text(row: Sequence[Scalar]) -> str:
     return "(" + ", ".join(str(float(x)) if x.denominator in (10, 5, 2) else str(x) for x in row) + ")"
 
 
