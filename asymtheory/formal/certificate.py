@@ -481,24 +481,38 @@ def _whole_root(x: int, d: int) -> int | None:
 
 
 def _rational_power(name: str, power: Power, value: Fraction) -> Iterator[str]:
-    p, d = _whole(power.exponent)
+    """``power x s = r`` from ``x^p = r^d``, s = p/d or -p/d."""
     yield f"  assert ({name} : {power.text} = {real(value)})."
-    inner = power.text.removeprefix("power ")
+    x, s = _operands(power)
     if power.base == 0:
-        yield f"  {{ replace {power.text} with (power 0 {_last(inner)}) by (f_equal; lra). apply power_0. }}"
+        yield f"  {{ transitivity (power 0 {s}); [f_equal; lra | apply power_0]. }}"
         return
-    sign, lemma = ("", "power_rational") if power.exponent > 0 else ("- ", "power_rational_inverse")
-    yield f"  {{ replace {_last(inner)} with ({sign}(INR {p} / INR {d})) by (simpl; lra)."
+    whole, lemma = _in_whole_powers(power.exponent, "power_rational")
+    yield f"  {{ transitivity (power {x} {whole}); [f_equal; simpl; lra |]."
     yield f"    apply {lemma}; [lra | lra | lia | simpl; lra]. }}"
 
 
 def _power_ratio(name: str, power: Power, other: Power, ratio: Fraction) -> Iterator[str]:
-    p, d = _whole(power.exponent)
-    sign, lemma = ("", "power_ratio") if power.exponent > 0 else ("- ", "power_ratio_inverse")
-    inner = power.text.removeprefix("power ")
+    """``power x s = r * power y s`` from ``x^p = r^d y^p``, s = p/d or -p/d."""
+    (x, _), (y, _) = _operands(power), _operands(other)
+    whole, lemma = _in_whole_powers(power.exponent, "power_ratio")
     yield f"  assert ({name} : {power.text} = {real(ratio)} * {other.text})."
-    yield f"  {{ replace {_last(inner)} with ({sign}(INR {p} / INR {d})) by (simpl; lra)."
+    yield f"  {{ transitivity (power {x} {whole}); [f_equal; simpl; lra |]."
+    yield f"    transitivity ({real(ratio)} * power {y} {whole}); [| f_equal; f_equal; simpl; lra]."
     yield f"    apply {lemma}; [lra | lra | lra | lia | simpl; lra]. }}"
+
+
+def _in_whole_powers(exponent: Fraction, lemma: str) -> tuple[str, str]:
+    """The exponent as the lemma states it, and the lemma for its sign."""
+    p, d = _whole(exponent)
+    return (f"(INR {p} / INR {d})", lemma) if exponent > 0 else (f"(- (INR {p} / INR {d}))", f"{lemma}_inverse")
+
+
+def _operands(power: Power) -> tuple[str, str]:
+    """Base and exponent of ``power x (q - 1)`` as text."""
+    inner = power.text.removeprefix("power ")
+    exponent = _last(inner)
+    return inner.removesuffix(exponent).strip(), exponent
 
 
 def _last(text: str) -> str:
