@@ -18,6 +18,7 @@ from asymtheory import __version__
 from asymtheory.atlas import Atlas
 from asymtheory.claims.ledger import REFUTED, TITLES, Row, Verdict
 from asymtheory.claims.report import plain_values
+from asymtheory.claims.theorems import coq_theorems
 from asymtheory.noise import KINDS, NoiseModel, show
 from asymtheory.numbers.text import Number, plain
 
@@ -283,6 +284,8 @@ def _claim(row: Row) -> str:
         parts.append(("Corrected", f"{typeset(right.statement)} {_verdict(right.verdict)} {typeset(right.evidence)}"))
     if finding.standing:
         parts.append(("Still true", typeset(finding.standing)))
+    if behind := coq_theorems(claim.id):
+        parts.append(("Coq", ", ".join(f"<code>{escape(name)}</code>" for name in behind)))
     parts.append(("Control", f"{typeset(claim.falsification)} {_verdict(row.control)}"))
     grouped: list[tuple[str, list[str]]] = []
     for term, text in parts:
