@@ -124,6 +124,27 @@ class FiniteLogits:
 
 
 @dataclass(frozen=True)
+class Tolerance:
+    """The numbers of the binding row alone, for a loss that is known to be asymmetric: see :class:`Guarantee`."""
+
+    constant: float | None
+    radius: Radius | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"constant": self.constant, "radius": None if self.radius is None else self.radius.to_dict()}
+
+    def __str__(self) -> str:
+        parts = []
+        if self.constant is not None:
+            parts.append(f"clean error <= {self.constant:.4g} x noisy excess risk")
+        if self.radius is not None:
+            parts.append(
+                f"the binding row may be wrong by {self.radius.l1:.4g} in L1, {self.radius.entry:.4g} an entry"
+            )
+        return "; ".join(parts) or "no constant is known for this form of loss"
+
+
+@dataclass(frozen=True)
 class Guarantee:
     """What a loss guarantees on a noise, in numbers (W = 1). Printed as a small table; ``to_dict`` for JSON.
 
@@ -247,7 +268,7 @@ def guarantee(
     row = model.rows[index]
     condition = _condition(loss, model, form, slacks)
     slack = None if slacks is None else float(form.slack(row))
-    constant, reason = form.constant(row, condition)
+    constant, reason = form.constant(row) if condition.asymmetric else (None, condition.reason)
     relative = None if slack is None else form.relative(slack)
     return Guarantee(
         loss=str(loss),
@@ -276,6 +297,14 @@ def relative_constant(loss: Loss, noise: NoiseModel) -> float | None:
     form = _Form(loss, noise.classes)
     slacks = form.slacks(_Rows.of(noise))
     return None if slacks is None else form.relative(float(form.slack(noise.rows[int(slacks.argmin())])))
+
+
+def tolerance(loss: Loss, noise: NoiseModel) -> Tolerance:
+    """Constant and radius of a loss that is asymmetric on a noise model; the verdict itself is not checked."""
+    form = _Form(loss, noise.classes)
+    slacks = form.slacks(_Rows.of(noise))
+    row = noise.rows[int(slacks.argmin()) if slacks is not None else noise.worst]
+    return Tolerance(form.constant(row)[0], form.radius(row))
 
 
 def trade_off(slacks: ArrayLike, excess: float) -> Trade:
@@ -369,10 +398,8 @@ class _Form:
             fallen = np.where(rows.second > 0, other * rows.second, 0.0)
         return np.asarray(own * rows.top - fallen + rest)
 
-    def constant(self, row: Row, condition: Condition) -> tuple[float | None, str]:
-        """The constant of the tolerance bound on the binding row, and why."""
-        if not condition.asymmetric:
-            return None, condition.reason
+    def constant(self, row: Row) -> tuple[float | None, str]:
+        """The constant of the tolerance bound on the binding row of an asymmetric loss, and why."""
         least, reason = self._least_excess(row)
         if least is None or not least > 0:
             return None, reason

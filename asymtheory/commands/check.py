@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..asymmetry.condition import check
+from ..asymmetry.guarantees import tolerance
 from ..errors import InputError
 from ..noise.models import from_weights
 from ..noise.resolve import resolve
@@ -42,10 +43,11 @@ def run(given: argparse.Namespace) -> int:
     else:
         model = resolve(given.noise, classes_given(given.K), rate_given(given.eta))
     answer = check(loss, model)
+    numbers = tolerance(loss, model) if answer.asymmetric else None
     if given.json:
-        print_json(answer.to_dict())
+        print_json({**answer.to_dict(), "guarantee": None if numbers is None else numbers.to_dict()})
     else:
-        print(answer)
+        print(answer if numbers is None else f"{answer}\n  guarantee  {numbers}")
     if given.certificate is not None:
         from ..formal.certificate import certificate  # late: numpy and flint are for this option alone
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..asymmetry.binding import distinct_rows
 from ..asymmetry.fitting import FITTED, FittingSlope, fitting_slope, led_by_nce
+from ..asymmetry.guarantees import Tolerance, tolerance
 from ..asymmetry.rules import rule
 from ..errors import InputError
 from ..losses.base import Loss, Normalised, NormalisedNegative
@@ -91,6 +92,9 @@ class Candidate:
     published: tuple[Published, ...]
     reason: str
     notes: tuple[str, ...]
+    tolerance: Tolerance | None = (
+        None  # what the recommended value guarantees on the point estimate; None where infeasible
+    )
 
     @property
     def led(self) -> bool:
@@ -116,6 +120,7 @@ class Candidate:
             "threshold": None if self.end is None else self.end.to_dict(),
             "coverage": self.coverage.to_dict(unit),
             "slope": self.slope.to_dict(),
+            "guarantee": None if self.tolerance is None else self.tolerance.to_dict(),
             "reason": self.reason,
             "notes": list(self.notes),
             "published": [setting.to_dict(unit) for setting in self.published],
@@ -153,7 +158,8 @@ def judge(loss: Loss, known: NoiseEstimate) -> Candidate:
     candidate = Candidate(
         chosen, parameter, worst, at, _end(at, worst, best), covered, slope, points, settings, "", notes
     )
-    return replace(candidate, reason=_reason(candidate, known))
+    numbers = tolerance(chosen, known.noise) if candidate.feasible and known.unit == "class" else None
+    return replace(candidate, reason=_reason(candidate, known), tolerance=numbers)
 
 
 def _solved(loss: Loss, parameter: str | None, model: NoiseModel) -> Threshold:

@@ -99,6 +99,8 @@ class Selection:
         lines = [f"{name:<{width}}  {text}" for name, text in self._head()]
         lines += ["", *_columns(self._cells(self.short_list)), ""]
         lines += [f"{place}. {c.loss.title}: {c.reason}" for place, c in enumerate(self.short_list, 1)]
+        if self.best.tolerance is not None:
+            lines += ["", f"guarantee of {self.best.loss.title}: {self.best.tolerance}"]
         lines += [
             "",
             "covers: share of "

@@ -363,3 +363,16 @@ def test_bad_input_is_one_line(arguments: str, message: str, capsys: pytest.Capt
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_check_and_select_say_what_is_guaranteed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("check --loss amse --set a=20 --K 10 --eta 0.4 --json".split()) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["guarantee"]["constant"] == pytest.approx(0.989010989)
+    assert main("check --loss amse --set a=3 --weights 5,3,2 --json".split()) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["guarantee"], facts["keeps_argmax"]) == (None, True)
+    assert main("select --K 10 --eta 0.4 --json".split()) == 0
+    chosen = json.loads(capsys.readouterr().out)["candidates"][0]
+    whole = guarantee(build(chosen["loss"], **chosen["parameters"]), symmetric(10, F("0.4")))
+    assert whole.constant == pytest.approx(chosen["guarantee"]["constant"])
