@@ -272,9 +272,10 @@ def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
     return found
 
 
-def lightness(colour: str) -> float:
+def lightness(colour: Colour) -> float:
     """CIE L* of an sRGB colour, 0 (black) to 100 (white): what is left of it in grey."""
-    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour))
+    parts = to_rgb(colour) if isinstance(colour, str) else colour[:3]
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
     return float(116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance)
 

@@ -14,12 +14,17 @@ from asymtheory.asymmetry.binding import binding_rows, distinct_rows
 from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.rules import decide
 from asymtheory.atlas import Atlas, atlas
-from asymtheory.claims.ledger import Effort, Finding, Row, Verdict, catalogue, judge, select
+from asymtheory.claims.ledger import Claim, Effort, Finding, Row, Verdict, catalogue, judge, recorded, select
+from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build, names
 from asymtheory.losses.published import Setting, published_settings
-from asymtheory.noise import NoiseModel
+from asymtheory.noise import NoiseModel, show
 from asymtheory.numbers.text import Number, plain
+from asymtheory.selection.candidates import Candidate
+from asymtheory.selection.select import Selection
+from asymtheory.selection.select import select as choose
 from asymtheory.threshold import Threshold, solve
+from asymtheory.threshold.pieces import Piece
 
 from .. import gallery
 from .. import workers as workers_
@@ -40,11 +45,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Published:
-    """One published setting of a loss: its parameters, where it is printed, and whether it satisfies the condition."""
+    """One published setting of a loss: its parameters, where it is printed, and whether it satisfies the condition.
+
+    ``value`` is that of the loss's main parameter, for the bar of the table.
+    """
 
     parameters: str
     sources: tuple[str, ...]
     holds: bool | None
+    value: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,16 @@ class Verdicts:
     binding: str
     reason: str
     published: tuple[Published, ...]
+    pieces: tuple[Piece, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A line of the ledger: a claim and its verdict on record; ``row`` has the evidence where it was judged for this report."""
+
+    claim: Claim
+    verdict: str
+    row: Row | None
 
 
 @dataclass(frozen=True)
@@ -74,15 +93,22 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page says."""
+    """All that the page says. ``losses`` are in the order of the ``selection``; ``own`` are the pictures of this noise."""
 
     noise: NoiseModel
     given: str  # the noise as on the command line
     command: str
     losses: tuple[Verdicts, ...]
-    ledger: tuple[Row, ...]
+    selection: Selection
+    ledger: tuple[Judged, ...]
     atlas: Atlas
+    own: tuple[Picture, ...]
     pictures: tuple[Picture, ...]
+
+    @property
+    def best(self) -> Candidate | None:
+        """What is recommended; None where no loss is asymmetric on every row."""
+        return self.selection.best if self.selection.best.feasible and self.noise.dominant else None
 
 
 def collect(
@@ -90,42 +116,112 @@ def collect(
     given: str,
     *,
     quick: bool = False,
+    judged: bool = False,
     figures: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress = lambda _: None,
 ) -> Report:
-    """Compute everything. ``quick``: a tenth of the ledger's searches, fewer draws in the figures that have draws.
+    """Compute everything. ``quick``: fewer draws in the figures that have draws, a tenth of the ledger's searches.
 
-    ``given``: the options that name the noise; ``figures``: names (default: all but those of results); ``workers``: processes
-    (default: one a core); ``progress`` is told what is done, ``steps(figures)`` times.
+    ``given``: the options that name the noise; ``judged``: judge every claim of the ledger now, instead of showing the verdicts on
+    record; ``figures``: names of the gallery (default: all but those of results; none: no pictures at all); ``workers``:
+    processes (default: one a core); ``progress`` is told what is done, ``steps(figures, judged)`` times.
     """
     shown = default_figures() if figures is None else list(figures)
-    claims = select()
-    tasks: list[workers_.Task] = [(_picture, (name, quick)) for name in shown]
+    chosen = choose(noise=noise)
+    progress("recommendation")
+    claims = select() if judged else []
+    tasks: list[workers_.Task] = [(_own_picture, task) for task in _own_pictures(noise, chosen)] if shown else []
+    own = len(tasks)
+    tasks += [(_picture, (name, quick)) for name in shown]
     tasks += [(_claim_judged, (name, quick)) for name in claims]
     done: list[Any] = [None] * len(tasks)
+    told = ["path"] * own + shown + claims
     for position, result in workers_.run(tasks, workers):
         done[position] = result
-        progress((shown + claims)[position])
-    known = catalogue()
-    ledger = tuple(Row(known[name], *judged) for name, judged in zip(claims, done[len(shown) :], strict=True))
+        progress(told[position])
     verdicts = []
-    for found in losses_on(noise):
+    for found in losses_on(noise, chosen):
         verdicts.append(found)
         progress(found.loss.name)
-    options = [given, *["--quick"] * quick, *[f"--figures {','.join(shown) or 'none'}"] * (figures is not None)]
-    command = f"asymtheory report {' '.join(options)}"
-    return Report(noise, given, command, tuple(verdicts), ledger, atlas(noise.classes), tuple(done[: len(shown)]))
+    options = [given, *["--quick"] * quick, *["--ledger"] * judged]
+    options += [f"--figures {','.join(shown) or 'none'}"] * (figures is not None)
+    return Report(
+        noise,
+        given,
+        f"asymtheory report {' '.join(options)}",
+        ranked(verdicts, chosen),
+        chosen,
+        _ledger(claims, done[own + len(shown) :]),
+        atlas(noise.classes),
+        tuple(picture for picture in done[:own] if picture is not None),
+        tuple(done[own : own + len(shown)]),
+    )
 
 
-def steps(figures: Sequence[str] | None) -> int:
-    """How often ``collect`` reports progress."""
-    return len(select()) + len(default_figures() if figures is None else figures) + len(list(names()))
+def ranked(verdicts: Sequence[Verdicts], chosen: Selection) -> tuple[Verdicts, ...]:
+    """The losses in the order in which ``asymtheory select`` ranks them."""
+    place = {candidate.loss.name: i for i, candidate in enumerate(chosen.candidates)}
+    return tuple(sorted(verdicts, key=lambda found: place.get(found.loss.name, len(place))))
+
+
+def steps(figures: Sequence[str] | None, judged: bool = False) -> int:
+    """How often ``collect`` reports progress, at most: the pictures of the noise need a recommendation."""
+    shown = len(default_figures() if figures is None else figures)
+    return 1 + shown + 2 * (shown > 0) + len(select() if judged else ()) + len(list(names()))
 
 
 def default_figures() -> list[str]:
     """What needs nothing but the core; figures of training runs are there when they are named."""
     return [name for name, entry in gallery.entries().items() if not entry.measured]
+
+
+def _ledger(claims: Sequence[str], judged: Sequence[tuple[Finding, Verdict, float]]) -> tuple[Judged, ...]:
+    """Every claim with its verdict: of the judgement where there is one, else that on record."""
+    known, record = catalogue(), recorded()
+    if not claims:
+        return tuple(Judged(known[name], record[name], None) for name in select() if name in record)
+    rows = [Row(known[name], *found) for name, found in zip(claims, judged, strict=True)]
+    return tuple(Judged(row.claim, str(row.finding.verdict), row) for row in rows)
+
+
+OwnPicture = tuple[str, Loss, dict[str, str | float], str]
+"""A picture of the reader's noise: figure, loss, options, caption."""
+
+
+def _own_pictures(noise: NoiseModel, chosen: Selection) -> list[OwnPicture]:
+    """The recommended loss on the row that binds, over its parameter and over symmetric noise."""
+    best = chosen.best
+    if not (best.feasible and noise.dominant) or best.parameter is None or best.threshold.status != "threshold":
+        return []
+    here = float(best.loss.parameters[best.parameter])
+    index = min(best.threshold.binding_row, len(noise.rows) - 1)
+    row, found = noise.rows[index], list[OwnPicture]()
+    on = "every class" if noise.representative else binding_text(noise, index)
+    if noise.classes <= MOST_SEARCHED_CLASSES:
+        text = (
+            f"The exact minimiser on the row that binds ({on}) over {best.parameter}: p_m of the true class reaches 1 at the "
+            f"threshold and stays there. The star is the advised {best.parameter} = {here:g}."
+        )
+        found.append(("path", best.loss, {"weights": ",".join(plain(w) for w in row.weights), "here": here}, text))
+    if noise.rate is not None and noise.classes <= 1000:
+        end = best.threshold.end
+        like = (
+            ""
+            if noise.kind == "symmetric" or end is None
+            else (f" Yours is not symmetric: it asks for {best.threshold.answer}, whatever the line at the star says.")
+        )
+        text = f"What symmetric noise asks of the parameter. The star is at your K = {noise.classes} and rate {show(noise.rate)}.{like}"
+        found.append(("phase", best.loss, {"here": f"{noise.classes},{float(noise.rate)!r}"}, text))
+    return found
+
+
+def _own_picture(name: str, loss: Loss, options: dict[str, str | float], caption: str) -> Picture | None:
+    """A picture of the recommended loss; None where the figure has nothing to draw, such as a loss without a path."""
+    try:
+        return replace(_drawn(name, f"own-{name}", loss=loss, **options), caption=typeset(caption))
+    except InputError:
+        return None
 
 
 def _claim_judged(identifier: str, quick: bool) -> tuple[Finding, Verdict, float]:
@@ -137,10 +233,16 @@ def _claim_judged(identifier: str, quick: bool) -> tuple[Finding, Verdict, float
 def _picture(name: str, quick: bool) -> Picture:
     entry = gallery.find(name)
     options = {key: value for key, value in QUICK_OPTIONS.items() if quick and key in entry.parameters}
+    return _drawn(name, f"figure-{name}", **options)
+
+
+def _drawn(name: str, prefix: str, **options: gallery.Option) -> Picture:
+    """A figure of the gallery as a part of a page; ``prefix`` keeps the ids of its parts apart from those of others."""
+    entry = gallery.find(name)
     drawn = gallery.make(name, width=FIGURE_WIDTH, **options)
     source = gallery.render(drawn, "svg")
     title, caption = from_mathtext(entry.title), typeset(gallery.recipe(drawn).caption)
-    svg = inline_svg(source, f"figure-{name}", _bare(title), _bare(caption))
+    svg = inline_svg(source, prefix, _bare(title), _bare(caption))
     return Picture(name, title, entry.source, caption, svg, natural_width(source))
 
 
@@ -149,38 +251,60 @@ def _bare(html: str) -> str:
     return unescape(re.sub(r"<[^>]+>", "", html))
 
 
-def losses_on(noise: NoiseModel) -> Iterator[Verdicts]:
-    """Every registered loss on the noise. The rows that can bind are found once: a file may have many thousands."""
+def losses_on(noise: NoiseModel, chosen: Selection | None = None) -> Iterator[Verdicts]:
+    """Every registered loss on the noise; what a recommendation has found of it already is not computed again.
+
+    The rows that can bind are found once: a file may have many thousands.
+    """
     binding = binding_rows(noise)
     reduced = replace(NoiseModel(noise.kind, (), noise.classes, noise.rate), rows=tuple(row for _, row in binding))
     searched = _may_search(noise)
+    known = {} if chosen is None else {candidate.loss.name: candidate for candidate in chosen.candidates}
     for name in names():
         loss = build(name)
-        needed = loss.main is None and any(decide(loss, row).holds is None for row in reduced.rows)
+        if name in known and known[name].threshold.status != "undecided":
+            yield _from_candidate(loss, known[name], noise, searched)
+            continue
         used = tuple(_published(loss, noise, reduced, searched))
-        if needed and searched:
+        if loss.main is not None or all(decide(loss, row).holds is not None for row in reduced.rows):
+            answer = solve(loss, reduced)
+            yield _verdicts(loss, answer, noise, binding[answer.binding_row][0], used)
+        elif searched:
             found = check(loss, noise)
             status = {True: "always", False: "never", None: "undecided"}[found.asymmetric]
-            yield Verdicts(
-                loss,
-                _answers(status),
-                status,
-                _order(status, None),
-                _bound_by(noise, status, found.row),
-                found.reason,
-                used,
-            )
-        elif needed:
-            yield Verdicts(loss, "not searched", "undecided", math.inf, "", _TOO_MANY, used)
+            bound = _bound_by(noise, status, found.row)
+            yield Verdicts(loss, _answers(status), status, _order(status, None), bound, found.reason, used)
         else:
-            answer = solve(loss, reduced)
-            at = _bound_by(noise, answer.status, binding[answer.binding_row][0])
-            yield Verdicts(
-                loss, _answer(answer), answer.status, _order(answer.status, answer), at, answer.condition, used
-            )
+            yield Verdicts(loss, "not searched", "undecided", math.inf, "", _TOO_MANY, used)
+
+
+def _verdicts(loss: Loss, answer: Threshold, noise: NoiseModel, row: int, used: tuple[Published, ...]) -> Verdicts:
+    """A loss whose threshold was solved."""
+    at, order = _bound_by(noise, answer.status, row), _order(answer.status, answer)
+    return Verdicts(loss, _answer(answer), answer.status, order, at, answer.condition, used, tuple(answer.pieces))
+
+
+def _from_candidate(loss: Loss, candidate: Candidate, noise: NoiseModel, searched: bool) -> Verdicts:
+    """A loss as the recommendation judged it; published settings that it left open are searched where that is affordable."""
+    used = []
+    for setting in candidate.published:
+        holds = setting.holds
+        if holds is None and searched:
+            holds = _searched(build(loss.name, **setting.parameters), noise)
+        text = ", ".join(f"{name} = {plain(value)}" for name, value in setting.parameters.items()) or "no parameters"
+        value = None if loss.main is None else setting.parameters.get(loss.main)
+        used.append(Published(text, setting.sources, holds, None if value is None else float(value)))
+    return _verdicts(loss, candidate.threshold, noise, candidate.threshold.binding_row, tuple(used))
 
 
 _TOO_MANY = "no rule decides, and the rows are too many to search each: asymtheory check does it for one row of weights"
+
+
+def _searched(loss: Loss, noise: NoiseModel) -> bool | None:
+    """Is the loss asymmetric on every row, by a search? Where the row of least margin fails, that is the answer."""
+    if len(noise.rows) > 1 and noise.dominant and check(loss, noise.rows[noise.worst].weights).asymmetric is False:
+        return False
+    return check(loss, noise).asymmetric
 
 
 def _may_search(noise: NoiseModel) -> bool:
@@ -208,10 +332,10 @@ def _order(status: str, found: Threshold | None) -> float:
 
 def _bound_by(noise: NoiseModel, status: str, index: int) -> str:
     """The row that the threshold is from; none has one where there is none."""
-    return _binding(noise, index) if status == "threshold" or not noise.dominant else ""
+    return binding_text(noise, index) if status == "threshold" or not noise.dominant else ""
 
 
-def _binding(noise: NoiseModel, index: int) -> str:
+def binding_text(noise: NoiseModel, index: int) -> str:
     row = noise.rows[index]
     return f"{noise.row_name(index)} against {noise.class_name(row.runner_up)}"
 
@@ -226,6 +350,8 @@ def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: boo
         verdicts = [decide(used, row).holds for row in reduced.rows]
         holds = False if False in verdicts else None if None in verdicts else True
         if holds is None and searched:
-            holds = check(used, noise).asymmetric
+            holds = _searched(used, noise)
         text = ", ".join(f"{name} = {plain(value)}" for name, value in parameters) or "no parameters"
-        yield Published(text, tuple(f"{s.dataset}, {s.source}" for s in settings), holds)
+        value = None if loss.main is None else used.parameters.get(loss.main)
+        sources = tuple(f"{s.dataset}, {s.source}" for s in settings)
+        yield Published(text, sources, holds, None if value is None else float(value))

@@ -29,13 +29,18 @@ def report(arguments: list[str]) -> int:
     parser.add_argument("--noise", metavar="KIND", help=NOISE_HELP + "; with no option at all: K = 10, eta = 0.8")
     parser.add_argument("--K", metavar="N", help="number of classes")
     parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the ledger's searches, figures of few draws")
+    parser.add_argument("--quick", action="store_true", help="fewer draws in figures, a tenth of the ledger's searches")
+    parser.add_argument(
+        "--ledger", action="store_true", help="judge every claim of the papers now (minutes); else those on record"
+    )
     parser.add_argument("--figures", metavar="NAME[,NAME...]", help="these figures alone, or none (default: all)")
     options = parser.parse_args(arguments)
     out, figures = Path(options.out), _names(options.figures)
     noise, given = _noise(options)
-    with _writing(out) as write, _bar(steps(figures)) as progress:
-        write(page(collect(noise, given, quick=options.quick, figures=figures, progress=progress)))
+    with _writing(out) as write, _bar(steps(figures, options.ledger)) as progress:
+        write(
+            page(collect(noise, given, quick=options.quick, judged=options.ledger, figures=figures, progress=progress))
+        )
     print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
     return ANSWERED
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 from collections.abc import Sequence
 from html import escape
 from xml.etree import ElementTree
+
+from ..style import lightness
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -71,13 +74,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str, name
     heads = "".join(f'<th scope="col"><button type="button">{cell}</button></th>' for cell in head)
     body = []
     for first, *others in rows:
-        cells = "".join(f"<td{_key(cell)}>{_without_key(cell)}</td>" for cell in others)
+        cells = "".join(
+            f'<td{_key(cell)} data-label="{_bare(label)}">{_without_key(cell)}</td>'
+            for label, cell in zip(head[1:], others, strict=True)
+        )
         body.append(f'<tr><th scope="row"{_key(first)}>{_without_key(first)}</th>{cells}</tr>')
     return (
         f'<div class="sideways" role="region" tabindex="0" aria-labelledby="{name}-caption">'
         f'<table class="sortable" id="{name}"><caption id="{name}-caption">{caption}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>\n" + "\n".join(body) + "\n</tbody></table></div>"
     )
+
+
+def _bare(html: str) -> str:
+    return escape(re.sub(r"<[^>]+>", "", html), quote=True)
 
 
 def keyed(key: object, cell: str) -> str:
@@ -111,6 +121,7 @@ def inline_svg(source: bytes, name: str, title: str, description: str) -> str:
     ``description`` are for screen readers.
     """
     root = ElementTree.fromstring(source)
+    _for_both_themes(root)
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
@@ -140,6 +151,59 @@ def inline_svg(source: bytes, name: str, title: str, description: str) -> str:
         root.insert(position, element)
     ElementTree.register_namespace("", SVG)
     return re.sub(r"\s*\n\s*", " ", ElementTree.tostring(root, encoding="unicode"))
+
+
+_COLOUR = re.compile(r"(?<=[: ])(#[0-9a-f]{6})\b")
+_MAPS = ("QuadContourSet", "QuadMesh", "image", "PolyCollection", "FillBetweenPolyCollection")
+
+
+def _for_both_themes(root: ElementTree.Element) -> None:
+    """Give every colour its twin for dark pages; colour maps, and black or white signs on them, keep theirs."""
+    for child in root:
+        _recolour(child, on_map=False)
+
+
+def _recolour(node: ElementTree.Element, on_map: bool) -> None:
+    name = node.attrib.get("id", "")
+    if name.startswith(_MAPS):
+        return
+    if name.startswith("axes"):
+        on_map = any(each.attrib.get("id", "").startswith(_MAPS[:3]) for each in node)
+    elif name.startswith("matplotlib.axis"):
+        on_map = False
+
+    def twin(match: re.Match[str]) -> str:
+        colour = match[1]
+        if on_map and colour in ("#000000", "#ffffff"):
+            return colour
+        return f"light-dark({colour}, {in_the_dark(colour)})"
+
+    if "style" in node.attrib:
+        node.set("style", _COLOUR.sub(twin, node.attrib["style"]))
+    elif node.tag == f"{{{SVG}}}g" and name.startswith("text") and not on_map:
+        node.set("style", f"fill: light-dark(#000000, {in_the_dark('#000000')})")  # SVG's own default is black
+    for child in node:
+        _recolour(child, on_map)
+
+
+def in_the_dark(colour: str) -> str:
+    """The twin of a colour for a dark page: its hue with the lightness turned over, lines and text at least 3:1 against #141414.
+
+    What is near white on paper (backgrounds, grids, shades) becomes near black.
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, light, saturation = colorsys.rgb_to_hls(red, green, blue)
+    level = lightness(colour)
+    wanted = 98 - 0.45 * level if level <= 75 else 64 - 57 * (level - 75) / 25
+    low, high = 0.0, 1.0
+    for _ in range(24):  # the lightness of the model that has the wanted L*
+        light = (low + high) / 2
+        made = colorsys.hls_to_rgb(hue, light, saturation)
+        if lightness(made) < wanted:
+            low = light
+        else:
+            high = light
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colorsys.hls_to_rgb(hue, light, saturation))
 
 
 def _targets(root: ElementTree.Element) -> set[str]:

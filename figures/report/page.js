@@ -31,47 +31,86 @@ function keyOf(cell) {
   return cell.dataset.key ?? cell.textContent.trim();
 }
 
-// ---- the ledger
-const claims = [...document.querySelectorAll("details.claim")];
-const byVerdict = document.getElementById("by-verdict"), byPaper = document.getElementById("by-paper");
-const byCorrection = document.getElementById("by-correction"), shownClaims = document.getElementById("shown");
-const unfold = document.getElementById("unfold");
+// ---- the ledger: its lines are data until the section is opened
+const ledger = document.getElementById("ledger");
+const node = (tag, attributes, html = "") => {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.innerHTML = html; // written and escaped by the package
+  return made;
+};
 
-function filter() {
-  let count = 0;
-  for (const claim of claims) {
-    const {verdict, paper} = claim.dataset;
-    claim.hidden = Boolean((byVerdict.value && verdict !== byVerdict.value) || (byPaper.value && paper !== byPaper.value) ||
-      (byCorrection.checked && !claim.hasAttribute("data-corrected")));
-    count += !claim.hidden;
+let claims = [];
+function showLedger() {
+  if (!ledger || claims.length) return;
+  const papers = JSON.parse(document.getElementById("papers").textContent);
+  const lines = JSON.parse(document.getElementById("ledger-data").textContent);
+  const place = document.getElementById("claims");
+  for (const paper of new Set(lines.map(line => line.paper))) {
+    const section = node("section", {class: "paper", "data-paper": paper}, `<h3>${papers[paper]}</h3>`);
+    for (const line of lines.filter(each => each.paper === paper)) section.append(claim(line));
+    place.append(section);
   }
-  for (const section of document.querySelectorAll("section.paper")) section.hidden = !section.querySelector("details:not([hidden])");
-  shownClaims.textContent = `${count} of ${shownClaims.dataset.all} claims`;
+  claims = [...place.querySelectorAll("details.claim")];
+  const by = id => document.getElementById(id), unfold = by("unfold"), shown = by("shown");
+  const filter = () => {
+    const text = by("by-text").value.trim().toLowerCase();
+    let count = 0;
+    for (const each of claims) {
+      const {verdict, paper} = each.dataset;
+      each.hidden = Boolean((by("by-verdict").value && verdict !== by("by-verdict").value) ||
+        (by("by-paper").value && paper !== by("by-paper").value) || (text && !each.textContent.toLowerCase().includes(text)));
+      count += !each.hidden;
+    }
+    for (const section of place.querySelectorAll("section.paper")) section.hidden = !section.querySelector("details:not([hidden])");
+    shown.textContent = `${count} of ${shown.dataset.all} claims`;
+  };
+  by("by-verdict").value = by("by-paper").value = by("by-text").value = "";
+  for (const id of ["by-verdict", "by-paper", "by-text"]) by(id).addEventListener("input", filter);
+  unfold.addEventListener("click", () => {
+    const open = unfold.getAttribute("aria-expanded") !== "true";
+    unfold.setAttribute("aria-expanded", String(open));
+    unfold.textContent = open ? "Fold all" : "Unfold all";
+    for (const each of claims) each.open = open;
+  });
+  document.querySelector(".filters").hidden = false;
+  filter();
 }
-for (const control of [byVerdict, byPaper, byCorrection]) control.addEventListener("change", filter);
-unfold.addEventListener("click", () => {
-  const open = unfold.getAttribute("aria-expanded") !== "true";
-  unfold.setAttribute("aria-expanded", String(open));
-  unfold.textContent = open ? "Fold all" : "Unfold all";
-  for (const claim of claims) claim.open = open;
-});
-document.querySelector(".filters").hidden = false;
-byVerdict.value = byPaper.value = "";
-byCorrection.checked = false;
-filter();
 
-// ---- a link to a claim opens it
+function claim({id, paper, verdict, where, says, parts}) {
+  const body = parts.map(([term, text]) => (term ? `<dt>${term}</dt>` : "") + `<dd>${text}</dd>`).join("");
+  return node("details", {class: "claim", id, "data-verdict": verdict, "data-paper": paper},
+    `<summary><span class="verdict" data-verdict="${verdict}">${verdict}</span> <span class="where">${where}</span> ` +
+    `<span class="says">${says}</span> <code>${id}</code></summary><dl>${body}</dl>`);
+}
+ledger?.addEventListener("toggle", () => { if (ledger.open) showLedger(); });
+
+// ---- the figures are compressed until their section is opened
+const figures = document.getElementById("figures");
+let unpacking = null;
+const unpack = () => unpacking ??= (async () => {
+  const packed = Uint8Array.from(atob(document.getElementById("gallery-data").textContent), letter => letter.charCodeAt(0));
+  const html = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+  document.getElementById("gallery").innerHTML = html; // written by the package
+})();
+figures?.addEventListener("toggle", () => { if (figures.open) unpack(); });
+
+// ---- a link to a section or a claim opens it
 function openTarget() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target instanceof HTMLDetailsElement) target.open = true;
+  const id = decodeURIComponent(location.hash.slice(1));
+  if (!id || id.startsWith("panel:")) return;
+  if (!document.getElementById(id) && ledger) showLedger();
+  const target = document.getElementById(id);
+  for (let up = target; up; up = up.parentElement) if (up instanceof HTMLDetailsElement) up.open = true;
+  if (target && target.closest("#claims")) target.scrollIntoView();
 }
 addEventListener("hashchange", openTarget);
 openTarget();
 
-// ---- paper has no folds
+// ---- on paper the folds of tables and of the box are open; sections that are folded are left out
 let folded = [];
 function beforePrint() {
-  folded = [...document.querySelectorAll("details:not([open])"), ...folded];
+  folded = [...document.querySelectorAll("td details:not([open]), .box details:not([open])"), ...folded];
   for (const details of folded) details.open = true;
 }
 function afterPrint() {

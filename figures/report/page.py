@@ -1,13 +1,15 @@
 """``asymtheory report``: one HTML file that needs nothing else, for one noise model.
 
-``collect`` computes (thresholds of all losses beside the published settings, the ledger, the atlas, the figures), ``page``
-writes what was found into report.html; the panel's mathematics is in panel.py and panel.js. Same input, same bytes.
+``collect`` computes (recommendation, thresholds of all losses beside the published settings, ledger, atlas, figures); ``page``
+writes what was found into report.html: the answer first (answer.py), the table of thresholds (thresholds.py), the panel (panel.py,
+panel.js, simplex.js), then, folded away, the gallery, the atlas and the ledger (ledger.py). Same input, same bytes.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from html import escape
@@ -16,165 +18,77 @@ from string import Template
 
 from asymtheory import __version__
 from asymtheory.atlas import Atlas
-from asymtheory.claims.ledger import REFUTED, TITLES, Row, Verdict
-from asymtheory.claims.report import plain_values
-from asymtheory.claims.theorems import coq_theorems
-from asymtheory.noise import KINDS, NoiseModel, show
+from asymtheory.noise import NoiseModel
 from asymtheory.numbers.text import Number, plain
 
-from . import panel
-from .collect import DEFAULT_NOISE, Picture, Published, Report, Verdicts, _binding
+from . import answer, ledger, panel
+from .collect import DEFAULT_NOISE, Picture, Report
 from .markup import keyed, table, typeset
+from .thresholds import thresholds
 
 HERE = Path(__file__).parent
 
 # nothing is loaded or sent; scripts are named by their hash; styles are inline because figures bring their own
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
-CHECK, CROSS, OPEN = "✓", "✗", "?"
-
 
 def page(report: Report) -> str:
     """The whole HTML file."""
-    noise, headline = report.noise, _headline(report.noise)
-    style = (HERE / "report.css").read_text(encoding="utf-8")
-    scripts = [(HERE / "page.js").read_text(encoding="utf-8")]
+    noise, headline = report.noise, answer.headline(report.noise)
     family, start = _panel_start(report)
-    scripts.append(panel.script(None if family else noise) + (HERE / "panel.js").read_text(encoding="utf-8"))
+    definitions = panel.script(None if family else noise, answer.rows_for_panel(report))
+    scripts = [_read("page.js"), definitions + _read("solve.js") + _read("panel.js") + _read("simplex.js")]
     bodies = [f'\n"use strict";\n(() => {{\n{script}}})();\n' for script in scripts]
     hashes = " ".join(f"'sha256-{_digest(body)}'" for body in bodies)
-    policy = f"{POLICY}; script-src {hashes}"
-    return Template((HERE / "report.html").read_text(encoding="utf-8")).substitute(
-        policy=policy,
+    return Template(_read("report.html")).substitute(
+        policy=f"{POLICY}; script-src {hashes}",
         title=escape(f"Losses on {headline}"),
         headline=typeset(headline[0].upper() + headline[1:] if noise.kind in panel.NOISES else headline),
-        style=style,
+        style=_read("report.css"),
         page_script=bodies[0],
         panel_script=bodies[1],
         panel_start=start,
         panel_without=_panel_without(),
-        description=_description(noise),
-        facts=_facts(noise),
-        thresholds=_thresholds(report),
-        figures=_figures(report.pictures),
-        figure_count=len(report.pictures),
-        atlas=_atlas(report.atlas),
-        classes=noise.classes,
-        ledger_counts=_counts(report.ledger),
-        ledger_filters=_filters(report.ledger),
-        ledger=_ledger(report.ledger),
-        claim_count=len(report.ledger),
+        description=answer.description(noise),
+        recommendation=answer.recommendation(report),
+        facts=answer.facts(noise),
+        matrix=answer.matrix(report),
+        own="\n".join(
+            f'<figure style="--natural: {p.width:.0f}">{p.svg}<figcaption>{p.caption}</figcaption></figure>'
+            for p in report.own
+        ),
+        thresholds=thresholds(report),
+        links="".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in _sections(report)),
+        gallery=_folded(
+            "figures", "Figures", _gallery(report.pictures), f"{len(report.pictures)} figures of the theory"
+        ),
+        atlas=_folded("atlas", "Atlas", _atlas(report.atlas), f"{len(report.atlas.entries)} losses at their defaults"),
+        ledger=_folded("ledger", "Ledger", _ledger(report), f"{len(report.ledger)} claims of the papers"),
         command=escape(report.command),
         version=__version__,
     )
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _headline(noise: NoiseModel) -> str:
-    rate = "" if noise.rate is None else f", rate {show(noise.rate)}"
-    return f"{noise.kind} noise, {noise.classes} classes{rate}"
+def _sections(report: Report) -> list[tuple[str, str]]:
+    """The sections that have something in them, for the navigation."""
+    found = [("answer", "Answer"), ("thresholds", "Thresholds"), ("try", "Panel")]
+    found += [("figures", "Figures")] * bool(report.pictures)
+    return [*found, ("atlas", "Atlas"), *([("ledger", "Ledger")] if report.ledger else [])]
 
 
-def _facts(noise: NoiseModel) -> str:
-    """What the noise model is, as a list of terms."""
-    worst, clean = noise.worst_row(), noise.rows[noise.worst_clean]
-    level = f"least w<sub>m</sub>/w<sub>n</sub>{_of(noise, noise.worst_clean)}"
-    margin = f"least (w<sub>m</sub> − w<sub>n</sub>)/W{_of(noise, noise.worst)}"
-    facts = [
-        ("Classes", f"K = {noise.classes}"),
-        ("Noise rate", "not known" if noise.rate is None else show(noise.rate)),
-        ("Clean level", f"c = {show(clean.clean_level)}<small>{level}</small>"),
-        ("Margin", f"{show(worst.margin)}<small>{margin}</small>"),
-        ("Clean labels dominate", _dominance(noise)),
-    ]
-    return "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in facts)
-
-
-def _description(noise: NoiseModel) -> str:
-    """One line on what happens to the labels, and where the numbers are from."""
-    what = KINDS.get(noise.kind, "")
-    parts = [what[:1].upper() + what[1:], noise.source or ""]
-    return typeset(". ".join(part for part in parts if part))
-
-
-def _of(noise: NoiseModel, index: int) -> str:
-    return "" if noise.representative else f": {escape(_binding(noise, index))}"
-
-
-def _dominance(noise: NoiseModel) -> str:
-    if noise.dominant:
-        return "yes<small>the true class has the unique largest weight</small>"
-    row, other = noise.failures[0]
-    more = f" and {len(noise.failures) - 1} more" if len(noise.failures) > 1 else ""
-    against = f"{noise.row_name(row)} against {noise.class_name(other)}{more}"
-    return f"no<small>{escape(against)}: no loss is tolerant there</small>"
-
-
-def _thresholds(report: Report) -> str:
-    """The table of thresholds with the reasons below it, each named by a letter."""
-    reasons = {found.reason: "" for found in report.losses}
-    for i, reason in enumerate(reasons):
-        reasons[reason] = _letter(i)
-    one_row = report.noise.representative or len(report.noise.rows) == 1
-    head = ["Loss", "Asymmetric for", *([] if one_row else ["Binding row"]), "Published settings", "Why"]
-    rows = []
-    for found in report.losses:
-        letter = reasons[found.reason]
-        rows.append([
-            f"{escape(found.loss.title)} <code>{escape(found.loss.name)}</code>",
-            keyed(found.order, f'<span class="answer" data-status="{found.status}">{typeset(found.answer)}</span>'
-                               f"{_fixed(found)}"),
-            *([] if one_row else [keyed(found.binding, escape(found.binding or "–"))]),
-            _settings_cell(found.published),
-            f'<a href="#why-{letter}">{letter}</a>',
-        ])  # fmt: skip
-    caption = f"Thresholds of {len(rows)} losses on {typeset(_headline(report.noise))}"
-    if one_row and report.noise.rows:
-        row = report.noise.rows[0]
-        caption += (
-            f". Every class binds alike: w<sub>m</sub> = {show(row.top)}, w<sub>n</sub> = {show(row.second)}"
-            if report.noise.representative
-            else ""
-        )
-    because = "".join(
-        f'<li id="why-{letter}"><b>{letter}</b> {typeset(reason)}</li>' for reason, letter in reasons.items()
-    )
-    return table(head, rows, caption, "thresholds-table") + f'<ul class="reasons">{because}</ul>'
-
-
-def _letter(i: int) -> str:
-    return "abcdefghijklmnopqrstuvwxyz"[i] if i < 26 else f"z{i - 25}"
-
-
-def _fixed(found: Verdicts) -> str:
-    """The parameters that the threshold is for."""
-    others = [
-        f"{name} = {plain(value)}"
-        for name, value in found.loss.parameters.items()
-        if name != found.loss.main and name not in ("alpha", "beta")
-    ]
-    return f" <small>with {typeset(', '.join(others))}</small>" if others else ""
-
-
-def _settings_cell(published: Sequence[Published]) -> str:
-    if not published:
-        return keyed(-1, "none")
-    good = sum(p.holds is True for p in published)
-    items = "".join(
-        f'<li><span class="mark" data-holds="{str(p.holds).lower()}">{_mark(p.holds)}</span> {typeset(p.parameters)} '
-        f"<small>{escape('; '.join(p.sources))}</small></li>"
-        for p in published
-    )
-    summary = f"{good} of {len(published)} satisfy it"
-    return keyed(good / len(published), f"<details><summary>{summary}</summary><ul>{items}</ul></details>")
-
-
-def _mark(holds: bool | None) -> str:
-    sign, word = {True: (CHECK, "satisfies it"), False: (CROSS, "does not"), None: (OPEN, "undecided")}[holds]
-    return f'<span aria-hidden="true">{sign}</span><span class="unseen">{word}:</span>'
+def _folded(name: str, title: str, body: str, summary: str) -> str:
+    """A section that is opened by its heading; nothing where it would be empty."""
+    if not body:
+        return ""
+    return f'<details class="section" id="{name}"><summary><h2>{title}</h2> <span>{summary}</span></summary>\n{body}\n</details>'
 
 
 def _panel_start(report: Report) -> tuple[bool, str]:
@@ -187,8 +101,17 @@ def _panel_start(report: Report) -> tuple[bool, str]:
         kind, K, eta = noise.kind, noise.classes, rate
     if not family and panel.fits(noise):
         kind = "given"
-    given = escape(report.given, quote=True)
-    return family, f'data-loss="amse" data-noise="{kind}" data-k="{K}" data-eta="{float(eta)!r}" data-given="{given}"'
+    best = report.best
+    loss, value = ("amse", "") if best is None or panel.why_not(best.loss) else (best.loss.name, best.parameter)
+    attributes = {
+        "loss": loss,
+        "value": f"{float(best.loss.parameters[value])!r}" if best is not None and value else "",
+        "noise": kind,
+        "k": str(K),
+        "eta": f"{float(eta)!r}",
+        "given": report.given,
+    }
+    return family, " ".join(f'data-{name}="{escape(text, quote=True)}"' for name, text in attributes.items())
 
 
 def _family_rate(noise: NoiseModel) -> Number | None:
@@ -205,13 +128,45 @@ def _panel_without() -> str:
 
 def _figures(pictures: Sequence[Picture]) -> str:
     return "\n".join(
-        f'<figure id="show-{p.name}" style="--natural: {p.width:.0f}">{p.svg}<figcaption><b>{p.title}</b> '
+        f'<figure style="--natural: {p.width:.0f}">{p.svg}<figcaption><b>{p.title}</b> '
         f"<small>{escape(p.source)}</small><br>{p.caption} <code>asymtheory figure {p.name}</code></figcaption></figure>"
         for p in pictures
     )
 
 
+def _gallery(pictures: Sequence[Picture]) -> str:
+    """The figures of the theory, compressed: the page unfolds them when they are asked for."""
+    if not pictures:
+        return ""
+    packed = base64.b64encode(zlib.compress(_figures(pictures).encode(), 9)).decode()
+    names = ", ".join(p.name for p in pictures)
+    return (
+        f"<noscript><p>Without JavaScript: <code>asymtheory figure NAME</code> draws them ({names}).</p></noscript>"
+        f'<div class="gallery" id="gallery"></div><script type="text/plain" id="gallery-data">{packed}</script>'
+    )
+
+
+def _ledger(report: Report) -> str:
+    """The ledger's head; its lines are in JSON until it is opened."""
+    lines = report.ledger
+    if not lines:
+        return ""
+    return (
+        f"<p>Every checkable statement of the four papers. {ledger.source(lines)} <em>Proved</em>: symbolic. <em>Certified</em>: "
+        "rigorous enclosure over the whole domain. <em>Supported</em>: searched, nothing found. <em>Refuted</em>: as printed, with "
+        "a counterexample that anyone can re-evaluate.</p>"
+        f'<ul class="counts">{ledger.counts(lines)}</ul>'
+        f'<div class="filters" role="group" aria-label="Filter the claims" hidden>{ledger.filters(lines)}'
+        '<button type="button" id="unfold" aria-expanded="false">Unfold all</button>'
+        f'<span id="shown" role="status" data-all="{len(lines)}"></span></div>'
+        '<noscript><p>The claims are listed by <code>asymtheory verify</code>.</p></noscript><div id="claims"></div>'
+        f'<script type="application/json" id="papers">{ledger.titles()}</script>'
+        f'<script type="application/json" id="ledger-data">{ledger.data(lines)}</script>'
+    )
+
+
 def _atlas(found: Atlas) -> str:
+    """The atlas with the sentence above it."""
     head = [
         "Loss", "Parameters", "Type", f"Labels sum to (K = {found.K})", "r", "r, Def. 3", "r<sub>u</sub>", "Asymmetric",
         "Symmetric noise", "Formula",
@@ -230,77 +185,10 @@ def _atlas(found: Atlas) -> str:
             typeset(entry.tolerates),
             f'<span class="formula">{typeset(loss.formula)}</span>',
         ])  # fmt: skip
-    return table(head, rows, f"The atlas: {len(rows)} losses at their default parameters", "atlas-table")
-
-
-def _counts(rows: Sequence[Row]) -> str:
-    """How many of each verdict, how many corrections, how the controls came out."""
-    tally = [(verdict, sum(row.finding.verdict is verdict for row in rows)) for verdict in Verdict]
-    parts = [
-        f'<li><b>{count}</b> <span class="verdict" data-verdict="{v}">{v}</span></li>' for v, count in tally if count
-    ]
-    corrected = sum(row.finding.corrected is not None for row in rows)
-    controls = sum(row.control is REFUTED for row in rows)
-    parts.append(f"<li><b>{corrected}</b> with a corrected statement</li>")
-    parts.append(
-        f"<li><b>{controls}</b> of {len(rows)} controls (the same check on a falsified statement) refuted</li>"
+    says = (
+        "<p>Every registered loss, computed from its one definition. r is the asymmetry ratio by whole transfer, Def. 3 as ALF "
+        "prints it, r<sub>u</sub> the upper bound of its Eq. 8; c = w<sub>m</sub>/w<sub>n</sub>, "
+        "margin = (w<sub>m</sub> − w<sub>n</sub>)/W. "
+        f"Symmetric noise: the rates η that the loss tolerates with {found.K} classes.</p>"
     )
-    return "".join(parts)
-
-
-def _filters(rows: Sequence[Row]) -> str:
-    verdicts = [v for v in Verdict if any(row.finding.verdict is v for row in rows)]
-    papers = list(dict.fromkeys(row.claim.paper for row in rows))
-
-    def options(values: Sequence[object], texts: Sequence[str]) -> str:
-        return "".join(f'<option value="{v}">{escape(t)}</option>' for v, t in zip(values, texts, strict=True))
-
-    return (
-        f'<label>Verdict <select id="by-verdict"><option value="">all</option>{options(verdicts, verdicts)}</select></label>'
-        f'<label>Paper <select id="by-paper"><option value="">all</option>'
-        f"{options(papers, [TITLES[p] for p in papers])}</select></label>"
-        '<label><input type="checkbox" id="by-correction"> with a corrected statement</label>'
-    )
-
-
-def _ledger(rows: Sequence[Row]) -> str:
-    blocks = []
-    for paper in dict.fromkeys(row.claim.paper for row in rows):
-        claims = "\n".join(_claim(row) for row in rows if row.claim.paper == paper)
-        blocks.append(f'<section class="paper" data-paper="{paper}"><h3>{escape(TITLES[paper])}</h3>{claims}</section>')
-    return "\n".join(blocks)
-
-
-def _claim(row: Row) -> str:
-    """One claim, its evidence folded."""
-    finding, claim = row.finding, row.claim
-    parts = [("Method", typeset(finding.method)), ("Evidence", typeset(finding.evidence))]
-    parts += [("", typeset(detail)) for detail in finding.details]
-    if finding.counterexample is not None:
-        numbers = "; ".join(f"{key} = {plain_values(value)}" for key, value in finding.counterexample.items())
-        parts.append(("Counterexample", typeset(numbers)))
-    if finding.corrected is not None:
-        right = finding.corrected
-        parts.append(("Corrected", f"{typeset(right.statement)} {_verdict(right.verdict)} {typeset(right.evidence)}"))
-    if finding.standing:
-        parts.append(("Still true", typeset(finding.standing)))
-    if behind := coq_theorems(claim.id):
-        parts.append(("Coq", ", ".join(f"<code>{escape(name)}</code>" for name in behind)))
-    parts.append(("Control", f"{typeset(claim.falsification)} {_verdict(row.control)}"))
-    grouped: list[tuple[str, list[str]]] = []
-    for term, text in parts:
-        if term:
-            grouped.append((term, [text]))
-        else:
-            grouped[-1][1].append(text)
-    body = "".join(f"<dt>{term}</dt>" + "".join(f"<dd>{text}</dd>" for text in texts) for term, texts in grouped)
-    corrected = " data-corrected" if finding.corrected is not None else ""
-    return (
-        f'<details class="claim" id="{claim.id}" data-verdict="{finding.verdict}" data-paper="{claim.paper}"{corrected}>'
-        f'<summary>{_verdict(finding.verdict)} <span class="where">{escape(claim.where)}</span> '
-        f'<span class="says">{typeset(claim.statement)}</span> <code>{claim.id}</code></summary><dl>{body}</dl></details>'
-    )
-
-
-def _verdict(verdict: Verdict) -> str:
-    return f'<span class="verdict" data-verdict="{verdict}">{verdict}</span>'
+    return says + table(head, rows, f"The atlas: {len(rows)} losses at their default parameters", "atlas-table")

@@ -1,275 +1,9 @@
-// The panel. ATOMS (terms and slopes of every loss), LOSSES, NOISES and GIVEN stand above, written from the package's
-// own definitions (figures/report/panel.py); what follows knows no loss. Notation: docs/theory.md, section 1.
-
-// ------------------------------------------------------------------------------------------------ solving
-
-const TIE = 1e-12;                // relative: a difference of slopes that is left to rounding counts as equality
-const NEXT_TO_ONE = 1 - 2 ** -40; // where a slope at 1 is 0 * inf (focal loss); its slope at 0 is -inf, so it settles nothing
-const CONVEX = 1, CONCAVE = -1, LINEAR = 0, MIXED = null;
-const STEP = 1 / 8;               // of the scan for a threshold, in powers of two
-const MOST_COUNT = 4096;          // whole-number parameters are tried up to here
-
-function sum(first, last, term) {
-  let total = 0;
-  for (let j = first; j <= last; j++) total += term(j);
-  return total;
-}
-
-/** A loss with its parameters on K classes: slopes and values of its separable part, and its shape. */
-function profile(name, parameters, K) {
-  const terms = LOSSES[name].terms.map(term => {
-    const atom = ATOMS[term.atom];
-    return {atom, factor: (term.name ? parameters[term.name] : term.coefficient) * atom.scale(K)};
-  });
-  const part = (side, what) => u => terms.reduce((s, t) => s + t.factor * t.atom[side][what](u, parameters), 0);
-  const shapes = terms.flatMap(term => shapesOf(term.atom, parameters));
-  return {
-    value: {active: part("active", "value"), passive: part("passive", "value")},
-    slope: {active: part("active", "slope"), passive: part("passive", "slope")},
-    shape: shapes.includes(MIXED) || (shapes.includes(CONVEX) && shapes.includes(CONCAVE)) ? MIXED
-      : shapes.includes(CONVEX) ? CONVEX : shapes.includes(CONCAVE) ? CONCAVE : LINEAR,
-  };
-}
-
-function shapesOf(atom, parameters) {
-  const here = atom.shapes.find(({where}) => Object.entries(where).every(([name, [low, high, point]]) => {
-    const x = parameters[name];
-    return point ? x === low : (low === null || x >= low) && (high === null || x <= high);
-  })); // points stand before the intervals that they end
-  return here.shape;
-}
-
-/** phi_k'(u) = w active' + (1 - w) passive'; a weight of 0 removes an infinite slope. */
-const mixed = (w, own, other) => (w > 0 ? w * own : 0) + (w < 1 ? (1 - w) * other : 0);
-
-/** The row of weights (total 1) of class m: m first, n second, the others equal. */
-function familyRow(kind, K, eta) {
-  const [top, second, total] = NOISES[kind](K, eta);
-  const rest = K > 2 ? (total - top - second) / (K - 2) : 0;
-  const weights = Array.from({length: K}, (_, k) => (k === 0 ? top : k === 1 ? second : Math.abs(rest) < TIE ? 0 : rest));
-  return {name: "every class", target: 0, weights};
-}
-
-function runnerUp({weights, target}) {
-  let best = target === 0 ? 1 : 0;
-  weights.forEach((w, k) => { if (k !== target && w > weights[best]) best = k; });
-  return best;
-}
-
-/** Is e_m the only minimiser on this row? With both sides of the KKT condition where the loss is convex. */
-function decide(loss, row) {
-  const top = row.weights[row.target], second = row.weights[runnerUp(row)];
-  const facts = {shape: loss.shape, top, second, dominant: top - second > TIE};
-  if (!facts.dominant) return {...facts, holds: false};
-  if (second === 0) return {...facts, holds: true};
-  if (loss.shape === MIXED) return {...facts, holds: null};
-  if (loss.shape !== CONVEX) return {...facts, holds: true};
-  const {active, passive} = loss.slope;
-  const one = Number.isNaN(active(1)) ? NEXT_TO_ONE : 1;
-  const [a0, a1, p0, p1] = [active(0), active(one), passive(0), passive(1)];
-  const atZero = mixed(second, a0, p0), atOne = mixed(top, a1, p1), slack = atZero - atOne;
-  const size = Math.abs(second * a0) + Math.abs(p0) + Math.abs(top * a1) + Math.abs((1 - top) * p1);
-  const tie = Number.isFinite(size) && Math.abs(slack) <= TIE * size;
-  return {...facts, atZero, atOne, slack, holds: Number.isNaN(slack) ? null : tie || slack >= 0};
-}
-
-/** The row that decides: one that fails, of those the one of least slack (or margin). */
-function deciding(loss, rows) {
-  const order = ({holds, slack, top, second}) => [holds === false ? 0 : holds === null ? 1 : 2, slack ?? top - second];
-  return rows.map(row => ({row, ...decide(loss, row)})).reduce((best, found) => {
-    const [a, b] = [order(best), order(found)];
-    return b[0] < a[0] || (b[0] === a[0] && b[1] < a[1]) ? found : best;
-  });
-}
-
-/** The minimiser of the weighted risk of one row: {point, unique} or {point: null, why}. */
-function minimise(name, parameters, weights) {
-  const loss = profile(name, parameters, weights.length);
-  const found = loss.shape === MIXED ? null : loss.shape === CONVEX ? waterFilling(loss, weights) : vertex(weights);
-  if (found === null) return {point: null, why: "its terms are neither all convex nor all concave"};
-  const {normalised} = LOSSES[name];
-  // NCE and NFL are least, in the limit, wherever a class of least weight has u_k = 0; elsewhere they move the minimiser
-  if (normalised.length && !found.point.includes(0)) {
-    return {point: null, why: `${normalised.join(" and ")} moves it away from the minimiser of the rest of the sum`};
-  }
-  return found;
-}
-
-function vertex(weights) {
-  const most = Math.max(...weights), m = weights.indexOf(most);
-  return {point: weights.map((_, k) => Number(k === m)), unique: weights.filter(w => most - w <= TIE).length === 1};
-}
-
-/** KKT of convex phi_k: phi_k'(u_k) = lambda where u_k > 0, phi_k'(0) >= lambda elsewhere, and the u_k sum to 1. */
-function waterFilling(loss, weights) {
-  const K = weights.length, target = weights.indexOf(Math.max(...weights));
-  if (decide(loss, {weights, target}).holds) return vertex(weights);
-  const {active, passive} = loss.slope, levels = [...new Set(weights)];
-  const count = levels.map(w => weights.filter(x => x === w).length);
-  const slope = (w, u) => mixed(w, active(u), passive(u));
-  const reach = (w, below) => { // the largest u with below(phi'(u))
-    if (!below(slope(w, 1e-300))) return 0;
-    let low = 0, high = 1;
-    for (let i = 0; i < 70; i++) {
-      const middle = (low + high) / 2;
-      if (below(slope(w, middle))) low = middle; else high = middle;
-    }
-    return low;
-  };
-  const filled = below => levels.map(w => reach(w, below));
-  const whole = u => u.reduce((s, x, i) => s + count[i] * x, 0);
-  // some u_k > 0 is at least 1/K and some at most 1/K, so the multiplier lies among the slopes there
-  const middle = levels.map(w => slope(w, 1 / K));
-  let low = Math.min(...middle), high = Math.max(...middle);
-  for (let i = 0; i < 100; i++) {
-    const lambda = (low + high) / 2;
-    if (whole(filled(s => s < lambda)) > 1) high = lambda; else low = lambda;
-  }
-  // where phi_k' is flat at lambda (PHuber-CE) the minimiser is a set; the room is shared out in proportion
-  const less = filled(s => s < low), more = filled(s => s <= high);
-  const room = 1 - whole(less), extra = whole(more) - whole(less);
-  const share = extra > 0 ? Math.min(1, Math.max(0, room / extra)) : 0;
-  const u = less.map((x, i) => x + share * (more[i] - x)), scale = whole(u);
-  const point = weights.map(w => u[levels.indexOf(w)] / scale);
-  return {point, unique: !less.some((x, i) => more[i] - x > 1e-6 && count[i] > 1)};
-}
-
-// ----------------------------------------------------------------------------------------- thresholds by scan
-
-/** Where ``feasible`` (true, false, or null: not known) holds on an open interval: [low, high, lowClosed, highClosed];
- *  the sign changes are roots of the KKT condition, where it still holds. */
-function scan(low, high, feasible) {
-  const pieces = [];
-  let before = null, start = null;
-  for (const x of ladder(low, high)) {
-    const here = feasible(x);
-    if (here === null) continue;
-    if (before === null) start = here ? [low, false] : null;
-    else if (here !== before.here) {
-      const root = bisect(before.x, x, before.here, feasible);
-      if (here) start = [root, true];
-      else { pieces.push([start[0], root, start[1], true]); start = null; }
-    }
-    before = {x, here};
-  }
-  if (start) pieces.push([start[0], high, start[1], false]);
-  return pieces;
-}
-
-/** Points of an open interval, dense next to its ends. */
-function ladder(low, high) {
-  const powers = (from, to) => Array.from({length: Math.round((to - from) / STEP) + 1}, (_, i) => 2 ** (from + i * STEP));
-  if (low === null) return powers(-60, 60).map(x => high - x).reverse();
-  if (high === null) return powers(low === 0 ? -60 : -46, 60).map(x => low + x);
-  const near = powers(-46, -1), width = high - low;
-  return [...near.map(x => low + width * x), ...near.slice(0, -1).reverse().map(x => high - width * x)];
-}
-
-function bisect(left, right, atLeft, feasible) {
-  for (let i = 0; i < 80; i++) {
-    const middle = (left + right) / 2;
-    if (middle <= left || middle >= right) break;
-    if (feasible(middle) === atLeft) left = middle; else right = middle;
-  }
-  return (left + right) / 2;
-}
-
-/** The values of one parameter for which the loss is asymmetric on all rows. */
-function threshold(name, parameters, parameter, rows) {
-  const facts = LOSSES[name].parameters.find(p => p.name === parameter), K = rows[0].weights.length;
-  const holds = (x, strict) => {
-    const loss = profile(name, {...parameters, [parameter]: x}, K);
-    let all = true;
-    for (const row of rows) {
-      const {holds, slack} = decide(loss, row);
-      if (holds === false || (strict && slack < 0)) return false; // no allowance for rounding while a root is sought
-      if (holds === null) all = null;
-    }
-    return all;
-  };
-  if (facts.integer) return counts(facts, n => holds(n, false));
-  return joined(facts.low, facts.high, facts.cuts, facts, x => holds(x, true), x => holds(x, false));
-}
-
-/** The noise rates of a family on which the loss with its parameters is asymmetric. */
-function rates(name, parameters, kind, K) {
-  const loss = profile(name, parameters, K);
-  const at = strict => eta => {
-    const {holds, slack, dominant} = decide(loss, familyRow(kind, K, eta));
-    return holds && strict && slack < 0 ? false : dominant ? holds : false;
-  };
-  const ends = {lowClosed: true, highClosed: true};
-  // at the end of the dominance of clean labels equality does not count
-  const dominant = eta => decide(loss, familyRow(kind, K, Math.min(1, eta))).dominant;
-  return joined(0, 1, [], ends, at(true), at(false)).map(([low, high, lowClosed, highClosed]) =>
-    [low, high, lowClosed, highClosed && dominant(high * (1 + 1e-9))]);
-}
-
-/** Scans of the open pieces between the cuts, joined through the cuts and closed ends that hold themselves. */
-function joined(low, high, cuts, {lowClosed, highClosed}, inside, point) {
-  const edges = [low, ...cuts.filter(c => c !== low && c !== high), high], pieces = [];
-  const add = piece => {
-    const last = pieces.at(-1);
-    if (last && last[1] !== null && last[1] === piece[0] && (last[3] || piece[2])) [last[1], last[3]] = [piece[1], piece[3]];
-    else pieces.push(piece);
-  };
-  edges.forEach((edge, i) => {
-    const ownEnd = i === 0 ? lowClosed : i === edges.length - 1 ? highClosed : true;
-    if (edge !== null && ownEnd && point(edge)) add([edge, edge, true, true]);
-    if (i < edges.length - 1) scan(edge, edges[i + 1], inside).forEach(add);
-  });
-  return pieces;
-}
-
-/** Whole numbers: runs, assuming at most one change between the tried ones. */
-function counts({low, high}, holds) {
-  const last = high ?? MOST_COUNT, tried = [];
-  for (let n = low; n <= last; n = n < low + 16 ? n + 1 : Math.min(2 * n, n === last ? n + 1 : last)) tried.push(n);
-  const pieces = [];
-  tried.forEach((n, i) => {
-    if (!holds(n)) return;
-    let from = n, to = n;
-    const edge = (inside, outside) => {
-      while (Math.abs(outside - inside) > 1) {
-        const middle = Math.floor((inside + outside) / 2);
-        if (holds(middle)) inside = middle; else outside = middle;
-      }
-      return inside;
-    };
-    if (i > 0 && !holds(tried[i - 1])) from = edge(n, tried[i - 1]);
-    if (i < tried.length - 1 && !holds(tried[i + 1])) to = edge(n, tried[i + 1]);
-    if (n === last && high === null) to = null; // as far as was tried
-    if (i > 0 && holds(tried[i - 1])) pieces.at(-1)[1] = to;
-    else pieces.push([from, to, true, true]);
-  });
-  return pieces;
-}
-
-// ------------------------------------------------------------------------------------------------- words
-
-const shown = x => (Number.isFinite(x) ? String(Number(x.toPrecision(6))) : x > 0 ? "∞" : "−∞").replace("-", "−");
-
-/** Pieces in words: "a ≥ 9", "q ≤ 1 or 2 ≤ q ≤ 7.88"; the domain's own ends are left out. */
-function inWords(name, pieces, {low, high, lowClosed, highClosed}) {
-  if (!pieces.length) return `no ${name}`;
-  return pieces.map(([from, to, fromClosed, toClosed]) => {
-    if (from === to && from !== null) return `${name} = ${shown(from)}`;
-    const start = from === null || (from === low && fromClosed === lowClosed) ? null : from;
-    const end = to === null || (to === high && toClosed === highClosed) ? null : to;
-    if (start !== null && end !== null) return `${shown(start)} ${fromClosed ? "≤" : "<"} ${name} ${toClosed ? "≤" : "<"} ${shown(end)}`;
-    if (start !== null) return `${name} ${fromClosed ? "≥" : ">"} ${shown(start)}`;
-    if (end !== null) return `${name} ${toClosed ? "≤" : "<"} ${shown(end)}`;
-    return `any ${name}`;
-  }).join(" or ");
-}
-
-const GREEK = {alpha: "α", beta: "β", gamma: "γ", tau: "τ", eta: "η"};
-const symbol = name => GREEK[name] ?? name;
+// The panel: controls, answers and two plots; simplex.js has the triangle. What it calls is in solve.js.
 
 // ------------------------------------------------------------------------------------------------- drawing
 
 function element(tag, attributes = {}, ...children) {
-  const SVG = ["svg", "path", "line", "rect", "text", "g", "title", "tspan"];
+  const SVG = ["svg", "path", "line", "rect", "circle", "text", "g", "title", "tspan"];
   const made = SVG.includes(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) if (value !== null) made.setAttribute(key, value);
   made.append(...children);
@@ -338,11 +72,11 @@ function drawMinimiser(row, point, names) {
 
 // ------------------------------------------------------------------------------------------------ the panel
 
-window.asymtheory = {LOSSES, NOISES, profile, decide, minimise, threshold, rates, familyRow, inWords};
+window.asymtheory = {LOSSES, NOISES, ROWS, profile, decide, minimise, threshold, rates, familyRow, inWords};
 
 const panel = document.getElementById("panel");
 const at = id => document.getElementById(id);
-const state = {loss: panel.dataset.loss, parameters: {}, noise: panel.dataset.noise, K: Number(panel.dataset.k), eta: Number(panel.dataset.eta)};
+const state = {loss: panel.dataset.loss, parameters: {}, noise: panel.dataset.noise, K: Number(panel.dataset.k), eta: Number(panel.dataset.eta), row: null, three: null};
 const OPEN = {
   K: {name: "K", text: "[2, 1000], whole numbers", slider: [2, 100, 1], low: 2, high: 1000, lowClosed: true, highClosed: true, integer: true},
   eta: {name: "eta", text: "[0, 1]", slider: [0, 1, 0.01], low: 0, high: 1, lowClosed: true, highClosed: true, integer: false},
@@ -361,6 +95,7 @@ function control(facts, value, set) {
   const take = (x, other) => {
     const good = within(x, facts);
     box.toggleAttribute("aria-invalid", !good);
+    at("answers").classList.toggle("old", Boolean(panel.querySelector("[aria-invalid]"))); // what is shown is of the last good entry
     if (!good) { where.textContent = `${symbol(name)} must be in ${facts.text.replace("inf", "∞")}`; return; }
     other.value = x;
     set(x);
@@ -371,19 +106,33 @@ function control(facts, value, set) {
 }
 
 function rowsNow() {
+  if (state.noise === "row") return [ROWS[state.row]];
   return state.noise === "given" ? GIVEN.rows : [familyRow(state.noise, state.K, state.eta)];
 }
 
-function showControls() {
+function showControls(given = {}) {
   const {parameters} = LOSSES[state.loss];
-  state.parameters = Object.fromEntries(parameters.map(p => [p.name, Number(p.default)]));
-  at("parameters").replaceChildren(...parameters.map(p => control(p, Number(p.default), x => { state.parameters[p.name] = x; later(); })));
+  state.parameters = Object.fromEntries(parameters.map(p => [p.name, given[p.name] ?? Number(p.default)]));
+  at("parameters").replaceChildren(...parameters.map(p => control(p, state.parameters[p.name], x => { state.parameters[p.name] = x; later(); })));
+  at("play").disabled = LOSSES[state.loss].main === null || !parameters.some(p => p.name === LOSSES[state.loss].main);
 }
 
 function showNoise() {
-  const open = state.noise !== "given";
+  const open = state.noise !== "given" && state.noise !== "row";
   at("rates").hidden = !open;
-  at("noise-text").innerHTML = open ? NOISE_TEXT[state.noise] : `${GIVEN.classes} classes, the rows that can bind`;
+  at("noise-text").innerHTML = open ? NOISE_TEXT[state.noise] : state.noise === "given" ? `${GIVEN.classes} classes, the rows that can bind` : "";
+  if (state.noise === "row") at("noise-text").textContent = `one row: ${ROWS[state.row].name}`;
+  for (const button of document.querySelectorAll("[data-row]")) button.setAttribute("aria-pressed", String(state.noise === "row" && Number(button.dataset.row) === state.row));
+  state.three = null; // the triangle follows the noise again
+}
+
+/** Load one row of the reader's noise: from the matrix above. */
+function loadRow(index) {
+  state.noise = "row";
+  state.row = index;
+  at("noise").value = "row";
+  showNoise();
+  later();
 }
 
 let waiting = false;
@@ -400,10 +149,11 @@ function redraw() {
   let answer = "";
   for (const p of facts) {
     const text = found.dominant ? inWords(symbol(p.name), threshold(state.loss, state.parameters, p.name, rows), p) : `no ${symbol(p.name)}`;
-    at(`p-${p.name}-where`).textContent = `asymmetric for ${text}`;
+    const where = at(`p-${p.name}-where`);
+    if (!where.closest(".control").querySelector("[aria-invalid]")) where.textContent = `asymmetric for ${text}`;
     if (p.name === main) answer = text;
   }
-  if (state.noise !== "given") {
+  if (state.noise !== "given" && state.noise !== "row") {
     at("p-K-where").textContent = "";
     at("p-eta-where").textContent = `asymmetric for ${inWords("η", rates(state.loss, state.parameters, state.noise, state.K), OPEN.eta)}`;
   }
@@ -422,6 +172,8 @@ function redraw() {
   at("minimiser").replaceChildren(drawMinimiser(row, point, state.noise === "given" ? GIVEN.names : null));
   at("point").textContent = point === null ? `No exact minimiser: ${why}. The command below searches for it.`
     : pointInWords(row, point) + (unique ? "" : " (one of several)");
+  drawSimplex(loss, row);
+  remember();
   at("command").replaceChildren(...command().flatMap(part => [element("span", {}, part), " "]));
 }
 
@@ -446,20 +198,106 @@ function pointInWords(row, point) {
 /** The command that answers the same, in parts that are not to be broken. */
 function command() {
   const set = LOSSES[state.loss].parameters.map(p => `${p.name}=${state.parameters[p.name]}`);
-  const noise = state.noise === "given" ? [panel.dataset.given] : [`--noise ${state.noise}`, `--K ${state.K}`, `--eta ${state.eta}`];
+  const noise = state.noise === "row" ? [`--weights ${ROWS[state.row].weights.map(w => Number(w.toPrecision(12))).join(",")}`]
+    : state.noise === "given" ? [panel.dataset.given] : [`--noise ${state.noise}`, `--K ${state.K}`, `--eta ${state.eta}`];
   return ["asymtheory check", `--loss ${state.loss}`, ...(set.length ? [`--set ${set.join(" ")}`] : []), ...noise];
 }
 
-at("loss").append(...Object.entries(LOSSES).map(([name, {title}]) => element("option", {value: name}, title)));
-at("noise").append(...Object.keys(NOISES).map(kind => element("option", {value: kind}, kind)));
-if (GIVEN) at("noise").append(element("option", {value: "given"}, `${GIVEN.kind}, as above`));
-at("loss").value = state.loss;
-at("noise").value = state.noise;
-at("rates").replaceChildren(
-  control(OPEN.K, state.K, x => { state.K = x; later(); }), control(OPEN.eta, state.eta, x => { state.eta = x; later(); }));
-at("loss").addEventListener("change", event => { state.loss = event.target.value; showControls(); later(); });
-at("noise").addEventListener("change", event => { state.noise = event.target.value; showNoise(); later(); });
-panel.addEventListener("submit", event => event.preventDefault());
-showControls();
-showNoise();
-redraw();
+// ---- the state in the address: #panel:loss=amse;a=3;noise=symmetric;K=10;eta=0.8
+function remember() {
+  const parts = [`loss=${state.loss}`, ...Object.entries(state.parameters).map(([name, x]) => `${name}=${x}`), `noise=${state.noise}`];
+  if (state.noise === "row") parts.push(`row=${state.row}`);
+  else if (state.noise !== "given") parts.push(`K=${state.K}`, `eta=${state.eta}`);
+  if (state.three) parts.push(`w=${state.three.map(x => Number(x.toFixed(4))).join(",")}`);
+  if (ready && !playing) history.replaceState(null, "", `#panel:${parts.join(";")}`);
+}
+
+/** What an address says, as far as it is valid. */
+function recall() {
+  if (!location.hash.startsWith("#panel:")) return {};
+  const said = Object.fromEntries(decodeURIComponent(location.hash.slice(7)).split(";").map(part => part.split("=")));
+  if (said.loss in LOSSES) state.loss = said.loss;
+  const given = {};
+  for (const p of LOSSES[state.loss].parameters) if (p.name in said && within(Number(said[p.name]), p)) given[p.name] = Number(said[p.name]);
+  const known = said.noise in NOISES || (said.noise === "given" && GIVEN) || (said.noise === "row" && ROWS[said.row]);
+  if (known) state.noise = said.noise;
+  if (said.noise === "row" && known) state.row = Number(said.row);
+  for (const name of ["K", "eta"]) if (name in said && within(Number(said[name]), OPEN[name])) state[name] = Number(said[name]);
+  const three = (said.w ?? "").split(",").map(Number);
+  if (three.length === 3 && three.every(x => x > 0)) state.wanted = three;
+  return given;
+}
+
+// ---- the command to the clipboard
+at("copy").addEventListener("click", async () => {
+  const text = command().join(" ");
+  try { await navigator.clipboard.writeText(text); at("copied").textContent = "copied"; }
+  catch {
+    getSelection().selectAllChildren(at("command"));
+    at("copied").textContent = "selected: copy it with the keyboard";
+  }
+  setTimeout(() => { at("copied").textContent = ""; }, 2500);
+});
+
+// ---- the parameter moves through its threshold
+let playing = null, ready = false;
+function play() {
+  const {main, parameters} = LOSSES[state.loss], facts = parameters.find(p => p.name === main);
+  const pieces = threshold(state.loss, state.parameters, main, [threeRow()]);
+  const ends = pieces.flatMap(([from, to]) => [from, to]).filter(x => x !== null && x !== facts.low && x !== facts.high);
+  const start = facts.low ?? -1, star = ends[0] ?? facts.slider[1] / 2, still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const span = facts.high === null ? 1.5 * (star - start) : Math.min(1.5 * (star - start), facts.high - start);
+  const seconds = still ? 0 : 5, began = performance.now(), range = at(`p-${main}`), box = at(`p-${main}-box`);
+  const put = share => {
+    let x = start + span * Math.max(share, facts.lowClosed ? 0 : 1e-3);
+    if (facts.integer) x = Math.round(x);
+    if (!within(x, facts)) return;
+    state.parameters[main] = Number(x.toPrecision(4));
+    range.value = box.value = state.parameters[main];
+    redraw();
+  };
+  const frame = now => {
+    const share = seconds ? Math.min(1, (now - began) / (1000 * seconds)) : 1;
+    if (share >= 1) stop();
+    put(share);
+    if (playing) playing = requestAnimationFrame(frame);
+  };
+  playing = requestAnimationFrame(frame);
+  at("play").setAttribute("aria-pressed", "true");
+  at("play").textContent = "Stop";
+}
+function stop() {
+  if (playing) cancelAnimationFrame(playing);
+  playing = null;
+  at("play").setAttribute("aria-pressed", "false");
+  at("play").textContent = "Play";
+}
+at("play").addEventListener("click", () => (playing ? stop() : play()));
+
+// ---- start, once simplex.js is there
+function begin() {
+  at("loss").append(...Object.entries(LOSSES).map(([name, {title}]) => element("option", {value: name}, title)));
+  at("noise").append(...Object.keys(NOISES).map(kind => element("option", {value: kind}, kind)));
+  if (GIVEN) at("noise").append(element("option", {value: "given"}, `${GIVEN.kind}, as above`));
+  if (ROWS.length) at("noise").append(element("option", {value: "row"}, "one row of the matrix"));
+  const main = LOSSES[state.loss].main, started = panel.dataset.value ? {[main]: Number(panel.dataset.value)} : {};
+  const given = recall();
+  at("loss").value = state.loss;
+  at("noise").value = state.noise;
+  at("rates").replaceChildren(
+    control(OPEN.K, state.K, x => { state.K = x; state.three = null; later(); }), control(OPEN.eta, state.eta, x => { state.eta = x; state.three = null; later(); }));
+  at("loss").addEventListener("change", event => { stop(); state.loss = event.target.value; showControls(); later(); });
+  at("noise").addEventListener("change", event => {
+    if (event.target.value === "row") state.row ??= 0;
+    state.noise = event.target.value;
+    showNoise();
+    later();
+  });
+  for (const button of document.querySelectorAll("[data-row]")) button.addEventListener("click", () => loadRow(Number(button.dataset.row)));
+  panel.addEventListener("submit", event => event.preventDefault());
+  showControls(state.loss === panel.dataset.loss && !Object.keys(given).length ? started : given);
+  showNoise();
+  if (state.wanted) { state.three = state.wanted; }
+  redraw();
+  ready = true;
+}

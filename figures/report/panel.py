@@ -11,7 +11,7 @@ thresholds (docs/theory.md, section 3). Other normalised losses, and clipped log
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise, product
 from typing import Any
@@ -36,8 +36,11 @@ MOST_CELLS = 4000  # of a measured noise: rows times classes that go into the pa
 STEPS = 150  # of a slider, about
 
 
-def script(noise: NoiseModel | None = None) -> str:
-    """The constants ATOMS, LOSSES, NOISES, NOISE_TEXT and GIVEN for panel.js; ``noise``: one that no family describes."""
+def script(noise: NoiseModel | None = None, rows: Sequence[dict[str, object]] = ()) -> str:
+    """The constants ATOMS, LOSSES, NOISES, NOISE_TEXT, GIVEN and ROWS for panel.js.
+
+    ``noise``: one that no family describes; ``rows``: those that the reader can load one by one.
+    """
     kept = {name: loss for name in names() if not why_not(loss := build(name))}
     used = {atom.name: atom for loss in kept.values() for _, atom in loss.terms() if isinstance(atom, Separable)}
     atoms = ",\n".join(f"{_js(name)}: {definition(atom)}" for name, atom in used.items())
@@ -47,6 +50,7 @@ def script(noise: NoiseModel | None = None) -> str:
     return (
         f"const ATOMS = {{\n{atoms}\n}};\nconst LOSSES = {{\n{losses}\n}};\nconst NOISES = {{\n{families}\n}};\n"
         f"const NOISE_TEXT = {_js({kind: typeset(KINDS[kind]) for kind in NOISES})};\nconst GIVEN = {_js(given)};\n"
+        f"const ROWS = {_js(list(rows))};\n"
     )
 
 

@@ -124,6 +124,7 @@ def path(
     on the worst class of CIFAR-10N "worse" (trucks, of which 28 % are labelled automobile) unless weights are given. Convex
     losses reach the vertex continuously at their threshold (dashed) and stay there (shaded: asymmetric). A concave loss is at
     a vertex for any a; it jumps to another one where the clean label is no longer the most frequent (last panel).
+
     With a loss there is one panel, and ``here`` marks a value of its parameter.
     """
     row = read_weights(weights)

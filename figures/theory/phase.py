@@ -230,6 +230,7 @@ def phase(*, width: float = 6.75, loss: Loss | None = None, here: str = "") -> F
     symmetric noise of rate eta; in the hatched part no loss can be, for the clean label is not the most frequent one.
     Circles are the papers' own settings (numbers: their value) that satisfy the condition at their noise rates, crosses those
     that do not; a bar is the greatest rate that a setting tolerates. Last panel: the same for pair flips, where K does not matter.
+
     With a loss there is its panel alone, and ``here=K,eta`` marks a noise.
     """
     if loss is not None:
