@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.fitting import fitting_slope
+from asymtheory.asymmetry.guarantees import guarantee
 from asymtheory.losses import build
 from asymtheory.noise import KINDS, NoiseModel, show
 from asymtheory.numbers.text import plain
@@ -110,15 +110,19 @@ def _nothing(report: Report) -> str:
 
 
 def _guarantee(report: Report, best: Candidate) -> str:
-    """The guarantee in numbers: what is minimised where, with how much room."""
+    """The guarantee in numbers: what is minimised where, what an excess of risk costs, how wrong the matrix may be."""
     noise = report.noise
     which = "every class" if noise.representative or len(noise.rows) == 1 else f"each of the {len(noise.rows)} rows"
-    found = check(best.loss, noise)
-    slack = "" if found.slack is None else f" The tightest row has slack {found.slack:.3g} (0 would be the threshold)."
-    return (
-        f"On {which} the vertex of the true class is the only minimiser of the noisy risk: as the noisy risk falls to its "
-        f"minimum, the prediction becomes the clean label.{slack}"
-    )
+    found = guarantee(best.loss, noise)
+    parts = [f"On {which} the vertex of the true class is the only minimiser of the noisy risk."]
+    if found.constant is not None:
+        parts.append(
+            f"Clean error ≤ {found.constant:.4g} × excess of the noisy risk (slack {found.slack:.3g} on the binding row)."
+        )
+    if found.radius is not None:
+        r = found.radius
+        parts.append(f"The binding row may be wrong by {r.entry:.3g} in an entry, {r.tv:.3g} in total variation.")
+    return typeset(" ".join(parts))
 
 
 def _scale(best: Candidate, K: int) -> str:

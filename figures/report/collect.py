@@ -211,7 +211,8 @@ def _own_pictures(noise: NoiseModel, chosen: Selection) -> list[OwnPicture]:
             if noise.kind == "symmetric" or end is None
             else (f" Yours is not symmetric: it asks for {best.threshold.answer}, whatever the line at the star says.")
         )
-        text = f"What symmetric noise asks of the parameter. The star is at your K = {noise.classes} and rate {show(noise.rate)}.{like}"
+        at = f"K = {noise.classes} and rate {show(noise.rate)}"
+        text = f"What symmetric noise asks of the parameter. The star is at your {at}.{like}"
         found.append(("phase", best.loss, {"here": f"{noise.classes},{float(noise.rate)!r}"}, text))
     return found
 

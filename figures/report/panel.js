@@ -180,6 +180,7 @@ function redraw() {
 function because({shape, dominant, atZero, atOne, holds, second}) {
   if (!dominant) return "The true class has not the unique largest weight, so no loss is tolerant.";
   if (second === 0) return "All other weights are 0.";
+  if (shape === CONVEX && holds === null) return "The slopes are too large for floating point; the command below decides exactly.";
   if (shape === MIXED) return "The terms are neither all convex nor all concave.";
   if (shape === LINEAR || shape === CONCAVE) return `Every φ is ${shape === LINEAR ? "linear" : "concave"}: a unique largest weight suffices.`;
   return `Every φ is convex: φₘ′(1) ≤ φₙ′(0) is needed, here ${shown(atOne)} ${holds ? "≤" : ">"} ${shown(atZero)}.`;
@@ -209,7 +210,7 @@ function remember() {
   if (state.noise === "row") parts.push(`row=${state.row}`);
   else if (state.noise !== "given") parts.push(`K=${state.K}`, `eta=${state.eta}`);
   if (state.three) parts.push(`w=${state.three.map(x => Number(x.toFixed(4))).join(",")}`);
-  if (ready && !playing) history.replaceState(null, "", `#panel:${parts.join(";")}`);
+  if (ready && !playing) history.replaceState(null, "", `#panel:${parts.join(";")}`); // a short hash: the address can be sent
 }
 
 /** What an address says, as far as it is valid. */
