@@ -9,6 +9,7 @@ from html import escape
 
 from asymtheory.claims.ledger import REFUTED, TITLES, Row, Verdict
 from asymtheory.claims.report import plain_values
+from asymtheory.claims.theorems import coq_theorems
 
 from .collect import Judged
 from .markup import typeset
@@ -78,7 +79,14 @@ def titles() -> str:
 
 def _recorded(line: Judged) -> list[tuple[str, str]]:
     command = f"asymtheory verify --claim {line.claim.id}"
-    return [("Control", typeset(line.claim.falsification)), ("Evidence", f"<code>{escape(command)}</code>")]
+    control = ("Control", typeset(line.claim.falsification))
+    return [*_theorems(line.claim.id), control, ("Evidence", f"<code>{escape(command)}</code>")]
+
+
+def _theorems(claim: str) -> list[tuple[str, str]]:
+    """The theorems of the Coq development behind a claim."""
+    names = ", ".join(f"<code>{escape(name)}</code>" for name in coq_theorems(claim))
+    return [("Coq", names)] if names else []
 
 
 def _evidence(row: Row) -> list[tuple[str, str]]:
@@ -94,6 +102,7 @@ def _evidence(row: Row) -> list[tuple[str, str]]:
         parts.append(("Corrected", f"{typeset(right.statement)} {_verdict(right.verdict)} {typeset(right.evidence)}"))
     if finding.standing:
         parts.append(("Still true", typeset(finding.standing)))
+    parts += _theorems(claim.id)
     parts.append(("Control", f"{typeset(claim.falsification)} {_verdict(row.control)}"))
     return parts
 
