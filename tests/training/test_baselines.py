@@ -102,7 +102,7 @@ def test_bad_input_is_refused_in_one_line(name: str, parameters: dict[str, Any],
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_core_is_not_asked_about_them(name: str) -> None:
-    with pytest.raises(InputError, match="no loss on the simplex"):
+    with pytest.raises(InputError, match="is not a loss on the simplex"):
         build_loss(name).asymmetric_on([3, 2, 1])
 
 

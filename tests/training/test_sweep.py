@@ -753,7 +753,7 @@ def test_durations_in_words(seconds: float, said: str) -> None:
     ("arguments", "said"),
     [
         ([], "a plan is needed: a file, or a name of asymtheory sweep --list"),
-        (["nowhere.toml"], "plan nowhere.toml: there is no such file"),
+        (["nowhere.toml"], "plan nowhere.toml: neither a file nor a plan of that name exists"),
         (["plan.toml", "--jobs", "0"], "--jobs 0: a whole number >= 1 is needed"),
         (["plan.toml", "--jobs", "2", "--scheduler", "tcp://x"], "--jobs is of this machine"),
         (["plan.toml", "--resources", "GPU=1"], "--resources goes with --scheduler"),
