@@ -101,7 +101,11 @@ def memory(name: str, shape: tuple[int, int] = (4096, 1000)) -> float:
     return grown * 1024 / (4 * shape[0] * shape[1])
 
 
-def measure(quick: bool = False) -> Table:
+def measure(quick: bool = False, native: bool = False) -> Table:
+    if native:
+        from asymtheory_training import use_native
+
+        use_native()
     kept = []
     for name in MEMORY:  # first: a child's peak starts at that of its parent, which is small now
         command = [sys.executable, __file__, "--memory", name]
@@ -110,7 +114,7 @@ def measure(quick: bool = False) -> Table:
         kept.append(("4096 x 1000", "", f"{name}: peak memory", f"{grown:.2f}", "2", met))
     rows = []
     for case in CASES:
-        if (quick and case.shape[1] > 1000) or (case.compiled and not which("g++")):
+        if (quick and case.shape[1] > 1000) or (case.compiled and (native or not which("g++"))):
             continue
         absolute, found = ratios(case, 0.3 if quick else 1.0)
         for group, target in case.groups:
@@ -119,7 +123,8 @@ def measure(quick: bool = False) -> Table:
             met = "yes" if worst <= target else "no"
             rows.append((str(case), show(absolute), own, f"{worst:.2f}", f"{target:g}", met))
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?"
-    where = " where the allocator keeps all memory" if os.environ.items() >= KEEPING.items() else ""
+    where = ", losses in C++ (use_native)" if native else ""
+    where += " where the allocator keeps all memory" if os.environ.items() >= KEEPING.items() else ""
     return Table(
         f"Torch losses, forward + backward, ratio to cross_entropy{where} (load {load})",
         "single, sums, focal as in the column; at most 2 tensors of memory",
@@ -131,16 +136,20 @@ def measure(quick: bool = False) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a third of the turns, no vocabulary-sized logits")
+    parser.add_argument("--native", action="store_true", help="losses in C++, which needs a compiler")
     parser.add_argument("--memory", metavar="LOSS", help="print the peak memory of one loss and nothing else")
     options = parser.parse_args()
     if options.memory:
         print(memory(options.memory))
         return
-    print(measure(options.quick))
+    print(measure(options.quick, options.native))
     if sys.platform == "linux" and not os.environ.items() >= KEEPING.items():
         command = [sys.executable, __file__, *(["--quick"] if options.quick else [])]
-        again = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **KEEPING})
-        print(f"\n{again.stdout.strip()}")
+        others = [["--native"]] if options.native else [[], ["--native"]] if which("g++") else [[]]
+        for more in others:
+            run = [*command, *more]
+            again = subprocess.run(run, check=True, capture_output=True, text=True, env={**os.environ, **KEEPING})
+            print(f"\n{again.stdout.strip()}")
 
 
 if __name__ == "__main__":

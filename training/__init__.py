@@ -12,6 +12,7 @@ _HOMES = {
     "losses.module": ("RobustLoss",),
     "losses.build": ("BelowThreshold", "build_loss"),
     "losses.linear": ("RobustLinearLoss", "TokenStatistics", "linear_loss"),
+    "losses.native": ("use_native",),
     "losses.preference": ("PreferenceLoss", "preference_loss", "preference_threshold"),
     "run.models": ("build_model",),
     "run.config": ("Noise", "Settings", "TrainConfig"),

@@ -3,6 +3,7 @@
 from .build import BelowThreshold, build_loss
 from .linear import RobustLinearLoss, TokenStatistics, linear_loss
 from .module import RobustLoss
+from .native import use_native
 from .preference import PreferenceLoss, preference_loss, preference_threshold
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "linear_loss",
     "preference_loss",
     "preference_threshold",
+    "use_native",
 ]

@@ -18,6 +18,7 @@ for, is that of ``reference``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +106,10 @@ def _sum(x: Tensor) -> Tensor:
     return x.sum(-1, keepdim=True)
 
 
+# ``native.use_native`` puts its own version of ``block`` here, which answers None where it does not know how
+NATIVE: Callable[..., tuple[Tensor, Tensor] | None] | None = None
+
+
 def block(
     plan: FusedPlan,
     logits: Tensor,
@@ -114,8 +119,12 @@ def block(
     scratch: Scratch = (None, None, None),
 ) -> tuple[Tensor, Tensor]:
     """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing."""
+    if NATIVE is not None and not torch.compiler.is_compiling():
+        found = NATIVE(plan, logits, labels, gradient, out, scratch)
+        if found is not None:
+            return found
     rows = _softmax(plan, logits, labels, out, scratch[0])
-    sums = _separable(plan, rows.at, labels.unit)
+    sums = separable(plan, rows.at, labels.unit)
     if plan.square:
         _add_squares(plan, rows, sums, labels)
     for passive in plan.passive:
@@ -160,7 +169,7 @@ def _sum_of_logs(rows: _Softmax) -> Tensor:
     return total if rows.size is None else torch.add(total, rows.size, alpha=-rows.u.shape[-1])
 
 
-def _separable(plan: FusedPlan, at: LabelProbabilities, unit: float) -> _Sums:
+def separable(plan: FusedPlan, at: LabelProbabilities, unit: float) -> _Sums:
     """Value and slope in log u of the separable part at the label, of all but the sum over classes."""
     value: Scalar = 0.0
     slope: Scalar = 0.0
