@@ -102,16 +102,16 @@ def memory(name: str, shape: tuple[int, int] = (4096, 1000)) -> float:
 
 
 def measure(quick: bool = False, native: bool = False) -> Table:
-    if native:
-        from asymtheory_training import use_native
-
-        use_native()
     kept = []
-    for name in MEMORY:  # first: a child's peak starts at that of its parent, which is small now
+    for name in () if native else MEMORY:  # first: a child's peak starts at that of its parent, which is small now
         command = [sys.executable, __file__, "--memory", name]
         grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         met = "-" if name == "cross_entropy" else "yes" if grown <= 2 else "no"
         kept.append(("4096 x 1000", "", f"{name}: peak memory", f"{grown:.2f}", "2", met))
+    if native:
+        from asymtheory_training import use_native
+
+        use_native()
     rows = []
     for case in CASES:
         if (quick and case.shape[1] > 1000) or (case.compiled and (native or not which("g++"))):

@@ -28,6 +28,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         pytest.skip("no g++ here")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(native, "SMALLEST", 0)
         native.library.cache_clear()
         native.use_native()
         yield

@@ -31,6 +31,7 @@ FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping
 NONE, POWER = 0, 4
 FOCAL = {0.5: 1, 1.0: 2, 2.0: 3}  # by gamma
 HEIGHTS, ABOVE, DETACH = 1, 2, 4
+SMALLEST = 2**14  # logits; with fewer the calls themselves take longer than what they save
 
 
 def use_native(on: bool = True) -> None:
@@ -38,7 +39,7 @@ def use_native(on: bool = True) -> None:
 
     The first call builds it, in seconds, with ``$CXX`` or g++, into the user's cache; later processes find it there. It
     takes integer labels and every registered loss but AMSE with q != 2, the focal losses with a gamma that is not 0.5, 1 or 2,
-    and sums of normalised losses on several bases; those, other formulas and ``torch.compile`` go the usual way.
+    and sums of normalised losses on several bases; those, small batches and ``torch.compile`` go the usual way.
     Raises InputError where it cannot be built; losses are then computed as before.
     """
     if on:
@@ -74,7 +75,14 @@ def native_block(
 ) -> tuple[Tensor, Tensor] | None:
     """What ``fused.block`` gives, or None where this is not for C++."""
     known = known_base(plan)
-    if known is None or labels.soft or not logits.is_cpu or type(logits) is not Tensor or logits.stride(-1) != 1:
+    if (
+        known is None
+        or logits.numel() <= SMALLEST
+        or labels.soft
+        or not logits.is_cpu
+        or type(logits) is not Tensor
+        or logits.stride(-1) != 1
+    ):
         return None
     kind, exponent = known
     n, K = logits.shape
