@@ -261,15 +261,33 @@ def legend_beside(axes: Axes, **more: Any) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), **more)
 
 
+LIGHTEST = 61.0
+"""L* of the lightest line on white paper: a contrast of 3:1. A family's own colour may be lighter."""
+
+
 def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
-    """``count`` tones of a colour from dark to light, for one loss with several parameters."""
-    light = lightness(colour) / 100
-    found = []
-    for i in range(count):  # a tone < 0 is a share of black, > 0 of white; a dark colour has more room above it
-        tone = -0.7 * light + (0.7 * light + 0.85 * (1 - light)) * i / max(count - 1, 1)
-        red, green, blue = ((1 + tone) * c if tone < 0 else c + (1 - c) * tone for c in to_rgb(colour))
-        found.append((red, green, blue))
-    return found
+    """``count`` tones of a colour from dark to light, for one loss with several parameters; none is too light to be seen."""
+    own = lightness(colour)
+    lightest = max(LIGHTEST, own)
+    darkest = 0.3 * own
+    if count == 1:
+        return [_tone(colour, darkest)]
+    return [_tone(colour, darkest + (lightest - darkest) * i / (count - 1)) for i in range(count)]
+
+
+def _tone(colour: str, level: float) -> tuple[float, float, float]:
+    """The colour mixed with black or white to a lightness L*."""
+    parts, end = to_rgb(colour), 0.0 if level < lightness(colour) else 1.0
+    low, high = 0.0, 1.0
+    for _ in range(30):  # the share of black or white
+        share = (low + high) / 2
+        made = tuple(part + (end - part) * share for part in parts)
+        if (lightness(made) > level) == (end == 0.0):
+            low = share
+        else:
+            high = share
+    red, green, blue = made
+    return red, green, blue
 
 
 def lightness(colour: Colour) -> float:

@@ -119,7 +119,9 @@ def _guarantee(report: Report, best: Candidate) -> str:
         parts.append(
             f"Clean error ≤ {found.constant:.4g} × excess of the noisy risk (slack {found.slack:.3g} on the binding row)."
         )
-    if found.radius is not None:
+    if found.radius is not None and found.radius.tv == 0:
+        parts.append("The value is exactly at the threshold: a larger margin needs a value further inside.")
+    elif found.radius is not None:
         r = found.radius
         parts.append(f"The binding row may be wrong by {r.entry:.3g} in an entry, {r.tv:.3g} in total variation.")
     return typeset(" ".join(parts))

@@ -107,10 +107,10 @@ function openTarget() {
 addEventListener("hashchange", openTarget);
 openTarget();
 
-// ---- on paper the folds of tables and of the box are open; sections that are folded are left out
+// ---- on paper the fold of the box is open; what else is folded is left out
 let folded = [];
 function beforePrint() {
-  folded = [...document.querySelectorAll("td details:not([open]), .box details:not([open])"), ...folded];
+  folded = [...document.querySelectorAll(".box details:not([open])"), ...folded];
   for (const details of folded) details.open = true;
 }
 function afterPrint() {

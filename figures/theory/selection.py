@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import os
 from io import BytesIO
+from itertools import pairwise
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asymtheory.errors import InputError
+from asymtheory.noise import from_weights
+from asymtheory.noise.estimate import NoiseEstimate
 from asymtheory.numbers.text import plain
 from asymtheory.selection.candidates import Candidate
 from asymtheory.selection.select import Selection
+from asymtheory.threshold import solve
 
 from .. import style
 
 MOST = 6  # losses drawn
+MOST_ROWS = 200  # classes whose thresholds are solved one by one
 FARTHEST = 100.0  # fitting ratios beyond it are not shown
 MARGIN = 0.04  # of the vertical axis, below 0 and above 1
 
@@ -38,6 +43,26 @@ def curves(candidate: Candidate) -> tuple[list[float], list[float], list[float]]
     return [point.value for point in points], ratios, [float(point.share.guaranteed or 0) for point in points]
 
 
+def steps(candidate: Candidate, known: NoiseEstimate) -> tuple[list[float], list[float]]:
+    """(parameter, share covered), with a step at the exact threshold of every row.
+
+    On the curve's own values where the noise is estimated, and for samples, of which there may be a million.
+    """
+    values, _, shares = curves(candidate)
+    loss, parameter = candidate.loss, candidate.parameter
+    if parameter is None or not values or known.boxes is not None or known.unit != "class" or known.K > MOST_ROWS:
+        return values, shares
+    answers = [solve(loss, from_weights(row.weights), parameter) for row in known.noise.rows if row.dominant]
+    pieces = [answer.pieces for answer in answers]
+    ends = [end.key() for each in pieces for piece in each for end in (piece.low, piece.high) if end is not None]
+    at = sorted({values[0], values[-1], *(end for end in ends if values[0] <= end <= values[-1])})
+    between = [(low + high) / 2 for low, high in pairwise(at)] or [at[0]]  # no threshold lies between two of them
+    shares = [
+        sum(any(value in piece for piece in each) for each in pieces) / len(known.noise.rows) for value in between
+    ]
+    return [float(value) for value in at], [*shares, shares[-1]][: len(at)]
+
+
 def selection_figure(selection: Selection, width: float = 6.75) -> Figure:
     """Two panels: (a) the frontier of coverage and fitting ratio along each parameter, (b) coverage by parameter.
 
@@ -54,7 +79,7 @@ def selection_figure(selection: Selection, width: float = 6.75) -> Figure:
         figure, (frontier, coverage) = style.grid(width, 2, least=2.4, extra=0.9)
         handles: list[Artist] = []
         for candidate in chosen:
-            handles.append(_draw(frontier, coverage, candidate))
+            handles.append(_draw(frontier, coverage, candidate, known))
         frontier.axvline(1, **style.THRESHOLD)
         frontier.set_xlim(0.5, FARTHEST)
         style.log_ticks(frontier, "x", (0.5, 1, 2, 5, 10, 20, 50, 100))
@@ -72,17 +97,17 @@ def selection_figure(selection: Selection, width: float = 6.75) -> Figure:
     return figure
 
 
-def _draw(frontier: Axes, coverage: Axes, candidate: Candidate) -> Artist:
+def _draw(frontier: Axes, coverage: Axes, candidate: Candidate, known: NoiseEstimate) -> Artist:
     loss, parameter = candidate.loss, candidate.parameter
     assert parameter is not None
     look = style.look(loss.name)
-    values, slopes, shares = curves(candidate)
+    _, slopes, shares = curves(candidate)
     domain = loss.domains[parameter]
     start = float(domain.low) if domain.low is not None else 0.0
     label = f"{loss.title}: {parameter} = {plain(loss.parameters[parameter])}"
-    frontier.plot(slopes, shares, **look.line())
-    away = [(v - start, s) for v, s in zip(values, shares, strict=True) if v > start]
-    coverage.plot([x for x, _ in away], [s for _, s in away], **look.line())
+    frontier.plot(slopes, shares, drawstyle="steps-pre", **look.line())
+    away = [(v - start, s) for v, s in zip(*steps(candidate, known), strict=True) if v > start]
+    coverage.plot([x for x, _ in away], [s for _, s in away], drawstyle="steps-post", **look.line())
     mark: style.Keywords = {
         "color": look.colour,
         "marker": look.marker,
