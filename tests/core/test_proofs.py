@@ -111,7 +111,9 @@ def test_a_title_cannot_leave_its_comment() -> None:
 def test_a_threshold_is_certified_from_both_sides() -> None:
     answer = solve(AMSE(), resolve("symmetric", 10, Q(4, 5)), "a")
     text = threshold_certificate(answer)
-    values = [Q(x.replace(" ", "")) for x in re.findall(r"^Theorem .*\(amse 10 \((\d+ / \d+)\) 2\)", text, re.MULTILINE)]
+    values = [
+        Q(x.replace(" ", "")) for x in re.findall(r"^Theorem .*\(amse 10 \((\d+ / \d+)\) 2\)", text, re.MULTILINE)
+    ]
     assert 9 < values[0] < 9 + Q(1, 10**4)
     assert 9 - Q(1, 10**4) < values[1] < 9
     assert "Theorem feasible : asymmetric" in text
