@@ -12,7 +12,7 @@ from itertools import groupby
 from tqdm import tqdm
 
 from ..numbers.scalar import Scalar
-from .ledger import Row
+from .ledger import CERTIFIED, PROVED, Row
 from .theorems import coq_theorems
 
 PREAMBLE = (
@@ -68,9 +68,7 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
     blocks = []
     for title, group in _papers(rows):
         head = [("claim", "where", "verdict", "seconds")]
-        cells = head + [
-            (row.claim.id, row.claim.where, str(row.finding.verdict), f"{row.seconds:.2f}") for row in group
-        ]
+        cells = head + [(row.claim.id, row.claim.where, _verdict(row), f"{row.seconds:.2f}") for row in group]
         widths = [max(len(line[i]) for line in cells) for i in range(4)]
         room = max(30, width - sum(widths) - 10)
         lines = [title]
@@ -81,6 +79,19 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
             lines += [" " * (len(left) + widths[3] + 6) + more for more in wrapped[1:]]
         blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, tally(rows)])
+
+
+def _behind(row: Row) -> str:
+    """What stands behind a verdict in a word: a theorem in Coq, symbols or a rigorous enclosure; empty for other verdicts."""
+    if coq_theorems(row.claim.id):
+        return "Coq"
+    return {PROVED: "symbolic", CERTIFIED: "enclosure"}.get(row.finding.verdict, "")
+
+
+def _verdict(row: Row) -> str:
+    """``proved (Coq)``, ``proved (symbolic)``, ``certified (enclosure)``, ``supported``."""
+    by = _behind(row)
+    return f"{row.finding.verdict} ({by})" if by else str(row.finding.verdict)
 
 
 def evidence(row: Row) -> str:
@@ -122,9 +133,9 @@ def _cell(text: str) -> str:
 
 
 def _verdict_cell(row: Row) -> str:
-    """The verdict, and the Coq theorems that state it: ``**proved** (Coq: Agce.corollary_1)``."""
-    behind = ", ".join(f"`{name}`" for name in coq_theorems(row.claim.id))
-    return f"**{row.finding.verdict}**" + (f" (Coq: {behind})" if behind else "")
+    """The verdict and what stands behind it: ``**proved** (Coq: `Agce.corollary_1`)``, ``**proved** (symbolic)``."""
+    by, theorems = _behind(row), ", ".join(f"`{name}`" for name in coq_theorems(row.claim.id))
+    return f"**{row.finding.verdict}**" + (f" ({by}: {theorems})" if theorems else f" ({by})" if by else "")
 
 
 def markdown(rows: Sequence[Row]) -> str:
