@@ -54,6 +54,7 @@ MODULES: tuple[str, ...] = (
     "measured.curves",
     "measured.runs",
     "measured.inside",
+    "measured.answer",
     "measured.confirmation",
     "measured.memorisation",
 )  # fmt: skip

@@ -33,7 +33,7 @@ def rows_of(folder: str) -> list[dict[str, Any]]:
 
 
 def test_the_whole_grid_is_a_plan_of_the_package() -> None:
-    assert [plan.name for plan in shipped(DESIGNS)] == ["confirm-features", "confirm-grid"]
+    assert [plan.name for plan in shipped(DESIGNS)] == ["confirm-cifar-cpu", "confirm-features", "confirm-grid"]
     studies = read_studies(find("confirm-grid", DESIGNS))
     assert [(s.design.regime, str(s.design.config.noise)) for s in studies] == [
         (regime, noise)
@@ -180,7 +180,10 @@ def test_the_command_trains_counts_and_goes_on(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--plan confirm-gird", "(confirm-features, confirm-grid come with the package); did you mean 'confirm-grid'?"),
+        (
+            "--plan confirm-gird",
+            "(confirm-cifar-cpu, confirm-features, confirm-grid come with the package); did you mean 'confirm-grid'?",
+        ),
         ("--plan confirm-grid --epochs 3", "--epochs: --plan has it in its file; --set KEY=VALUE changes that"),
         ("--plan confirm-grid --no-equalise", "--no-equalise: --plan has it in its file"),
         ("--plan confirm-grid --only noise.eta=0.1", "--only: none of the designs of plan"),

@@ -222,10 +222,19 @@ def noise_of(design: Design) -> str:
     return f"labels {config.column or Path(config.labels).stem}"
 
 
+def dataset_of(design: Design) -> str:
+    """The name of the data set; of features that of their file, ``cifar10-features`` for cifar10.npz."""
+    config = design.config
+    if config.data is None:
+        return config.dataset
+    stem = Path(config.data).stem
+    return stem if stem.endswith(config.dataset) else f"{stem}-{config.dataset}"
+
+
 def _where(design: Design, images: int) -> Json:
     config = design.config
     return {
-        "dataset": config.dataset if config.data is None else Path(config.data).stem,
+        "dataset": dataset_of(design),
         "noise": noise_of(design),
         "labels": design.labels,
         "images": images,
