@@ -1,4 +1,4 @@
-"""README.md is executed: every console command must print what stands below it, every Python block must run.
+"""README.md and the pages with console blocks are executed: every command must print what is shown, every Python block must run.
 
 ``python tests/test_readme.py`` rewrites the outputs.
 """
@@ -11,9 +11,13 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from asymtheory.cli import main
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "commands.md", ROOT / "docs" / "own-loss.md")
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.S | re.M)
 
 
@@ -32,9 +36,10 @@ def executed(block: str) -> str:
     return "".join(f"{line}\n{run(line[2:])}" for line in block.splitlines() if line.startswith("$ "))
 
 
-def test_console_blocks_show_real_output() -> None:
-    blocks = BLOCK.findall(README.read_text())
-    assert len(blocks) >= 3
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_console_blocks_show_real_output(path: Path) -> None:
+    blocks = BLOCK.findall(path.read_text())
+    assert blocks
     for block in blocks:
         assert block == executed(block)
 
@@ -55,5 +60,5 @@ def test_python_blocks_run_and_comments_are_true() -> None:
 
 
 if __name__ == "__main__":
-    text = README.read_text()
-    README.write_text(BLOCK.sub(lambda match: f"```console\n{executed(match.group(1))}```", text))
+    for page in PAGES:
+        page.write_text(BLOCK.sub(lambda match: f"```console\n{executed(match.group(1))}```", page.read_text()))

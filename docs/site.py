@@ -1,0 +1,127 @@
+"""Build the documentation site: python docs/site.py [--fast]
+
+Copies the pages, draws the gallery, writes the panel and the reference, and lets MkDocs build it strictly into build/site, which
+opens from disk. ``--fast`` leaves the pictures of the gallery out. Needs the extra ``docs``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from asymtheory_figures import gallery
+from asymtheory_figures.report.collect import collect
+from asymtheory_figures.report.page import page
+
+from asymtheory.noise import resolve
+
+ROOT = Path(__file__).parents[1]
+PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
+PANEL_NOISE = "cifar10n-worse"
+# what people import, module by module
+MODULES = {
+    "Losses": ("asymtheory.losses.papers", "asymtheory.losses.registry"),
+    "Noise": ("asymtheory.noise.models", "asymtheory.noise.estimate"),
+    "Thresholds": ("asymtheory.threshold.solve", "asymtheory.threshold.pieces", "asymtheory.threshold.many"),
+    "Verdicts, minimisers, guarantees": (
+        "asymtheory.asymmetry.condition",
+        "asymtheory.asymmetry.risk",
+        "asymtheory.asymmetry.ratio",
+        "asymtheory.asymmetry.guarantees",
+    ),
+    "Selection": ("asymtheory.selection.select",),
+    "Figures": ("figures.gallery", "figures.style"),
+}
+
+
+def copy_pages() -> None:
+    """The pages of docs/, README as the first one; links to files outside the site become plain text with their path."""
+    shutil.rmtree(PAGES, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", PAGES, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (PAGES / "index.md").write_text(inside((ROOT / "README.md").read_text(encoding="utf-8").replace("(docs/", "(")))
+    (PAGES / "benchmarks.md").write_text(inside((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")))
+    for path in PAGES.rglob("*.md"):
+        path.write_text(inside(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def inside(text: str) -> str:
+    """A page whose links stay inside the site: benchmarks have their page, other files of the repository lose their link."""
+    text = re.sub(r"\((?:\.\./)*benchmarks/README\.md(#[^)]*)?\)", "(benchmarks.md)", text)
+    return re.sub(r"\[([^\]]+)\]\((?:\.\./[^)]*|CONTRIBUTING\.md|CITATION\.cff|examples/[^)]*)\)", r"\1", text)
+
+
+def write_panel() -> None:
+    """The panel, live on a page: a report without figures, shown in a frame; static files, no server."""
+    made = collect(resolve(PANEL_NOISE, None, None), f"--noise {PANEL_NOISE}", figures=[], workers=1)
+    (PAGES / "report.html").write_text(page(made), encoding="utf-8")
+    (PAGES / "panel.md").write_text(
+        "# Panel\n\nMove a parameter and watch the exact minimiser; `asymtheory report` writes this page for your noise. "
+        "[Open it by itself](report.html).\n\n"
+        '<iframe src="report.html#try" title="panel" style="width:100%;height:60rem;border:1px solid #8886;border-radius:6px">'
+        "</iframe>\n",
+        encoding="utf-8",
+    )
+
+
+def write_gallery(pictures: bool) -> None:
+    """A thumbnail, the command and the caption of every figure that needs nothing but the core."""
+    parts = [
+        "# Gallery\n\nEvery figure is drawn from the core by the command below it; [what each shows](figures.md).\n"
+    ]
+    folder = PAGES / "gallery"
+    folder.mkdir(exist_ok=True)
+    for name, entry in gallery.entries().items():
+        if entry.measured:
+            continue
+        parts.append(f"\n## {gallery.plain_text(entry.title)} {{: #{name} }}\n")
+        if pictures:
+            quick = {key: value for key, value in {"draws": 20, "starts": 4}.items() if key in entry.parameters}
+            drawn = gallery.make(name, width="neurips", **quick)
+            (folder / f"{name}.png").write_bytes(gallery.render(drawn, "png", dpi=110))
+            parts.append(f"[![{name}](gallery/{name}.png)](gallery/{name}.png)\n")
+        parts.append(f"{gallery.plain_text(entry.caption)}\n\n```sh\nasymtheory figure {name}\n```\n")
+    (PAGES / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def write_reference() -> None:
+    """A page of the public modules from their docstrings."""
+    parts = [
+        "# Python\n\n`import asymtheory` hands on all of the core's names; a module is imported when a name is first used.\n"
+    ]
+    for title, modules in MODULES.items():
+        parts.append(f"\n# {title}\n")
+        parts += [f"\n::: {module}\n" for module in modules]
+    (PAGES / "api.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def load_nothing() -> None:
+    """Take the theme's helper for a search from disk from the site itself; anything else from a network ends the build."""
+    for path in SITE.rglob("*.html"):
+        helper = "../" * (len(path.relative_to(SITE).parts) - 1) + "assets/iframe-worker.js"
+        text = re.sub(r'https://[^"]*/iframe-worker/shim', helper, path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+        if found := re.findall(r'<(?:script|link|img|iframe)[^>]* (?:src|href)="(https?://[^"]*)"', text):
+            raise SystemExit(f"{path.relative_to(SITE)} loads {found[0]} from a network")
+
+
+def main() -> int:
+    """Build; the exit status is that of MkDocs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fast", action="store_true", help="without the pictures of the gallery")
+    options = parser.parse_args()
+    copy_pages()
+    write_panel()
+    write_gallery(not options.fast)
+    write_reference()
+    status = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict"], cwd=ROOT).returncode
+    if status == 0:
+        load_nothing()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
