@@ -42,16 +42,22 @@ def copy_pages() -> None:
     """The pages of docs/, README as the first one; links to files outside the site become plain text with their path."""
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(ROOT / "docs", PAGES, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    (PAGES / "index.md").write_text(inside((ROOT / "README.md").read_text(encoding="utf-8").replace("(docs/", "(")))
-    (PAGES / "benchmarks.md").write_text(inside((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")))
+    (PAGES / "index.md").write_text((ROOT / "README.md").read_text(encoding="utf-8").replace("(docs/", "("))
+    (PAGES / "benchmarks.md").write_text((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8"))
     for path in PAGES.rglob("*.md"):
-        path.write_text(inside(path.read_text(encoding="utf-8")), encoding="utf-8")
+        path.write_text(inside(path.read_text(encoding="utf-8"), path.parent), encoding="utf-8")
 
 
-def inside(text: str) -> str:
+def inside(text: str, folder: Path) -> str:
     """A page whose links stay inside the site: benchmarks have their page, other files of the repository lose their link."""
-    text = re.sub(r"\((?:\.\./)*benchmarks/README\.md(#[^)]*)?\)", "(benchmarks.md)", text)
-    return re.sub(r"\[([^\]]+)\]\((?:\.\./[^)]*|CONTRIBUTING\.md|CITATION\.cff|examples/[^)]*)\)", r"\1", text)
+    up = "../" * len(folder.relative_to(PAGES).parts)
+    text = re.sub(r"\((?:\.\./)*benchmarks/README\.md(#[^)]*)?\)", f"({up}benchmarks.md)", text)
+
+    def kept(match: re.Match[str]) -> str:
+        target = folder / match[2].partition("#")[0]
+        return match[0] if target.exists() and target.resolve().is_relative_to(PAGES) else match[1]
+
+    return re.sub(r"\[([^\]]+)\]\(((?:\.\./|CONTRIBUTING|CITATION|examples/)[^)]*)\)", kept, text)
 
 
 def write_panel() -> None:
