@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from . import __version__
-from .commands.options import ANSWERED, BAD_INPUT, Parser, join_formulas
+from .commands.options import ANSWERED, BAD_INPUT, Parser, examples, join_formulas
 from .errors import InputError, nearest
 
 
@@ -76,14 +76,14 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = Parser(
         prog="asymtheory",
         description="Which hyper-parameters make a noise-robust loss asymmetric (hence noise-tolerant), exactly.",
-        epilog=_further() if command is None else None,
+        epilog=f"{_further()}\n\n{examples(*FIRST)}".strip() if command is None else None,
     )
     parser.add_argument("--version", action="version", version=f"asymtheory {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, prog=parser.prog)
     for name, summary in COMMANDS.items():
         if command not in (None, name):
             continue
-        sub = commands.add_parser(name, help=summary, description=summary)
+        sub = commands.add_parser(name, help=summary, description=summary, epilog=examples(*EXAMPLES[name]))
         if name == command:
             module = import_module(f".commands.{name}", __package__)
             module.options(sub)
@@ -104,3 +104,32 @@ COMMANDS = {
     "verify": "the ledger: every claim of the four papers, judged by computation",
 }
 """The commands of the core: their summaries. The module of a command in :mod:`.commands` is imported when it is named."""
+FIRST = (
+    "select --noise cifar10n-worse",
+    "bound --loss amse --K 10 --eta 0.8",
+    "verify --claim jal-thm41",
+)
+"""What to try first."""
+EXAMPLES = {
+    "bound": (
+        "bound --loss amse --K 10 --eta 0.8",
+        "bound --loss agce --solve q --set a=0.5 --K 10 --eta 0.2,0.4,0.8",
+        "bound --formula '((a+1)**q-(a+u)**q)/q' --set q=0.5 --K 10 --eta 0.8",
+    ),
+    "ratio": ("ratio --loss aul --set a=6.3 p=1.5", "ratio --formula '(1-u)**2'"),
+    "check": (
+        "check --loss amse --set a=3 --weights 0.5,0.3,0.2",
+        "check --loss jal-ce --set a=5 --noise cifar10n-worse",
+    ),
+    "guarantee": ("guarantee --loss amse --set a=30 --K 10 --eta 0.4",),
+    "noise": ("noise symmetric --K 10 --eta 0.8", "noise cifar10n-worse"),
+    "losses": ("losses", "losses gce"),
+    "select": (
+        "select --noise cifar10n-worse",
+        "select --K 10 --eta 0.4 --write-config run.toml",
+        "select --labels noisy.csv --clean clean.csv --plot frontier.pdf",
+    ),
+    "experiment": ("experiment weighted-risk --loss agce --set q=0.5 --sweep a=0.05:20:9:log",),
+    "verify": ("verify --claim jal-thm41", "verify --paper jal --quick"),
+}
+"""Examples at the end of each command's help."""

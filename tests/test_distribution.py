@@ -84,6 +84,13 @@ def test_wheel_and_source_hold_every_module_and_data_file(built: Path, wheel: Pa
     assert {"figures/report/report.css", "training/sweep/plans/apl-fig2.toml"} <= inside
 
 
+def test_an_index_would_take_both_files(built: Path) -> None:
+    assert (
+        run(sys.executable, "-m", "twine", "check", "--strict", *sorted(built.iterdir()), cwd=built).count("PASSED")
+        == 2
+    )
+
+
 def test_the_metadata_is_what_an_index_shows(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))

@@ -36,6 +36,17 @@ class Formatter(argparse.HelpFormatter):
             columns = 80
         super().__init__(prog, width=columns - 2)
 
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """A text of several lines, such as examples, keeps its lines."""
+        if "\n" not in text:
+            return super()._fill_text(text, width, indent)
+        return "\n".join(indent + line for line in text.splitlines())
+
+
+def examples(*lines: str) -> str:
+    """The examples at the end of a help text, one command a line."""
+    return "\n".join(["examples:", *(f"  asymtheory {line}" for line in lines)])
+
 
 class Parser(argparse.ArgumentParser):
     """Errors in one line, without the usage text."""
