@@ -28,6 +28,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "asymtheory": (
         ("errors",),
         ("jsonlines", "numbers"),
+        ("reading",),
         ("losses", "noise"),
         ("asymmetry",),
         ("threshold",),

@@ -28,10 +28,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--K", metavar="N", help="number of classes")
     parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]; decimals are exact (0.8 is 4/5)")
     parser.add_argument("--transition", metavar="FILE", help="a row-stochastic matrix, or a table of counts")
-    parser.add_argument("--labels", metavar="FILE[:NAME]", help="noisy labels: .csv, .tsv, .json, .npy, .npz, .parquet")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE[:NAME]",
+        help="noisy labels: .csv, .tsv, .txt, .json, .jsonl, .npy, .npz, .parquet, .pt",
+    )
     parser.add_argument("--clean", metavar="FILE[:NAME]", help="with --labels: clean labels, for all or some samples")
     parser.add_argument("--probs", metavar="FILE", help="with --labels: out-of-sample predicted probabilities (N, K)")
     parser.add_argument("--posteriors", metavar="FILE", help="class weights of every sample (N, K), or votes")
+    parser.add_argument(
+        "--annotators", metavar="FILE", help="labels of several annotators: a column each, or item,annotator,label"
+    )
+    parser.add_argument(
+        "--aggregate", metavar="NAME", default="votes", help="with --annotators: votes (default), majority, dawid-skene"
+    )
+    parser.add_argument("--annotator", metavar="NAME", help="with --annotators: the noise of this one's labels")
     parser.add_argument(
         "--confidence", metavar="X", default="0.95", help="of the intervals of an estimate (default 0.95)"
     )
@@ -58,7 +69,8 @@ def run(given: argparse.Namespace) -> int:
         given.noise, K=None if K is None else check_classes(int(K), "--K"),
         eta=None if given.eta is None else parse_number(given.eta, "--eta"),
         transition=given.transition, labels=given.labels, clean=given.clean, probs=given.probs,
-        posteriors=given.posteriors, confidence=float(parse_number(given.confidence, "--confidence")),
+        posteriors=given.posteriors, annotators=given.annotators, aggregate=given.aggregate, annotator=given.annotator,
+        confidence=float(parse_number(given.confidence, "--confidence")),
     )  # fmt: skip
     if given.write_config is not None:
         _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))

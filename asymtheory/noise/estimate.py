@@ -34,9 +34,11 @@ from scipy.special import betaincinv
 
 from ..errors import InputError
 from ..numbers.text import as_float, show
-from . import columns
+from ..reading.labels import Codes, align, read_labels, read_pair
+from ..reading.limits import check_room
+from ..reading.probabilities import check_rows, chunks, likelier_order, read_probabilities, tolerance_of
 from . import models as noise
-from .files import model_of
+from .files import of_object
 from .models import LabelsLike, TableLike
 from .resolve import load
 from .rows import NoiseModel, Row
@@ -231,7 +233,7 @@ def hull(top: Array, second: Array) -> list[int]:
 def known(model: NoiseModel) -> NoiseEstimate:
     """A noise model that is taken as given."""
     if model.kind == "posteriors" and hasattr(model, "array"):
-        return from_sample_posteriors(model.array, model.names, model.source or "posteriors")
+        return from_sample_posteriors(model.array, model.names, model.source or "posteriors", model.reading)
     rows = model.rows
     totals = [row.total for row in rows]
     top = np.array([float(row.top / W) for row, W in zip(rows, totals, strict=True)])
@@ -248,13 +250,11 @@ def known(model: NoiseModel) -> NoiseEstimate:
 def from_transition(source: TableLike | str | os.PathLike[str], confidence: float = 0.95) -> NoiseEstimate:
     """A transition matrix (a file, an array, nested lists), taken as given; a table of counts is an estimate.
 
-    ``source`` may be anything that ``readers`` takes; per-sample posteriors are refused (they are not a matrix).
+    ``source`` may be anything that :mod:`asymtheory.reading` takes; per-sample posteriors are refused (they are not a matrix).
     """
     check_confidence(confidence)
     path = isinstance(source, str | os.PathLike)
-    if not path and hasattr(source, "to_numpy"):
-        source = source.to_numpy()
-    model = load(source) if path else model_of(source, "--transition")
+    model = load(source) if isinstance(source, str | os.PathLike) else of_object(source, "--transition")
     if model.kind == "posteriors":
         raise InputError(f"--transition {source if path else ''}: is not a square matrix; use --posteriors for samples")
     if model.samples is None:
@@ -262,11 +262,11 @@ def from_transition(source: TableLike | str | os.PathLike[str], confidence: floa
     counts = [
         [round(weight * size) for weight in row.weights] for row, size in zip(model.rows, model.samples, strict=True)
     ]
-    return _from_counts(model, counts, confidence, f"counted over {sum(model.samples)} samples")
+    return counted(model, counts, confidence, f"counted over {sum(model.samples)} samples")
 
 
 def from_sample_posteriors(
-    table: Array, names: Sequence[str] | None = None, source: str = "posteriors"
+    table: Array, names: Sequence[str] | None = None, source: str = "posteriors", reading: str | None = None
 ) -> NoiseEstimate:
     """Per-sample class weights (N, K), streamed: rows of probabilities (each sums to 1), or whole numbers (votes).
 
@@ -274,11 +274,11 @@ def from_sample_posteriors(
     from each sample's weights would get wrong. InputError names the row (from 0) of a bad entry or sum.
     """
     N, K = table.shape
-    votes, tolerance = table.dtype.kind in "iu", columns.tolerance_of(table)
+    votes, tolerance = table.dtype.kind in "iu", tolerance_of(table)
     top, second = np.empty(N), np.empty(N)
     target, rival = np.empty(N, dtype=np.int32), np.empty(N, dtype=np.int32)
-    for start, part in columns.chunks(table):
-        totals = columns.check_rows(part, start, "votes" if votes else "posteriors", source, not votes, tolerance)
+    for start, part in chunks(table):
+        totals = check_rows(part, start, "votes" if votes else "posteriors", source, not votes, tolerance)
         here, rows = slice(start, start + len(part)), np.arange(len(part))
         target[here] = first = part.argmax(axis=1)
         top[here] = part[rows, first] / totals
@@ -287,7 +287,9 @@ def from_sample_posteriors(
         second[here] = part[rows, other] / totals
     binding = int((top - second).argmin())
     row = Row(tuple(np.asarray(table[binding], dtype=float).tolist()), int(target[binding]))
-    model = NoiseModel("posteriors", (row,), K, None, None if names is None else tuple(names), source=source)
+    model = NoiseModel(
+        "posteriors", (row,), K, None, None if names is None else tuple(names), source=source, reading=reading
+    )
     return NoiseEstimate(
         noise=model, unit="sample", top=top, second=second, target=target, rival=rival,
         mass=np.full(N, 1 / N), uniform=K == 2, method=f"{N} samples, each taken as given",
@@ -307,32 +309,26 @@ def from_clean_labels(
 ) -> NoiseEstimate:
     """The matrix ``P(label | class)`` from samples with a noisy and a clean label, with Clopper-Pearson intervals.
 
-    ``noisy`` and ``clean`` are whatever ``columns.read_labels`` takes, of the same samples; clean labels may be missing.
+    ``noisy`` and ``clean`` are whatever :mod:`asymtheory.reading` takes, of the same samples; clean labels may be missing.
     The true matrix, its margin, clean level and noise rate lie in their intervals together with probability at least
     ``confidence``. InputError for lengths that differ, a label that never occurs, a class without a clean sample.
     """
     check_confidence(confidence)
-    given = columns.read_labels(noisy, "--labels", columns.NOISY)
-    true = columns.read_labels(clean, "--clean", columns.CLEAN, len(given.codes))
-    if len(given.codes) != len(true.codes):
-        raise InputError(
-            f"{true.source} has {len(true.codes)} labels, {given.source} {len(given.codes)}; they must be of the same "
-            "samples (leave clean labels empty where there is none, or give index,label)"
-        )
-    (labels, truth), count, names = columns.align((given, true), K, names)
-    _every_class_occurs(labels, count, names, given.source, "label {} never occurs among the noisy labels")
-    have = truth >= 0
+    pair = read_pair(noisy, clean, K, names)
+    given, true = pair.sources
+    _every_class_occurs(pair.noisy, pair.K, pair.names, given.where, "label {} never occurs among the noisy labels")
+    have = pair.clean >= 0
     if not have.any():
-        raise InputError(f"{true.source}: holds no clean label")
-    _every_class_occurs(truth[have], count, names, true.source, "class {} has no clean sample")
-    part = int(have.sum())
-    model = noise.from_labels(truth[have], labels[have], count, names, given.source)
-    counts = np.bincount(truth[have] * count + labels[have], minlength=count * count).reshape(count, count)
-    text = f"counted over {part} samples with a clean label" + (f" (of {len(labels)})" if part < len(labels) else "")
-    return _from_counts(model, counts, confidence, text)
+        raise InputError(f"{true.where}: holds no clean label")
+    _every_class_occurs(pair.clean[have], pair.K, pair.names, true.where, "class {} has no clean sample")
+    part, total = int(have.sum()), len(have)
+    model = replace(noise.from_codes(pair.clean, pair.noisy, pair.K, pair.names, given.source), reading=pair.reading)
+    counts = np.bincount(pair.clean[have] * pair.K + pair.noisy[have], minlength=pair.K**2).reshape(pair.K, pair.K)
+    text = f"counted over {part} samples with a clean label" + (f" (of {total})" if part < total else "")
+    return counted(model, counts, confidence, text)
 
 
-def _every_class_occurs(labels: Array, K: int, names: Sequence[str] | None, source: str, text: str) -> None:
+def _every_class_occurs(labels: Codes, K: int, names: Sequence[str] | None, source: str, text: str) -> None:
     if K > noise.MAX_COUNTED_CLASSES:
         raise InputError(f"{source}: labels of {K} classes; at most {noise.MAX_COUNTED_CLASSES} are counted")
     absent = np.flatnonzero(np.bincount(labels, minlength=K) == 0)
@@ -349,7 +345,8 @@ def check_confidence(confidence: float) -> float:
     return float(confidence)
 
 
-def _from_counts(model: NoiseModel, counts: TableLike, confidence: float, text: str) -> NoiseEstimate:
+def counted(model: NoiseModel, counts: TableLike, confidence: float, text: str) -> NoiseEstimate:
+    """The estimate that counts (K, K) give, rows true classes, with Clopper-Pearson intervals; `text` says what was counted."""
     counts, K = np.asarray(counts), len(counts)
     rows, sizes = np.arange(K), counts.sum(axis=1)
     own = counts[rows, rows]
@@ -401,30 +398,47 @@ def from_predictions(
     InputError for lengths that differ, rows that do not sum to 1, a label that never occurs, or a missing cleanlab.
     """
     check_confidence(confidence)
-    table, heads, where = columns.read_probabilities(probabilities, "--probs")
-    given = columns.read_labels(noisy, "--labels", columns.NOISY)
+    found = read_probabilities(probabilities, "--probs")
+    table, heads, where = found.table, found.names, found.source
+    given = read_labels(noisy, "--labels")
     if len(given.codes) != len(table):
         raise InputError(
             f"{where} has {len(table)} rows, {given.source} {len(given.codes)} labels; they must be of the same samples"
         )
+    if (given.codes < 0).any():
+        raise InputError(f"{given.where}: position {int((given.codes < 0).argmax())} has no label")
     if K is not None and K != table.shape[1]:
         raise InputError(f"--K {K}: {where} has {table.shape[1]} columns")
-    columns.check_room(where, 4.0 * table.size * 8)
-    (labels,), K, names = columns.align((given,), table.shape[1], heads if given.named else None)
-    names = names or heads
-    _every_class_occurs(labels, K, names, given.source, "label {} never occurs")
-    for start, part in columns.chunks(table):
-        columns.check_rows(part, start, "probabilities", where, tolerance=columns.tolerance_of(table))
+    check_room(where, 4.0 * table.size * 8)
+    (labels,), K, names, based = align((given,), table.shape[1], heads if given.named else None)
+    names = heads or names
+    _every_class_occurs(labels, K, names, given.where, "label {} never occurs")
+    for start, part in chunks(table):
+        check_rows(part, start, "probabilities", where, tolerance=tolerance_of(table))
+    by_name = given.named and heads is not None
+    hint = None if by_name else likelier_order(labels, table, names)
     table = np.asarray(table, dtype=np.float64)
     joint = _confident_joint(labels, table)
     empty = np.flatnonzero(joint.sum(axis=0) == 0)
     if len(empty):
         name = names[empty[0]] if names else empty[0]
-        raise InputError(f"{where}: no sample is confidently of class {name}; the probabilities cannot tell it apart")
+        raise InputError(
+            f"{where}: no sample is confidently of class {name}; the probabilities cannot tell it apart"
+            + ("" if hint is None else f" ({hint})")
+        )
     matrix, shares = _channel(joint)
     draws = _bootstrap(labels, table, replicates, seed)
     model = replace(noise.from_matrix(matrix, names, where, "estimated"), rate=float(1 - shares @ matrix.diagonal()))
-    return _from_draws(model, matrix, shares, draws, confidence, len(labels))
+    kept = "the sorted names" if given.named else "the labels"
+    order = "classes of the columns by name" if by_name else f"columns in the order of {kept}"
+    said = [f"noisy labels = {given.place} of {given.source}", found.reading, order, based]
+    model = replace(model, reading="; ".join(part for part in said if part))
+    made = _from_draws(model, matrix, shares, draws, confidence, len(labels))
+    return (
+        made
+        if hint is None
+        else replace(made, warnings=(f"--probs: {hint}; name the columns, or reorder them", *made.warnings))
+    )
 
 
 def _confident_joint(labels: Array, table: Array) -> Array:

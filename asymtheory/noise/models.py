@@ -10,14 +10,18 @@ import math
 import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError, nearest
 from ..numbers.scalar import Scalar
 from ..numbers.text import Number, as_number, divide, show
 from .rows import NoiseModel, Posteriors, Row, SampleRows
+
+if TYPE_CHECKING:
+    from ..reading.labels import Codes
 
 ROW_SUM_TOLERANCE = 1e-6
 
@@ -86,6 +90,7 @@ def _named_row(i: int, names: Sequence[str] | None) -> str:
 def _table(data: TableLike, source: str | None, names: Sequence[str] | None = None) -> list[list[Number]]:
     """Nested sequences or an array as lists of equal length with finite entries >= 0; rows count from 0 in errors."""
     at = _at(source)
+    data = _as_rows(data)
     if hasattr(data, "tolist"):
         if getattr(getattr(data, "dtype", None), "kind", "f") not in "iufO":
             raise InputError(f"{at}array of {data.dtype}; numbers are needed")
@@ -115,6 +120,15 @@ def _table(data: TableLike, source: str | None, names: Sequence[str] | None = No
     return rows
 
 
+def _as_rows(data: TableLike) -> TableLike:
+    """A tensor or a data frame as an array, rows as they are; anything else as it is."""
+    if hasattr(data, "detach"):
+        from ..reading.arrays import host  # late: the module is on the start-up path
+
+        return host(data)
+    return data.to_numpy() if hasattr(data, "to_numpy") else data
+
+
 def _square(rows: list[list[Number]], source: str | None, what: str) -> int:
     if len(rows) != len(rows[0]):
         raise InputError(f"{_at(source)}{what} must be square, got {len(rows)} rows and {len(rows[0])} columns")
@@ -138,10 +152,17 @@ def from_matrix(
         total: Scalar = sum(values)
         if abs(total - 1) > ROW_SUM_TOLERANCE:
             where = f"{_at(source)}{_named_row(i, labels)}"
-            raise InputError(f"{where} sums to {show(total, 9)}; every row must sum to 1 (within 1e-6)")
+            hint = "; its columns do: transpose it, rows are the true classes" if _by_columns(table) else ""
+            raise InputError(f"{where} sums to {show(total, 9)}; every row must sum to 1 (within 1e-6){hint}")
         rows.append(Row(tuple(values), i))
     rate = 1 - divide(sum(divide(row.top, row.total) for row in rows), K)
     return NoiseModel(kind, tuple(rows), K, rate, labels, source=source)
+
+
+def _by_columns(table: list[list[Number]]) -> bool:
+    """Do all columns sum to 1?"""
+    sums: list[Scalar] = [sum(column) for column in zip(*table, strict=True)]
+    return all(abs(total - 1) <= ROW_SUM_TOLERANCE for total in sums)
 
 
 def from_counts(
@@ -183,66 +204,35 @@ def from_labels(
 ) -> NoiseModel:
     """A label pair: `clean` and `noisy` labels of the same samples, counted into a matrix.
 
-    Integers in 0..K-1, as sequences or arrays (10^6 array labels take milliseconds). K defaults to the largest label
-    plus one. Other values, lengths that differ or a class without a clean sample raise InputError.
+    Sequences, arrays, tensors or columns of a data frame, of integers in 0..K-1 (10^6 array labels take milliseconds), of
+    1..K, of floats that are whole, or of class names. Samples without a clean label (None, NaN, -1) are left out. K defaults
+    to the largest label plus one. Other values, lengths that differ or a class without a clean sample raise InputError.
     """
-    at = _at(source)
-    arrays = hasattr(clean, "dtype") or hasattr(noisy, "dtype")
-    clean, noisy = (_labels(v, f"{at}{what} labels", arrays) for v, what in ((clean, "clean"), (noisy, "noisy")))
-    if len(clean) != len(noisy):
-        raise InputError(f"{at}{len(clean)} clean but {len(noisy)} noisy labels; they must be of the same samples")
-    if len(clean) == 0:
-        raise InputError(f"{at}no labels given")
-    given = K is not None
+    from ..reading.labels import Column, column_of, pair  # late: the module is on the start-up path
+    from ..reading.objects import of_object
+
+    def side(data: LabelsLike, what: str) -> Column:
+        return column_of(of_object(data, f"{_at(source)}{what} labels"), None, "", what)
+
     if K is not None:
         K = check_classes(K)
-    else:
-        K = int(max(max(clean), max(noisy)) if not arrays else max(clean.max(), noisy.max())) + 1
-        if K == 1:
-            raise InputError(f"{at}all labels are 0; at least 2 classes are needed")
-    for what, labels in (("clean", clean), ("noisy", noisy)):
-        low, high = (labels.min(), labels.max()) if arrays else (min(labels), max(labels))
-        if low < 0 or high >= K:
-            value = int(low if low < 0 else high)
-            where = int((labels == value).argmax()) if arrays else labels.index(value)
-            allowed = f"outside 0..{K - 1}" if given else "below 0"
-            raise InputError(f"{at}{what} label {value} at position {where} is {allowed}")
+    found = pair(side(noisy, "noisy"), side(clean, "clean"), K, names)
+    return replace(from_codes(found.clean, found.noisy, found.K, found.names, source), reading=found.reading)
+
+
+def from_codes(
+    clean: Codes, noisy: Codes, K: int, names: Sequence[str] | None = None, source: str | None = None
+) -> NoiseModel:
+    """A label pair as integer arrays (N,) over classes 0..K-1, counted into a matrix; -1 in `clean`: not known, left out."""
+    import numpy as np  # late: the module is on the start-up path
+
     if K > MAX_COUNTED_CLASSES:
-        raise InputError(f"{at}labels of {K} classes; at most {MAX_COUNTED_CLASSES} are counted into a matrix")
-    if arrays:
-        import numpy as np
-
-        cells = clean.astype(np.int64) * K + noisy.astype(np.int64)
-        counts = np.bincount(cells, minlength=K * K).reshape(K, K).tolist()
-    else:
-        counts = [[0] * K for _ in range(K)]
-        for i, j in zip(clean, noisy, strict=True):
-            counts[i][j] += 1
-    return from_counts(counts, names, source)
-
-
-def _labels(values: Any, what: str, as_array: bool) -> Any:
-    """`values` as an integer array (as_array) or a list of ints."""
-    if as_array:
-        import numpy as np
-
-        try:
-            array = np.asarray(values)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise InputError(f"{what} are not a flat list of whole numbers") from error
-        if array.ndim != 1:
-            raise InputError(f"{what} have shape {array.shape}; one axis is needed")
-        if array.size and array.dtype.kind not in "iu":
-            raise InputError(f"{what} are of type {array.dtype}; whole numbers are needed")
-        return array
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise InputError(f"{what} are not a flat list of whole numbers")
-    result = []
-    for position, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise InputError(f"{what} must be whole numbers, got {str(value)[:40]!r} at position {position}")
-        result.append(int(value))
-    return result
+        raise InputError(f"{_at(source)}labels of {K} classes; at most {MAX_COUNTED_CLASSES} are counted into a matrix")
+    have = clean >= 0
+    if not have.any():
+        raise InputError(f"{_at(source)}holds no clean label")
+    cells = clean[have].astype(np.int64) * K + noisy[have]
+    return from_counts(np.bincount(cells, minlength=K * K).reshape(K, K), names, source)
 
 
 def from_posteriors(array: TableLike, names: Sequence[str] | None = None, source: str | None = None) -> NoiseModel:
@@ -251,6 +241,7 @@ def from_posteriors(array: TableLike, names: Sequence[str] | None = None, source
     The target of a sample is its largest weight; a tie is kept and counts as not dominant. Arrays stay arrays (10^5
     samples are cheap); small nested sequences keep their exact numbers. The noise rate is not known: None.
     """
+    array = _as_rows(array)
     if hasattr(array, "dtype"):
         return _posterior_array(array, names, source)
     table = _table(array, source, names=None)
@@ -306,6 +297,7 @@ def from_weights(weights: Iterable[Number], names: Sequence[str] | None = None) 
 
     A tie for the largest weight, fewer than 2 weights, negative, NaN or only zero weights raise InputError.
     """
+    weights = _as_rows(weights)
     if isinstance(weights, (str, bytes, Mapping)) or not isinstance(weights, Iterable):
         raise InputError("weights must be a sequence of numbers")
     values: list[Number] = [as_number(value, lambda i=i: f"weight {i}") for i, value in enumerate(weights)]  # type: ignore[misc]

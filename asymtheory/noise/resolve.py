@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-from ..errors import InputError, nearest
+from ..errors import InputError, nearest, printable
 from ..numbers.text import Number, show
 from .models import FAMILIES, FIXED_CLASSES, KINDS, MEASURED, check_classes, check_family, check_rate, family, named
 from .rows import NoiseModel
 
 
 def load(path: str | os.PathLike[str]) -> NoiseModel:
-    """Noise from a .csv, .json, .npy, .npz or .parquet file; see :mod:`asymtheory.noise.files` for what each may hold."""
+    """Noise from a file: label pairs, a matrix, counts, posteriors, votes or labels of annotators, in any format of
+    :mod:`asymtheory.reading.files`. The model's ``reading`` says how it was read; ``KIND:FILE`` decides it."""
     from .files import read  # late: files and arrays are not on the start-up path
 
     return read(path)
@@ -32,21 +33,19 @@ def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> Noise
             raise InputError(f"--noise {name} needs --eta (the noise rate, in [0, 1])")
         check_family(name, classes, "--K")
         return family(name, classes)(check_rate(eta, "--eta"))
+    from ..reading.files import FILES, looks_like_file  # late: families need no reader on the start-up path
+    from ..reading.kinds import split_kind
+
     if name in MEASURED:
         model = named(name)
-    elif _looks_like_file(kind):
+    elif split_kind(kind)[0] is not None or looks_like_file(kind):
         model = load(kind)
     else:
-        allowed = f"{', '.join(KINDS)}, or a file (.csv, .json, .npy, .npz, .parquet)"
-        raise InputError(f"--noise {kind!r}: unknown noise{nearest(name, KINDS)}; allowed: {allowed}")
+        allowed = f"{', '.join(KINDS)}, or a file ({', '.join(FILES)})"
+        raise InputError(f"--noise {printable(kind)!r}: unknown noise{nearest(name, KINDS)}; allowed: {allowed}")
     if eta is not None:
         own = "is measured" if name in MEASURED else "comes from a file"
         raise InputError(f"--eta {show(eta)}: noise {kind!r} {own} and has its own noise rate; leave --eta out")
     if classes is not None and classes != model.classes:
         raise InputError(f"--K {classes}: noise {kind!r} has {model.classes} classes")
     return model
-
-
-def _looks_like_file(text: str) -> bool:
-    suffixes = (".csv", ".json", ".npy", ".npz", ".parquet")
-    return "/" in text or os.sep in text or text.lower().endswith(suffixes) or os.path.exists(text)

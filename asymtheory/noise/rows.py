@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, overload
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..numbers.text import Number, as_exact, as_float, divide, show
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class NoiseModel:
     ``cifar10n-*``, ``map``, ``matrix``, ``labels``, ``posteriors`` or ``weights``.
     `classes`: K. `rate`: the realised noise rate, one minus the mean diagonal (weighted by the class counts where they
     are known); None for posteriors and bare weights. `representative`: all K rows are the same up to relabelling and
-    only the one of class 0 is stored. `source`: a file or a citation.
+    only the one of class 0 is stored. `source`: a file or a citation. `reading`: how a file was read, in one line.
     """
 
     kind: str
@@ -144,6 +144,7 @@ class NoiseModel:
     representative: bool = False
     source: str | None = None
     samples: tuple[int, ...] | None = None
+    reading: str | None = field(default=None, compare=False)
 
     @cached_property
     def worst(self) -> int:
@@ -225,6 +226,7 @@ class NoiseModel:
             "worst_clean": self._binding(self.worst_clean),
             "names": list(self.names) if self.names else None,
             "source": self.source,
+            "reading": self.reading,
         }
 
     def __str__(self) -> str:
@@ -291,7 +293,9 @@ def _table_text(model: NoiseModel, most: int = 20) -> str:
     samples = f"{len(model.rows)} samples, " if model.kind == "posteriors" else ""
     lines = [f"{model.kind}: {samples}{model.classes} classes{rate}"]
     if model.source:
-        lines.append(f"  source       {model.source}")
+        lines.append(f"  source       {printable(model.source, 200)}")
+    if model.reading:
+        lines.append(f"  read as      {printable(model.reading, 300)}")
     level_of, margin_of = _against(model, model.worst_clean, clean), _against(model, model.worst, worst)
     lines.append(f"  clean level  {show(model.clean_level)}  least w_m / w_n, {level_of}")
     lines.append(f"  margin       {show(model.margin)}  least (w_m - w_n) / W, {margin_of}")

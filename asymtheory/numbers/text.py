@@ -147,3 +147,8 @@ def number(value: Scalar) -> Scalar:
 def plural(count: int, what: str) -> str:
     """``1 epoch``, ``3 epochs``: a count and its noun."""
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def is_number(text: str) -> bool:
+    """Is it a number as :func:`parse_number` reads it (0.8, 4/5, 1e-3), whatever its size?"""
+    return len(text) <= 1000 and _NUMBER.fullmatch(text) is not None

@@ -16,15 +16,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..losses.base import Loss
 from ..losses.registry import build, names
-from ..noise import columns, estimate
+from ..noise import annotators as crowd
+from ..noise import estimate
 from ..noise.estimate import NoiseEstimate
 from ..noise.models import check_classes, check_rate
 from ..noise.resolve import resolve
 from ..noise.rows import NoiseModel
 from ..numbers.text import plain, show
+from ..reading.annotators import read_annotators
+from ..reading.files import split_spec
+from ..reading.probabilities import as_votes, read_probabilities
 from .candidates import NORMALISED_CLAIMS, Candidate, covered_share, judge, percent, rank, recorded
 
 SHORT_LIST = 8
@@ -66,7 +70,7 @@ class Selection:
     def _head(self) -> list[tuple[str, str]]:
         known, row = self.estimate, self.estimate.binding
         against = known.class_name(int(known.rival[row]))
-        source = f" ({known.noise.source})" if known.noise.source else ""
+        source = f" ({printable(known.noise.source, 200)})" if known.noise.source else ""
         lost = len(known.failures)
         facts = [
             ("noise", f"{known.noise.kind}, K = {known.K}{source}"),
@@ -79,6 +83,8 @@ class Selection:
         ]
         if known.noise.representative:
             facts[-1] = ("binding", "every class alike")
+        if known.noise.reading:
+            facts.append(("read as", printable(known.noise.reading, 300)))
         return facts
 
     def _cells(self, candidates: Iterable[Candidate]) -> list[tuple[str, ...]]:
@@ -141,7 +147,7 @@ class Selection:
         ]
         table: list[str] = []
         if "labels" in self.origin:
-            path, column = columns.split_spec(self.origin["labels"])
+            path, column = split_spec(self.origin["labels"])
             lines.append(f"labels = {_quoted(_seen_from(folder, path))}")
             lines += [] if column is None else [f"column = {_quoted(column)}"]
         elif "kind" in self.origin:
@@ -219,6 +225,9 @@ def select(
     clean: Any = None,
     probs: Any = None,
     posteriors: Any = None,
+    annotators: Any = None,
+    aggregate: str = "votes",
+    annotator: str | None = None,
     confidence: float = 0.95,
     losses: Iterable[str | Loss] | None = None,
     replicates: int = estimate.REPLICATES,
@@ -231,14 +240,28 @@ def select(
     * ``transition``: a row-stochastic matrix, or a file with one: taken as given; a table of counts is an estimate;
     * ``labels`` and ``clean``: noisy labels and, for all or some of the samples, clean ones;
     * ``labels`` and ``probs``: noisy labels and out-of-sample predicted probabilities (N, K); needs cleanlab;
-    * ``posteriors``: class weights of every sample (N, K).
+    * ``posteriors``: class weights of every sample (N, K), or votes;
+    * ``annotators``: the labels of several annotators, a column each or lines item, annotator, label. ``aggregate`` makes
+      class weights of every item from them: "votes" (shares of the annotators), "majority" (one class, ties left out) or
+      "dawid-skene" (needs crowd-kit); with ``annotator``, one of them by name, the noise is that annotator's matrix.
 
-    Labels and tables are lists, arrays, pandas or polars columns, or files (see ``columns``). ``confidence`` is that of the
+    Labels and tables are lists, arrays, tensors, pandas, polars or pyarrow frames, or files (see
+    :mod:`asymtheory.reading`); how they were read is ``estimate.noise.reading``. ``confidence`` is that of the
     intervals where the noise is estimated; ``losses`` restricts the candidates; ``replicates`` and ``seed`` are of the
     bootstrap. Raises InputError.
     """
     estimate.check_confidence(confidence)
-    known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
+    if annotators is not None:
+        _alone("--annotators", (noise, eta, transition, labels, clean, probs, posteriors))
+        known, origin = (
+            crowd.estimated(read_annotators(annotators, K=K), aggregate, annotator, confidence),
+            dict[str, Any](),
+        )
+    else:
+        for option, value in (("--annotator", annotator), ("--aggregate", None if aggregate == "votes" else aggregate)):
+            if value is not None:
+                raise InputError(f"{option} {value}: goes with --annotators")
+        known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
     chosen = [build(loss) if isinstance(loss, str) else loss for loss in (names() if losses is None else losses)]
     if not chosen:
         raise InputError("losses: at least one is needed")
@@ -253,6 +276,11 @@ def select(
     most = max((covered_share(candidate.coverage) for candidate in found), default=0.0)
     found.sort(key=lambda candidate: rank(candidate, most))
     return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin)
+
+
+def _alone(option: str, others: Iterable[Any]) -> None:
+    if any(value is not None for value in others):
+        raise InputError(f"{option} and another option both describe the noise; give one of them")
 
 
 def _read(
@@ -279,9 +307,9 @@ def _read(
             return estimate.from_clean_labels(labels, clean, confidence, K), origin
         return estimate.from_predictions(labels, probs, confidence, K, replicates, seed), origin
     if posteriors is not None:
-        table, heads, source = columns.read_probabilities(posteriors, "--posteriors")
-        _check_count(K, table.shape[1], source)
-        return estimate.from_sample_posteriors(table, heads, source), {}
+        found = as_votes(read_probabilities(posteriors, "--posteriors"))
+        _check_count(K, found.table.shape[1], found.source)
+        return estimate.from_sample_posteriors(found.table, found.names, found.source, found.reading), {}
     if transition is not None:
         known = estimate.from_transition(transition, confidence)
         _check_count(K, known.K, "--transition")
@@ -290,8 +318,8 @@ def _read(
         return estimate.known(noise), {}
     if noise is None and eta is None:
         raise InputError(
-            "say what is known of the noise: --K and --eta, --noise, --transition, --labels with --clean or --probs, or "
-            "--posteriors"
+            "say what is known of the noise: --K and --eta, --noise, --transition, --labels with --clean or --probs, "
+            "--posteriors, or --annotators"
         )
     rate = None if eta is None else check_rate(eta, "--eta")
     model = resolve(noise or "symmetric", K, rate)

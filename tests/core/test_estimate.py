@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from asymtheory import InputError, build, from_posteriors, load, named, solve, symmetric
-from asymtheory.noise import columns, estimate
+from asymtheory.noise import estimate
 from asymtheory.noise.estimate import (
     Boxes,
     clopper_pearson,
@@ -24,6 +24,8 @@ from asymtheory.noise.estimate import (
     hull,
     known,
 )
+from asymtheory.reading import arrays, limits, probabilities
+from asymtheory.reading.probabilities import read_probabilities
 
 TRUE = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.15, 0.6]])
 MARGIN, LEVEL = 0.35, 2.4  # of class 2 against 0
@@ -168,11 +170,12 @@ def test_a_table_of_counts_is_an_estimate_and_a_matrix_is_not(tmp_path: Path) ->
 
 
 def test_streamed_posteriors_say_what_the_model_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "CHUNK_CELLS", 64)  # many pieces
+    monkeypatch.setattr(probabilities, "CHUNK_CELLS", 64)  # many pieces
     table = np.random.default_rng(0).dirichlet(np.ones(5), 203)
     model = from_posteriors(table)
     np.save(tmp_path / "p.npy", table)
-    mapped, names, source = columns.read_probabilities(tmp_path / "p.npy", "--posteriors")
+    read = read_probabilities(tmp_path / "p.npy", "--posteriors")
+    mapped, names, source = read.table, read.names, read.source
     assert isinstance(mapped, np.memmap)
     assert names is None
     found = from_sample_posteriors(mapped, names, source)
@@ -290,10 +293,11 @@ def test_columns_of_pandas_polars_and_pyarrow() -> None:
         gaps = pd.Series([*clean[:60].tolist(), *[None] * 30], dtype=dtype)
         assert "60 samples" in from_clean_labels(pl.Series(noisy), gaps).method
     frame = pd.DataFrame(np.eye(3) * 0.7 + 0.1, columns=["x", "y", "z"])
-    table, names, _ = columns.read_probabilities(frame, "--probs")
+    read = read_probabilities(frame, "--probs")
+    table, names = read.table, read.names
     assert names == ("x", "y", "z")
     assert table.shape == (3, 3)
-    assert columns.read_probabilities(pl.DataFrame({"x": [0.5], "y": [0.5]}), "--probs")[1] == ("x", "y")
+    assert read_probabilities(pl.DataFrame({"x": [0.5], "y": [0.5]}), "--probs").names == ("x", "y")
 
 
 def test_a_clean_file_of_index_and_label(tmp_path: Path) -> None:
@@ -327,7 +331,7 @@ def test_without_pyarrow_the_install_line(tmp_path: Path, monkeypatch: pytest.Mo
         raise ImportError(name)
 
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
-    monkeypatch.setattr(columns, "import_module", missing)
+    monkeypatch.setattr(arrays, "import_module", missing)
     with pytest.raises(InputError, match=r"pip install 'asymtheory\[tables\]'"):
         load(tmp_path / "a.parquet")
 
@@ -352,15 +356,15 @@ OK = [0, 1, 2, 0, 1, 2]
         (["a", "b", "c"], [0, 1, 2], "mixed labels: --labels holds class names, --clean whole numbers"),
         (["a", "b", "c"], ["a", "b", "d"], "label d .* never occurs|label 3 .d. never occurs"),
         ([0, 1, float("nan")], [0, 1, 1], "--labels: label -1 at position 2 is below 0|position 2 has no label"),
-        ([0, 1.5, 2], [0, 1, 2], "--labels: '?1.5'? (at position 1 )?is no (whole number|label)"),
+        ([0, 1.5, 2], [0, 1, 2], "--labels: '?1.5'? (at position 1 )?is not a (whole number|label)"),
         ([0, 1, -3], [0, 1, 2], "--labels: label -3 at position 2 is below 0"),
-        ([True, False], [0, 1], "is no label"),
-        ([[0, 1], [1, 0]], [0, 1], "one axis is needed|is no label"),
+        ([True, False], [0, 1], "is not a label"),
+        ([[0, 1], [1, 0]], [0, 1], "one axis is needed|is not a label"),
         ([], [], "no labels given"),
         ([0, 0], [0, 0], "all labels are 0"),
-        (OK, [None] * 6, "holds no clean label|labels given"),
+        (OK, [None] * 6, "holds no clean label|labels given|no label"),
         ("nowhere.csv", OK, "--labels nowhere.csv: no such file"),
-        ("labels.pt", OK, "pickles are not loaded here; `asymtheory labels --human"),
+        ("labels.pkl", OK, "pickles are programs and are not loaded"),
         ("labels.xlsx", OK, "unknown file type .xlsx; allowed: .csv"),
     ],
 )  # fmt: skip
@@ -374,11 +378,11 @@ def test_bad_labels_get_one_line(noisy: object, clean: object, line: str) -> Non
     ("text", "line"),
     [
         ("0\ncat\n1\n", "mixed labels"),
-        ("a,b\n0,1\n0\n", "ragged table: line 3 has 1 entries, the header has 2"),
+        ("a,b\n0,1\n0\n", "ragged table: line 3 has 1 entries, line 1 has 2"),
         ("0,1\n1,0\n", "without a header line"),
         ("a,b\n0,1\n", "holds a, b: say which is meant, --labels .*:NAME"),
-        ("label\n", "no labels given"),
-        ("\n\n", "holds no labels"),
+        ("label\n", "--clean has 2 labels, .* 1; they must"),
+        ("\n\n", "holds no numbers and no labels"),
         ("noisy\n0\n\n1\n", "position 1 has no label"),
     ],
 )
@@ -404,8 +408,8 @@ def test_bad_label_files_get_one_line(tmp_path: Path, text: str, line: str) -> N
 )
 def test_bad_probabilities_get_one_line(table: object, line: str) -> None:
     def both() -> None:
-        found, names, source = columns.read_probabilities(table, "--posteriors")
-        from_sample_posteriors(found, names, source)
+        found = read_probabilities(table, "--posteriors")
+        from_sample_posteriors(found.table, found.names, found.source)
 
     with pytest.raises(InputError, match=line) as caught:
         both()
@@ -431,15 +435,15 @@ def test_files_over_memory_are_refused_before_they_are_read(tmp_path: Path, monk
     np.savez(tmp_path / "p.npz", probs=np.full((100, 2), 0.5))
     np.save(tmp_path / "p.npy", np.full((100, 2), 0.5))
     np.save(tmp_path / "l.npy", np.arange(100) % 2)
-    monkeypatch.setattr(columns, "available_memory", lambda: 500.0)
+    monkeypatch.setattr(limits, "available_memory", lambda: 500.0)
     for name in ("p.csv", "p.npz"):
         with pytest.raises(InputError, match=r"needs about .* GiB of memory, .* save probabilities as .npy"):
-            columns.read_probabilities(tmp_path / name, "--probs")
+            read_probabilities(tmp_path / name, "--probs")
     with pytest.raises(InputError, match="needs about"):
         from_clean_labels(str(tmp_path / "l.npy"), [0, 1])
     with pytest.raises(InputError, match="needs about"):
         from_predictions(np.arange(100) % 2, str(tmp_path / "p.npy"))
-    table, _, _ = columns.read_probabilities(tmp_path / "p.npy", "--posteriors")  # mapped, not read
+    table = read_probabilities(tmp_path / "p.npy", "--posteriors").table  # mapped, not read
     assert from_sample_posteriors(table).margin.value == 0
 
 

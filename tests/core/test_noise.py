@@ -440,15 +440,15 @@ def test_a_million_labels():
 @pytest.mark.parametrize(
     ("clean", "noisy", "K", "message"),
     [
-        ([0, 1, 2], [0, 1, 1], 2, r"^clean label 2 at position 2 is outside 0\.\.1$"),
-        ([0, 1, 1], [0, 1, 5], 2, r"^noisy label 5 at position 2 is outside 0\.\.1$"),
-        ([0, 1, 1], [0, -1, 1], 2, r"^noisy label -1 at position 1 is outside 0\.\.1$"),
-        ([0, -1, 1], [0, 1, 1], None, r"^clean label -1 at position 1 is below 0$"),
-        ([0, 1], [0, 1, 1], None, r"^2 clean but 3 noisy labels; they must be of the same samples$"),
+        ([0, 1, 2], [0, 1, 1], 2, r"^clean labels: label 2 at position 2 is outside 0\.\.1$"),
+        ([0, 1, 1], [0, 1, 5], 2, r"^noisy labels: label 5 at position 2 is outside 0\.\.1$"),
+        ([0, 1, 1], [0, -1, 1], 2, r"^noisy labels: position 1 has no label \(1 in all\)$"),
+        ([0, -2, 1], [0, 1, 1], None, r"^clean labels: label -2 at position 1 is below 0$"),
+        ([0, 1], [0, 1, 1], None, r"^clean labels has 2 labels, noisy labels 3; they must be of the same samples"),
         ([0, 2], [0, 1], None, r"^class 1 has no sample; every class 0\.\.2 needs at least one$"),
         ([0, 1], [0, 1], 3, r"^class 2 has no sample"),
-        ([0, 0], [0, 0], None, r"^all labels are 0; at least 2 classes are needed$"),
-        ([], [], None, r"^no labels given$"),
+        ([0, 0], [0, 0], None, r"^noisy labels: all labels are 0; at least 2 classes are needed$"),
+        ([], [], None, r"^noisy labels: no labels given$"),
         ([0, 10**9], [0, 1], None, r"^labels of 1000000001 classes; at most 5000 are counted"),
         ([0, 1], [0, 1], 1, r"^K 1: "),
     ],
@@ -461,20 +461,20 @@ def test_bad_labels(wrap, clean, noisy, K, message):
 @pytest.mark.parametrize(
     ("clean", "message"),
     [
-        ([0, 1.0], r"^clean labels must be whole numbers, got '1\.0' at position 1$"),
-        ([0, True], r"^clean labels must be whole numbers, got 'True' at position 1$"),
-        (["a", "b"], r"^clean labels must be whole numbers, got 'a' at position 0$"),
-        ("01", r"^clean labels are not a flat list of whole numbers$"),
-        (5, r"^clean labels are not a flat list"),
-        (np.array([0.0, 1.0]), r"^clean labels are of type float64; whole numbers are needed$"),
-        (np.array([True, False]), r"^clean labels are of type bool; whole"),
-        (np.zeros((2, 1), dtype=int), r"^clean labels have shape \(2, 1\); one axis is needed$"),
+        ([0, 1.5], r"^clean labels: 1\.5 is not a label; whole numbers or class names are needed$"),
+        ([0, True], r"^clean labels: True is not a label"),
+        (["a", "b"], r"^mixed labels: clean labels holds class names, noisy labels whole numbers$"),
+        ("01", r"^clean labels: a list or array of labels or rows is needed, got str$"),
+        (5, r"^clean labels: a list or array of labels or rows is needed, got int$"),
+        (np.array([0.0, 1.5]), r"^clean labels: 1\.5 at position 1 is not a whole number$"),
+        (np.array([True, False]), r"^clean labels: labels are of type bool; whole"),
+        (np.zeros((2, 1), dtype=int), r"^clean labels: labels have shape \(2, 1\); one axis is needed$"),
     ],
 )
 def test_labels_of_wrong_types(clean, message):
     with pytest.raises(InputError, match=message):
         noise.from_labels(clean, [0, 1])
-    with pytest.raises(InputError, match=r"^clean labels are not a flat list of whole numbers$"):
+    with pytest.raises(InputError, match=r"^clean labels: labels have shape \(2, '\.\.\.'\); one axis is needed$"):
         noise.from_labels([[0], [1, 2]], np.array([0, 1]))
 
 
@@ -820,7 +820,12 @@ def test_pandas_headers_are_not_samples(tmp_path):
         assert (model.kind, model.classes, len(model.rows), model.margin) == ("matrix", 3, 3, F(7, 10))
     two = noise.load(write(tmp_path, "P.csv", ",0,1\n0,0.5,0.2\n1,0.1,0.9\n2,0.3,0.7\n"))
     assert (two.kind, len(two.rows)) == ("posteriors", 3)
-    assert len(noise.load(write(tmp_path, "P.csv", "0,1,2\n3,1,1\n")).rows) == 2  # not a header: two samples
+    votes = write(tmp_path, "P.csv", "0,1,2\n3,1,1\n")  # not a header: two samples
+    assert len(noise.load(f"votes:{votes}").rows) == 2
+    with pytest.raises(
+        InputError, match=r"may be votes for 3 classes or the labels of 3 annotators; write votes:.* or ann"
+    ):
+        noise.load(votes)
 
 
 @pytest.mark.parametrize(
@@ -877,8 +882,11 @@ def test_arrays_from_files(tmp_path):
     assert noise.load(tmp_path / "T.npy").rows == noise.from_matrix(matrix).rows
     np.save(tmp_path / "C.npy", np.array([[3, 1], [1, 1]], dtype=np.uint8))
     assert noise.load(tmp_path / "C.npy").kind == "labels"
+    np.save(tmp_path / "votes.npy", np.array([[3, 1], [1, 2], [0, 1]], dtype=np.uint8))
+    assert noise.load(tmp_path / "votes.npy").margin == F(1, 3)
     np.save(tmp_path / "P.npy", np.array([[3, 1], [1, 2], [0, 1]], dtype=np.uint8))
-    assert noise.load(tmp_path / "P.npy").margin == F(1, 3)
+    with pytest.raises(InputError, match=r"may be label pairs or votes for two classes; write pairs:.* or votes:"):
+        noise.load(tmp_path / "P.npy")
     np.savez(tmp_path / "one.npz", anything=matrix)
     assert noise.load(tmp_path / "one.npz").margin == 0
     np.savez_compressed(tmp_path / "T.npz", other=np.ones(3), T=matrix, classes=np.array(["cat", "dog"]))
@@ -981,7 +989,7 @@ def test_archives_that_do_not_fit(tmp_path):
     with pytest.raises(InputError, match=r"c\.npz: holds clean; needed is one of"):
         noise.load(tmp_path / "c.npz")
     np.savez(tmp_path / "d.npz", clean=np.arange(3), noisy=np.array([0, 1, 7]), names=np.array(["a", "b", "c"]))
-    with pytest.raises(InputError, match=r"d\.npz: noisy label 7 at position 2 is outside 0\.\.2$"):
+    with pytest.raises(InputError, match=r"d\.npz: `noisy`: label 7 at position 2 is outside 0\.\.2$"):
         noise.load(tmp_path / "d.npz")
 
 
@@ -990,10 +998,10 @@ def test_archives_that_do_not_fit(tmp_path):
     [
         ("T.csv", "", r"the file is empty$"),
         ("T.npy", b"", r"the file is empty$"),
-        ("T.csv", "\n \n", r"holds no numbers$"),
-        ("T.csv", "a,b\n", r"holds a header line but no numbers$"),
+        ("T.csv", "\n \n", r"holds no numbers and no labels$"),
+        ("T.csv", "a,b\n", r"holds a header line but no numbers and no labels below it$"),
         ("T.csv", "0.9,0.1\n0.2\n", r"ragged table: line 2 has 1 entries, line 1 has 2$"),
-        ("T.csv", "a,b\n0.9,0.1,0\n", r"ragged table: line 2 has 3 entries, the header has 2$"),
+        ("T.csv", "a,b\n0.9,0.1,0\n", r"ragged table: line 2 has 3 entries, line 1 has 2$"),
         ("T.csv", "0.9,x\n0.2,0.8\n", r"line 1, column 2: 'x' is not a finite number; write it like 0\.8"),
         ("T.csv", "0.9,0.1\n\n0.2,nan\n", r"line 3, column 2: 'nan' is not a finite number"),
         ("T.csv", "0.9,0.1\n0.2,\n", r"line 2, column 2: '' is not a finite number"),
@@ -1004,9 +1012,17 @@ def test_archives_that_do_not_fit(tmp_path):
         ("T.csv", "1.1,-0.1\n0.2,0.8\n", r"row 0, column 1 is -0\.1; entries must be >= 0$"),
         ("T.csv", "0.5\n0.5\n", r"1 column; at least 2 classes are needed$"),
         ("T.csv", "5,0\n0,0\n", r"class 1 has no sample"),
-        ("T.csv", "clean,noisy\n0,0\n1,1.5\n", r"noisy labels must be whole numbers, got '3/2' at position 1$"),
-        ("T.csv", b"\xff\xfe0\x00", r"is not a UTF-8 text file$"),
-        ("T.csv", '0.9,"0.1\n', r"line 1 is not CSV \(unexpected end of data\)$"),
+        (
+            "T.csv",
+            "clean,noisy\n0,0\n1,1.5\n",
+            r"noisy: '1\.5' is not a label; whole numbers or class names are needed$",
+        ),
+        (
+            "T.csv",
+            b"\xff\xfe0\x00",
+            r"is UTF-16 text \(byte-order mark at its first byte\), not UTF-8; save it as UTF-8$",
+        ),
+        ("T.csv", '0.9,"0.1\n', r"line \d is not CSV \(unexpected end of data\)$"),
         ("T.json", "{", r"is not JSON \(.*\)$"),
         ("T.json", "[[0.5, NaN], [0, 1]]", r"NaN is not a finite number$"),
         ("T.json", "[[0.5, 1e999999999], [0, 1]]", r"'1e999999999' has an exponent outside -300\.\.300$"),
@@ -1022,13 +1038,17 @@ def test_archives_that_do_not_fit(tmp_path):
         (
             "T.json",
             '{"a": 1, "b": 2}',
-            r"holds a, b; needed is one of counts, T, transition, matrix, posteriors, or both",
+            r"holds a, b; needed is one of counts, T, transition, matrix, posteriors, .* or both",
         ),
         ("T.json", '{"T": 3}', r"T must be a list of rows, got int$"),
         ("T.json", '{"T": [[1, 0], [0, 1]], "names": ["a"]}', r"1 class names given for 2 classes$"),
-        ("T.json", '{"clean": [0, 1], "noisy": [0, 1.5]}', r"noisy labels must be whole numbers, got '3/2'"),
-        ("T.json", b"\xff\xfe", r"is not a UTF-8 text file$"),
-        ("T.txt", "1,0\n0,1\n", r"unknown file type \.txt; allowed: \.csv, \.json, \.npy, \.npz, \.parquet$"),
+        (
+            "T.json",
+            '{"clean": [0, 1], "noisy": [0, 1.5]}',
+            r"noisy: 3/2 is not a label; whole numbers or class names are needed$",
+        ),
+        ("T.json", b"\xff\xfe", r"is UTF-16 text"),
+        ("T.doc", "1,0\n0,1\n", r"unknown file type \.doc; allowed: \.csv, \.tsv, \.txt, \.json, .*\.pth$"),
         ("T", "1,0\n0,1\n", r"unknown file type without suffix"),
         ("T.npy", "0.9,0.1\n", r"is not a \.npy or \.npz file \(arrays only; pickles are never loaded\)$"),
     ],
@@ -1046,9 +1066,7 @@ def test_missing_directory_unreadable(tmp_path):
         with pytest.raises(InputError, match=rf"{name}: no such file$"):
             noise.load(tmp_path / name)
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(
-        InputError, match=r"d\.csv: is a directory; a file \(\.csv, \.json, \.npy, \.npz, \.parquet\) is needed$"
-    ):
+    with pytest.raises(InputError, match=r"d\.csv: is a directory; a file \(\.csv, \.tsv, .*\.pth\) is needed$"):
         noise.load(tmp_path / "d.csv")
     with pytest.raises(InputError, match=r": is a directory"):
         noise.resolve(str(tmp_path))

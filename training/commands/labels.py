@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from asymtheory.commands.options import ANSWERED, Parser, classes_given, count_given, print_json, rate_given
-from asymtheory.errors import InputError, nearest
+from asymtheory.errors import InputError, nearest, printable
+from asymtheory.reading.labels import Column, align, read_labels
 
 from ..data.fetch import descriptions
-from ..data.formats import read_labels
 from ..data.instance_noise import INSTANCE
 from ..data.labels import MODES, NoisyLabels, make_labels
 from ..data.sets import DATASETS, load_dataset
@@ -60,7 +60,14 @@ def _write(arguments: Sequence[str]) -> int:
         print_json({"file": options.out, **made.to_dict()})
     else:
         print(f"{options.out}: {_summary(made)}")
+        _say(made)
     return ANSWERED
+
+
+def _say(found: NoisyLabels) -> None:
+    """How a file was read, where one was."""
+    if found.reading:
+        print(f"  read as      {printable(found.reading, 300)}")
 
 
 def _human(options: argparse.Namespace) -> NoisyLabels:
@@ -70,7 +77,8 @@ def _human(options: argparse.Namespace) -> NoisyLabels:
             given = f"--{name} {getattr(options, name)}"
             raise InputError(f"{given}: human labels are taken as they are; leave it out, or leave --human out")
     clean, K, _, _ = _clean(options, classes_given(options.K))
-    return NoisyLabels.load(options.human, clean, K=K, column=options.column, name=options.dataset or "")
+    names = _names(options.dataset)
+    return NoisyLabels.load(options.human, clean, K=K, column=options.column, name=options.dataset or "", names=names)
 
 
 def _drawn(options: argparse.Namespace) -> NoisyLabels:
@@ -83,6 +91,8 @@ def _drawn(options: argparse.Namespace) -> NoisyLabels:
         raise InputError(f"--column {options.column}: goes with --human")
     eta, seed = rate_given(options.eta), count_given("0" if options.seed is None else options.seed, "--seed", least=0)
     clean, K, _, dataset = _clean(options, classes_given(options.K))
+    if isinstance(clean, Column):
+        (clean,), K, _, _ = align((clean,), K, None)
     if noise in INSTANCE and dataset is None:
         raise InputError(f"--noise {noise}: needs the images of a --dataset")
     images = dataset.train_images if dataset is not None and noise in INSTANCE else None
@@ -91,14 +101,14 @@ def _drawn(options: argparse.Namespace) -> NoisyLabels:
 
 def _inspect(arguments: Sequence[str]) -> int:
     parser = Parser(prog="asymtheory labels inspect", description="What a file of noisy labels holds.")
-    parser.add_argument("file", metavar="FILE", help=".npy, .npz, .csv, .json, or CIFAR-N's .pt")
+    parser.add_argument("file", metavar="FILE", help=".csv, .tsv, .txt, .json, .jsonl, .npy, .npz, .parquet or .pt")
     _clean_options(parser)
     parser.add_argument("--column", metavar="NAME", help="which labels, where the file has several")
     parser.add_argument("--json", action="store_true", help="the facts as JSON")
     options = parser.parse_args(list(arguments))
     K = classes_given(options.K)
     clean, K, names, _ = _clean(options, K)
-    found = NoisyLabels.load(options.file, clean, K=K, column=options.column, name=options.dataset or "")
+    found = NoisyLabels.load(options.file, clean, K=K, column=options.column, name=options.dataset or "", names=names)
     names = names or _names(found.recipe.get("dataset"))
     missing = np.flatnonzero(found.counts.sum(axis=1) == 0)
     model = None if len(missing) else found.model(names)
@@ -106,6 +116,7 @@ def _inspect(arguments: Sequence[str]) -> int:
         print_json({"file": options.file, **found.to_dict(), "noise": None if model is None else model.to_dict()})
         return ANSWERED
     print(f"{options.file}: {_summary(found)}")
+    _say(found)
     if found.recipe:
         print(
             "  recipe       " + ", ".join(f"{key} {value}" for key, value in found.recipe.items() if _worth(key, value))
@@ -146,13 +157,7 @@ def _clean(options: argparse.Namespace, K: int | None) -> tuple[Any, int | None,
             raise InputError(f"--K {K}: {options.dataset} has {dataset.K} classes")
         return dataset.train_labels, dataset.K, _names(options.dataset), dataset
     if options.clean is not None:
-        columns, _ = read_labels(options.clean)
-        chosen = [name for name in ("clean", "clean_label", *columns) if name in columns]
-        if not chosen[0].startswith("clean") and len(columns) > 1:
-            raise InputError(
-                f"--clean {options.clean}: holds {', '.join(columns)}; one column, or one named clean, is needed"
-            )
-        return columns[chosen[0]], K, None, None
+        return read_labels(options.clean, "--clean", "clean"), K, None, None
     if not hasattr(options, "file") and options.human is None:
         raise InputError(f"--dataset ({', '.join(DATASETS)}) or --clean FILE is needed")
     return None, K, None, None

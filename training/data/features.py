@@ -29,9 +29,12 @@ import numpy.typing as npt
 import torch
 
 from asymtheory.errors import InputError
+from asymtheory.reading.files import read_file
+from asymtheory.reading.labels import align, choose, column_of
+from asymtheory.reading.roles import find
 
 from . import formats
-from .labels import checksum, column_of
+from .labels import checksum
 from .sets import Dataset
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -61,7 +64,7 @@ def load_features(
 ) -> Dataset:
     """The features of a file as a data set; images are float16 (N, D, 1, 1), standardised by the training images.
 
-    Where the file has no labels of its training images they are read from the file ``labels`` (:func:`.formats.read_labels`): its
+    Where the file has no labels of its training images they are read from the file ``labels`` (:mod:`asymtheory.reading`): its
     clean labels if it has them, else the others as they are, which is then known (``trusted`` is False). Raises InputError for a
     file that cannot be read or holds something else, rows that differ in number, a single row or column, and a number that is not
     finite (its place is named).
@@ -94,12 +97,19 @@ def _labels_of(
     """Labels for features that came without: (labels, are they the true ones?)."""
     if labels is None:
         raise InputError(f"--data {source}: holds no labels of its {count} images; name a file of them with --labels")
-    columns, _ = formats.read_labels(labels)
-    clean = columns.get("clean", columns.get("clean_label"))
-    if clean is not None:
-        return formats.label_array(clean, f"{os.fspath(labels)}: clean labels", length=count), True
-    name = column_of(columns, column, os.fspath(labels))
-    return formats.label_array(columns[name], os.fspath(labels), length=count), False
+    table, spec = read_file(labels, "--labels")
+    clean = find(table.columns, "clean") if table.headed else []
+    trusted = len(clean) == 1 and column is None and spec is None
+    head = clean[0] if trusted else choose(table, column or spec, "--labels", "noisy")
+    given = column_of(table, head, "--labels", "clean" if trusted else "noisy")
+    if len(given.codes) != count:
+        raise InputError(
+            f"{given.where}: {len(given.codes)} labels for {count} samples; there must be one label a sample"
+        )
+    if (given.codes < 0).any():
+        raise InputError(f"{given.where}: position {int((given.codes < 0).argmax())} has no label")
+    (codes,), _, _, _ = align((given,), None, None)
+    return codes, trusted
 
 
 # --------------------------------------------------------------------------------------------------------------- reading

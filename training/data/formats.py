@@ -1,4 +1,5 @@
-"""The official file formats: CIFAR binary and python versions, MNIST's idx, and files of labels.
+"""The official file formats of the data sets: CIFAR binary and python versions, MNIST's idx. Files of labels are read by
+:mod:`asymtheory.reading`.
 
 Every reader checks what it reads and raises InputError that names the file, what was expected and what was found.
 Images come as uint8 arrays (N, C, H, W), labels as int64 arrays (N,).
@@ -6,17 +7,12 @@ Images come as uint8 arrays (N, C, H, W), labels as int64 arrays (N,).
 
 from __future__ import annotations
 
-import csv
 import errno
 import gzip
 import hashlib
-import io
-import json
 import os
-import re
 import tempfile
 import zlib
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -25,27 +21,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json, JsonValue
-
-from . import unpickle
+from asymtheory.errors import InputError, printable
+from asymtheory.reading import unpickle
+from asymtheory.reading.arrays import host
+from asymtheory.reading.limits import check_regular, gunzip
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
-
-LABEL_FILES = (".npy", ".npz", ".csv", ".json", ".pt")
-"""Suffixes of label files that :func:`read_labels` knows."""
 
 
 # --------------------------------------------------------------------------------------------------------------- files
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The contents of a file, unpacked if its name ends in ``.gz``."""
     source = os.fspath(path)
+    check_regular(source, source)
     try:
         data = Path(source).read_bytes()
-        return gzip.decompress(data) if source.endswith(".gz") else data
-    except FileNotFoundError as error:
-        raise InputError(f"{source}: no such file") from error
+        return gunzip(source, data) if source.endswith(".gz") else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{source}: is truncated or not a gzip file ({error})") from error
     except OSError as error:
@@ -126,7 +118,7 @@ def read_cifar_python(path: str | os.PathLike[str], label_key: str) -> tuple[Ima
         raise InputError(f"{source}: holds a {type(content).__name__}; a CIFAR batch is a dict")
     table = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in content.items()}
     if "data" not in table or label_key not in table:
-        held = unpickle.printable(", ".join(map(str, table))) or "nothing"
+        held = printable(", ".join(map(str, table))) or "nothing"
         raise InputError(f"{source}: holds {held}; data and {label_key} are needed")
     data, labels = table["data"], table[label_key]
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
@@ -155,10 +147,8 @@ def label_array(values: npt.ArrayLike, source: str, *, K: int | None = None, len
     Not one axis of whole numbers, a label outside 0..K-1, or not `length` of them raise InputError that names `source`,
     and the position of the first bad label.
     """
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
     try:
-        array = np.asarray(values)
+        array = np.asarray(host(values))
     except ValueError as error:  # ragged
         raise InputError(f"{source}: labels are not a flat list of whole numbers") from error
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -172,118 +162,3 @@ def label_array(values: npt.ArrayLike, source: str, *, K: int | None = None, len
         allowed = "not negative" if K is None else f"in 0..{K - 1}"
         raise InputError(f"{source}: label {array[i]} at position {i}; labels must be {allowed}")
     return array.astype(np.int64)
-
-
-def read_labels(path: str | os.PathLike[str]) -> tuple[dict[str, Labels], Json | None]:
-    """All label columns of a file by name, and the recipe that :mod:`.labels` stored with them (None if there is none).
-
-    ``.npy``  one column, named ``noisy``; recipe in FILE.json beside it
-    ``.npz``  one column an array; recipe in the array ``recipe``
-    ``.csv``  a column without header is ``noisy``; columns of a header have its names; recipe in a first line ``# {...}``
-    ``.json`` a list (``noisy``), or an object of lists
-    ``.pt``   CIFAR-N's official files: arrays in a dict, read without running the pickle; tensors by torch's weights_only
-    """
-    source = os.fspath(path)
-    suffix = Path(source).suffix.lower()
-    if suffix not in LABEL_FILES:
-        raise InputError(f"{source}: unknown type of label file {suffix!r}; allowed: {', '.join(LABEL_FILES)}")
-    found, recipe = {".npy": _npy, ".npz": _npz, ".csv": _csv, ".json": _json, ".pt": _pt}[suffix](source)
-    given = {
-        unpickle.printable(str(name)): values for name, values in found.items()
-        if isinstance(values, list | np.ndarray) or hasattr(values, "detach")
-    }  # fmt: skip
-    if not given or not all(np.size(values) for values in given.values()):
-        raise InputError(f"{source}: holds no labels")
-    columns = {n: label_array(values, f"{source}: {n}" if len(found) > 1 else source) for n, values in given.items()}
-    if recipe is not None and not isinstance(recipe, dict):
-        raise InputError(f"{source}: its recipe is not a JSON object")
-    return columns, recipe
-
-
-_Found = tuple[Json, JsonValue]
-
-
-def _npy(source: str) -> _Found:
-    data = read_bytes(source)
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except Exception as error:  # ValueError, EOFError, tokenize's errors for a damaged head
-        if "allow_pickle" not in str(error) and "pickled" not in str(error):
-            raise InputError(f"{source}: is not a .npy file, or is damaged ({type(error).__name__})") from error
-        reason = (
-            "holds pickled objects, which are not read (CIFAR-N's ordered .npy files are in another order: use its .pt)"
-        )
-        raise InputError(f"{source}: {reason}") from error
-    beside = Path(f"{source}.json")
-    return {"noisy": array}, _parse(read_bytes(beside), str(beside)) if beside.exists() else None
-
-
-def _npz(source: str) -> _Found:
-    data = read_bytes(source)
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # numpy, zipfile and zlib each have errors of their own
-        reason = "holds pickled objects" if "pickle" in str(error) else f"is damaged ({type(error).__name__})"
-        raise InputError(f"{source}: {reason}; plain arrays of labels are needed") from error
-    recipe = arrays.pop("recipe", None)
-    return arrays, None if recipe is None else _parse(str(recipe).encode(), f"{source}: recipe")
-
-
-def _csv(source: str) -> _Found:
-    try:
-        lines = read_bytes(source).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source}: is not a UTF-8 text file") from error
-    recipe = _parse(lines[0][1:].encode(), f"{source}: line 1") if lines and lines[0].startswith("# {") else None
-    try:
-        rows = [(n, row) for n, row in enumerate(csv.reader(lines), 1) if row and not row[0].startswith("#")]
-    except csv.Error as error:
-        raise InputError(f"{source}: is not a table of labels ({error})") from error
-    if not rows:
-        return {}, recipe
-    head = [cell.strip() for cell in rows[0][1]]
-    header = None if re.fullmatch("-?[0-9]+", head[0]) else head
-    names = header or (["noisy"] if len(head) == 1 else list(map(str, range(len(head)))))
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise InputError(f"{source}: line {rows[0][0]} names the column {twice[0]!r} twice")
-    columns: dict[str, list[int]] = {name: [] for name in names}
-    for n, row in rows[1 if header else 0 :]:
-        if len(row) != len(names):
-            raise InputError(f"{source}: line {n} has {len(row)} columns, expected {len(names)}")
-        for name, cell in zip(names, row, strict=True):
-            if not re.fullmatch("-?[0-9]{1,18}", cell.strip()):
-                raise InputError(f"{source}: line {n}: {cell[:40]!r} is not a label (a whole number)")
-            columns[name].append(int(cell))
-    return columns, recipe
-
-
-def _json(source: str) -> _Found:
-    content = _parse(read_bytes(source), source)
-    if isinstance(content, Mapping):
-        return dict(content), content.get("recipe")
-    return {"noisy": content}, None
-
-
-def _parse(data: bytes, source: str) -> JsonValue:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: is not JSON ({error})") from error
-
-
-def _pt(source: str) -> _Found:
-    """Arrays, as CIFAR-N has them, without importing anything; tensors by torch, which then admits nothing else."""
-    import torch
-
-    data = read_bytes(source)
-    try:
-        content = unpickle.loads_torch(data, source)
-    except InputError as refusal:
-        try:
-            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        except Exception:  # pickle, zip and torch each have errors of their own, some of many lines
-            raise refusal from None
-    if not isinstance(content, dict):
-        raise InputError(f"{source}: holds a {type(content).__name__}; a dict of label arrays is needed")
-    return {name.decode("latin-1") if isinstance(name, bytes) else name: each for name, each in content.items()}, None

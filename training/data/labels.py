@@ -18,7 +18,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
@@ -44,8 +44,12 @@ from asymtheory.noise import (
 )
 from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import Number, parse_number
+from asymtheory.reading.files import read_file
+from asymtheory.reading.labels import Column, align, choose, column_of, pair
+from asymtheory.reading.roles import find
+from asymtheory.reading.table import Table
 
-from .formats import Labels, label_array, read_labels, write_atomically
+from .formats import Labels, label_array, read_bytes, write_atomically
 from .instance_noise import INSTANCE, instance_dependent
 from .sets import normalisation
 
@@ -62,13 +66,14 @@ class NoisyLabels:
     """Given labels beside the true ones.
 
     `labels`: int64 (N,), what training sees; `clean`: int64 (N,), the true classes; both in 0..K-1 and unwritable.
-    `recipe`: how they were made, for JSON.
+    `recipe`: how they were made, for JSON. `reading`: how a file of them was read, in one line.
     """
 
     labels: Labels
     clean: Labels
     K: int
     recipe: Json = field(default_factory=dict)
+    reading: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "K", check_classes(self.K))
@@ -111,7 +116,8 @@ class NoisyLabels:
 
     def model(self, names: Sequence[str] | None = None) -> NoiseModel:
         """The realised noise as a noise model of the core; a class without a sample raises InputError."""
-        return from_counts(self.counts, names, self.recipe.get("dataset") or None)
+        dataset = self.recipe.get("dataset")
+        return from_counts(self.counts, names, dataset if isinstance(dataset, str) and dataset else None)
 
     def take(self, indices: npt.NDArray[np.int64]) -> NoisyLabels:
         """The labels at `indices` only."""
@@ -162,47 +168,48 @@ class NoisyLabels:
     def load(
         cls,
         path: str | os.PathLike[str],
-        clean: npt.ArrayLike | None = None,
+        clean: npt.ArrayLike | Column | None = None,
         *,
         K: int | None = None,
         column: str | None = None,
         name: str = "",
+        names: Sequence[str] | None = None,
     ) -> NoisyLabels:
-        """Labels from a file: what :meth:`save` wrote, CIFAR-N's files, or a plain list (see :func:`.formats.read_labels`).
+        """Labels from a file: what :meth:`save` wrote, CIFAR-N's files, or any other that :mod:`asymtheory.reading` reads.
 
         `clean`: the true labels, needed where the file has none; where it has them, both must agree. `K`: the number of
         classes, by default the recipe's, else the largest label plus one. `column`: which column, where a file has
-        several (``worse`` or ``worse_label``). `name`: of the data set, for the recipe. Labels that are too many or too few,
-        outside 0..K-1, of another order than `clean`, or changed since they were saved raise InputError.
+        several (``worse`` or ``worse_label``; also FILE:NAME). `name`: of the data set, for the recipe; `names`: of its
+        classes, for labels that are class names. Labels that are too many or too few, outside 0..K-1, of another order than
+        `clean`, or changed since they were saved raise InputError.
         """
-        source = os.fspath(path)
-        columns, recipe = read_labels(path)
-        chosen = column_of(columns, column, source)
-        own = columns.get(_CLEAN.get(chosen, "clean_label"), columns.get("clean"))
+        table, spec = read_file(path)
+        recipe = _recipe(table)
+        head = choose(table, column or spec, "--column", "noisy")
+        given, own = column_of(table, head, "--column", "noisy"), _own_clean(table, head)
         if clean is None and own is None:
-            raise InputError(f"{source}: holds noisy labels only; the clean ones are needed too (--dataset or --clean)")
-        given = own if clean is None else clean
-        assert given is not None
-        true = label_array(given, f"{source}: clean labels")
-        if K is None and recipe is not None and "K" in recipe:
-            K = check_classes(recipe["K"], f"{source}: the recipe's K")
-        K = int(max(true.max(), columns[chosen].max())) + 1 if K is None else K
-        K = check_classes(K)
-        labels = label_array(columns[chosen], source, K=K, length=len(true))
-        if own is not None and len(own) == len(true) and (differs := own != true).any():
-            i = int(differs.argmax())
             raise InputError(
-                f"{source}: {int(differs.sum())} of its clean labels are not the data set's (the first at position {i}: "
-                f"{own[i]}, not {true[i]}); the file is of another set, or in another order"
+                f"{table.source}: holds noisy labels only; the clean ones are needed too (--dataset or --clean)"
             )
-        made = cls(labels, true, K, recipe or {"noise": "file", "source": Path(source).name, "column": chosen})
-        for kept, now in (("checksum", made.labels), ("clean_checksum", made.clean)):
-            if recipe and recipe.get(kept, checksum(now)) != checksum(now):
-                what = "labels" if kept == "checksum" else "clean labels"
-                where = f" in {source}.json" if source.endswith(".npy") else ""
-                raise InputError(
-                    f"{source}: the {what} are not those of the recipe{where} ({kept} {str(recipe[kept])[:12]}...)"
-                )
+        if K is None and recipe is not None and "K" in recipe:
+            K = check_classes(recipe["K"], f"{table.source}: the recipe's K")
+        true = own if clean is None else _true(clean, table.source)
+        assert true is not None
+        given = _by_number(given, true, names)
+        if len(given.codes) != len(true.codes) and (given.keys is None or true.keys is None):
+            raise InputError(
+                f"{given.where}: {len(given.codes)} labels for {len(true.codes)} samples; there must be one label a sample"
+            )
+        found = pair(given, true, K if K is None else check_classes(K), None if not given.named else names)
+        if (found.clean < 0).any():
+            raise InputError(
+                f"{true.where}: position {int((found.clean < 0).argmax())} has no clean label; all are needed here"
+            )
+        if own is not None and clean is not None:
+            _check_same(table.source, own, true)
+        facts = recipe or {"noise": "file", "source": Path(table.source).name, "column": head or "noisy"}
+        made = cls(found.noisy, found.clean, found.K, facts, found.reading)
+        _check_recipe(made, recipe, table.source)
         if name and recipe is None:
             made.recipe["dataset"] = name
         return made
@@ -211,18 +218,69 @@ class NoisyLabels:
 _CLEAN = {"noisy_coarse_label": "clean_coarse_label"}  # CIFAR-100N has two label pairs
 
 
-def column_of(columns: dict[str, Labels], wanted: str | None, source: str) -> str:
-    """The name of the column of noisy labels."""
-    noisy = [name for name in columns if not name.startswith("clean")]
-    if wanted is not None:
-        for name in (wanted, f"{wanted}_label", wanted.replace("random", "random_label")):
-            if name in columns:
-                return name
-        raise InputError(f"{source}: has no column {wanted!r} ({', '.join(columns)}){nearest(wanted, columns)}")
-    for name in ("noisy", "noisy_label", *(noisy if len(noisy) == 1 else ())):
-        if name in columns:
-            return name
-    raise InputError(f"{source}: holds {', '.join(columns)}; name the column of noisy labels (--column)")
+def _recipe(table: Table) -> Json | None:
+    """The recipe that :meth:`NoisyLabels.save` put into the file, or beside a .npy file."""
+    recipe = table.recipe
+    beside = f"{table.source}.json"
+    if table.source.lower().endswith(".npy") and os.path.exists(beside):
+        try:
+            recipe = json.loads(read_bytes(beside))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{beside}: is not JSON ({error})") from error
+    if recipe is not None and not isinstance(recipe, dict):
+        raise InputError(f"{table.source}: its recipe is not a JSON object")
+    return recipe
+
+
+def _own_clean(table: Table, head: str) -> Column | None:
+    """The clean labels that stand beside the noisy ones in a file, if there are any."""
+    wanted = _CLEAN.get(head, "clean_label")
+    found = [wanted] if wanted in table.columns else find(table.columns, "clean") if table.headed else []
+    return column_of(table, found[0], "--column", "clean") if len(found) == 1 and found[0] != head else None
+
+
+def _true(clean: npt.ArrayLike | Column, source: str) -> Column:
+    """Clean labels as a column."""
+    if isinstance(clean, Column):
+        return clean
+    codes = label_array(clean, f"{source}: clean labels")
+    return Column(codes, range(int(codes.max(initial=0)) + 1), "the data set", "the column")
+
+
+def _by_number(given: Column, true: Column, names: Sequence[str] | None) -> Column:
+    """Labels that are class names as the numbers that a data set has for them."""
+    if not given.named or true.named or names is None:
+        return given
+    (codes,), K, _, _ = align((given,), None, names)
+    return replace(given, codes=codes, values=range(K), doubtful=frozenset())
+
+
+def _check_same(source: str, own: Column, true: Column) -> None:
+    """InputError where the clean labels of the file are not those that were given."""
+    if (
+        own.named != true.named
+        or len(own.codes) != len(true.codes)
+        or (own.source, own.place) == (true.source, true.place)
+    ):
+        return
+    there, here = (np.array([*column.values, -1], dtype=object)[column.codes] for column in (own, true))
+    if (differs := there != here).any():
+        i = int(differs.argmax())
+        raise InputError(
+            f"{source}: {int(differs.sum())} of its clean labels are not the data set's (the first at position {i}: "
+            f"{there[i]}, not {here[i]}); the file is of another set, or in another order"
+        )
+
+
+def _check_recipe(made: NoisyLabels, recipe: Json | None, source: str) -> None:
+    """InputError where labels were changed since they were saved."""
+    for kept, now in (("checksum", made.labels), ("clean_checksum", made.clean)):
+        if recipe and recipe.get(kept, checksum(now)) != checksum(now):
+            what = "labels" if kept == "checksum" else "clean labels"
+            where = f" in {source}.json" if source.lower().endswith(".npy") else ""
+            raise InputError(
+                f"{source}: the {what} are not those of the recipe{where} ({kept} {str(recipe[kept])[:12]}...)"
+            )
 
 
 def checksum(labels: Labels) -> str:

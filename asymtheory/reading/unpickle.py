@@ -1,8 +1,8 @@
-"""Pickles that hold arrays, text and bytes in lists and dicts, and nothing else.
+"""Pickles that hold arrays, tensors, text and bytes in lists and dicts, and nothing else.
 
 The python versions of CIFAR and some label files are pickles, and a pickle is a program. Here no name in it is ever
-imported: the few names that arrays and bytes need are answered by stand-ins that collect a shape, a type and the raw bytes, from
-which arrays of plain numbers are built afterwards. Any other name is refused before anything runs.
+imported: the few names that arrays, tensors and bytes need are answered by stand-ins that collect a shape, a type and the raw
+bytes, from which arrays of plain numbers are built afterwards. Any other name is refused before anything runs.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import io
 import math
 import pickle
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from asymtheory.errors import InputError
+from ..errors import InputError, printable
 
 CODES = frozenset({"b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f4", "f8"})
 """Types of array that are admitted: truth values, integers and floats."""
@@ -143,12 +144,62 @@ class _Bytes(_Frozen):
         return b""
 
 
+class _Storage(_Frozen):
+    """Stands for a type of storage, ``torch.LongStorage`` and its like, which appears in the references to storages."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+class _Tensor(_Frozen):
+    """``torch._utils._rebuild_tensor_v2(storage, offset, size, stride, ...)``."""
+
+    __slots__ = ()
+
+    def __call__(self, storage: Any, offset: Any, size: Any, stride: Any, *ignored: Any) -> _Array:
+        if not isinstance(storage, np.ndarray):
+            raise _Refused("a tensor without a storage")
+        whole = all(isinstance(n, int) and n >= 0 for n in (offset, *size, *stride))
+        if not isinstance(size, tuple) or not isinstance(stride, tuple) or len(size) != len(stride) or not whole:
+            raise _Refused("a tensor without a shape")
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+        if 0 not in size and (last >= len(storage) or math.prod(size) > len(storage)):
+            raise _Refused(f"a tensor of shape {size} in a storage of {len(storage)} numbers")
+        made = _Array()
+        steps = tuple(step * storage.itemsize for step in stride)
+        empty = 0 in size
+        made.value = (
+            np.zeros(size, storage.dtype)
+            if empty
+            else np.lib.stride_tricks.as_strided(storage[offset:], size, steps, writeable=False)
+        )
+        return made
+
+
+class _Ordered(_Frozen):
+    """``collections.OrderedDict()``: the hooks of a tensor, of which it has none, or a state."""
+
+    __slots__ = ()
+
+    def __call__(self, *ignored: Any) -> dict[Any, Any]:
+        return {}
+
+
+STORAGES = {
+    "DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "bf", "LongStorage": "i8",
+    "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "b1",
+}  # fmt: skip
+
 STAND_INS: dict[tuple[str, str], type[_Frozen]] = {
     ("numpy", "ndarray"): _NdarrayClass,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _Encode,
     ("__builtin__", "bytes"): _Bytes,
     ("builtins", "bytes"): _Bytes,
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+    ("collections", "OrderedDict"): _Ordered,
 } | {
     (f"numpy.{core}.{module}", name): stand_in
     for core in ("core", "_core")
@@ -160,14 +211,41 @@ STAND_INS: dict[tuple[str, str], type[_Frozen]] = {
 
 
 class _Unpickler(pickle.Unpickler):
+    """An unpickler that imports nothing; ``storages`` is the archive that holds the numbers of tensors, if there is one."""
+
+    storages: zipfile.ZipFile | None = None
+    folder = ""
+    later: dict[str, np.ndarray[Any, Any]] | None = None  # storages of the old format, which come after the pickle
+    most = 0
+
     def find_class(self, module: str, name: str) -> Any:
+        if module == "torch" and name in STORAGES:
+            return _Storage(STORAGES[name])
         stand_in = STAND_INS.get((module, name))
         if stand_in is None:
             raise _Refused(printable(f"{module}.{name}"))
         return stand_in()
 
-    def persistent_load(self, pid: object) -> Any:
-        raise _Refused("an object stored elsewhere")
+    def persistent_load(self, pid: Any) -> Any:
+        known = isinstance(pid, tuple) and len(pid) >= 5 and isinstance(pid[1], _Storage)
+        if not known or (self.storages is None and self.later is None):
+            raise _Refused("an object stored elsewhere")
+        if self.later is not None:
+            return self._filled_later(_text(pid[2]), pid[1].kind, pid[4])
+        assert self.storages is not None
+        raw = self.storages.read(f"{self.folder}data/{_text(pid[2])}")
+        kind = pid[1].kind
+        if kind == "bf":  # the upper half of a float32
+            return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+        return np.frombuffer(raw, f"<{kind}")
+
+    def _filled_later(self, key: str, kind: str, count: Any) -> np.ndarray[Any, Any]:
+        assert self.later is not None
+        if not isinstance(count, int) or not 0 <= count <= self.most or kind == "bf":
+            raise _Refused(f"a storage of {count} numbers")
+        if key not in self.later:
+            self.later[key] = np.zeros(count, f"<{kind}")
+        return self.later[key]
 
 
 def loads(data: bytes, source: str = "pickle", before: int = 0) -> Any:
@@ -177,34 +255,57 @@ def loads(data: bytes, source: str = "pickle", before: int = 0) -> Any:
     a damaged pickle, raises InputError that names `source`; no code of the pickle runs.
     """
     stream = io.BytesIO(data)
-    try:
+
+    def load() -> Any:
         for _ in range(before):
             _Unpickler(stream, encoding="bytes").load()
-        return _plain(_Unpickler(stream, encoding="bytes").load(), {})
+        return _Unpickler(stream, encoding="bytes").load()
+
+    return _loaded(load, source)
+
+
+def _loaded(load: Callable[[], Any], source: str) -> Any:
+    try:
+        return _plain(load(), {})
     except _Refused as error:
         raise InputError(f"{source}: the pickle asks for {error}; only arrays of numbers and text are read") from None
     except Exception as error:  # a damaged pickle can fail anywhere, a bomb with MemoryError
         raise InputError(f"{source}: is not a readable pickle ({type(error).__name__})") from error
 
 
+def _load_old(data: bytes) -> Any:
+    """The object of torch's old format: its storages are filled once they have been read."""
+    stream = io.BytesIO(data)
+    for _ in range(3):
+        _Unpickler(stream, encoding="bytes").load()
+    unpickler = _Unpickler(stream, encoding="bytes")
+    unpickler.later, unpickler.most = {}, len(data)
+    found = unpickler.load()
+    if unpickler.later:
+        for key in _Unpickler(stream, encoding="bytes").load():
+            storage = unpickler.later[_text(key)]
+            count = int.from_bytes(stream.read(8), "little")
+            if count != len(storage):
+                raise _Refused(f"a storage of {count} numbers")
+            storage[:] = np.frombuffer(stream.read(storage.nbytes), storage.dtype)
+    return found
+
+
 def loads_torch(data: bytes, source: str = "file") -> Any:
-    """What ``torch.save`` wrote, if it holds no tensors: :func:`loads` of the pickle in its archive, or of the fourth one of
-    the old format (a magic number, a version and facts of the machine stand before it)."""
+    """What ``torch.save`` wrote: :func:`loads` of the pickle in its archive, or of the fourth pickle of the old format (a magic
+    number, a version and facts of the machine stand before it, storages after it); tensors as arrays."""
     if not data.startswith(b"PK"):
-        return loads(data, source, before=3)
+        return _loaded(lambda: _load_old(data), source)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-            held = archive.read(name)
+            unpickler = _Unpickler(io.BytesIO(archive.read(name)), encoding="bytes")
+            unpickler.storages, unpickler.folder = archive, name.removesuffix("data.pkl")
+            return _loaded(unpickler.load, source)
+    except InputError:
+        raise
     except Exception as error:  # a damaged archive can fail anywhere
         raise InputError(f"{source}: is not a readable archive of torch ({type(error).__name__})") from error
-    return loads(held, source)
-
-
-def printable(text: str, most: int = 100) -> str:
-    """Text of a file for a message: on one line, without control characters, not too long."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
 def _plain(value: object, done: dict[int, Any]) -> Any:
@@ -213,7 +314,7 @@ def _plain(value: object, done: dict[int, Any]) -> Any:
     if value is None or isinstance(value, bool | int | float | str | bytes | bytearray):
         return value
     if isinstance(value, _Array) and value.value is not None:
-        return value.value
+        return value.value.copy()
     if not isinstance(value, dict | list | tuple):
         raise _Refused(f"a bare {type(value).__name__.lstrip('_').lower()}")
     if id(value) not in done:
