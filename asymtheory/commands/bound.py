@@ -25,6 +25,7 @@ from .options import (
     print_json,
     rate_given,
     rates_given,
+    say_reading,
     write_certificate,
 )
 
@@ -62,7 +63,9 @@ def run(given: argparse.Namespace) -> int:
         results = [solve_rate(loss, given.noise.strip().lower(), K)]
     else:
         parameter = given.solve or _free_parameter(loss, parameters)
-        results = [solve(loss, resolve(given.noise, K, rate), parameter) for rate in rates_given(given.eta)]
+        models = [resolve(given.noise, K, rate) for rate in rates_given(given.eta)]
+        say_reading("bound", models[0])
+        results = [solve(loss, model, parameter) for model in models]
     if given.exact:
         from ..threshold.closed_form import name_ends
 

@@ -20,6 +20,7 @@ from .options import (
     noise_options,
     print_json,
     rate_given,
+    say_reading,
     write_certificate,
 )
 
@@ -42,6 +43,7 @@ def run(given: argparse.Namespace) -> int:
         model = from_weights([parse_number(part, "--weights") for part in given.weights.split(",")])
     else:
         model = resolve(given.noise, classes_given(given.K), rate_given(given.eta))
+    say_reading("check", model)
     answer = check(loss, model)
     numbers = tolerance(loss, model) if answer.asymmetric else None
     if given.json:

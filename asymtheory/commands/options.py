@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from ..losses.base import Loss
+    from ..noise.rows import NoiseModel
     from ..numbers.text import Number
 
 ANSWERED, NO, BAD_INPUT = 0, 1, 2
@@ -171,6 +172,12 @@ def rate_given(text: str | None) -> Number | None:
     if len(rates) > 1:
         raise InputError(f"--eta {text}: one noise rate is needed here")
     return rates[0]
+
+
+def say_reading(command: str, model: NoiseModel) -> None:
+    """Say on standard error how the file of a noise was read, where it came from one."""
+    if model.reading:
+        print(f"asymtheory {command}: {model.source} read as {model.reading}"[:600], file=sys.stderr)
 
 
 def print_json(facts: object) -> None:

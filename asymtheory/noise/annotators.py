@@ -55,10 +55,11 @@ def dawid_skene(given: Annotations) -> DawidSkene:
     K, A = given.K, len(given.annotators)
     posteriors = np.zeros((len(given.labels), K))
     probabilities = fitted.probas_
-    posteriors[np.ix_(probabilities.index.to_numpy(), probabilities.columns.to_numpy())] = probabilities.to_numpy()
+    posteriors[np.ix_(probabilities.index.astype(int), probabilities.columns.astype(int))] = probabilities.to_numpy()
     matrices = np.zeros((A, K, K))
+    classes = fitted.errors_.columns.astype(int)
     for (worker, label), errors in zip(fitted.errors_.index, fitted.errors_.to_numpy(), strict=True):
-        matrices[worker, fitted.errors_.columns.to_numpy(), label] = errors
+        matrices[int(worker), classes, int(label)] = errors
     sums = matrices.sum(axis=2, keepdims=True)
     matrices = np.divide(matrices, sums, out=np.broadcast_to(np.eye(K), matrices.shape).copy(), where=sums > 0)
     return DawidSkene(posteriors / posteriors.sum(axis=1, keepdims=True), matrices)

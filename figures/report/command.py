@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from asymtheory.commands.options import ANSWERED, NOISE_HELP, Parser, classes_given, rate_given
+from asymtheory.commands.options import ANSWERED, NOISE_HELP, Parser, classes_given, rate_given, say_reading
 from asymtheory.errors import InputError
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
@@ -37,6 +37,7 @@ def report(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     out, figures = Path(options.out), _names(options.figures)
     noise, given = _noise(options)
+    say_reading("report", noise)
     with _writing(out) as write, _bar(steps(figures, options.ledger)) as progress:
         write(
             page(collect(noise, given, quick=options.quick, judged=options.ledger, figures=figures, progress=progress))

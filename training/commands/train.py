@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
@@ -45,6 +46,7 @@ def train(arguments: list[str]) -> int:
     from ..run.run import run
 
     last = [0]
+    _say_readings()
     try:
         result = run(
             config, options.out, options.resume, options.results, options.progress or sys.stderr.isatty(),
@@ -63,6 +65,16 @@ def train(arguments: list[str]) -> int:
     else:
         print(result)
     return ANSWERED
+
+
+def _say_readings() -> None:
+    """How files of labels and noise are read goes to standard error, one line each."""
+    log = logging.getLogger("asymtheory")
+    log.setLevel(logging.INFO)
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("asymtheory train: %(message)s"))
+        log.addHandler(handler)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ of the time, else as often as that allows.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
 SHARE = 20  # a checkpoint may take 1/20 of the time between two of them
 CONFIG, LINE = "config.toml", "result.jsonl"
 CHECKSUM = 16  # hexadecimal digits of a SHA-256 that are kept
+
+LOG = logging.getLogger("asymtheory")
+"""Says how files of labels and noise were read (level INFO)."""
 
 
 def run(
@@ -174,6 +178,9 @@ class Prepared:
             noise = noisy.model(dataset.class_names)
         else:
             facts = {"count": len(true), "wrong": 0, "rate": 0.0, "checksum": checksum(true.numpy())[:CHECKSUM]}
+        for said in (noise, noisy):
+            if said is not None and said.reading:
+                LOG.info("%s read as %s", config.labels or kind, said.reading)
         if noisy is not None:
             wrong = int(noisy.corrupted.sum())
             facts = {"count": len(true), "wrong": wrong, "rate": noisy.rate, "checksum": noisy.checksum[:CHECKSUM]}
@@ -266,13 +273,23 @@ def _from_file(config: TrainConfig, whole: Dataset | FolderSet, kept: Dataset | 
     assert config.labels is not None
     try:
         noisy = NoisyLabels.load(
-            config.labels, whole.train_labels.numpy(), K=whole.K, column=config.column, name=whole.name
+            config.labels,
+            whole.train_labels.numpy(),
+            K=whole.K,
+            column=config.column,
+            name=whole.name,
+            names=whole.class_names,
         )
     except InputError:
         if config.subset is None:
             raise
         return NoisyLabels.load(
-            config.labels, kept.train_labels.numpy(), K=whole.K, column=config.column, name=whole.name
+            config.labels,
+            kept.train_labels.numpy(),
+            K=whole.K,
+            column=config.column,
+            name=whole.name,
+            names=whole.class_names,
         )
     if config.subset is None:
         return noisy
