@@ -105,6 +105,8 @@ def parse(text: str, source: str, column: str | None = None) -> Text:
     else:
         rows, lines = _by_mark(text, mark, source)
         listing = False
+    if not rows:  # quotes around nothing, lines of separators
+        raise InputError(f"{source}: holds no numbers and no labels")
     _check_width(rows, lines, source)
     headed = not listing and _is_header(rows, source, column)
     heads = rows[0] if headed else None
@@ -166,8 +168,6 @@ def _by_mark(text: str, mark: str, source: str) -> tuple[list[list[str]], list[i
                 numbers.append(reader.line_num)
     except csv.Error as error:
         raise InputError(f"{source}: line {reader.line_num} is not CSV ({error})") from error
-    if not rows:
-        raise InputError(f"{source}: holds no numbers and no labels")
     return rows, numbers
 
 

@@ -265,7 +265,8 @@ def test_a_plan_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert find("apl-fig2") == find("APL-fig2.toml") == shipped()[sorted(RUNS).index("apl-fig2")].path
     Path("apl-fig2.toml").write_text("")
     assert find("apl-fig2.toml") == Path("apl-fig2.toml")
-    with pytest.raises(InputError, match=r"plan apl-fg2: neither a file nor a plan of that name exists.*did you mean 'apl-fig[1-5]'\?"):
+    said = r"plan apl-fg2: neither a file nor a plan of that name exists.*did you mean 'apl-fig[1-5]'\?"
+    with pytest.raises(InputError, match=said):
         find("apl-fg2")
 
 
