@@ -46,8 +46,12 @@ FIXED: tuple[tuple[str, dict[str, Fraction]], ...] = (
 """Losses at values of their own."""
 PUBLISHED = ("ce", "mae", "gce", "sce", "nce+rce", "nce+agce", "anl-ce", "jal-ce")
 """Losses at the papers' values for CIFAR-10, as the registry has them, raw; equalised most of them are among the others."""
-RAMPED = ("amse", {"q": Fraction(2)}, (Fraction(3), Fraction(8)))
-"""The loss whose parameter is led from 1 to so many times its threshold."""
+RAMPED: tuple[tuple[str, dict[str, Fraction]], ...] = (("amse", {"q": Fraction(2)}), ("jal-ce", {}))
+RAMPED_TO = (Fraction(3), Fraction(8))
+"""Losses whose parameter is led from 1 to so many times its threshold."""
+PARTS = ("all", "ramps")
+"""``all``: every family, and the first loss led for the shares UNTIL; ``ramps``: both losses, led for longer too."""
+LONGER = (0.3, 0.6, 1.0)
 
 
 @dataclass(frozen=True)
@@ -76,19 +80,26 @@ class Candidate:
         return f"{self.kind}: {name}{at}{ramp}, {rate}"
 
 
-def candidates(noise: NoiseModel) -> Iterator[Candidate]:
-    """All candidates on a noise; values outside a parameter's domain are left out."""
+def candidates(noise: NoiseModel, part: str = "all") -> Iterator[Candidate]:
+    """The candidates of a part on a noise; values outside a parameter's domain are left out."""
+    if part == "ramps":
+        for name, fixed in RAMPED:
+            yield from _led(name, fixed, noise, tuple(u for u in LONGER if name != RAMPED[0][0] or u not in UNTIL))
+        return
     grid: list[tuple[str, Loss, Fraction | None]] = [(name, build(name, **values), None) for name, values in FIXED]
     for name, values in AROUND:
         grid += [(name, loss, factor) for factor, loss in around(build(name, **values), noise, FACTORS)]
     for name, loss, factor in grid:
         yield from (Candidate("grid", name, loss, factor, rate) for rate in RATES)
     yield from (Candidate("raw", name, build(name), None, None) for name in PUBLISHED)
-    name, fixed, factors = RAMPED
-    for factor, loss in around(build(name, **fixed), noise, factors):
-        yield from (Candidate("ramp", name, loss, factor, rate, until) for until in UNTIL for rate in RATES)
+    yield from _led(*RAMPED[0], noise, UNTIL)
     best = select(noise).best.loss
     yield Candidate("select", best.name, best, None, None)
+
+
+def _led(name: str, fixed: dict[str, Fraction], noise: NoiseModel, shares: Sequence[float]) -> Iterator[Candidate]:
+    for factor, loss in around(build(name, **fixed), noise, RAMPED_TO):
+        yield from (Candidate("ramp", name, loss, factor, rate, until) for until in shares for rate in RATES)
 
 
 def around(loss: Loss, noise: NoiseModel, factors: Sequence[Fraction]) -> list[tuple[Fraction, Loss]]:
@@ -155,9 +166,9 @@ class Runs:
     memorised: npt.NDArray[np.float32]
 
 
-def train(task: Task, prepared: Prepared, seed: int) -> Runs:
-    """Train all candidates; those that are raw together, the others a few families at a time."""
-    everything = list(candidates(prepared.noise))
+def train(task: Task, prepared: Prepared, seed: int, part: str = "all") -> Runs:
+    """Train the candidates of a part; those that are raw together, the others a few families at a time."""
+    everything = list(candidates(prepared.noise, part))
     parts = [_train(task, prepared, seed, chunk) for chunk in _chunks(everything)]
     return Runs(
         [candidate for part in parts for candidate in part.candidates],

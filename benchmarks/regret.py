@@ -1,10 +1,12 @@
-"""How far a choice of loss, value and learning rate falls short of the best: python benchmarks/regret.py train | collect | page
+"""How far a choice of loss, value and rate falls short of the best: python benchmarks/regret.py train | collect | learn | page
 
-``train`` runs the candidates of every task (regret.toml), each task and seed once, and goes on where it was stopped:
+``train`` runs the candidates of every task (regret.toml), each task and seed once, also over sessions: what the results hold
+already is not trained again, and a stopped run goes on:
 
     python benchmarks/regret.py train --features cifar10.npz --data-dir DIR --labels DIR --out runs [--seeds 3] [--only mnist]
 
-``collect`` puts the lines of all tasks into one file (results/regret.jsonl.gz); ``page`` writes docs/regret.md from it.
+``collect`` adds the finished tasks to one file (results/regret.jsonl.gz), ``learn`` writes what ``asymtheory select`` knows from
+the tasks that are not set aside, and ``page`` writes docs/regret.md.
 """
 
 from __future__ import annotations
@@ -13,15 +15,24 @@ import argparse
 import gzip
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
 from time import process_time
 
-from _regret_runs import BATCH, train
-from _regret_tasks import Sources, prepare, tasks
+from _regret_page import written
+from _regret_rules import expected, fitted, left_out, read, summary
+from _regret_runs import BATCH, PARTS, train
+from _regret_tasks import Sources, Task, prepare, tasks
 from asymtheory_training.run.checkpoint import replace_file
 from tqdm import tqdm
 
-RESULTS = Path(__file__).parents[1] / "results" / "regret.jsonl.gz"
+from asymtheory.losses import build
+from asymtheory.selection.advice import spread
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "regret.jsonl.gz"
+ADVICE = ROOT / "asymtheory" / "selection" / "advice.json"
+PAGE = ROOT / "docs" / "regret.md"
 
 
 def run(options: argparse.Namespace) -> None:
@@ -30,19 +41,24 @@ def run(options: argparse.Namespace) -> None:
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     todo = [
-        (task, seed, folder / f"{task.data} {task.noise} {seed}.jsonl".replace(" ", "_"))
+        (task, seed, folder / f"{task.data} {task.noise} {seed} {options.part}.jsonl".replace(" ", "_"))
         for seed in range(options.seeds)
         for task in tasks()
-        if options.only is None or options.only in str(task)
+        if (options.only is None or options.only in str(task)) and (task.aside or not options.aside)
     ]
-    for task, seed, path in tqdm([each for each in todo if not each[2].exists()], unit="task", file=sys.stderr):
+    lines = (
+        [json.loads(line) for line in gzip.decompress(RESULTS.read_bytes()).splitlines()] if RESULTS.exists() else []
+    )
+    done = {(line["data"], line["noise"], line["seed"]) for line in lines if line["part"] == options.part}
+    todo = [each for each in todo if not each[2].exists() and (each[0].data, each[0].noise, each[1]) not in done]
+    for task, seed, path in tqdm(todo, unit="task", file=sys.stderr):
         start = process_time()
         prepared = prepare(task, sources, seed)
-        found = train(task, prepared, seed)
+        found = train(task, prepared, seed, options.part)
         first = found.right[:, ::2].mean(1), found.right[:, 1::2].mean(1)
-        lines = []
+        found_lines = []
         for place, candidate in enumerate(found.candidates):
-            lines.append({
+            found_lines.append({
                 "data": task.data, "noise": task.noise, "aside": task.aside, "seed": seed, "K": prepared.table.K,
                 "train": len(prepared.train), "held_out": len(prepared.held), "test": len(prepared.table.test_y),
                 "candidate": candidate.label, "kind": candidate.kind, "loss": candidate.name,
@@ -53,29 +69,82 @@ def run(options: argparse.Namespace) -> None:
                 "first": round(float(first[0][place]), 5), "second": round(float(first[1][place]), 5),
                 "memorised": None if found.memorised[place] != found.memorised[place] else round(float(found.memorised[place]), 4),
             })  # fmt: skip
-        lines[0]["seconds"] = round(process_time() - start, 1)
-        replace_file(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        found_lines[0]["seconds"] = round(process_time() - start, 1)
+        replace_file(path, "".join(json.dumps(line) + "\n" for line in found_lines).encode())
 
 
 def collect(options: argparse.Namespace) -> None:
-    """One file of all lines."""
-    parts = sorted(Path(options.out).glob("*.jsonl"))
-    content = b"".join(part.read_bytes() for part in parts)
+    """One file of all lines, each with the spread of its task's noise."""
+    sources = Sources(Path(options.features), Path(options.data_dir), Path(options.labels))
+    found = (
+        [json.loads(line) for line in gzip.decompress(RESULTS.read_bytes()).splitlines()] if RESULTS.exists() else []
+    )
+    before = {(line["data"], line["noise"], line["seed"], line["part"]) for line in found}
+    spreads: dict[tuple[str, str], float] = {}
+    for path in sorted(Path(options.out).glob("*.jsonl")):
+        part = "ramps" if path.stem.endswith("ramps") else "all"
+        for line in map(json.loads, path.read_text().splitlines()):
+            if (line["data"], line["noise"], line["seed"], part) in before:
+                continue
+            key = line["data"], line["noise"]
+            if key not in spreads:
+                spreads[key] = round(spread(prepare(Task(*key), sources, 0).noise), 4)
+            found.append({**line, "part": part, "spread": spreads[key]})
+    content = "".join(json.dumps(line) + "\n" for line in found).encode()
     RESULTS.write_bytes(gzip.compress(content, 9, mtime=0))
-    print(f"{RESULTS}: {len(parts)} tasks, {content.count(b'{')} lines")
+    print(f"{RESULTS.name}: {len(found)} lines, {RESULTS.stat().st_size} bytes")
+
+
+def learn(options: argparse.Namespace) -> None:
+    """Write asymtheory/selection/advice.json from the tasks that are not set aside."""
+    training = [task for task in read([RESULTS]) if not task.aside and task.seed == 0]
+    by_label = {str(line["candidate"]): line for task in training for line in task.lines}
+    known = sorted(fitted(training), key=lambda each: min(each.deficit(0), each.deficit(1)))
+    recipes = []
+    for each in known:
+        line = by_label[each.label]
+        parameters: dict[str, float] = line["parameters"]  # type: ignore[assignment]
+        main = build(str(line["loss"])).main
+        kept = {
+            k: str(Fraction(str(v)).limit_denominator(10**9))
+            for k, v in parameters.items()
+            if line["factor"] is None or k != main
+        }
+        factor = None if line["factor"] is None else str(Fraction(float(str(line["factor"]))).limit_denominator(100))
+        recipes.append({
+            "loss": line["loss"], "parameters": kept, "factor": factor, "rate": line["rate"], "until": line["until"],
+            "base": round(each.base, 3), "slope": round(each.slope, 3), "worst": [round(x, 2) for x in each.worst],
+        })  # fmt: skip
+    middle, _, worst = summary(left_out(training, expected))
+    facts = {
+        "tasks": len(training), "sets": sorted({task.set for task in training}),
+        "left_out": {"median": round(middle, 2), "worst": round(worst, 2)}, "recipes": recipes,
+    }  # fmt: skip
+    ADVICE.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print(
+        f"{ADVICE.name}: {len(recipes)} recipes from {len(training)} tasks; left out: median {middle:.2f}, worst {worst:.2f}"
+    )
+
+
+def page(_: argparse.Namespace) -> None:
+    """Write docs/regret.md."""
+    PAGE.write_text(written([task for task in read([RESULTS]) if task.seed == 0]), encoding="utf-8")
+    print(PAGE.name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("do", choices=("train", "collect"))
+    parser.add_argument("do", choices=("train", "collect", "learn", "page"))
     parser.add_argument("--features", default="cifar10.npz", help="the file of asymtheory features --dataset cifar10")
     parser.add_argument("--data-dir", default="data", help="the official MNIST files")
     parser.add_argument("--labels", default="labels", help="cifar10n_labels.npz and cifar10_idn_labels.npz")
     parser.add_argument("--out", default="regret-runs", help="folder of the finished tasks")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--part", choices=PARTS, default="all", help="which candidates (default: all)")
+    parser.add_argument("--aside", action="store_true", help="only tasks that are set aside")
     parser.add_argument("--only", help="tasks whose name has this in it")
     options = parser.parse_args()
-    (run if options.do == "train" else collect)(options)
+    {"train": run, "collect": collect, "learn": learn, "page": page}[options.do](options)
 
 
 if __name__ == "__main__":

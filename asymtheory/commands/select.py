@@ -12,6 +12,7 @@ from importlib import metadata
 from ..errors import InputError, nearest
 from ..noise.models import check_classes
 from ..numbers.text import parse_number
+from ..selection.advice import Advice, advise
 from ..selection.select import Selection, select
 
 FORMATS = ("table", "json", "markdown")
@@ -46,6 +47,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence", metavar="X", default="0.95", help="of the intervals of an estimate (default 0.95)"
     )
+    parser.add_argument(
+        "--advice",
+        action="store_true",
+        help="first what trained best on noise like this: loss, value, rate, ramp (docs/regret.md)",
+    )
     parser.add_argument("--format", metavar="F", help="table (default), json, markdown")
     parser.add_argument("--plot", metavar="FILE", help="draw frontier and coverage (.pdf, .png, .svg)")
     parser.add_argument("--write-config", metavar="FILE", help="write run.toml for `asymtheory train --config`")
@@ -76,17 +82,29 @@ def run(given: argparse.Namespace) -> int:
         _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))
     if draw is not None:
         draw(chosen, given.plot)
-    print(_rendered(chosen, form))
+    advice = _advice(chosen) if given.advice else None
+    print(_rendered(chosen, form, advice))
     for option, path in (("plot", given.plot), ("configuration", given.write_config)):
         if path is not None:
             print(f"asymtheory select: {option} written to {path}", file=sys.stderr)
     return 0 if any(candidate.feasible for candidate in chosen.candidates) else 1
 
 
-def _rendered(chosen: Selection, form: str) -> str:
+def _advice(chosen: Selection) -> Advice:
+    """What trained best on noise like this; it is measured for noise that depends on the class alone."""
+    if chosen.estimate.unit != "class":
+        raise InputError("--advice: was measured for noise with one row a class, not for --posteriors")
+    return advise(chosen.estimate.noise)
+
+
+def _rendered(chosen: Selection, form: str, advice: Advice | None) -> str:
     if form == "json":
-        return json.dumps(chosen.to_dict(), indent=2)
-    return chosen.markdown() if form == "markdown" else str(chosen)
+        also = {} if advice is None else {"advice": advice.to_dict()}
+        return json.dumps({**chosen.to_dict(), **also}, indent=2)
+    if form == "markdown":
+        also_text = "" if advice is None else f"\n\n## What trained best\n\n```\n{advice}\n```"
+        return chosen.markdown() + also_text
+    return str(chosen) if advice is None else f"{advice}\n\n{chosen}"
 
 
 def _check_folder(option: str, path: str | None) -> None:

@@ -21,6 +21,7 @@ from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
 
 from ..run.config import Settings, TrainConfig
+from ..run.schedule import RAMP, Schedule
 
 RATES = (0.002, 0.008, 0.032, 0.128)
 """Learning rates of CE; an arm of every loss and value has each of them."""
@@ -31,6 +32,10 @@ FAMILIES = (
     "anl-ce",
 )  # fmt: skip
 """Losses that are tried where they tolerate the noise. CE is always tried: without noise nothing else is needed."""
+LED = ("jal-ce", "amse")
+LED_TO = (Fraction(3), Fraction(8))
+UNTIL = 0.3
+"""Losses whose parameter is also led from 1 to multiples of its threshold over this share of the steps (docs/regret.md)."""
 
 
 Chosen = TypeVar("Chosen", bound=Settings)
@@ -43,6 +48,7 @@ class Arm:
     loss: Loss
     rate: float
     because: str
+    until: float = 0.0
 
     def scale(self, K: int) -> float:
         """The factor that gives the loss the initial slope of CE."""
@@ -51,7 +57,11 @@ class Arm:
     def settings(self, base: Chosen, K: int) -> Chosen:
         """The settings of a run of the unscaled loss that is that of the scaled one at ``rate``."""
         scale = self.scale(K)
-        return replace(base, rate=self.rate * scale, clip=base.clip / scale, strength=base.strength / scale)
+        found = replace(base, rate=self.rate * scale, clip=base.clip / scale, strength=base.strength / scale)
+        if not self.until:
+            return found
+        rate = Schedule.parse(base.schedule).text.partition("+")[0]
+        return replace(found, schedule=f"{rate}+{RAMP}:{self.loss.main}:1::{self.until:g}")
 
     def config(self, base: TrainConfig, K: int) -> TrainConfig:
         """The run as a configuration."""
@@ -60,7 +70,8 @@ class Arm:
 
     def __str__(self) -> str:
         values = ", ".join(f"{name} = {_short(value)}" for name, value in self.loss.parameters.items())
-        return f"{self.loss.name}{f' ({values})' if values else ''} at rate {self.rate:g}"
+        led = " led" if self.until else ""
+        return f"{self.loss.name}{f' ({values})' if values else ''}{led} at rate {self.rate:g}"
 
 
 def _short(value: Fraction) -> str:
@@ -78,14 +89,31 @@ def arms(
     """
     if not rates or any(not 0 < rate < float("inf") for rate in rates):
         raise InputError("rates: at least one, each a number > 0, is needed")
-    chosen = [(build("ce"), "never worse than CE"), *(each for name in losses for each in _tolerant(name, noise))]
+    asked = list(losses)
+    chosen = [(build("ce"), "never worse than CE"), *(each for name in asked for each in _tolerant(name, noise))]
     middle = (len(rates) - 1) / 2
     ordered = sorted(rates, key=lambda rate: abs(sorted(rates).index(rate) - middle))
     for loss, _ in chosen:
         if noise is not None and noise.classes != K:
             raise InputError(f"the noise has {noise.classes} classes, the data have {K}")
         fitting_slope(loss, K)
-    return [Arm(loss, rate, because) for rate in ordered for loss, because in chosen]
+    led = [each for name in LED if name in asked for each in _led(name, noise)]
+    return [
+        arm
+        for rate in ordered
+        for arm in (
+            *(Arm(loss, rate, because, UNTIL) for loss, because in led),
+            *(Arm(loss, rate, because) for loss, because in chosen),
+        )
+    ]
+
+
+def _led(name: str, noise: NoiseModel | None) -> Iterator[tuple[Loss, str]]:
+    """A loss at the values that its parameter is led to; nothing on clean labels."""
+    if noise is None:
+        return
+    for member, because in _multiples(named(name), noise, LED_TO):
+        yield member, f"{because}, led there from 1"
 
 
 def _tolerant(name: str, noise: NoiseModel | None) -> Iterator[tuple[Loss, str]]:
@@ -99,10 +127,16 @@ def _tolerant(name: str, noise: NoiseModel | None) -> Iterator[tuple[Loss, str]]
                 "clean labels" if noise is None else "tolerates the noise" if verdict else "not decided by the theory",
             )
         return
+    yield from _multiples(loss, noise, ABOVE)
+
+
+def _multiples(loss: Loss, noise: NoiseModel, factors: Sequence[Fraction]) -> Iterator[tuple[Loss, str]]:
+    """The loss at multiples of its threshold that tolerate the noise; as it is where every value does."""
+    assert loss.main is not None
     found = solve(loss, noise)
     if found.status == "threshold" and found.end is not None and found.end.value > 0:
         end = Fraction(found.end.number if found.end.number is not None else found.end.high)
-        for factor in ABOVE:
+        for factor in factors:
             if (value := factor * end) in loss.domains[loss.main]:
                 member = loss.replace(**{loss.main: value})
                 if check(member, noise).asymmetric:

@@ -1,0 +1,227 @@
+"""Rules that choose a candidate of a task, and what their choices cost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from asymtheory_training.tune.halving import afforded, best
+
+Floats = npt.NDArray[np.float64]
+Line = dict[str, object]
+RIDGE = 1.0
+"""Pulls the slopes to 0; of 0, 0.1 and 1 the best on data sets that were left out, among the tasks that were not set aside."""
+LOSSES_TUNED = ("amse", "agce", "aul", "ael", "jal-ce", "nce+agce", "nce+rce", "mae", "gce", "anl-ce", "sce", "ce")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What all candidates of a task did, for one seed; arrays begin with the candidates."""
+
+    data: str
+    noise: str
+    seed: int
+    aside: bool
+    lines: list[Line]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The candidates' names."""
+        return [str(line["candidate"]) for line in self.lines]
+
+    @cached_property
+    def held(self) -> Floats:
+        """Accuracy on held-out noisy labels after every epoch (M, E)."""
+        return np.array([line["held"] for line in self.lines], dtype=float)
+
+    @cached_property
+    def deficits(self) -> Floats:
+        """Points below the best candidate: that is chosen on one half of the test samples, and all are scored on the other."""
+        first, second = (np.array([line[name] for line in self.lines], dtype=float) for name in ("first", "second"))
+        return 100 * (second[first.argmax()] - second)
+
+    @property
+    def kind(self) -> str:
+        """The kind of noise."""
+        return self.noise.partition(" ")[0]
+
+    @property
+    def set(self) -> str:
+        """The data set without its head."""
+        return self.data.partition("-")[0]
+
+    @property
+    def spread(self) -> float:
+        """Of the wrong labels (see asymtheory.selection.advice): 0 even, 1 all in one class."""
+        return float(str(self.lines[0]["spread"]))
+
+    def of(self, label: str) -> float:
+        """The deficit of a candidate; NaN where the task does not have it."""
+        return float(self.deficits[self.labels.index(label)]) if label in self.labels else float("nan")
+
+
+def read(paths: Iterable[Path]) -> list[Task]:
+    """The tasks in files of JSON lines."""
+    found: dict[tuple[str, str, int], list[Line]] = {}
+    for path in paths:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for line in map(json.loads, content.splitlines()):
+            found.setdefault((line["data"], line["noise"], line["seed"]), []).append(line)
+    return [Task(*key, bool(lines[0]["aside"]), lines) for key, lines in found.items()]
+
+
+# -------------------------------------------------------------------------------------------------- before any training
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The line ``base + slope * spread`` of a recipe's deficits, and the worst of them on even and on uneven noise."""
+
+    label: str
+    base: float
+    slope: float
+    worst: tuple[float, float]
+
+    def deficit(self, spread: float) -> float:
+        """What is expected on a noise of this spread."""
+        return self.base + self.slope * spread
+
+    def risk(self, spread: float) -> float:
+        """The worst seen, between even and uneven noise."""
+        return (1 - spread) * self.worst[0] + spread * self.worst[1]
+
+
+def fitted(tasks: Sequence[Task]) -> list[Fitted]:
+    """The lines of all recipes (equalised rates) that every task has; data sets count the same, however many tasks they have."""
+    sets = [task.data for task in tasks]
+    weights = np.sqrt([1 / sets.count(name) for name in sets])
+    spreads = np.array([task.spread for task in tasks])
+    design = np.stack([np.ones(len(tasks)), spreads], 1) * weights[:, None]
+    inverse = np.linalg.inv(design.T @ design + np.diag([0.0, RIDGE])) @ design.T
+    shared = set.intersection(
+        *({c for c, line in zip(t.labels, t.lines, strict=True) if line["rate"] is not None} for t in tasks)
+    )
+    found = []
+    for label in sorted(shared):
+        deficits = np.array([task.of(label) for task in tasks])
+        line = inverse @ (deficits * weights)
+        even, uneven = deficits[spreads < 0.5], deficits[spreads >= 0.5]
+        base, slope = map(float, line)
+        found.append(Fitted(label, base, slope, (max(map(float, even)), max(map(float, uneven)))))
+    return found
+
+
+def expected(training: Sequence[Task]) -> Callable[[Task], float]:
+    """The recipe of the least expected deficit."""
+    lines = fitted(training)
+    return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.spread)).label)
+
+
+def safest(training: Sequence[Task]) -> Callable[[Task], float]:
+    """The recipe of the least risk."""
+    lines = fitted(training)
+    return lambda task: task.of(min(lines, key=lambda each: each.risk(task.spread)).label)
+
+
+def one_for_all(training: Sequence[Task]) -> Callable[[Task], float]:
+    """The recipe of the least mean deficit, whatever the noise."""
+    return always(
+        min(fitted(training), key=lambda each: each.deficit(float(np.mean([task.spread for task in training])))).label
+    )
+
+
+def left_out(tasks: Sequence[Task], learn: Callable[[Sequence[Task]], Callable[[Task], float]]) -> list[float]:
+    """The regret on every task of a rule that was learnt on the other data sets alone (both heads of one are one set)."""
+    found = []
+    for task in tasks:
+        rule = learn([other for other in tasks if other.set != task.set])
+        found.append(rule(task))
+    return found
+
+
+def always(label: str) -> Callable[[Task], float]:
+    """One candidate for all tasks."""
+    return lambda task: task.of(label)
+
+
+def random_feasible(task: Task) -> float:
+    """The mean over losses at or above their thresholds, at all rates."""
+    chosen = [
+        place for place, line in enumerate(task.lines)
+        if line["kind"] == "grid" and line["factor"] is not None and float(str(line["factor"])) >= 1
+    ]  # fmt: skip
+    return float(task.deficits[chosen].mean())
+
+
+# ------------------------------------------------------------------------------------------------- on held-out labels
+
+
+def arms_of(task: Task, ramps: bool) -> list[int]:
+    """Candidates that tune would train, in its order: CE, and losses at 1 and 3 times their thresholds or without one."""
+    found = []
+    for place, line in enumerate(task.lines):
+        factor = line["factor"]
+        if line["kind"] == "ramp":
+            keep = ramps and line["until"] == 0.3
+        else:
+            keep = line["kind"] == "grid" and line["loss"] in LOSSES_TUNED and factor in (None, 1.0, 3.0)
+        if keep:
+            found.append(place)
+    middle = {0.008: 0, 0.032: 0, 0.002: 1, 0.128: 1}
+    return sorted(
+        found, key=lambda place: (middle[float(str(task.lines[place]["rate"]))], task.lines[place]["kind"] != "ramp")
+    )
+
+
+def halved(task: Task, budget: float, ramps: bool = True, places: Sequence[int] | None = None) -> tuple[float, int]:
+    """(deficit, epochs trained) of successive halving on the kept curves, with ``budget`` whole runs."""
+    places = arms_of(task, ramps) if places is None else places
+    epochs = task.held.shape[1]
+    plan = afforded(len(places), epochs, round(budget * epochs))
+    alive, spent, before = list(places[: plan[0].arms]), 0, 0
+    for rung in plan:
+        scores = [task.held[place, before - 1] if before else 0.0 for place in alive]
+        alive = [alive[index] for index in best(scores, rung.arms)]
+        spent += len(alive) * (rung.until - before)
+        before = rung.until
+    final = best([task.held[place, -1] for place in alive], 1)[0]
+    return float(task.deficits[alive[final]]), spent
+
+
+def by_optuna(task: Task, budget: float, seed: int = 0) -> float:
+    """The deficit of TPE with ``budget`` whole runs over losses, values and rates, each trial a look at the held-out accuracy."""
+    import optuna  # not needed for the other rules
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    table: dict[tuple[str, str, float], int] = {}
+    for place, line in enumerate(task.lines):
+        if line["kind"] == "grid":
+            label = str(line["candidate"])
+            family, _, value = label.rpartition(", ")[0].partition(" at ")
+            table[family, value or "own", float(str(line["rate"]))] = place
+    families = sorted({key[0] for key in table})
+    seen: list[int] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        family = trial.suggest_categorical("loss", families)
+        values = sorted({key[1] for key in table if key[0] == family})
+        value = trial.suggest_categorical(f"value of {family}", values)
+        rate = trial.suggest_categorical("rate", sorted({key[2] for key in table}))
+        seen.append(table[family, value, rate])
+        return float(task.held[seen[-1], -1])
+
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    study.optimize(objective, n_trials=max(1, round(budget)))
+    return float(task.deficits[max(seen, key=lambda place: task.held[place, -1])])
+
+
+def summary(costs: Iterable[float]) -> tuple[float, float, float]:
+    """(median, mean, worst) of the costs that are known."""
+    known = [cost for cost in costs if cost == cost]
+    return float(np.median(known)), float(np.mean(known)), float(np.max(known))

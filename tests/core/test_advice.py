@@ -1,0 +1,71 @@
+"""What to train with before any training, by what was measured."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import pytest
+
+from asymtheory import cli
+from asymtheory.asymmetry.fitting import fitting_slope
+from asymtheory.errors import InputError
+from asymtheory.noise import from_matrix, resolve
+from asymtheory.selection.advice import NEAR, advise, recorded, spread
+from asymtheory.threshold import solve
+
+
+@pytest.mark.parametrize(
+    ("kind", "K", "expected"),
+    [("symmetric", 10, 0), ("pair", 10, 1), ("pair", 2, 0), ("uniform", 5, 0), ("cifar10", 10, 1)],
+)
+def test_the_spread_is_0_for_even_noise_and_1_for_one_wrong_class(kind: str, K: int, expected: float) -> None:
+    assert spread(resolve(kind, K, Fraction(2, 5))) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_spread_of_a_matrix_is_that_of_its_worst_row() -> None:
+    third = Fraction(1, 10)
+    noise = from_matrix([[1 - 2 * third, third, third], [3 * third, 1 - 4 * third, third], [0, 0, 1]])
+    assert spread(noise) == pytest.approx(0.5)  # (0.3 - 0.1) / 0.4 in the second row
+
+
+def test_values_stand_at_their_multiple_of_the_threshold_and_rates_at_one_slope() -> None:
+    noise = resolve("pair", 10, Fraction(2, 5))
+    advice = advise(noise)
+    assert [each.deficit for each in advice.ranked] == sorted(each.deficit for each in advice.ranked)
+    checked = 0
+    for each in advice.ranked:
+        slope = fitting_slope(each.loss, 10).unfitted
+        assert each.raw_rate * slope == pytest.approx(each.recipe.rate * 10)
+        end = solve(each.loss, noise).end if each.recipe.factor and each.loss.name in ("amse", "jal-ce") else None
+        if end is not None and end.number is not None and each.loss.main is not None:
+            assert each.loss.parameters[each.loss.main] == Fraction(str(each.recipe.factor)) * Fraction(end.number)
+            checked += 1
+    assert checked > 20
+
+
+def test_the_two_answers_are_what_they_say() -> None:
+    advice = advise(resolve("symmetric", 10, Fraction(2, 5)))
+    assert advice.safest.risk == min(each.risk for each in advice.ranked)
+    assert advice.fastest is not None
+    assert advice.fastest.feasible
+    plain = [each for each in advice.ranked if each.feasible and not each.recipe.until]
+    within = [each for each in plain if each.deficit <= plain[0].deficit + NEAR]
+    assert advice.fastest.fitting == max(each.fitting for each in within)
+
+
+def test_nothing_was_learnt_from_what_was_set_aside() -> None:
+    _, facts = recorded()
+    assert not {"mnist", "letter"} & set(facts["sets"])
+
+
+def test_the_command_prints_it_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main("select --K 10 --eta 0.4 --advice".split()) == 0
+    assert capsys.readouterr().out.startswith("safest ")
+    assert cli.main("select --K 10 --eta 0.4 --advice --format json".split()) == 0
+    assert json.loads(capsys.readouterr().out)["advice"]["safest"]["rate"] > 0
+
+
+def test_a_noise_without_a_most_frequent_true_label_is_refused() -> None:
+    with pytest.raises(InputError, match="no advice"):
+        advise(resolve("pair", 3, Fraction(3, 5)))
