@@ -4,39 +4,57 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..losses.base import Loss
 from ..losses.profile import Profile
+from ..noise.rows import Row
 from ..numbers.backends import INTERVAL, arb_, numpy_
 from ..numbers.interval import Interval
-from .local_search import search_point
+from ..numbers.scalar import Scalar
+from .local_search import search_point, transfers
 from .rules import Decision, endless
+from .transfer import Transfer
 
 LINES = 240  # dual lines tried
 BOXES = 4000
 
 
-def search(loss: Loss, row: Any, decision: Any) -> tuple[Any, Any, str]:
+FALLS = "certified: the risk falls as soon as mass leaves the vertex (its leading term there)"
+RISES = "certified: lower bounds of the risk by the mass that leaves the vertex (Arb)"
+LINES_BELOW = "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
+CHORDS = "certified: a common chord slope separates the two classes (intervals)"
+LESS = "certified: a point of less risk than the vertex (Arb)"
+OPEN = "undecided: no proof, and the search found no point of less risk"
+
+
+def search(loss: Loss, row: Row, decision: Decision) -> tuple[Decision, NDArray[np.float64] | None, str]:
     """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
     profile = Profile.of(loss, len(row.weights))
+    transfer = Transfer.of(loss, row)
+    weights = np.array([float(x) for x in row.weights]) / float(row.total)
     # a chord proof is about the separable part: what is added must be least at e_m, too
     least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
-    point, holds = None, None
-    if profile.separable and least and not profile.negative and _chords_prove(profile, row):
-        holds, method = True, "certified: a common chord slope separates the two classes (intervals)"
+    holds: bool | None = None
+    point: NDArray[np.float64] | None = None
+    if transfer.falls():
+        holds, method = False, FALLS
+    elif _certified_less(loss, row, point := transfers(loss, weights)):
+        holds, method = False, LESS
+    elif transfer.proves():
+        holds, point, method = True, None, RISES
+    elif profile.separable and least and not profile.negative and _chords_prove(profile, row):
+        holds, point, method = True, None, CHORDS
     elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
-        holds, method = True, "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
+        holds, point, method = True, None, LINES_BELOW
     else:
-        point = search_point(loss, np.array([float(x) for x in row.weights]) / float(row.total))
-        if _certified_less(loss, row, point):
-            holds, method = False, "certified: a point of less risk than the vertex (Arb)"
-        else:
-            method = "undecided: no proof, and the search found no point of less risk"
+        point = search_point(loss, weights)
+        holds, method = (False, LESS) if _certified_less(loss, row, point) else (None, OPEN)
     return Decision(holds, decision.gap, decision.rule), point, method
 
 
@@ -91,21 +109,28 @@ def _chords_prove(profile: Profile, row: Any) -> bool:
     return False
 
 
-def _certified_less(loss: Loss, row: Any, point: Any) -> bool:
+def _certified_less(loss: Loss, row: Row, point: NDArray[np.float64]) -> bool:
     """Is the risk at ``point``, or in the limit there, less than at the vertex? Proved in Arb, on exact points."""
+    return any(excess < 0 for excess in excesses(loss, row, point))
+
+
+def excesses(loss: Loss, row: Row, point: NDArray[np.float64]) -> Iterator[Scalar]:
+    """``F(u) - F(vertex)`` in Arb at exact points next to ``point``, with the least limit where a normalised term has none.
+
+    Two readings of the point: what is nearly 0 may have to be 0, and may not.
+    """
     K, weights = len(row.weights), [Fraction(w) for w in row.weights]
     profile = Profile.of(loss, K)
     floor = max((atom.p_min for _, atom in profile.negative), default=Fraction(0))
     vertex = [floor] * K
     vertex[row.target] = 1 - (K - 1) * floor
     at_vertex = _infimum(profile, weights, vertex)
-    for least in (0.0, 1e-12):  # what is nearly 0 may have to be 0, and may not
+    for least in (0.0, 1e-12):
         u = [max(Fraction(x) if x > least else Fraction(0), floor) for x in point.tolist()]
         largest = u.index(max(u))
         u[largest] += 1 - sum(u)
-        if u[largest] >= floor and _infimum(profile, weights, u) < at_vertex:
-            return True
-    return False
+        if u[largest] >= floor:
+            yield _infimum(profile, weights, u) - at_vertex
 
 
 def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Any:

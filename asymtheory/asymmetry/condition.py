@@ -101,6 +101,8 @@ def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
     if vertex is not None:
         return vertex, CUT_OFF if rule.floor else rule.at_vertex if by_inequality else EXACT_VERTEX
     solution = minimise(loss, [float(w) for w in row.weights])
+    if rule.searched and by_inequality and decision.holds is False:
+        return solution.point, "certified: the first-order condition at the vertex fails"
     if not math.isfinite(solution.value) and by_inequality:
         return None, "the inequality, in Arb; the risk itself is too large for floats"
     return solution.point, solution.method

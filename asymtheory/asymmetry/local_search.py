@@ -19,25 +19,38 @@ def _floor(loss: Loss) -> float:
     return max((float(atom.p_min) for _, atom in loss.terms() if isinstance(atom, NormalisedNegative)), default=1e-30)
 
 
+def transfer_points(loss: Loss, w: Array) -> Array:
+    """The vertex, transfers from the largest weight to one, two, ... other classes, and to all evenly: points (N, K)."""
+    K, floor = len(w), _floor(loss)
+    share = np.concatenate([np.geomspace(1e-12, 1e-3, 40), np.linspace(1e-3, 1, 400)[1:]])
+    top = int(w.argmax())
+    others = [int(k) for k in np.argsort(-w) if k != top]
+    candidates = [np.eye(K)[top][None]]
+    for group in [[k] for k in others[:12]] + [others[:size] for size in (2, 3, 5, 10, K - 1) if 1 < size < K]:
+        moved = np.zeros((len(share), K))
+        moved[:, top] = 1 - share
+        moved[:, group] = (share / len(group))[:, None]
+        candidates.append(moved)
+    candidates.append(np.stack([(1 - s) * np.eye(K)[top] + s / K for s in share]))
+    return np.asarray(floor + (1 - K * floor) * np.concatenate(candidates))
+
+
+def transfers(loss: Loss, w: Array) -> Array:
+    """The best of ``transfer_points``."""
+    points = transfer_points(loss, w)
+    values = weighted_risk(loss, w, points)
+    best: Array = points[int(np.where(np.isfinite(values), values, np.inf).argmin())]
+    return best
+
+
 def search_point(loss: Loss, w: Array) -> Array:
-    """Best of: vertices, transfers from the largest weight to each other class, and local descent from the best."""
+    """The best of ``transfers`` and of local descent from there."""
     K, floor = len(w), _floor(loss)
 
     def inside(u: Array) -> Array:
         return floor + (1 - K * floor) * u
 
-    share = np.concatenate([[0.0], np.geomspace(1e-9, 1e-3, 40), np.linspace(1e-3, 1, 400)[1:]])
-    top, others = int(w.argmax()), np.argsort(-w)[1 : min(K, 12)]
-    candidates = [np.eye(K)[top][None]]
-    for other in others:
-        moved = np.zeros((len(share), K))
-        moved[:, top], moved[:, other] = 1 - share, share
-        candidates.append(moved)
-    candidates.append(np.stack([(1 - s) * np.eye(K)[top] + s / K for s in share]))
-    points = inside(np.concatenate(candidates))
-    values = weighted_risk(loss, w, points)
-    values = np.where(np.isfinite(values), values, np.inf)
-    best = points[int(values.argmin())]
+    best = transfers(loss, w)
 
     def objective(z: Array) -> float:
         e = np.exp(z - z.max())
@@ -45,7 +58,7 @@ def search_point(loss: Loss, w: Array) -> Array:
         return value if np.isfinite(value) else 1e300
 
     for start in (best, inside(w), inside(0.5 * w + 0.5 / K)) if K <= 50 else ():
-        found = minimize(objective, np.log(start), method="L-BFGS-B")
+        found = minimize(objective, np.log(np.maximum(start, 1e-300)), method="L-BFGS-B")
         if found.fun < float(weighted_risk(loss, w, best)):
             e = np.exp(found.x - found.x.max())
             best = inside(e / e.sum())

@@ -18,7 +18,7 @@ from ..losses.base import Loss
 from ..losses.profile import Profile
 from .newton import Array
 from .rules import rule
-from .weighted import weighted_risk
+from .weighted import limit_risk, weighted_risk
 
 __all__ = ["Minimiser", "minimise", "weighted_risk"]
 
@@ -27,8 +27,9 @@ __all__ = ["Minimiser", "minimise", "weighted_risk"]
 class Minimiser:
     """Minimiser(s) of the weighted risk: ``point`` (K,) or (B, K), ``value`` and ``gap`` scalar or (B,).
 
-    ``gap`` is a bound on F(point) - min F (duality, up to rounding), or None where the method gives none. ``exact`` is False
-    where a search found the point.
+    ``gap`` is a bound on value - inf F (duality, up to rounding), or None where the method gives none. ``exact`` is False
+    where a search found the point. With an NCE or NFL term the minimum is an infimum that is approached and not attained: then
+    ``value`` is that infimum, and ``point`` where it is approached.
     """
 
     point: Array
@@ -61,7 +62,7 @@ def minimise(loss: Loss, weights: ArrayLike) -> Minimiser:
     shares = rows / rows.sum(-1, keepdims=True)
     found = rule(loss, w.shape[-1], _uniform(loss, shares)).minimiser(shares)
     points, gap = found.points, found.gap
-    values = weighted_risk(loss, rows, points)
+    values = limit_risk(loss, rows, points)
     if w.ndim == 1:
         return Minimiser(points[0], float(values[0]), None if gap is None else float(gap[0]), found.method, found.exact)
     return Minimiser(points, values, gap, found.method, found.exact)

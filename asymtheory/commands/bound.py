@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..errors import InputError
 from ..losses.base import Loss
 from ..noise.resolve import resolve
-from ..numbers.text import plain, show
+from ..numbers.text import Number, plain, show
 from ..threshold.pieces import RATE, Threshold
 from ..threshold.solve import solve, solve_rate
 from .options import (
@@ -57,13 +57,15 @@ def run(given: argparse.Namespace) -> int:
     for flag in ("open", "latex"):
         if getattr(given, flag):
             raise InputError(f"--{flag} goes with --symbolic")
+    rates: Sequence[Number | None] = []
     if given.solve == RATE:
         if given.eta is not None:
             raise InputError(f"--eta {given.eta}: leave it out when --solve eta asks for it")
         results = [solve_rate(loss, given.noise.strip().lower(), K)]
     else:
         parameter = given.solve or _free_parameter(loss, parameters)
-        models = [resolve(given.noise, K, rate) for rate in rates_given(given.eta)]
+        rates = rates_given(given.eta)
+        models = [resolve(given.noise, K, rate) for rate in rates]
         say_reading("bound", models[0])
         results = [solve(loss, model, parameter) for model in models]
     if given.exact:
@@ -76,7 +78,7 @@ def run(given: argparse.Namespace) -> int:
     elif len(results) == 1:
         print(results[0])
     else:
-        print(_rate_table(results))
+        print(_rate_table(results, rates))
     if given.certificate is not None:
         if len(results) > 1:
             raise InputError("--certificate goes with one noise rate: leave one in --eta")
@@ -98,16 +100,19 @@ def _free_parameter(loss: Loss, given: set[str]) -> str | None:
     )
 
 
-def _rate_table(results: Sequence[Threshold]) -> str:
+def _rate_table(results: Sequence[Threshold], rates: Sequence[Number | None]) -> str:
+    """One line a rate as it was given; beside it the realised average where that is another (class maps)."""
     first = results[0]
     others = ", ".join(f"{p} = {plain(v)}" for p, v in first.fixed().items())
     lines = [f"{first.loss.title}{f' ({others})' if others else ''} on {first.noise.kind}, K = {first.noise.classes}"]
-    cells = [("eta", "clean level", "margin", "asymmetric")]
-    for result in results:
+    average = any(result.noise.rate != rate for result, rate in zip(results, rates, strict=True))
+    cells = [["eta", *(["average"] if average else []), "clean level", "margin", "asymmetric"]]
+    for result, rate in zip(results, rates, strict=True):
         row = result.noise.rows[result.binding_row]
-        cells.append((show(result.noise.rate), show(row.clean_level), show(row.margin), result.answer))
-    widths = [max(len(row[i]) for row in cells) for i in range(3)]
-    lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=False)) + f"  {row[3]}" for row in cells]
+        realised = [show(result.noise.rate)] if average else []
+        cells.append([show(rate), *realised, show(row.clean_level), show(row.margin), result.answer])
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]) - 1)]
+    lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=False)) + f"  {row[-1]}" for row in cells]
     return "\n".join([*lines, f"  because {first.condition}"])
 
 

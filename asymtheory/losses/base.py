@@ -322,6 +322,11 @@ class Sum(Loss):
         return result
 
 
+def is_coefficient(name: str) -> bool:
+    """Is this the name of a term's weight in a sum (alpha, beta, c3, ...)?"""
+    return name in COEFFICIENTS or (name[:1] == "c" and name[1:].isdigit())
+
+
 def coefficient_name(i: int) -> str:
     return COEFFICIENTS[i] if i < len(COEFFICIENTS) else f"c{i + 1}"
 

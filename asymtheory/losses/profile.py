@@ -12,13 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..numbers.backends import FLOAT, Backend
+from ..numbers.backends import FLOAT, INTERVAL, Backend
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .base import CONCAVE, CONVEX, LINEAR, MIXED, Loss, Normalised, NormalisedNegative, Separable
 from .papers import LogitClipCE
+
+if TYPE_CHECKING:
+    from ..numbers.germ import Germ
 
 NEXT_TO_ONE = Fraction(2**40 - 1, 2**40)
 
@@ -42,10 +46,10 @@ class Profile:
         clipped: list[tuple[Scalar, LogitClipCE]] = []
         for coefficient, atom in loss.terms():
             if isinstance(atom, Separable):
-                separable.append((coefficient * atom.scale(K), atom))
+                separable.append((_scaled(coefficient, atom.scale(K)), atom))
             elif isinstance(atom, Normalised):
                 if atom.base.curvature()[0] == LINEAR:
-                    separable.append((coefficient * (Fraction(1) / (K - 1)), atom.base))
+                    separable.append((_scaled(coefficient, Fraction(1) / (K - 1)), atom.base))
                 else:
                     normalised.append((coefficient, atom))
             elif isinstance(atom, NormalisedNegative):
@@ -109,12 +113,67 @@ class Profile:
         unknown = isinstance(active1, Interval) and active1.low == -float("inf") and active1.high == float("inf")
         if unknown and self.shape() == CONVEX:
             active1 = Interval(self.jet("active", xp.number(NEXT_TO_ONE), xp)[1].low, 0.0)
-        return Slopes(
+        found = (
             self._jet("active", *zero, xp)[1],
             active1,
             self._jet("passive", *zero, xp)[1],
             self._jet("passive", *one, xp)[1],
         )
+        if xp is FLOAT or xp is INTERVAL:
+            ends = (("active", 0), ("active", 1), ("passive", 0), ("passive", 1))
+            found = tuple(
+                self._limit(*end, slope, xp) if _lost(slope) else slope for end, slope in zip(ends, found, strict=True)
+            )
+        return Slopes(*found)
+
+    def germ(self, side: str, end: int) -> Germ:
+        """The separable part's ``active`` or ``passive`` next to u = 0 or 1, with its leading power. Raises NoGerm."""
+        from ..numbers.germ import NoGerm, germs  # late: flint is not on the start-up path of `bound`
+
+        near = germs(100)
+        u = near.near(Fraction(end), -1 if end else 1)
+        try:
+            germ: Germ = near.number(self.part(side, u, near.log(u), near))
+        except (TypeError, ValueError) as error:  # parameters that are not exact numbers
+            raise NoGerm(str(error)) from None
+        return germ
+
+    def _limit(self, side: str, end: int, slope: Scalar, xp: Backend) -> Scalar:
+        """The slope at an end where the formula has none there (0 * inf, as u log u): its limit, by the leading power."""
+        from ..numbers.boxes import outward  # late: flint is not on the start-up path of `bound`
+        from ..numbers.germ import ball
+
+        try:
+            germ = self.germ(side, end)
+        except ArithmeticError:
+            return slope
+        if germ.constant or (germ.r > 1 and not germ.infinite):
+            limit = Interval(0.0, 0.0)
+        elif germ.r == 1 and germ.k == 0:
+            limit = outward(ball(germ.c)) or slope
+        elif germ.sign is None and not (germ.c > 0 or germ.c < 0):
+            return slope
+        else:
+            steep = (
+                float("inf") if bool(germ.c > 0) != germ.infinite else -float("inf")
+            )  # an infinite value is left downwards
+            limit = Interval(steep, steep)
+        limit = -limit if end else limit
+        return limit if xp is INTERVAL else (limit.low + limit.high) / 2
+
+
+def _scaled(coefficient: Scalar, factor: Scalar) -> Scalar:
+    """A coefficient of any number system times a fraction; Arb takes whole numbers only."""
+    if isinstance(coefficient, Fraction) or not isinstance(factor, Fraction):
+        return coefficient * factor
+    return coefficient if factor == 1 else coefficient * factor.numerator / factor.denominator
+
+
+def _lost(slope: Scalar) -> bool:
+    """Has the formula no slope there?"""
+    if isinstance(slope, Interval):
+        return slope.low == -float("inf") and slope.high == float("inf")
+    return isinstance(slope, float) and slope != slope
 
 
 @lru_cache(64)

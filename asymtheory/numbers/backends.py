@@ -317,7 +317,8 @@ def arb_() -> Backend:
             return arb(0)
         if exponent.is_exact() and exponent.is_integer() and abs(exponent) < 2**53:
             return x ** int(float(exponent))
-        if x.lower() >= 0 and x.contains(0) and exponent > 0:  # monotone; Arb's pow is not defined across 0
+        # monotone, and Arb's pow is not defined across 0; a radius is rounded up, and what reaches below 0 by that alone is 0
+        if x.contains(0) and x.upper() > 0 and -x.lower() * 2**24 <= x.upper() and exponent > 0:
             return arb(0).union(x.upper() ** exponent)
         return x**exponent
 

@@ -10,6 +10,7 @@ import heapq
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count
 from math import inf
 from typing import Protocol
@@ -17,6 +18,7 @@ from typing import Protocol
 from flint import arb, ctx
 
 from .backends import INTERVAL, Backend, arb_
+from .germ import Germ, ball, germs
 from .interval import Interval
 from .scalar import Scalar
 
@@ -87,7 +89,34 @@ class Curve:
             straddled |= self._floats.straddled
             jet = [_both(part, INTERVAL.number(also)) for part, also in zip(jet, other, strict=True)]
         value, slope, curvature = (ANYTHING if part is None else part for part in jet)
+        if (
+            at_end
+            and not straddled
+            and any(part.low == -inf and part.high == inf for part in (value, slope, curvature))
+        ):
+            value, slope, curvature = (
+                meet(part, near) for part, near in zip((value, slope, curvature), self._next_to(low, high), strict=True)
+            )
         return value, slope, ANYTHING if straddled else curvature
+
+    def _next_to(self, low: float, high: float) -> tuple[Interval, Interval, Interval]:
+        """Enclosures over a box at an end of [0, 1] where the formula meets 0 * inf (u log u), by its leading powers there."""
+        if low == 0.0 and high == 1.0:
+            return ANYTHING, ANYTHING, ANYTHING
+        end = 0 if low == 0.0 else 1
+        width = high - low
+        with ctx.workprec(BITS):
+            xp = germs(max(2, -math.frexp(width)[1]) if width else 100)
+            if width and not arb(width) <= xp.delta:
+                return ANYTHING, ANYTHING, ANYTHING
+            u = xp.variable(xp.near(Fraction(end), -1 if end else 1), 2)
+            try:
+                found = self._on(xp)(u, xp.log(u), xp)
+                parts = [xp.number(part) for part in (found.value, found.slope, found.curvature)]
+            except (ArithmeticError, AttributeError, TypeError, ValueError):
+                return ANYTHING, ANYTHING, ANYTHING
+            value, slope, curvature = (_over(part, low == high) for part in parts)
+        return value, slope, curvature
 
     def drop(self, t: float, h: float) -> Interval:
         """``f(u) - f(u + h)`` at u = t (1 - h), for t and h in [0, 1]; no argument is rounded to a float."""
@@ -157,6 +186,21 @@ class Signs:
     def never(self, sign: int) -> bool:
         """Is it proved that the function does not have this sign anywhere?"""
         return self.complete and sign not in self.proved | self.weak
+
+
+def _over(germ: Germ, limit: bool) -> Interval:
+    """The interval of a germ on [0, delta], its limit at the end among it; or that limit alone."""
+    if limit and germ.infinite and germ.c != 0:
+        return Interval(inf, inf) if germ.c > 0 else Interval(-inf, -inf)
+    if limit and not germ.infinite:
+        return outward(ball(germ.x0)) or ANYTHING
+    if not germ.infinite:
+        return outward(ball(germ.x0) + germ.tail) or ANYTHING
+    grows = germ.c * germ.xp.delta ** ball(germ.r) * germ.xp.length ** ball(germ.k)  # least in size at delta
+    least = outward(grows)
+    if least is None or least.sign is None:
+        return ANYTHING
+    return Interval(least.low, inf) if least.low > 0 else Interval(-inf, least.high)
 
 
 def outward(ball: Scalar) -> Interval | None:

@@ -16,8 +16,6 @@ from ..numbers.jet import Jet
 
 SMALLEST, LARGEST = 2.0**-60, 2.0**60
 
-FARTHER = (4.0, 8.0, 14.0)  # powers of these two at which a change of sign beyond them is looked for
-
 BUDGET = 2500  # boxes
 
 SAMPLES = 32  # signs taken where the budget ends
@@ -81,7 +79,7 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     """
 
     rough = cache(lambda x: _at(inequality, x).sign)  # in floats: next to a root it is lost, which bisection can bear
-    point = cache(lambda x: rough(x) or _sign_at(inequality, x))
+    point = cache(lambda x: rough(x) or sign_at(inequality, x))
 
     def estimate(x: float) -> float:
         try:
@@ -139,8 +137,9 @@ def _between(low: float, high: float) -> float:
 
 def _geometric(low: float, high: float) -> list[float]:
     """low, ..., high in equal steps of at most WIDE."""
-    steps = math.ceil(math.log(high / low, WIDE))
-    return [low, *(low * (high / low) ** (k / steps) for k in range(1, steps)), high]
+    start, width = math.log(low), math.log(high) - math.log(low)  # the ratio itself may be beyond the floats
+    steps = math.ceil(width / math.log(WIDE))
+    return [low, *(math.exp(start + width * k / steps) for k in range(1, steps)), high]
 
 
 def _sampled(point: SignAt, estimate: Estimate, low: float, high: float) -> list[Segment]:
@@ -206,12 +205,12 @@ def _at(inequality: Inequality, x: float) -> Interval:
     return Interval.of(inequality(Interval(x, x), INTERVAL))
 
 
-def _sign_at(inequality: Inequality, x: float) -> int | None:
+def sign_at(inequality: Inequality, x: float) -> int | None:
     sign = _at(inequality, x).sign
-    return _ball_sign(inequality, x) if sign is None else sign
+    return sign_in_balls(inequality, x) if sign is None else sign
 
 
-def _ball_sign(inequality: Inequality, x: float) -> int | None:
+def sign_in_balls(inequality: Inequality, x: float) -> int | None:
     """The sign at x in Arb, where floats overflow or cancel; None at a root and where Arb has no value either."""
     from flint import ctx
 
@@ -225,10 +224,10 @@ def refined(inequality: Inequality, low: float, high: float) -> tuple[float, flo
     """An enclosure that floats leave wide (they cancel where two weights are nearly equal), bisected in Arb."""
     if high - low <= NARROW * max(abs(low), abs(high)):
         return low, high
-    first, last = _ball_sign(inequality, low), _ball_sign(inequality, high)
+    first, last = sign_in_balls(inequality, low), sign_in_balls(inequality, high)
     while first and last and first != last and high - low > WIDTH * max(abs(low), abs(high)):
         middle = _between(low, high)
-        here = _ball_sign(inequality, middle)
+        here = sign_in_balls(inequality, middle)
         if here is None:
             break
         low, high = (middle, high) if here == first else (low, middle)
@@ -240,9 +239,3 @@ def run(inequality: Inequality, value: Any, xp: Any) -> Any:
         return xp.number(inequality(value, xp))
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-
-
-def farthest(inequality: Inequality, limit: float) -> float:
-    """The limit, or a power of it at which the sign is another one."""
-    own = _sign_at(inequality, limit)
-    return next((x for x in (limit**k for k in FARTHER) if own and _sign_at(inequality, x) == -own), limit)

@@ -34,6 +34,8 @@ class End:
 
     def __str__(self) -> str:
         decimal = f"{self.value:.10g}"
+        if self.exact is None and float(decimal) == self.low < self.high:  # next to an end that does not belong to it
+            decimal = repr(self.high)
         if self.exact is None or self.exact == decimal:
             return decimal
         return f"{self.exact} ({self.value:.6g})" if len(self.exact) <= 40 else decimal

@@ -19,14 +19,15 @@ from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
 from ..asymmetry.rules import Decision, Rule, decide, rule
 from ..errors import InputError
-from ..losses.base import Loss, unknown_parameter
+from ..losses.base import Loss, Sum, is_coefficient, unknown_parameter
 from ..losses.domain import Domain
 from ..noise.models import FAMILIES, family, worst_weights
 from ..noise.rows import NoiseModel, Row
-from ..numbers.backends import FLOAT, Backend
+from ..numbers.backends import FLOAT, INTERVAL, Backend
+from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from ..numbers.text import show
-from .inequality import isolate
+from .inequality import LEAST_RATE, Isolated, isolate
 from .pieces import (
     RATE,
     End,
@@ -41,8 +42,6 @@ from .pieces import (
 )
 from .ranges import Ranges, ranges
 
-LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
-
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
@@ -55,12 +54,13 @@ class Feasible:
     pieces: tuple[Piece, ...]
     by: Rule | Decision
     settled: bool
+    note: str = ""
 
 
 def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Threshold:
     """All values of ``parameter`` (default: the loss's main one) that make it asymmetric on every row of ``noise``.
 
-    A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an unknown
+    A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an note
     parameter, and for ``eta``: use ``solve_rate``.
     """
     if parameter is None:
@@ -76,10 +76,10 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
     loss = loss.prepared(parameter)
     cut = ranges(loss, parameter, noise.classes)
     pieces: tuple[Piece, ...] = (whole_domain(cut.domain),)
-    binding, settled, used = noise.worst, True, None
+    binding, settled, used, note = noise.worst, True, None, ""
     for index, row in binding_rows(noise):
         own = _feasible(loss, parameter, cut, row)
-        settled = settled and own.settled
+        settled, note = settled and own.settled, note or own.note
         merged = intersect(pieces, own.pieces)
         if merged != pieces or used is None:
             binding, used = index, own.by
@@ -88,6 +88,7 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
     assert used is not None
     hint = "; --domain leaves out values that no proof settles" if loss.searched and status == "undecided" else ""
     why, method = (f"{text}; {loss.searched}{hint}" if loss.searched else text for text in (used.reason, used.method))
+    why += f"; {note}" if note else ""
     return Threshold(loss, parameter, status, pieces, noise, binding, why, method)
 
 
@@ -112,12 +113,12 @@ def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
     def inequality(eta: Scalar, xp: Backend) -> Scalar:
         return what.slack(*worst_weights(kind, classes, eta), xp)
 
-    dominant, certain = isolate(margin, domain, closed=False, smallest=LEAST_RATE)
-    settled = certain and not what.searched and not what.sufficient_only
-    pieces = dominant if what.inequality or what.verdict else ()
+    dominant = isolate(margin, domain, closed=False, smallest=LEAST_RATE)
+    settled = dominant.settled and not what.searched and not what.sufficient_only
+    pieces = dominant.pieces if what.inequality or what.verdict else ()
     if what.inequality:
-        tolerated, certain = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
-        pieces, settled = intersect(dominant, tolerated), settled and certain
+        tolerated = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
+        pieces, settled = intersect(dominant.pieces, tolerated.pieces), settled and tolerated.settled
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
     pieces = with_point(pieces, Fraction(0), bool(zero), domain)
     status = _status(pieces, domain, settled)
@@ -164,34 +165,38 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
     if domain.integer:
         return _feasible_whole_numbers(loss, parameter, domain, row)
     pieces: tuple[Piece, ...] = ()
-    settled, used = True, None
+    settled, used, note = True, None, ""
     for left, right in cut.intervals:
         middle = value_between(left, right)
         what = rule(loss._with(**{parameter: middle}), len(row.weights), row.uniform_rest)
         if used is None or what.inequality:
             used = what
-        own, certain = _between_kinks(what, parameter, Domain(left, right, low_closed=False, high_closed=False), row)
-        settled = settled and certain
-        pieces += own
+        own = _between_kinks(what, parameter, Domain(left, right, low_closed=False, high_closed=False), row)
+        settled = settled and own.settled
+        note = note or own.note
+        pieces += own.pieces
     for point in cut.points:
         holds = decide(loss._with(**{parameter: point}), row).holds
         settled = settled and holds is not None
         pieces = with_point(pieces, point, bool(holds), domain)
     assert used is not None
-    return Feasible(tuple(sorted((name_domain(p, domain) for p in pieces), key=start_of)), used, settled)
+    return Feasible(tuple(sorted((name_domain(p, domain) for p in pieces), key=start_of)), used, settled, note)
 
 
-def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> tuple[tuple[Piece, ...], bool]:
-    """Feasible values on an open interval where one rule decides, and whether all of it is settled."""
+def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isolated:
+    """Feasible values on an open interval where one rule decides."""
     everything: tuple[Piece, ...] = (whole_domain(opened),)
-    own: tuple[Piece, ...]
-    if not what.inequality:
-        return everything if what.verdict else (), not what.searched
+    if what.verdict is not None:
+        return Isolated(everything if what.verdict else (), True)
+    affine = isinstance(what.loss, Sum) and is_coefficient(parameter)
+    if _infinite(what if affine else what.at(**{parameter: _box(opened)})):
+        return Isolated((), True, "the risk is infinite at e_m, for L(e_m, n) is, and finite inside")
     other = value_between(opened.low, value_between(opened.low, opened.high))
-    if what.same_sign(**{parameter: other}):
+    if what.inequality and what.same_sign(**{parameter: other}):
         verdict = what.decide(row).holds
-        own, settled = everything if verdict else (), verdict is not None
-    else:
+        if verdict is not None:
+            return Isolated(everything if verdict else (), True)
+    if what.inequality or what.necessary:
         exact = [Fraction(w) for w in (row.top, row.second, row.total)]
 
         @cache
@@ -203,8 +208,31 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> tupl
 
         # ends that come of rounded weights get no exact name
         named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))
-        own, settled = isolate(inequality, opened, what.closed, named)
-    return own, settled and not (what.sufficient_only and own != everything)
+        found = isolate(inequality, opened, what.closed or what.necessary, named, monotone=affine)
+        if what.inequality and not what.sufficient_only:
+            return found
+        if found.settled and found.pieces == (everything if what.inequality else ()):
+            return found  # sufficient everywhere, or necessary and nowhere true
+    if affine:
+        from .mixing import Mixing  # late: numpy and flint are not on the start-up path of the simplest `bound`
+
+        assert isinstance(what.loss, Sum)
+        return Mixing(what.loss, parameter, row).solve()
+    return Isolated((), False)
+
+
+def _box(opened: Domain) -> Interval:
+    """An interval around all values."""
+    low = -math.inf if opened.low is None else INTERVAL.number(opened.low).low
+    return Interval(low, math.inf if opened.high is None else INTERVAL.number(opened.high).high)
+
+
+def _infinite(what: Rule) -> bool:
+    """Is the risk infinite at e_m, since L(e_m, n) is? It is finite inside."""
+    profile = what.profile
+    if not profile.separable or profile.negative:
+        return False
+    return bool(INTERVAL.number(profile.jet("active", Interval(0.0, 0.0), INTERVAL)[0]).low == math.inf)
 
 
 def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> Feasible:

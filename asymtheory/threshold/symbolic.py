@@ -39,6 +39,8 @@ CLASSES = "K"
 
 MOST_CLASSES = 10_000
 
+FEWEST = 3  # classes where K is open: which rule decides does not change with more
+
 FACTORED = 200  # operations up to which an expression is factored
 
 TOLERANCE = 1e-9
@@ -329,7 +331,10 @@ class _Problem:
 
     def assumptions(self, expression: Scalar, condition: Scalar) -> str:
         names = {str(s) for e in (expression, condition) if e is not None for s in e.free_symbols}
-        parts = [o.describe() for o in self.opened.values()]
+        parts = [
+            f"0 < {name} < 1/K" if _leaves_room(name) and isinstance(self.K, Open) else o.describe()
+            for name, o in self.opened.items()
+        ]
         if isinstance(self.K, Open) and (CLASSES in names or not self.by_level):
             parts.append(f"whole K >= {self._fewest}")
         if self.by_level:
@@ -430,6 +435,8 @@ class _Problem:
             parameters = {}
             for name, opened in self.opened.items():
                 parameters[name] = _draw(opened, draw)
+                if _leaves_room(name) and isinstance(self.K, Open):
+                    parameters[name] *= Fraction(FEWEST, K)  # drawn below 1/FEWEST, needed below 1/K
                 if opened is not self.unknown:
                     values[opened.symbol] = self._internal(opened, parameters[name])
             if self.by_level:
@@ -463,6 +470,8 @@ class _Problem:
         else:
             assert sample.row is not None
             found = solve(sample.loss, from_weights(sample.row.weights), self.parameter)
+        if found.status == "always":
+            return "all", None
         return _within(found.pieces, self.unknown)
 
     def agrees(self, root: Scalar, side: str, truth: tuple[str, float | None], sample: _Sample) -> bool:
@@ -504,6 +513,11 @@ class _Problem:
         return left.subs({**sample.values, **(more or {})}).evalf(30)
 
 
+def _leaves_room(name: str) -> bool:
+    """Is this the p_min of a normalised negative loss, which must leave room for K classes?"""
+    return name.rpartition(".")[2] == "p_min"
+
+
 def _classes(kind: str, open: tuple[str, ...], fixed: dict[str, Any], by_level: bool) -> Any:
     if CLASSES in fixed:
         worst_weights("symmetric" if by_level else kind, int(fixed[CLASSES]), Fraction(0))
@@ -533,7 +547,7 @@ def _regime(
 
     The curvature of a loss changes only at its ``kinks``, so the rule at one point stands for the range between two.
     """
-    classes = 3 if isinstance(K, Open) else K
+    classes = FEWEST if isinstance(K, Open) else K
     choices: list[dict[str, Open]] = [{}]
     for name in wanted:
         opened = opened_ranges(loss, name, classes)

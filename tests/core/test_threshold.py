@@ -668,7 +668,8 @@ def test_what_no_sign_settles_is_undecided() -> None:
     def inequality(x: Any, xp: Any) -> Any:
         return xp.exp(xp.log(x)) - x
 
-    pieces, certain = isolate(inequality, Domain(F(1), F(2), False, False), True)
+    found = isolate(inequality, Domain(F(1), F(2), False, False), True)
+    pieces, certain = found.pieces, found.settled
     assert pieces == ()
     assert not certain
 
@@ -676,7 +677,8 @@ def test_what_no_sign_settles_is_undecided() -> None:
 def test_an_inequality_that_vanishes_everywhere_holds_everywhere() -> None:
     domain = Domain(F(1), F(2), False, False)
     for closed in (True, False):
-        pieces, certain = isolate(lambda x, xp: x - x, domain, closed)
+        found = isolate(lambda x, xp: x - x, domain, closed)
+        pieces, certain = found.pieces, found.settled
         assert certain
         assert len(pieces) == closed
 

@@ -101,6 +101,7 @@ class Rule(ABC):
     K: int
     reason: str
     sufficient_only: bool = False  # the slack settles "yes", but a negative one says nothing
+    necessary: bool = False  # no inequality decides, but a negative slack says "no"
 
     name: ClassVar[str]
     method: ClassVar[str] = BY_FORM

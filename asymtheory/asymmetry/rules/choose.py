@@ -19,6 +19,7 @@ from .kkt import KKT
 from .never import Never, NoMinimiser
 from .search import Search
 
+TWO_CLASSES = "with two classes the risk is w_n + (w_m - w_n) L(u, m): every minimising sequence tends to e_m"
 NEITHER = "phi_k is neither convex nor concave"
 
 
@@ -37,6 +38,8 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
     if not all(endless(atom) for _, atom in profile.normalised):
         return _finite_normalised(loss, profile, uniform_rest)
     if profile.normalised and not profile.separable:
+        if K == 2:
+            return Dominance(loss, K, TWO_CLASSES)
         why = "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser"
         return NoMinimiser(loss, K, why)
     suffix = "; the normalised term is least in the limit at e_m and changes nothing" if profile.normalised else ""
@@ -53,7 +56,7 @@ def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
     if shape == CONVEX:
         return KKT(loss, K, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
     if shape is MIXED:
-        return Search(loss, K, NEITHER + suffix)
+        return Search(loss, K, NEITHER + suffix, necessary=True)
     word = "linear" if shape == LINEAR else "concave"
     return Dominance(loss, K, f"every phi_k is {word}: a unique largest weight suffices" + suffix)
 
@@ -74,9 +77,8 @@ def _negative(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
 def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
     shape, K = profile.shape(), profile.K
     if not uniform_rest:
-        slopes = profile.slopes(FLOAT)
-        if profile.separable and math.inf in (abs(slopes.active0), abs(slopes.passive0)):
-            return Search(loss, K, "infinite slopes compete at u_n = 0")
+        if profile.separable and not _falls_faster(profile):
+            return Search(loss, K, "the normalised term falls towards another class no faster than another term rises")
         why = "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
         return Never(loss, K, why)
     if not profile.separable or shape in (LINEAR, CONCAVE):
@@ -84,6 +86,27 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
     if shape == CONVEX:
         return KKT(loss, K, "every term has its minimum at e_m", sufficient_only=True)
     return Search(loss, K, NEITHER)
+
+
+def _falls_faster(profile: Profile) -> bool:
+    """Does a normalised term leave the vertex with a smaller power of the mass than every rise of the separable part?
+
+    It falls like x^q where x goes to the runner-up; the separable part rises like the powers of active at u_m = 1 and of
+    passive at u_n = 0. Where the exponents are not found, slopes that are finite settle it.
+    """
+    bases = [Profile(profile.K, ((c, atom.base),), (), (), ()) for c, atom in profile.normalised]
+    try:
+        falls = min(_power(base, "active", 0) for base in bases)
+        return falls < min(_power(profile, "active", 1), _power(profile, "passive", 0))
+    except ArithmeticError:
+        slopes = profile.slopes(FLOAT)
+        return math.inf not in (abs(slopes.active1), abs(slopes.passive0))
+
+
+def _power(profile: Profile, side: str, end: int) -> Fraction:
+    """The exponent with which one side leaves its value at u = 0 or 1; 1 for a constant. Raises NoGerm where none is found."""
+    germ = profile.germ(side, end)
+    return Fraction(1) if germ.constant else germ.r
 
 
 def _check_room(profile: Profile) -> None:

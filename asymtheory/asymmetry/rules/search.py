@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...losses.base import Loss
-from .base import Minimum, Rule
+from ...noise.rows import Row
+from ...numbers.backends import Backend
+from ...numbers.scalar import Scalar
+from .base import Decision, Minimum, Rule
+
+FALLS = "to first order the risk falls when mass moves from e_m to the runner-up"
 
 if TYPE_CHECKING:
     from ..newton import Array
@@ -14,10 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Search(Rule):
-    """Neither the form of the loss nor an inequality decides."""
+    """Neither the form of the loss nor an inequality decides; ``necessary`` where phi_n'(0) >= phi_m'(1) must hold at least."""
 
     name = "search"
     method = "no proof; search only"
+
+    def slack(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
+        """The first-order condition at e_m where it is necessary, else the margin."""
+        return self.profile.slopes(xp).slack(top, second, total) if self.necessary else top - second
+
+    def decide(self, row: Row) -> Decision:
+        """A no where the risk falls to first order at e_m; else left to the search."""
+        found = super().decide(row)
+        if found.holds is not None or not self.necessary:
+            return found
+        sign, value = self._sign(row)
+        return Decision(False, value, self, f"{self.reason}; {FALLS}") if sign == -1 else found
 
     def minimiser(self, w: Array) -> Minimum:
         return searched(self.loss, w)

@@ -1,0 +1,382 @@
+"""The excess risk over the vertex, bounded below in one variable: the mass s that leaves the clean class.
+
+Write f for the smallest entry that the domain allows (0, or p_min), v for the vertex with u_m = tip = 1 - (K - 1) f, and
+s = tip - u_m > 0 for the mass that has left it. For every u with that s the excess F(u) - F(v) is at least the sum of
+
+* separable part: ``G(s) + H(s)`` with G(s) = phi_m(tip - s) - phi_m(tip) and, for h(x) = phi_n(f + x) - phi_n(f), which is least
+  for the largest other weight, H(s) = J h(s/J) for the terms that are convex (J = K - 1 classes receive the mass: Jensen), h(s) for
+  those that are concave (h is subadditive), and s times the least chord h(x)/x, 0 < x <= s, for those that are neither;
+* NCE, NFL (on the whole simplex): at least their infimum min_k w_k, which is the limit at v; for K = 2 exactly
+  ``(w_m - w_n) g(1 - s) / (g(1 - s) + g(s))``;
+* NGCE (and NCE and NFL on u_k >= p_min), with mean w' of the other weights and y(x) = g(f) - g(f + x) concave:
+  ``((w_m - w') g(tip - s) - (w_n - w') J y(s / J)) / sum g`` with J the number of classes with w_k > w'; the sum of the g lies
+  between its values for even and for concentrated mass (``_one_rival``: where n is the only such class it is the latter);
+* NNCE, NNFL: ``(w_m - w_n) r / (r + g(f) - g(tip - s))``, r = g(f) - g(f + s), for the flipped base is concave and 0 at f.
+
+Where the mass goes to one class n alone the same expressions (J = 1, the denominator for concentrated mass) are its excess exactly,
+so next to the vertex the leading term of that germ decides: a negative one proves a no.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from flint import arb, ctx
+
+from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ..losses.profile import Profile
+from ..noise.rows import Row
+from ..numbers.backends import Backend, arb_, numpy_
+from ..numbers.germ import BITS, Germ, NoGerm, ball, germs
+from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
+from .rules.base import endless
+
+Ball: TypeAlias = Scalar
+Shape: TypeAlias = int | str | None
+
+SPLITS = 600  # cells at most
+NEAREST = (16, 30, 60, 120, 400)  # bits: how near to the vertex the germs take over
+LOWEST = arb(-10) ** 301
+NARROWEST = 1e-9  # relative width below which a cell is not divided
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The excess of one loss on one row; parameters of the loss may be Arb balls."""
+
+    loss: Loss
+    profile: Profile
+    weights: tuple[Fraction, ...]  # of total 1
+    target: int
+
+    @classmethod
+    def of(cls, loss: Loss, row: Row) -> Transfer:
+        """The excess for a row of exact weights (floats count as the numbers they are)."""
+        total = (
+            Fraction(row.total)
+            if not isinstance(row.total, float)
+            else sum((Fraction(w) for w in row.weights), Fraction(0))
+        )
+        shares = tuple(Fraction(w) / total for w in row.weights)
+        return cls(loss, Profile.of(loss, len(shares)), shares, row.target)
+
+    @property
+    def others(self) -> list[Fraction]:
+        """The weights of the other classes."""
+        return [w for k, w in enumerate(self.weights) if k != self.target]
+
+    @property
+    def floor(self) -> Fraction:
+        """f, the smallest entry."""
+        return max((atom.p_min for _, atom in self.profile.negative), default=Fraction(0))
+
+    @property
+    def tip(self) -> Fraction:
+        """The largest entry, at the vertex."""
+        return 1 - (self.profile.K - 1) * self.floor
+
+    # ------------------------------------------------------------------------------------------- its parts
+
+    def received(self, x: Scalar, xp: Backend, shape: int | str | None = "all") -> Scalar:
+        """``phi_n(f + x) - phi_n(f)``, of all terms or of those of one shape."""
+        return self._phi(max(self.others), x + xp.number(self.floor), self.floor, xp, shape)
+
+    def given(self, s: Scalar, xp: Backend) -> Scalar:
+        """``G(s) = phi_m(tip - s) - phi_m(tip)``."""
+        return self._phi(self.weights[self.target], xp.number(self.tip) - s, self.tip, xp, "all")
+
+    def _phi(self, weight: Fraction, u: Scalar, start: Fraction, xp: Backend, shape: int | str | None) -> Scalar:
+        result: Scalar = 0
+        logu = xp.log(u)
+        for side, share in (("active", weight), ("passive", 1 - weight)):
+            for i, (coefficient, atom) in enumerate(self.profile.separable):
+                if shape != "all" and self.shapes[side][i] != shape:
+                    continue
+                value = getattr(atom.on(xp), side)(u, logu, xp)
+                if not isinstance(value, int):
+                    factor = coefficient * share
+                    # an infinite value at the end is left downwards
+                    infinite = isinstance(value, Germ) and value.infinite
+                    step = -value if infinite else value - self._start(i, side, start, xp)
+                    result = result + step * (xp.number(factor) if isinstance(factor, Fraction) else factor)
+        return result
+
+    @cached_property
+    def shapes(self) -> dict[str, list[int | None]]:
+        """The shape of every term of either side; linear ones count as convex."""
+        curves = [atom.curvature() for _, atom in self.profile.separable]
+        return {
+            side: [CONVEX if curve[i] == LINEAR else curve[i] for curve in curves]
+            for i, side in enumerate(("active", "passive"))
+        }
+
+    @cached_property
+    def mixed(self) -> bool:
+        """Is the shape of some term not known?"""
+        return MIXED in self.shapes["active"] or MIXED in self.shapes["passive"]
+
+    def _start(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
+        """The value of one side of a term at an end; the limit where the formula has no value there (u log u at 0)."""
+        at = xp.number(start)
+        atom = self.profile.separable[i][1]
+        value = getattr(atom.on(xp), side)(at, xp.log(at), xp)
+        if isinstance(value, arb) and not value.is_finite():
+            near = germs(60)
+            try:
+                u = near.near(start, 1 if start == 0 else -1)
+                limit = near.number(getattr(atom.on(near), side)(u, near.log(u), near))
+            except NoGerm:
+                return value
+            return value if limit.infinite else ball(limit.x0)
+        return value
+
+    def normalised(self, s: Scalar, xp: Backend, alone: bool) -> Scalar:
+        """Lower bound of what the normalised terms add, exactly so where the mass goes to n alone (``alone``)."""
+        result: Scalar = 0
+        top, second, K = self.weights[self.target], max(self.others), self.profile.K
+        low, tip = xp.number(self.floor), xp.number(self.tip)
+
+        def at(base: Scalar, u: Scalar) -> Scalar:
+            return base.active(u, xp.log(u), xp)
+
+        for coefficient, atom in self.profile.normalised:
+            base = atom.base.on(xp)
+            if endless(atom) and not self.profile.negative:
+                if K == 2:
+                    own = at(base, tip - s)
+                    result = result + own / (own + at(base, s)) * xp.number(coefficient * (top - second))
+                continue
+            mean = sum(self.others, Fraction(0)) / (K - 1)
+            many = 1 if alone else max(1, sum(w > mean for w in self.others))
+            start = at(base, low)
+            own = at(base, tip - s)
+            fall = (start - at(base, low + s / many)) * xp.number(many * (second - mean)) if second > mean else 0
+            top_part = own * xp.number(top - mean) - (0 if isinstance(fall, int) else fall)
+            most = own + start * (K - 2) + at(base, low + s)
+            if alone or second == mean or self._one_rival(mean):
+                result = result + top_part / most * xp.number(coefficient)
+            else:
+                result = result + self._least(top_part, most, own, base, s, xp) * xp.number(coefficient)
+        for coefficient, negative in self.profile.negative:
+            base = negative.base.on(xp)
+            start = at(base, low)
+            rise, left = start - at(base, low + s), start - at(base, tip - s)
+            result = result + rise / (rise + left) * xp.number(coefficient * (top - second))
+        return result
+
+    def _one_rival(self, mean: Fraction) -> bool:
+        """Is the bound of an NGCE term least where one class takes all the mass?
+
+        With n alone above the mean w' and y = g(f) - g, the term is ``(d_m g_m - d_n y_n + sum |d_k| y_k) / (b - sum y_k)`` over
+        the other k, b = g_m + (K - 1) g(f) - y_n >= (K - 2) g(f). Where the numerator without the sum is negative, -a >= -d_n g(f), the
+        fraction grows with every y_k if |d_k| b >= a, which holds if |d_k| (K - 2) >= d_n.
+        """
+        above = [w - mean for w in self.others if w > mean]
+        below = [mean - w for w in self.others if w <= mean]
+        return len(above) == 1 and min(below, default=Fraction(0)) * (self.profile.K - 2) >= above[0]
+
+    def _least(self, top: Scalar, most: Scalar, own: Scalar, base: Scalar, s: Scalar, xp: Backend) -> Scalar:
+        """The numerator over the denominator that makes it least."""
+        share = s / (self.profile.K - 1) + xp.number(self.floor)
+        fewest = own + base.active(share, xp.log(share), xp) * (self.profile.K - 1)
+        value: Scalar = getattr(top, "value", top)
+        if isinstance(value, np.ndarray):
+            return np.minimum(top / most, top / fewest)
+        if value > 0:
+            return top / most
+        if value < 0:
+            return top / fewest
+        return _hull(top / most, top / fewest)
+
+    # ------------------------------------------------------------------------------------------ next to the vertex
+
+    def alone(self, bits: int) -> Germ:
+        """The germ of the excess where the mass goes to class n alone; its sign is the first-order verdict. May raise NoGerm."""
+        xp = germs(bits)
+        with ctx.workprec(BITS):
+            s = xp.near(Fraction(0), 1)
+            parts = xp.number(self.normalised(s, xp, alone=True))
+            if self.profile.separable:
+                parts = parts + self._vanishing(self.received(s, xp)) + self._vanishing(self.given(s, xp))
+            return self._vanishing(parts)
+
+    @staticmethod
+    def _vanishing(germ: Germ) -> Germ:
+        """Without its limit, which is 0 where it is finite (only balls do not show it)."""
+        return germ if germ.infinite else Germ(germ.xp, Fraction(0), germ.c, germ.r, germ.k)
+
+    def least(self, bits: int) -> Germ:
+        """The germ of the lower bound for all ways to spread the mass. May raise NoGerm."""
+        xp = germs(bits)
+        with ctx.workprec(BITS):
+            s = xp.near(Fraction(0), 1)
+            parts = xp.number(self.normalised(s, xp, alone=False))
+            if self.profile.separable:
+                parts = parts + self._spread(self._vanishing(self.received(s, xp))) + self._vanishing(self.given(s, xp))
+            return self._vanishing(parts)
+
+    def _spread(self, germ: Germ) -> Germ:
+        """Lower bound of ``sum_k h(x_k)`` over x_k of sum s, from h(x) in x^r L^k [c]."""
+        if germ.constant or self.profile.K == 2:
+            return germ
+        r, k, J = germ.r, germ.k, self.profile.K - 1
+        most = arb(J) ** (1 - ball(r))
+        if germ.c >= 0:
+            factor = most if r > 1 else arb(1)
+        elif germ.c <= 0:
+            factor = (
+                arb(1) if r > 1 or (r == 1 and k <= 0) else most * (1 + arb(J).log() / germ.xp.length) ** abs(ball(k))
+            )
+        else:
+            factor = arb(1).union(most * (1 + arb(J).log() / germ.xp.length) ** abs(ball(k)))
+        return Germ(germ.xp, germ.x0, germ.c * factor, r, k)
+
+    # -------------------------------------------------------------------------------------------- the certificate
+
+    def proves(self) -> bool:
+        """Is the lower bound positive for every s in (0, tip - f]? Then v is the only minimiser."""
+        with ctx.workprec(BITS):
+            start = next((bits for bits in NEAREST if self._positive_near(bits)), None)
+            return start is not None and self._promising() and self._positive_from(arb(2) ** -start)
+
+    def _positive_near(self, bits: int) -> bool:
+        try:
+            germ = self.least(bits)
+        except NoGerm:
+            return False
+        return not germ.infinite and germ.sign == 1
+
+    def falls(self) -> bool:
+        """Is it proved that the risk falls as soon as mass leaves the vertex for class n, or is infinite at the vertex?"""
+        for bits in NEAREST:
+            try:
+                if self.alone(bits).sign == -1:
+                    return True
+            except NoGerm:
+                continue
+        return False
+
+    def _positive_from(self, start: Ball) -> bool:
+        """Is the bound, divided by s, positive on cells from ``start`` to the end? Failing cells are divided."""
+        cells = self._octaves(start)
+        known = [self._cell(*cell) for cell in cells]
+        first = self._chord_near(start)
+        while True:
+            failing = self._failing(known, first)
+            if not failing:
+                return True
+            if len(cells) + len(failing) > SPLITS:
+                return False
+            fresh_cells, fresh = [], []
+            for i, (low, high) in enumerate(cells):
+                if i not in failing:
+                    fresh_cells.append((low, high))
+                    fresh.append(known[i])
+                    continue
+                if float((high - low) / high) < NARROWEST:
+                    return False
+                middle = ((low + high) / 2).mid()
+                for part in ((low, middle), (middle, high)):
+                    fresh_cells.append(part)
+                    fresh.append(self._cell(*part))
+            cells, known = fresh_cells, fresh
+
+    def _failing(self, known: list[Bounds], first: Ball | None) -> set[int]:
+        """Cells whose bound is not positive, with those that hold the least chord up to them."""
+        failing: set[int] = set()
+        least, holder = first, -1
+        for i, cell in enumerate(known):
+            if least is not None and not cell.mixed >= least:
+                least, holder = cell.mixed, i
+            if not cell.local > (0 if least is None else -least) or least is None:
+                failing |= {i} | ({holder} if holder >= 0 else set())
+        return failing
+
+    def _promising(self) -> bool:
+        """In floats, on a grid: is the bound positive? If not there is nothing to certify."""
+        if not all(isinstance(v, Fraction) for v in self.loss.parameters.values()):
+            return True
+        end = float(self.tip - self.floor)
+        s = end * np.concatenate([np.geomspace(1e-6, 1e-2, 60), np.linspace(1e-2, 1, 300)[1:]])
+        with np.errstate(all="ignore"):
+            local, chord = self._chords(s, numpy_())
+            least = np.minimum.accumulate(np.broadcast_to(np.asarray(chord, dtype=float), s.shape))
+            bound = local + least
+        return not bool((bound[np.isfinite(bound)] <= 0).any())
+
+    def _octaves(self, start: Ball) -> list[tuple[Ball, Ball]]:
+        end = ball(self.tip - self.floor)
+        cells, low = [], start.mid()
+        while low < end:
+            high = low * 2
+            if not high < end:
+                high = end
+            cells.append((low, high))
+            if not high < end:
+                break
+            low = high
+        return cells
+
+    def _chord_near(self, start: Ball) -> Ball | None:
+        """A lower bound of the chords of the terms of unknown shape up to ``start``; None where there is none."""
+        if not self.mixed or self.profile.K == 2:
+            return arb(0)
+        bits = round(float(-start.log() / arb(2).log()))
+        germ = self._vanishing(self.received(germs(bits).near(Fraction(0), 1), germs(bits), MIXED))
+        try:
+            return germ.c * germ.xp.small(germ.r - 1, germ.k)
+        except NoGerm:
+            return arb(0) if germ.c >= 0 else None
+
+    def _cell(self, low: Ball, high: Ball) -> Bounds:
+        """Lower ends of the bound over a cell: the better of a direct and of a centred enclosure."""
+        xp = arb_()
+        centre = ((low + high) / 2).mid()
+        box = arb(centre, (high - low) / 2)
+        found = []
+        # as jets, for their powers know that a ball may end at 0
+        over, at = (self._chords(Jet(xp, u, arb(1)), xp) for u in (box, centre))
+        for whole, middle in zip(over, at, strict=True):
+            direct = xp.number(getattr(whole, "value", whole))
+            centred = xp.number(getattr(middle, "value", middle)) + xp.number(getattr(whole, "slope", 0)) * (
+                box - centre
+            )
+            options = [bound.lower() for bound in (direct, centred) if bound.is_finite()]
+            found.append(max(options, key=float) if options else LOWEST)
+        return Bounds(*found)
+
+    def _chords(self, s: Scalar, xp: Backend) -> tuple[Scalar, Scalar]:
+        """(what is known at s, the chord of the terms of unknown shape), both divided by s."""
+        rest, chord = self.normalised(s, xp, alone=False), 0
+        if self.profile.separable:
+            J = self.profile.K - 1
+            rest = rest + self.given(s, xp)
+            if J == 1:
+                rest = rest + self.received(s, xp)
+            else:
+                rest = rest + self.received(s, xp, CONCAVE) + self.received(s / J, xp, CONVEX) * J
+                chord = self.received(s, xp, MIXED)
+        return rest / s, chord / s if not isinstance(chord, int) else 0
+
+
+class Bounds(NamedTuple):
+    """Lower bounds over one cell, divided by s: of what is local, and of the chord of the terms of unknown shape."""
+
+    local: Ball
+    mixed: Ball
+
+
+def _hull(one: Scalar, two: Scalar) -> Scalar:
+    """The enclosure of two balls, jets of balls, or germs of one order."""
+    if isinstance(one, Jet):
+        return Jet(one.xp, _hull(one.value, two.value), _hull(one.slope, two.slope))
+    if isinstance(one, Germ):
+        if (one.r, one.k) != (two.r, two.k):
+            raise NoGerm("two bounds of different order")
+        return Germ(one.xp, one.x0, one.c.union(two.c), one.r, one.k)
+    return one.union(two)

@@ -1,0 +1,279 @@
+"""Functions next to an end of [0, 1], enclosed with their leading power: what is left when slopes are infinite or 0 * inf.
+
+A germ says of a function of e, for every e in (0, delta],
+
+    f(e) in x0 + e^r L^k [c],    L = log(1/e),
+
+with exact x0 (a Fraction, or an Arb ball), exact exponents r and k, and an Arb ball c. Where e^r L^k tends to 0 the limit at the
+end is x0; where it grows without bound x0 is 0 and the sign of c is that of the infinity. Sums, products, powers and logarithms of
+germs are germs, so every loss runs on them: with u = e at one end and u = 1 - e at the other its germ holds the value there, the
+exponent with which it leaves it, and rigorous bounds on the whole stretch. A function that has no such form raises NoGerm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias
+
+from flint import arb, fmpq
+
+from .backends import Backend
+from .jet import yields_to_jets
+from .scalar import Scalar
+
+Real: TypeAlias = Scalar
+"""A Fraction where it is exact, else an Arb ball."""
+
+BITS = 128
+
+
+class NoGerm(ArithmeticError):
+    """The function has no leading power that these rules find."""
+
+
+def ball(x: Real) -> Scalar:
+    """An Arb ball around a number."""
+    return arb(fmpq(x.numerator, x.denominator)) if isinstance(x, Fraction) else arb(x)
+
+
+def _is(x: Real, value: int) -> bool:
+    """Is x exactly this whole number?"""
+    return isinstance(x, Fraction) and x == value
+
+
+def _both(x: Real, y: Real, operation: Callable[[Scalar, Scalar], Scalar]) -> Real:
+    return operation(x, y) if isinstance(x, Fraction) and isinstance(y, Fraction) else operation(ball(x), ball(y))
+
+
+class Germ:
+    """``x0 + e^r L^k [c]`` on (0, delta]; c = 0 for a constant."""
+
+    __slots__ = ("c", "k", "r", "x0", "xp")
+
+    def __init__(
+        self, xp: Germs, x0: Real, c: Scalar = 0, r: Fraction = Fraction(1), k: Fraction = Fraction(0)
+    ) -> None:
+        if not (isinstance(c, int) and c == 0) and r == 0 and k == 0:
+            x0, c = _both(x0, c, lambda a, b: a + b), 0
+        self.xp, self.x0, self.c, self.r, self.k = xp, x0, c, r, k
+        if self.infinite and not _is(x0, 0):
+            self.x0, self.c = Fraction(0), c + ball(x0) * xp.small(-r, -k)
+
+    @property
+    def constant(self) -> bool:
+        """Is there nothing but x0?"""
+        return isinstance(self.c, int)
+
+    @property
+    def infinite(self) -> bool:
+        """Does it grow without bound as e -> 0?"""
+        return not self.constant and (self.r < 0 or (self.r == 0 and self.k > 0))
+
+    @property
+    def tail(self) -> Scalar:
+        """The ball that holds ``f - x0`` on all of (0, delta]; the whole line where it grows without bound."""
+        if self.constant:
+            return arb(0)
+        return arb("nan") if self.infinite else self.c * self.xp.small(self.r, self.k)
+
+    @property
+    def sign(self) -> int | None:
+        """The sign on all of (0, delta], None where it is not certain."""
+        if not self.constant and (self.infinite or _is(self.x0, 0)):
+            return 1 if self.c > 0 else -1 if self.c < 0 else None
+        if self.constant and _is(self.x0, 0):
+            return 0
+        around = self._around()
+        return 1 if around > 0 else -1 if around < 0 else None
+
+    def __gt__(self, other: Scalar) -> bool:
+        return (self - other).sign == 1
+
+    def __lt__(self, other: Scalar) -> bool:
+        return (self - other).sign == -1
+
+    def __repr__(self) -> str:
+        return f"Germ({self.x0} + e^{self.r} L^{self.k} {self.c})"
+
+    @yields_to_jets
+    def __add__(self, other: Scalar) -> Germ:
+        y = self.xp.number(other)
+        x0 = _both(self.x0, y.x0, lambda a, b: a + b)
+        c, r, k = self.xp.sum((self.c, self.r, self.k), (y.c, y.r, y.k))
+        return Germ(self.xp, x0, c, r, k)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Germ:
+        return Germ(self.xp, -self.x0, -self.c, self.r, self.k)
+
+    @yields_to_jets
+    def __sub__(self, other: Scalar) -> Germ:
+        return self + (-self.xp.number(other))
+
+    def __rsub__(self, other: Scalar) -> Germ:
+        return self.xp.number(other) + (-self)
+
+    @yields_to_jets
+    def __mul__(self, other: Scalar) -> Germ:
+        y = self.xp.number(other)
+        tail: tuple[Scalar, Fraction, Fraction] = (0, Fraction(1), Fraction(0))
+        for c, r, k in (
+            (self._times(y.x0), self.r, self.k),
+            (y._times(self.x0), y.r, y.k),
+            (0 if self.constant or y.constant else self.c * y.c, self.r + y.r, self.k + y.k),
+        ):
+            tail = self.xp.sum(tail, (c, r, k))
+        return Germ(self.xp, _both(self.x0, y.x0, lambda a, b: a * b), *tail)
+
+    __rmul__ = __mul__
+
+    def _times(self, x: Real) -> Scalar:
+        return 0 if self.constant or _is(x, 0) else self.c * ball(x)
+
+    @yields_to_jets
+    def __truediv__(self, other: Scalar) -> Germ:
+        return self * self.xp.number(other).reciprocal()
+
+    def __rtruediv__(self, other: Scalar) -> Germ:
+        return self.xp.number(other) * self.reciprocal()
+
+    def reciprocal(self) -> Germ:
+        """``1 / f``."""
+        return self._power(Fraction(-1))
+
+    def _around(self) -> Scalar:
+        """The ball that holds f; it may not hold 0 where something is divided by it."""
+        return ball(self.x0) + self.tail
+
+    def _power(self, e: Fraction) -> Germ:
+        if e in (0, 1):
+            return self if e else Germ(self.xp, Fraction(1))
+        whole = e.denominator == 1
+        power = ball(e) if not whole else int(e)
+        if _is(self.x0, 0) or self.infinite:
+            if self.constant:
+                if e < 0:
+                    return self.xp.undefined
+                return Germ(self.xp, Fraction(0))
+            if not self.c > 0 and not (whole and self.c < 0):
+                raise NoGerm("a power of something whose sign is not known")
+            return Germ(self.xp, Fraction(0), self.c**power, self.r * e, self.k * e)
+        around = self._around()
+        if not around > 0 and not (whole and around < 0):
+            raise NoGerm("a power of something whose sign is not known")
+        if _is(self.x0, 1):
+            x0: Real = Fraction(1)
+        else:
+            x0 = (
+                self.x0 ** int(e) if isinstance(self.x0, Fraction) and whole and abs(e) < 64 else ball(self.x0) ** power
+            )
+        slope = ball(e) * around ** (power - 1)
+        return Germ(self.xp, x0, 0 if self.constant else self.c * slope, self.r, self.k)
+
+    @yields_to_jets
+    def __pow__(self, exponent: Scalar) -> Germ:
+        e = self.xp.number(exponent)
+        if isinstance(e.x0, Fraction) and e.constant:
+            return self._power(e.x0)
+        return (e * self.log()).exp()
+
+    def __rpow__(self, base: Scalar) -> Germ:
+        return self.xp.number(base) ** self
+
+    def log(self) -> Germ:
+        """The natural logarithm."""
+        if _is(self.x0, 0) or self.infinite:
+            if self.constant:
+                return self.xp.undefined
+            if not self.c > 0 or self.r == 0 or self.k != 0:
+                raise NoGerm("a logarithm of something whose sign or order is not known")
+            least = self.xp.length  # L >= length > 0, so that log c / L lies between 0 and log c / length
+            part = self.c.log() / least
+            return Germ(self.xp, Fraction(0), ball(-self.r) + part.union(arb(0)), Fraction(0), Fraction(1))
+        around = self._around()
+        if not around > 0:
+            raise NoGerm("a logarithm of something whose sign is not known")
+        x0: Real = Fraction(0) if _is(self.x0, 1) else ball(self.x0).log()
+        return Germ(self.xp, x0, 0 if self.constant else self.c / around, self.r, self.k)
+
+    def exp(self) -> Germ:
+        """The exponential."""
+        if self.infinite:
+            raise NoGerm("an exponential of something infinite")
+        around = self._around().exp()
+        x0: Real = Fraction(1) if _is(self.x0, 0) else ball(self.x0).exp()
+        return Germ(self.xp, x0, 0 if self.constant else self.c * around, self.r, self.k)
+
+
+Tail: TypeAlias = tuple[Scalar, Fraction, Fraction]
+
+
+class Germs(Backend):
+    """The number system of germs on (0, 2^-bits], bits >= 2."""
+
+    def __init__(self, bits: int) -> None:
+        self.delta = arb(2) ** -bits
+        self.length = -self.delta.log()
+        super().__init__(
+            "germ",
+            self._number,
+            lambda x: x.log() if isinstance(x, Germ) else self._number(x).log(),
+            lambda x: x.exp() if isinstance(x, Germ) else self._number(x).exp(),
+            lambda x, e: self._number(x) ** e,
+            lambda x, y: self._number(x) / self._number(y),
+            self._choose,
+        )
+
+    def _number(self, x: Scalar) -> Germ:
+        if isinstance(x, Germ):
+            return x
+        if isinstance(x, int):
+            return Germ(self, Fraction(x))
+        return Germ(self, x if isinstance(x, Fraction | arb) else Fraction(x))
+
+    @property
+    def undefined(self) -> Germ:
+        """What 1/0 and log 0 give: something without a sign, whatever it meets."""
+        return Germ(self, Fraction(0), arb("nan"), Fraction(-1))
+
+    def small(self, r: Fraction, k: Fraction) -> Scalar:
+        """The ball that holds ``e^r L^k`` on (0, delta]; NoGerm where it is not bounded."""
+        if r == 0 and k == 0:
+            return arb(1)
+        if r < 0 or (r == 0 and k > 0):
+            raise NoGerm("a power that is not bounded")
+        if r > 0 and k > 0 and self.length < ball(k / r):  # the largest value lies inside
+            most = (ball(k / r) ** ball(k)) * (-ball(k)).exp()
+        else:
+            most = self.delta ** ball(r) * self.length ** ball(k)
+        return arb(0).union(most)
+
+    def sum(self, one: Tail, two: Tail) -> Tail:
+        """Two tails as one: the slower one leads, the other is bounded by it."""
+        for left, right in ((one, two), (two, one)):
+            if isinstance(right[0], int):  # nothing
+                return left
+        if (one[1], one[2]) == (two[1], two[2]):
+            return one[0] + two[0], one[1], one[2]
+        if (one[1], -one[2]) > (two[1], -two[2]):
+            one, two = two, one
+        return one[0] + two[0] * self.small(two[1] - one[1], two[2] - one[2]), one[1], one[2]
+
+    def _choose(self, x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
+        sign = (self._number(x) - self._number(cut)).sign
+        if sign is None:
+            raise NoGerm("a branch that changes next to the end")
+        return self._number(below if sign <= 0 else above)
+
+    def near(self, point: Real, side: int) -> Germ:
+        """``point + side * e``."""
+        return Germ(self, point, arb(side))
+
+
+@lru_cache(16)
+def germs(bits: int) -> Germs:
+    """The number system of germs on (0, 2^-bits]."""
+    return Germs(bits)
