@@ -19,36 +19,72 @@ def _floor(loss: Loss) -> float:
     return max((float(atom.p_min) for _, atom in loss.terms() if isinstance(atom, NormalisedNegative)), default=1e-30)
 
 
+SHARES = np.unique(np.concatenate([np.geomspace(1e-12, 1, 200), np.linspace(1e-3, 1, 300)]))
+ZOOMS, ZOOMED, REFINED = 4, 60, 6  # rounds and points of the refinement of a transfer, and how many are refined
+
+
 def transfer_points(loss: Loss, w: Array) -> Array:
     """The vertex, transfers from the largest weight to one, two, ... other classes, and to all evenly: points (N, K)."""
-    K, floor = len(w), _floor(loss)
-    share = np.concatenate([np.geomspace(1e-12, 1e-3, 40), np.linspace(1e-3, 1, 400)[1:]])
-    top = int(w.argmax())
+    vertex = np.eye(len(w))[int(w.argmax())][None]
+    return np.concatenate([_inside(loss, vertex), *(_moved(loss, w, aim, SHARES) for aim in _aims(w))])
+
+
+def _aims(w: Array) -> list[Array]:
+    """Where mass may go: to each of the largest other weights, to several of them evenly, to all classes."""
+    K, top = len(w), int(w.argmax())
     others = [int(k) for k in np.argsort(-w) if k != top]
-    candidates = [np.eye(K)[top][None]]
-    for group in [[k] for k in others[:12]] + [others[:size] for size in (2, 3, 5, 10, K - 1) if 1 < size < K]:
-        moved = np.zeros((len(share), K))
-        moved[:, top] = 1 - share
-        moved[:, group] = (share / len(group))[:, None]
-        candidates.append(moved)
-    candidates.append(np.stack([(1 - s) * np.eye(K)[top] + s / K for s in share]))
-    return np.asarray(floor + (1 - K * floor) * np.concatenate(candidates))
+    groups = [[k] for k in others[:12]] + [others[:size] for size in (2, 3, 5, 10, K - 1) if 1 < size < K]
+    aims = []
+    for group in groups:
+        aim = np.zeros(K)
+        aim[group] = 1 / len(group)
+        aims.append(aim)
+    return [*aims, np.full(K, 1 / K)]
+
+
+def _moved(loss: Loss, w: Array, aim: Array, share: Array) -> Array:
+    """Points with a share of the mass moved from the largest weight to an aim."""
+    vertex = np.eye(len(w))[int(w.argmax())]
+    return _inside(loss, (1 - share)[:, None] * vertex + share[:, None] * aim)
+
+
+def _inside(loss: Loss, u: Array) -> Array:
+    """Points of the simplex as points of the loss's domain."""
+    floor = _floor(loss)
+    return np.asarray(floor + (1 - u.shape[-1] * floor) * u)
 
 
 def transfers(loss: Loss, w: Array) -> Array:
-    """The best of ``transfer_points``."""
-    points = transfer_points(loss, w)
-    values = weighted_risk(loss, w, points)
-    best: Array = points[int(np.where(np.isfinite(values), values, np.inf).argmin())]
+    """The best of ``transfer_points``, the share of the mass refined around the least minima on the way to each aim."""
+
+    def values(points: Array) -> Array:
+        found = weighted_risk(loss, w, points)
+        return np.where(np.isfinite(found), found, np.inf)
+
+    minima: list[tuple[float, int, Array]] = []
+    for aim in _aims(w):
+        risk = values(_moved(loss, w, aim, SHARES))
+        inner = 1 + np.flatnonzero((risk[1:-1] <= risk[:-2]) & (risk[1:-1] <= risk[2:]))
+        minima += [(float(risk[at]), int(at), aim) for at in (*inner.tolist(), 0, len(SHARES) - 1)]
+    best, least = SHARES[:0], np.inf
+    for _, at, aim in sorted(minima, key=lambda each: each[0])[:REFINED]:
+        share = SHARES
+        for _ in range(ZOOMS):
+            share = np.linspace(share[max(at - 1, 0)], share[min(at + 1, len(share) - 1)], ZOOMED)
+            points = _moved(loss, w, aim, share)
+            risk = values(points)
+            at = int(risk.argmin())
+        if best.size == 0 or risk[at] < least:
+            best, least = points[at], float(risk[at])
     return best
 
 
 def search_point(loss: Loss, w: Array) -> Array:
     """The best of ``transfers`` and of local descent from there."""
-    K, floor = len(w), _floor(loss)
+    K = len(w)
 
     def inside(u: Array) -> Array:
-        return floor + (1 - K * floor) * u
+        return _inside(loss, u)
 
     best = transfers(loss, w)
 

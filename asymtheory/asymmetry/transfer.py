@@ -173,8 +173,8 @@ class Transfer:
         """Is the bound of an NGCE term least where one class takes all the mass?
 
         With n alone above the mean w' and y = g(f) - g, the term is ``(d_m g_m - d_n y_n + sum |d_k| y_k) / (b - sum y_k)`` over
-        the other k, b = g_m + (K - 1) g(f) - y_n >= (K - 2) g(f). Where the numerator without the sum is negative, -a >= -d_n g(f), the
-        fraction grows with every y_k if |d_k| b >= a, which holds if |d_k| (K - 2) >= d_n.
+        the other k, b = g_m + (K - 1) g(f) - y_n >= (K - 2) g(f). Where the numerator without the sum is negative, -a >= -d_n g(f),
+        the fraction grows with every y_k if |d_k| b >= a, which holds if |d_k| (K - 2) >= d_n.
         """
         above = [w - mean for w in self.others if w > mean]
         below = [mean - w for w in self.others if w <= mean]

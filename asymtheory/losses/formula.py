@@ -647,7 +647,8 @@ def _state(loss: Formula) -> State | str:
         known = np.isfinite(slope) & np.isfinite(curve)
         slope, curve = slope[known], curve[known]
         jumps = np.diff(slope) / np.maximum(np.abs(slope[1:]) + np.abs(slope[:-1]), 1e-300)  # kinks have no curvature
-        bends = np.concatenate([curve / np.maximum(np.abs(slope), 1e-300) * 1e4, jumps])
+        with np.errstate(over="ignore"):  # a slope that vanishes at an end: infinitely bent, by its sign
+            bends = np.concatenate([curve / np.maximum(np.abs(slope), 1e-300) * 1e4, jumps])
         up, down = bool((bends > 1e-9).any()), bool((bends < -1e-9).any())
         signs[i] = None if up and down else int(up) - int(down)
     return (signs[0], signs[1]) if varies else None  # constant in u: not a loss

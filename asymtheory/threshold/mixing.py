@@ -133,7 +133,7 @@ class Mixing:
         return None
 
     def _bisected(self, good: Fraction, bad: Fraction) -> End:
-        for _ in range(12):
+        for _ in range(24):
             if abs(good - bad) <= Fraction(1, 10**6) * abs(bad):
                 break
             middle = (good + bad) / 2

@@ -1,0 +1,289 @@
+"""Verdicts and thresholds that were wrong or open once, each against a value that was found without the core."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+from flint import ctx
+
+from asymtheory import check, from_formula, minimise, solve
+from asymtheory.asymmetry.ratio import asymmetry_ratio
+from asymtheory.asymmetry.transfer import Transfer
+from asymtheory.cli import main
+from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE, NNCE, Loss
+from asymtheory.noise import cifar10, from_weights, pair, symmetric
+from asymtheory.numbers.backends import numpy_
+from asymtheory.numbers.germ import BITS, Germ, NoGerm, ball, germs
+from asymtheory.threshold.beyond import sign_beyond
+
+F = Fraction
+STEEP = NGCE(q=F(7, 10)) + 10 * AUL(a=1, p=F(3, 10))
+
+
+# ---------------------------------------------------------------------------------------------------------- verdicts
+
+
+def ngce_excess(s: Any, beta: Any, rise: Any, w: Any = (6, 3, 1), q: Any = "0.7") -> Any:
+    """F(1 - s, s, 0) - F(e_1) of NGCE(q) + beta S for S(u, y) = rise(1 - u_y), in mpmath."""
+    u, q = [1 - s, s, mp.mpf(0)], mp.mpf(q)
+    g = [(1 - x**q) / q for x in u]
+    part = sum(a * b for a, b in zip(w, g, strict=True)) / sum(g) - mp.mpf(w[1] + w[2]) / 2
+    return part + beta * sum(a * (rise(1 - x) - rise(mp.mpf(k > 0))) for k, (a, x) in enumerate(zip(w, u, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "rise"),
+    [
+        (STEEP, lambda x: x ** mp.mpf("0.3") / mp.mpf("0.3")),
+        (NGCE(q=F(7, 10)) + 10 * from_formula("sqrt(1-u)"), mp.sqrt),
+    ],
+)
+def test_a_term_that_rises_faster_than_ngce_falls_keeps_the_vertex(loss: Loss, rise: Any) -> None:
+    """F - F(e_1) rises like s^0.3 (s^0.5), NGCE falls like s^0.7."""
+    with mp.workdps(80):
+        assert all(ngce_excess(mp.mpf(10) ** -k, 10, rise) > 0 for k in np.linspace(0.01, 60, 200))
+    found = check(loss, [6, 3, 1])
+    assert found.asymmetric is True
+    assert "certified" in found.method
+
+
+def test_the_weight_of_that_term_has_a_threshold() -> None:
+    found = solve(STEEP, from_weights([6, 3, 1]), "beta")
+    assert found.status == "threshold"
+    assert found.end is not None
+    with mp.workdps(40):
+        shares = [mp.mpf(10) ** -mp.mpf(k) for k in np.linspace(0.05, 8, 400)]
+
+        def least(beta: Any) -> Any:
+            return min(ngce_excess(s, beta, lambda x: x ** mp.mpf("0.3") / mp.mpf("0.3")) for s in shares)
+
+        assert least(mp.mpf(found.end.value) * mp.mpf("0.999")) < 0 < least(mp.mpf(found.end.value) * mp.mpf("1.001"))
+
+
+def test_a_slower_rise_does_not_help_ngce() -> None:
+    assert check(NGCE(q=F(1, 5)) + 10 * AUL(a=1, p=F(3, 10)), [6, 3, 1]).asymmetric is False
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        CE() + AUL(),
+        CE() + AGCE(a=1, q=2),
+        FL(gamma=0),
+        FL(gamma=0) + MAE(),
+        F(1, 20) * CE() + NGCE(),
+        CE() + AMSE(q=F(1, 2)),
+    ],
+    ids=str,
+)
+def test_an_infinite_risk_at_the_vertex_settles_it(loss: Loss) -> None:
+    for weights in ([5, 3, 2], [9, 1, 1], [6, 4]):
+        assert check(loss, weights).asymmetric is False
+
+
+def test_an_infinite_risk_settles_every_value_of_a_parameter() -> None:
+    assert solve(FL(), pair(3, F(6, 25)), "gamma").status == "never"
+    assert solve(F("5.9") * NGCE() + F("0.051") * CE(), from_weights([2, 1, 1]), "alpha").status == "never"
+
+
+def test_u_log_u_is_convex_with_an_infinite_slope() -> None:
+    """The Jensen-Shannon loss: 0 * log 0 is 0, its slope at 0 is -inf."""
+    loss = from_formula("u*log(u)-(1+u)*log(1+u)")
+    assert loss.curvature()[0] == 1
+    found = check(loss, [F(1, 2), F(3, 10), F(1, 5)])
+    assert found.asymmetric is False
+    assert found.slack == -math.inf
+    ratio = asymmetry_ratio(loss)
+    assert (ratio.r.low, ratio.r.high) == (0, 0)
+
+
+def test_two_classes_leave_nce_one_limit() -> None:
+    """K = 2: F = w_2 + (w_1 - w_2) L(u, 1) tends to its infimum next to e_1 alone; K >= 3 has other limits."""
+    for loss in (NCE(), NFL()):
+        found = check(loss, [6, 4])
+        assert found.asymmetric is True
+        assert found.minimiser == (1, 0)
+        assert check(loss, [6, 3, 1]).asymmetric is False
+    u = np.array([[1 - s, s] for s in np.linspace(1e-3, 1 - 1e-3, 200)])
+    risk = NCE()(u) @ np.array([0.6, 0.4])
+    assert (np.diff(risk) > 0).all()
+    assert risk[0] > 0.4
+
+
+# ------------------------------------------------------------------------------------------------------- minimisers
+
+
+def test_an_underflowed_minimiser_does_not_pass_for_the_vertex() -> None:
+    loss, weights = 10 * NCE() + 3 * GCE(q=F("0.95")), [3, 300, 3, 1]
+    found = minimise(loss, weights)
+    with mp.workdps(60):  # u_4 = exp(-1e9): the normalised term takes the least weight
+        u = [mp.mpf("1e-40"), 1 - mp.mpf("2e-40"), mp.mpf("1e-40"), mp.mpf(0)]
+        logs = [mp.log(x) if x else mp.mpf("-1e9") for x in u]
+        nce = sum(w * log for w, log in zip(weights, logs, strict=True)) / sum(logs)
+        gce = sum(w * (1 - x ** mp.mpf("0.95")) / mp.mpf("0.95") for w, x in zip(weights, u, strict=True))
+        assert found.value == pytest.approx(float(10 * nce + 3 * gce), rel=1e-6)
+    assert found.value < 32.714
+
+
+def test_a_limit_has_its_value() -> None:
+    found = minimise(NCE() + AGCE(a=F(1, 10), q=F(1, 2)), [6, 4, 1])
+    with mp.workdps(60):
+        logs = [mp.log(found.point[0]), mp.log(found.point[1]), mp.mpf("-1e12")]
+        nce = sum(w * log for w, log in zip([6, 4, 1], logs, strict=True)) / sum(logs)
+        agce = sum(
+            w * 2 * (mp.sqrt(mp.mpf("1.1")) - mp.sqrt(mp.mpf("0.1") + mp.mpf(x)))
+            for w, x in zip([6, 4, 1], found.point.tolist(), strict=True)
+        )
+        assert found.value == pytest.approx(float(nce + agce), rel=1e-9)
+    assert found.value < 7.6506
+
+
+# -------------------------------------------------------------------------------------------- thresholds far away
+
+
+def test_a_threshold_beyond_the_scanned_range_is_found() -> None:
+    """AMSE, q = 1.003: w_m (a-1)^(q-1) = w_n a^(q-1) + (1 - w_m) at about (8 / (1 - 4/9))^(1000/3)."""
+    found = solve(AMSE(q=F("1.003")), symmetric(10, F(4, 5)), "a")
+    with mp.workdps(700):
+        top, second = mp.mpf(1) / 5, mp.mpf(4) / 45
+
+        def left(log10: Any) -> Any:
+            a = mp.mpf(10) ** log10
+            return top * (a - 1) ** mp.mpf("0.003") - second * a ** mp.mpf("0.003") - (1 - top)
+
+        true = mp.findroot(left, (285, 287), solver="anderson")
+    assert found.end is not None
+    assert math.log10(found.end.value) == pytest.approx(float(true), rel=1e-12)
+    assert float(true) == pytest.approx(285.777, abs=1e-3)
+
+
+def test_a_threshold_next_to_zero_is_found() -> None:
+    found = solve(AGCE(q=F("0.99")), symmetric(10, F(1, 100)), "a")
+    level = 99 * 9  # c = w_m / w_n = 0.99 / (0.01 / 9); c^(1/(1-q)) = (a + 1)/a
+    assert found.end is not None
+    assert found.end.value == pytest.approx(1.02856e-295, rel=1e-5)
+    assert math.log10(found.end.value) == pytest.approx(-100 * math.log10(level), rel=1e-12)
+
+
+def test_what_floats_do_not_reach_is_said() -> None:
+    found = solve(AMSE(q=F("1.0001")), pair(10, F("0.4999")), "a")
+    assert found.status == "undecided"
+    assert "beyond 2^1000" in found.condition
+
+
+def test_a_threshold_between_an_open_end_and_the_next_float() -> None:
+    """AUL, p = 1.001: a / (a - 1) <= c^1000, so a = 1 + 10^-1130 or so."""
+    found = solve(AUL(p=F("1.001")), symmetric(10, F(2, 5)), "a")
+    assert found.end is not None
+    assert (found.end.low, found.end.high) == (1.0, math.nextafter(1.0, 2.0))
+    assert found.answer == "a >= 1.0000000000000002"
+
+
+@pytest.mark.parametrize(("text", "answer"), [("log(1+a*(1-u)**2)", "never"), ("max(0,1-a*u)", "a <= 1")])
+def test_first_order_comes_before_curvature(text: str, answer: str) -> None:
+    assert solve(from_formula(text, a=1), symmetric(10, F(2, 5)), "a").answer.startswith(answer)
+
+
+def test_a_weight_that_needs_arb() -> None:
+    found = solve(F(1) * MAE() + AMSE(a=2, q=F(3, 2)), symmetric(10, F("0.899999999999")), "alpha")
+    with mp.workdps(50):
+        eta, K = mp.mpf("0.899999999999"), 10
+        top, second, q = 1 - eta, eta / (K - 1), mp.mpf("1.5")
+        fixed = -second * q * mp.sqrt(2) / K + top * q / K - (1 - top) * q / K
+        true = -fixed / (2 * (top - second))
+    assert found.end is not None
+    assert found.end.value == pytest.approx(float(true), rel=1e-12)
+
+
+# ----------------------------------------------------------------------------------------------- on the command line
+
+
+def test_the_rate_that_was_given_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bound", "--loss", "amse", "--noise", "cifar10", "--eta", "0.1,0.4"]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()[1:4]
+    assert head.split()[:2] == ["eta", "average"]
+    assert first.split()[:2] == ["0.1", "0.05"]
+    assert second.split()[:2] == ["0.4", "0.2"]
+
+
+def test_p_min_has_its_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bound", "--loss", "nnce", "--solve", "p_min", "--symbolic"]) == 0
+    shown = capsys.readouterr().out
+    assert "always: any p_min" in shown
+    assert "0 < p_min < 1/K" in shown
+
+
+def test_a_class_map_does_not_say_never(capsys: pytest.CaptureFixture[str]) -> None:
+    model = cifar10(F(2, 5))
+    found = solve(STEEP, model, "beta")
+    assert found.status in ("threshold", "undecided")
+    assert check(STEEP, model).asymmetric is True
+
+
+# ------------------------------------------------------------------------------------------------------------ germs
+
+
+@pytest.mark.parametrize("bits", [4, 20, 200])
+@pytest.mark.parametrize(
+    ("function", "power", "logs"),
+    [
+        (lambda u, log: u**2 * 3 + u, 1, 0),
+        (lambda u, log: u * log(u), 1, 1),
+        (lambda u, log: 1 / (u + 2) - F(1, 2), 1, 0),
+        (lambda u, log: u ** F(3, 10) - 5 * u, F(3, 10), 0),
+        (lambda u, log: log(1 + u) / (log(1 + u) - log(u)), 1, -1),
+        (lambda u, log: log(u), 0, 1),
+    ],
+)
+def test_germs_hold_the_function_on_the_whole_stretch(bits: int, function: Any, power: Any, logs: int) -> None:
+    with ctx.workprec(BITS):
+        xp = germs(bits)
+        germ = xp.number(function(xp.near(F(0), 1), xp.log))
+        assert (germ.r, germ.k) == (power, logs)
+        with mp.workdps(800):
+            for k in (bits, bits + 1, 2 * bits, 5 * bits):
+                e = mp.mpf(2) ** -k
+                value = function(e, mp.log) if power != F(3, 10) else e ** mp.mpf("0.3") - 5 * e
+                scale = (value - mp.mpf(float(ball(germ.x0)))) / (e ** mp.mpf(float(germ.r)) * mp.log(1 / e) ** logs)
+                assert float(germ.c.lower()) - 1e-12 <= float(scale) <= float(germ.c.upper()) + 1e-12
+
+
+def test_a_germ_without_a_leading_power_is_refused() -> None:
+    with ctx.workprec(BITS):
+        xp = germs(20)
+        with pytest.raises(NoGerm):
+            xp.exp(xp.log(xp.near(F(0), 1)))
+        assert isinstance(xp.near(F(0), 1), Germ)
+
+
+def test_signs_at_infinity_are_those_of_the_leading_term() -> None:
+    def inequality(value: Any, xp: Any) -> Any:
+        return (value - 1) ** F(1, 1000) - 5
+
+    assert sign_beyond(inequality, None, True) == 1
+    assert sign_beyond(lambda v, xp: 3 - v, None, True) == -1
+    assert sign_beyond(lambda v, xp: v ** F(1, 2) - 1, F(0), False) == -1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_bound_by_the_mass_that_left_holds_everywhere(seed: int) -> None:
+    """The excess at random points is at least the bound at their s, for separable sums, NGCE sums and p_min."""
+    rng = np.random.default_rng(seed)
+    K = int(rng.integers(2, 6))
+    w = np.sort(rng.uniform(0.05, 1, K))[::-1]
+    losses = [AGCE(q=2) + AMSE(a=2), NGCE() + AUL(), NNCE(p_min=F(1, 100)) + GCE(), NGCE() + GCE()]
+    loss = losses[seed % len(losses)]
+    transfer = Transfer.of(loss, from_weights(w.tolist()).rows[0])
+    floor, tip, shares = float(transfer.floor), float(transfer.tip), w / w.sum()
+    vertex = np.where(np.arange(K) == 0, tip, floor)
+    for u in floor + (1 - K * floor) * rng.dirichlet(np.full(K, 0.5), 60):
+        s = tip - u[0]
+        with np.errstate(all="ignore"):
+            local, chord = transfer._chords(np.array([s]), numpy_())
+            excess = float((loss(u) - loss(vertex)) @ shares)
+        assert excess >= float(np.sum(local) + np.sum(chord)) * s - 1e-9
