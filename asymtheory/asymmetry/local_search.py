@@ -86,7 +86,9 @@ def search_point(loss: Loss, w: Array) -> Array:
     def inside(u: Array) -> Array:
         return _inside(loss, u)
 
-    best = transfers(loss, w)
+    best, vertex = transfers(loss, w), _inside(loss, np.eye(K)[int(w.argmax())])
+    if not float(weighted_risk(loss, w, best)) < float(weighted_risk(loss, w, vertex)):
+        best = vertex
 
     def objective(z: Array) -> float:
         e = np.exp(z - z.max())
