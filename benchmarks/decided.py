@@ -4,8 +4,8 @@
 
 From a seed come random registered losses and two-term sums, smooth formulas, parameters and weights (ties, zeros, ratios to 1e12,
 2 to 50 classes). Of each kind it prints the share that stays undecided and the median and worst time. Every yes is attacked: by
-transfers between classes and by local descent from many starts, the risk evaluated in 60 digits where floats cannot tell. A point
-of less risk than the vertex is a contradiction. A multistart that finds nothing proves nothing: it counts for neither side.
+transfers between classes, random points and local descent from several starts, in floats. A point whose risk is less than at the
+vertex by more than rounding is a contradiction. A multistart that finds nothing proves nothing: it counts for neither side.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from asymtheory.noise import from_weights, pair, symmetric
 from asymtheory.noise.rows import NoiseModel
 
 COUNT, SEED = 400, 0
-DIGITS = 60
 STARTS = 24
 
 # --------------------------------------------------------------------------------------------------- what is drawn
@@ -212,7 +211,7 @@ def attacked(
 def _certain(
     loss: Loss, weights: list[Fraction], vertex: NDArray[np.float64], points: list[NDArray[np.float64]]
 ) -> float | None:
-    """The least excess, again in 60 digits; None where it is not below 0 there."""
+    """The least excess below 0 by more than rounding; None for none."""
     least = None
     scale = float(np.abs(np.nan_to_num(loss(vertex), posinf=0, neginf=0)).max()) + 1.0
     for u in points:
