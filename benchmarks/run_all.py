@@ -27,7 +27,7 @@ Rivals are timed in the same run, in turns, so ratios say more than times. Times
 that of the machine's last minute before the first table, and time on a busy machine is longer. Run by themselves: `experiment.py`
 (the weighted-risk experiment), `stack.py` (many small models as one batch), `heads.py` (heads on frozen features),
 `real_labels.py` (the evidence in docs/selection.md), `linear_loss.py` (losses fused with the last linear layer; its figures are
-in docs/losses-torch.md), `decided.py` (the shares of verdicts and thresholds that stay undecided, and brute force against every yes),
+in docs/losses-torch.md), `decided.py` (what stays undecided, and brute force against every yes),
 `device.py` (images a second on a GPU, for one run and for the card; not run yet: it needs one).
 """
 
