@@ -160,7 +160,7 @@ def _rates(answer: str, status: str) -> str:
 
 def kind(loss: Loss) -> str:
     """Passive if some term of a class other than the label is not 0 (APL Def. 1-2); a normaliser counts for no class."""
-    return "passive" if any(_passive(atom) for _, atom in loss.terms()) else "active"
+    return "passive" if any(_passive(part) for _, atom in loss.terms() for _, part in atom.parts(3)) else "active"
 
 
 def _passive(atom: Loss) -> bool:

@@ -184,8 +184,9 @@ def _power(x: Scalar, exponent: Scalar) -> Scalar:
 def _array() -> Backend:
     """The numpy backend, on arrays that are computed when asked for."""
     xp = numpy_()
-    log, exp, power, divide, split = (partial(_apply, f) for f in (xp._log, xp._exp, _power, xp._divide, xp._split))
-    return Backend(xp.name, xp.number, log, exp, power, divide, split)
+    functions = (xp._log, xp._exp, _power, xp._divide, xp._split, xp._atan, xp._xlogx)
+    log, exp, power, divide, split, atan, xlogx = (partial(_apply, function) for function in functions)
+    return Backend(xp.name, xp.number, log, exp, power, divide, split, atan=atan, xlogx=xlogx)
 
 
 class Objective:

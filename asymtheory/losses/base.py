@@ -102,6 +102,10 @@ class Loss:
         """The loss as ``sum coefficient * atom``; an atom is no sum."""
         return ((Fraction(1), self),)
 
+    def parts(self, K: Scalar) -> tuple[Term, ...]:
+        """An atom on K classes as ``sum coefficient * part`` of the forms that a profile knows; K may be a symbol."""
+        return ((Fraction(1), self),)
+
     def __mul__(self, coefficient: Scalar) -> Sum:
         if isinstance(coefficient, Loss):
             return NotImplemented

@@ -18,7 +18,18 @@ from ..errors import InputError
 from ..numbers.backends import FLOAT, INTERVAL, Backend
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
-from .base import CONCAVE, CONVEX, LINEAR, MIXED, Loss, Normalised, NormalisedNegative, Separable
+from .base import (
+    CONCAVE,
+    CONVEX,
+    LINEAR,
+    MIXED,
+    Curvature,
+    Loss,
+    Normalised,
+    NormalisedNegative,
+    Separable,
+    sign_of_factor,
+)
 from .papers import LogitClipCE
 
 if TYPE_CHECKING:
@@ -44,7 +55,8 @@ class Profile:
         normalised: list[tuple[Scalar, Normalised]] = []
         negative: list[tuple[Scalar, NormalisedNegative]] = []
         clipped: list[tuple[Scalar, LogitClipCE]] = []
-        for coefficient, atom in loss.terms():
+        parts = ((c * own, part) for c, atom in loss.terms() for own, part in atom.parts(K))
+        for coefficient, atom in parts:
             if isinstance(atom, Separable):
                 separable.append((_scaled(coefficient, atom.scale(K)), atom))
             elif isinstance(atom, Normalised):
@@ -95,7 +107,7 @@ class Profile:
 
     def curvature(self) -> tuple[int | None, int | None]:
         """Shape of the separable part's (active, passive): the common sign, or None when terms disagree."""
-        shapes = [atom.curvature() for _, atom in self.separable]
+        shapes = [_signed(coefficient, atom.curvature()) for coefficient, atom in self.separable]
         return _join([a for a, _ in shapes]), _join([p for _, p in shapes])
 
     def shape(self) -> int | None:
@@ -206,6 +218,16 @@ class Slopes:
 def _times(weight: Scalar, slope: Scalar) -> Scalar:
     """Weight times slope, where a weight that is exactly 0 removes the term even at an infinite slope."""
     return weight * slope if not (isinstance(weight, (int, float, Fraction)) and weight == 0) else 0
+
+
+def _signed(coefficient: Scalar, shape: Curvature) -> Curvature:
+    """The shape of a multiple: a negative coefficient turns it over, one of unknown sign leaves nothing but linearity."""
+    sign = sign_of_factor(coefficient)
+    if sign is None and isinstance(coefficient, Interval):
+        return (LINEAR if shape[0] == LINEAR else MIXED), (LINEAR if shape[1] == LINEAR else MIXED)
+    if sign == -1:
+        return (None if shape[0] is None else -shape[0]), (None if shape[1] is None else -shape[1])
+    return shape
 
 
 def _join(signs: list[int | None]) -> int | None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from ..errors import InputError, nearest
 from ..numbers.scalar import Scalar
 from .base import COEFFICIENTS, Loss, Sum
+from .newer import ELSEWHERE, NEWER
 from .papers import (
     AEL,
     AGCE,
@@ -32,13 +33,11 @@ from .papers import (
     Unhinged,
 )
 
-ATOMS: dict[str, type[Loss]] = {
-    cls.name: cls
-    for cls in (
-        CE, FL, MAE, MSE, RCE, GCE, NCE, NFL, NMAE, NRCE, NGCE, NNCE, NNFL,
-        AGCE, AUL, AEL, AMSE, Unhinged, TaylorCE, PHuberCE, LogitClipCE,
-    )
-}  # fmt: skip
+_ATOMS: tuple[type[Loss], ...] = (
+    CE, FL, MAE, MSE, RCE, GCE, NCE, NFL, NMAE, NRCE, NGCE, NNCE, NNFL,
+    AGCE, AUL, AEL, AMSE, Unhinged, TaylorCE, PHuberCE, LogitClipCE, *NEWER,
+)  # fmt: skip
+ATOMS: dict[str, type[Loss]] = {loss.name: loss for loss in _ATOMS}
 
 # name -> (title, source, terms with their CIFAR-10 coefficients and parameters)
 _SUMS: dict[str, tuple[str, str, tuple[tuple[Scalar, str, dict[str, Scalar]], ...]]] = {
@@ -86,6 +85,12 @@ def names() -> Iterator[str]:
     yield from _registered
 
 
+def names_of_papers() -> Iterator[str]:
+    """The names of the four papers' losses, and of registered ones: what is compared unless losses are named."""
+    newer = {loss.name for loss in NEWER}
+    yield from (name for name in names() if name not in newer)
+
+
 def build(name: str, **parameters: Scalar) -> Loss:
     """A loss by its registered name, or a sum of two by ``"x+y"``; parameters not given keep their CIFAR-10 defaults.
 
@@ -114,6 +119,8 @@ def _find(key: str) -> Loss:
         _third_party()
     if key in _registered:
         return _registered[key]()
+    if key in ELSEWHERE:
+        raise InputError(f"--loss {key!r} is not a loss of one prediction and one label: {ELSEWHERE[key]}")
     if "+" in key and all(key.split("+")):
         atoms = [_find(part) for part in key.split("+")]
         return Sum(tuple(term for atom in atoms for term in atom.terms()))

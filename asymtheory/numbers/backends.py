@@ -1,6 +1,7 @@
 """The number systems on which one definition of a loss runs.
 
-A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp`` and ``xp.split``. The same line then runs on
+A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp``, ``xp.atan``, ``xp.xlogx`` and ``xp.split``. The
+same line then runs on
 
 * ``FLOAT``     Python floats in the extended reals (``0 ** -0.5 = inf``), for start-up without numpy;
 * ``INTERVAL``  float intervals with outward rounding, for certificates without numpy;
@@ -39,6 +40,9 @@ class Backend:
         divide: Callable[[Scalar, Scalar], Scalar] | None = None,
         split: Callable[[Scalar, Scalar, Scalar, Scalar], Scalar] | None = None,
         level: int = 0,
+        *,
+        atan: Callable[[Scalar], Scalar] | None = None,
+        xlogx: Callable[[Scalar, Scalar], Scalar] | None = None,
     ) -> None:
         self.name = name
         self.level = level  # 1 where the numbers are themselves jets
@@ -48,6 +52,8 @@ class Backend:
         self._power = power
         self._divide = divide or (lambda x, y: x / y)
         self._split = split or _split_by_comparison
+        self._atan = atan or _no_function
+        self._xlogx = xlogx or _product_off_zero
 
     def __repr__(self) -> str:
         return f"<backend {self.name}>"
@@ -64,6 +70,25 @@ class Backend:
     def exp(self, x: Scalar) -> Scalar:
         """Exponential."""
         return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
+
+    def atan(self, x: Scalar) -> Scalar:
+        """Inverse tangent."""
+        return x.atan() if isinstance(x, Jet) and x.xp is self else _elementwise(self._atan, x)
+
+    def xlogx(self, x: Scalar, logx: Scalar) -> Scalar:
+        """``x log x``, 0 at x = 0 and with slope -inf there; ``logx`` is passed beside ``x`` as to a loss."""
+        if isinstance(x, Jet) and x.xp is self:
+            log = logx.value
+            curvature = None
+            if x.curvature is not None:
+                steep = self._divide(x.slope * x.slope, x.value)
+                curvature = steep if _is_zero(x.curvature) else (log + 1) * x.curvature + steep
+            return Jet(self, self._xlogx(x.value, log), (log + 1) * x.slope, curvature)
+        if str(getattr(x, "dtype", "")) == "object":
+            import numpy as np
+
+            return np.frompyfunc(self._xlogx, 2, 1)(x, logx)
+        return self._xlogx(x, logx)
 
     def series(self, term: Callable[[Scalar], Scalar], last: Scalar) -> Scalar:
         """``term(1) + ... + term(last)``: an unevaluated sum for a symbol, partial sums for an array of whole numbers."""
@@ -120,6 +145,21 @@ def _parts(branch: Scalar, like: Jet) -> tuple[Scalar, Scalar, Scalar]:
     return zero + branch, zero, None if like.curvature is None else zero
 
 
+def _is_zero(x: Scalar) -> bool:
+    """Is a number (not an array) certainly 0, so that it removes an infinite factor?"""
+    if isinstance(x, Interval):
+        return x.low == x.high == 0
+    return not hasattr(x, "shape") and (bool(x.known and x.sign == 0) if isinstance(x, Exact) else bool(x == 0))
+
+
+def _no_function(x: Scalar) -> Scalar:
+    raise TypeError("this number system does not have the function")
+
+
+def _product_off_zero(x: Scalar, logx: Scalar) -> Scalar:
+    return x * 0 if x == 0 else x * logx
+
+
 def _split_by_comparison(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
     return below if x <= cut else above
 
@@ -152,7 +192,7 @@ def _float_divide(x: float, y: float) -> float:
     return x / y
 
 
-FLOAT = Backend("float", float, _float_log, _float_exp, _float_power, _float_divide)
+FLOAT = Backend("float", float, _float_log, _float_exp, _float_power, _float_divide, atan=math.atan)
 
 
 # ------------------------------------------------------------------------------------- exact and intervals
@@ -198,6 +238,8 @@ INTERVAL = Backend(
     lambda x, e: _interval_number(x).power(e),
     _interval_divide,
     _interval_split,
+    atan=Interval.atan,
+    xlogx=lambda x, _: x.xlogx(),
 )
 
 
@@ -231,6 +273,8 @@ DUAL = Backend(
     lambda x, y: x / y if isinstance(x, Jet) or isinstance(y, Jet) else _interval_divide(x, y),
     _dual_split,
     level=1,
+    atan=lambda x: x.atan(),
+    xlogx=lambda x, logx: INTERVAL.xlogx(x, logx) if isinstance(x, Jet) else x.xlogx(),
 )
 
 
@@ -252,6 +296,8 @@ EXACT = Backend(
     lambda x, e: Exact.of(x) ** e,
     lambda x, y: Exact.of(x) / y,
     _exact_split(Exact),
+    atan=Exact.atan,
+    xlogx=lambda x, logx: Exact.of(x) * (0 if Exact.of(x).sign == 0 and Exact.of(x).known else logx),
 )
 
 POLY = Backend(
@@ -262,6 +308,7 @@ POLY = Backend(
     lambda x, e: Poly.of(x) ** e,
     lambda x, y: Poly.of(x) / y,
     _exact_split(Poly),
+    atan=lambda x: Poly.unknown(),
 )
 
 
@@ -281,9 +328,13 @@ def numpy_() -> Backend:
     """float64 arrays; infinities and NaN are values here, so callers wrap evaluation in ``numpy.errstate``."""
     import numpy as np
 
-    return Backend(
-        "numpy", float, np.log, np.exp, _array_power, np.divide, lambda x, cut, b, a: np.where(x <= cut, b, a)
-    )
+    def xlogx(x: Scalar, logx: Scalar) -> Scalar:
+        return np.where(x == 0, 0.0, x * logx)
+
+    def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
+        return np.where(x <= cut, below, above)
+
+    return Backend("numpy", float, np.log, np.exp, _array_power, np.divide, split, atan=np.arctan, xlogx=xlogx)
 
 
 @cache
@@ -294,9 +345,10 @@ def sympy_() -> Backend:
     def number(x: Scalar) -> Scalar:
         return sp.Rational(x.numerator, x.denominator) if isinstance(x, Fraction) else sp.sympify(x)
 
-    return Backend(
-        "sympy", number, sp.log, sp.exp, sp.Pow, None, lambda x, cut, b, a: sp.Piecewise((b, x <= cut), (a, True))
-    )
+    def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
+        return sp.Piecewise((below, x <= cut), (above, True))
+
+    return Backend("sympy", number, sp.log, sp.exp, sp.Pow, None, split, atan=sp.atan)
 
 
 @cache
@@ -329,4 +381,17 @@ def arb_() -> Backend:
             return number(above)
         return number(below).union(number(above))
 
-    return Backend("arb", number, lambda x: arb(x).log(), lambda x: arb(x).exp(), power, None, split)
+    def xlogx(x: Scalar, logx: Scalar) -> Scalar:
+        if x.lower() > 0:
+            return x * logx
+        top = x.upper()  # a ball around 0: x log x is 0 there, least at 1/e and convex
+        if not top > 0:
+            return arb(0)
+        low = arb(-1).exp()
+        reached = arb(0).union(top * top.log())
+        return reached if top < low else reached.union(-low)
+
+    return Backend(
+        "arb", number, lambda x: arb(x).log(), lambda x: arb(x).exp(), power, None, split,
+        atan=lambda x: arb(x).atan(), xlogx=xlogx,
+    )  # fmt: skip

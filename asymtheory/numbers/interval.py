@@ -162,6 +162,21 @@ class Interval:
         low, high = (-inf if x == 0 else math.log(x) if x < inf else inf for x in (self.low, self.high))
         return Interval(_around(low, LIBRARY, -inf)[0], _around(high, LIBRARY, inf)[1])
 
+    def atan(self) -> Interval:
+        """Inverse tangent, which rises."""
+        return Interval(
+            _around(math.atan(self.low), LIBRARY)[0] if self.low else 0.0,
+            _around(math.atan(self.high), LIBRARY)[1] if self.high else 0.0,
+        )
+
+    def xlogx(self) -> Interval:
+        """``x log x`` on x >= 0: 0 at 0, convex, least at 1/e with the value -1/e."""
+        if self.low < 0:
+            return Interval(-inf, inf)
+        ends = [Interval(0.0, 0.0) if x == 0 else Interval(x, x) * Interval(x, x).log() for x in (self.low, self.high)]
+        hull = ends[0].union(ends[1])
+        return hull.union(-Interval(-1.0, -1.0).exp()) if self.low <= 0.368 and self.high >= 0.367 else hull
+
 
 def _product(x: float, y: float) -> float:
     if x == 0 or y == 0:

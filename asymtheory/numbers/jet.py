@@ -129,3 +129,10 @@ class Jet:
     def exp(self) -> Jet:
         value = self.xp._exp(self.value)
         return self._new(value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope))
+
+    def atan(self) -> Jet:
+        inverse = self.xp._divide(self.xp.number(1), self.value * self.value + 1)
+        first = self.slope * inverse
+        return self._new(
+            self.xp._atan(self.value), first, lambda: self.curvature * inverse - first * first * self.value * 2
+        )

@@ -223,6 +223,9 @@ class _Table:
             height, at = _height(base[part], spread[part], rivals[run.start]), nodes[part]
             known = (height > LEAST) & (height < np.inf)
             height, at = height[known], at[known]
+            if not len(height):  # no clean level is enough at any value
+                t[run], rate[run] = nodes[0], -np.inf
+                continue
             rise = height[2:] - height[:-2]
             rates = np.zeros_like(at)  # dt / dheight
             np.divide(2 * step, rise, out=rates[1:-1], where=rise > 0)

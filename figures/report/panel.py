@@ -21,8 +21,9 @@ from sympy.printing.jscode import JavascriptCodePrinter
 
 from asymtheory.asymmetry.binding import binding_rows
 from asymtheory.asymmetry.rules import endless
-from asymtheory.losses import Loss, Separable, build, coefficient_name, names
+from asymtheory.losses import JS, MIXED, Loss, Separable, build, coefficient_name, names
 from asymtheory.losses.domain import Domain
+from asymtheory.losses.newer import Logarithms
 from asymtheory.losses.profile import Profile
 from asymtheory.losses.published import published_settings
 from asymtheory.noise import KINDS, NoiseModel, worst_weights
@@ -159,6 +160,12 @@ def why_not(loss: Loss) -> str:
     profile = Profile.of(loss, 3)
     if profile.clipped:
         return "on clipped logits, not on the simplex"
+    if any(isinstance(atom, Logarithms) for _, atom in loss.terms()):
+        return "logarithms of every class, for which another rule decides"
+    if any(isinstance(atom, JS) for _, atom in loss.terms()):
+        return "u log u has no value at u = 0 in JavaScript"
+    if profile.shape() is MIXED:
+        return "neither convex nor concave, so searched for"
     if profile.negative:
         return "functions of all class probabilities at once"
     if any(not endless(atom) for _, atom in profile.normalised):

@@ -11,7 +11,27 @@ from asymtheory.atlas import atlas, describe, kind, page, symmetric_constant
 from asymtheory.cli import main
 from asymtheory.losses import LogitClipCE, build, names
 
-PASSIVE = {"mae", "mse", "rce", "nmae", "nrce", "nnce", "nnfl", "amse", "sce", "anl-ce", "anl-fl", "jal-ce", "jal-fl"}
+PASSIVE = {
+    "mae",
+    "mse",
+    "rce",
+    "nmae",
+    "nrce",
+    "nnce",
+    "nnfl",
+    "amse",
+    "sce",
+    "anl-ce",
+    "anl-fl",
+    "jal-ce",
+    "jal-fl",
+} | {
+    "bi-tempered",
+    "sr",
+    "label-smoothing",
+    "cdpo",
+    "rdpo",
+}
 
 
 @pytest.mark.parametrize("name", list(names()))

@@ -50,9 +50,11 @@ from asymtheory.losses import (
     registry,
 )  # fmt: skip
 from asymtheory.losses.domain import above
+from asymtheory.losses.newer import NEWER
 from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, arb_, numpy_, sympy_
 from asymtheory.numbers.exact import UNKNOWN
 from asymtheory.numbers.interval import Interval
+from asymtheory.numbers.text import plain
 
 F = Fraction
 CLASSES = (2, 3, 10)
@@ -124,7 +126,54 @@ def normalised_negative(loss):  # ANL Eqs. 7 and 8
     return value
 
 
+def js(u, y, pi1):  # Englesson & Azizpour 2021: H(m) - pi1 H(e_y) - (1 - pi1) H(u), over Z
+    entropy = lambda v: -sum(x * math.log(x) for x in v if x > 0)  # noqa: E731
+    m = [pi1 * e + (1 - pi1) * x for e, x in zip(one_hot(len(u), y), u, strict=True)]
+    return (entropy(m) - (1 - pi1) * entropy(u)) / -((1 - pi1) * math.log(1 - pi1))
+
+
+def bi_tempered(u, y, t):  # Amid et al. 2019: the Bregman divergence of the tempered logarithm, one-hot labels
+    log_t = lambda x: (x ** (1 - t) - 1) / (1 - t)  # noqa: E731
+    return -log_t(u[y]) - (1 - sum(x ** (2 - t) for x in u)) / (2 - t)
+
+
+def alpha_loss(u, y, order):  # Sypherd et al. 2022
+    return order / (order - 1) * (1 - u[y] ** ((order - 1) / order))
+
+
+def tangent(value, slope, p0):
+    return lambda u, y: value(u[y]) if u[y] > p0 else value(p0) + slope(p0) * (u[y] - p0)
+
+
+def biased(u, y, eps):  # softmax with eps added to the logit of the label
+    z = [math.log(x) + eps * e for x, e in zip(u, one_hot(len(u), y), strict=True)]
+    return math.exp(z[y]) / sum(map(math.exp, z))
+
+
+def smoothed(u, y, own, other):
+    return -sum((own if k == y else other) * math.log(x) for k, x in enumerate(u))
+
+
+def cdpo(u, y, e):
+    return smoothed(u, y, 1 - e, e / (len(u) - 1))
+
+
+def rdpo(u, y, e):  # unbiased: averaged over symmetric noise at rate e it is CE
+    K = len(u)
+    return (ce(u, y) - e / (K - 1) * sum(ce(u, k) for k in range(K))) / (1 - e * K / (K - 1))
+
+
 REFERENCE = {
+    "js": js, "bi-tempered": bi_tempered, "alpha-loss": alpha_loss,
+    "vce": lambda u, y, a: math.log((1 + a) / (u[y] + a)), "log-mixture": lambda u, y, a: -math.log(a + (1 - a) * u[y]),
+    "dal": lambda u, y, q: (1 - u[y] ** q) / q, "dft": lambda u, y: 1 - u[y],
+    "ogc-ce": lambda u, y, p0: tangent(lambda x: -math.log(x), lambda x: -1 / x, p0)(u, y),
+    "ogc-gce": lambda u, y, p0, q: tangent(lambda x: (1 - x**q) / q, lambda x: -(x ** (q - 1)), p0)(u, y),
+    "truncated-gce": lambda u, y, k, q: (1 - max(u[y], k) ** q) / q,
+    "logit-bias-mae": lambda u, y, eps: 2 * (1 - biased(u, y, eps)),
+    "logit-bias-ce": lambda u, y, eps: -math.log(biased(u, y, eps)),
+    "sr": lambda u, y, lam, p: -math.log(u[y]) + lam * sum(x**p for x in u),
+    "label-smoothing": lambda u, y, r: smoothed(u, y, 1 - r + r / len(u), r / len(u)), "cdpo": cdpo, "rdpo": rdpo,
     "ce": ce, "fl": fl, "mae": mae, "rce": rce, "gce": gce, "agce": agce, "aul": aul, "ael": ael, "unhinged": unhinged,
     "taylor-ce": taylor, "phuber-ce": phuber, "amse": amse, "mse": partial(amse, a=1, q=2),
     "logitclip-ce": lambda u, y, tau: ce(u, y), "nce": normalised(ce), "nfl": normalised(fl), "nmae": normalised(mae),
@@ -133,6 +182,16 @@ REFERENCE = {
 }  # fmt: skip
 
 ATOM_CASES = {
+    "js": [{"pi1": p} for p in (F(1, 100), F(1, 2), F(9, 10))], "bi-tempered": [{"t": t} for t in (0, F(1, 2), F(4, 5))],
+    "alpha-loss": [{"order": x} for x in (F(11, 10), 2, 10)], "dft": [{}],
+    "vce": [{"a": a} for a in (F(1, 100), 1, 20)], "log-mixture": [{"a": a} for a in (0, F(1, 10), F(2, 3))],
+    "dal": [{"q": q} for q in (F(3, 5), 1, F(3, 2), 4)], "ogc-ce": [{"p0": p} for p in (F(1, 10), F(1, 2), 1)],
+    "ogc-gce": [{"p0": p, "q": q} for p in (F(1, 10), F(1, 2), 1) for q in (F(1, 5), F(7, 10))],
+    "truncated-gce": [{"k": k, "q": q} for k in (F(1, 10), F(1, 2)) for q in (F(7, 10), 1)],
+    "logit-bias-mae": [{"eps": x} for x in (0, F(1, 2), 3)], "logit-bias-ce": [{"eps": x} for x in (0, F(1, 2), 3)],
+    "sr": [{"lam": x, "p": p} for x in (F(1, 2), F(11, 10)) for p in (F(1, 10), F(1, 2))],
+    "label-smoothing": [{"r": r} for r in (-2, F(-1, 5), 0, F(1, 10), F(9, 10))],
+    "cdpo": [{"e": e} for e in (0, F(1, 10), F(2, 5))], "rdpo": [{"e": e} for e in (0, F(1, 10), F(2, 5))],
     "ce": [{}], "mae": [{}], "mse": [{}], "unhinged": [{}], "nce": [{}], "nmae": [{}], "nrce": [{}],
     "fl": [{"gamma": g} for g in (0, F(1, 10), F(1, 2), 1, F(3, 2), 2, 5)],
     "nfl": [{"gamma": g} for g in (0, F(1, 2), 1, 3)],
@@ -316,6 +375,9 @@ def test_normalised_values_lie_between_0_and_1(loss):
 def test_the_label_with_more_mass_loses_less(name, parameters):
     u = simplex(3)
     values = build(name, **parameters)(u)
+    if name == "truncated-gce":  # flat up to k: more mass does not lose more
+        assert (np.diff(np.take_along_axis(values, np.argsort(u, -1), -1), axis=-1) <= 1e-15).all()
+        return
     np.testing.assert_array_equal(np.argsort(u, -1), np.argsort(-values, -1, kind="stable"))
 
 
@@ -543,6 +605,8 @@ def test_jets_at_the_corners():
 # ----------------------------------------------------------------------- curvature and monotony, certified
 
 A_THOUSANDTH = F(1, 1000)
+# truncated GCE is neither convex nor concave
+NEWER_SHAPES = [loss.name for loss in NEWER if issubclass(loss, Separable) and loss.name != "truncated-gce"]
 SHAPE_CASES = [
     *[CE(), MAE(), NMAE(), NRCE(), RCE(), MSE(), Unhinged()],
     *[FL(gamma=g) for g in (0, F(1, 1000), F(1, 4), F(1, 2), F(999, 1000), 1, F(1001, 1000), F(3, 2), 2, 3, 8)],
@@ -553,6 +617,7 @@ SHAPE_CASES = [
     *[AEL(a=a) for a in (F(1, 10), F(1, 2), 5)],
     *[TaylorCE(t=t) for t in (1, 2, 3, 7)],
     *[PHuberCE(tau=tau) for tau in (1, F(1001, 1000), 2, 10)],
+    *[build(name, **given) for name in NEWER_SHAPES for given in ATOM_CASES[name]],
 ]
 
 
@@ -581,11 +646,15 @@ def near_ends():
         yield from (F(1, 10**k), 1 - F(1, 10**k))
 
 
+def join(loss):
+    return 1 / loss.tau if isinstance(loss, PHuberCE) else loss.parameters.get("p0")
+
+
 def pieces(loss):
-    """The stretches on which the curvature is continuous: PHuber-CE is linear up to 1/tau."""
-    low, high = A_THOUSANDTH, 1 - A_THOUSANDTH
-    if isinstance(loss, PHuberCE) and loss.tau > 1:
-        cut, gap = 1 / loss.tau, F(1, 10**9)
+    """The stretches on which the definition is one formula: PHuber-CE is linear up to 1/tau, OGC's losses up to p0."""
+    low, high, gap = A_THOUSANDTH, 1 - A_THOUSANDTH, F(1, 10**9)
+    cut = join(loss)
+    if cut is not None and cut < 1:
         return [(a, b) for a, b in ((low, cut - gap), (cut + gap, high)) if a < b]
     return [(low, high)]
 
@@ -595,7 +664,7 @@ def test_declared_curvature_is_certified(loss):
     xp = arb_()
     for which, sign in zip(SIDES, loss.curvature(), strict=True):
         assert sign in (-1, 0, 1)
-        linear_start = isinstance(loss, PHuberCE) and which == "active"
+        linear_start = isinstance(loss, (PHuberCE, losses.ClippedCE, losses.ClippedGCE)) and which == "active"
 
         def holds(u, which=which, sign=sign, strict=not linear_start):
             return sign_is(jet(loss, which, u, xp)[2], sign, strict=strict)
@@ -731,7 +800,7 @@ def test_defaults_lie_inside_their_domains_and_the_open_ends_outside(name):
             if end is not None and closed:
                 assert loss.replace(**{parameter: end}).parameters[parameter] == end
             elif end is not None:
-                with pytest.raises(InputError, match=f"{parameter} = {end} is outside"):
+                with pytest.raises(InputError, match=f"{parameter} = {plain(end)} is outside"):
                     loss.replace(**{parameter: end})
 
 

@@ -176,6 +176,11 @@ def _exp(x: Scalar) -> Scalar:
     return torch.exp(x) if isinstance(x, Tensor) else math.exp(x)
 
 
+def _atan(x: Scalar) -> Scalar:
+    x = as_tensor(x)
+    return torch.atan(x) if isinstance(x, Tensor) else math.atan(x)
+
+
 def _power(x: Scalar, exponent: Scalar) -> Scalar:
     return x**exponent
 
@@ -185,7 +190,7 @@ def _split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
 
 
 # Numbers of a loss are Python floats, so a loss on this namespace lives on every device.
-TORCH = Backend("torch", float, _log, _exp, _power, split=_split)
+TORCH = Backend("torch", float, _log, _exp, _power, split=_split, atan=_atan, xlogx=lambda x, logx: x * logx)
 
 
 def precision(logits: Tensor) -> torch.dtype:

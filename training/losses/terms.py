@@ -214,7 +214,11 @@ def _log(x: Scalar) -> Scalar:
     return x.of("log") if isinstance(x, Curve) else math.log(x)
 
 
-_CURVE = Backend("curve", lambda x: x, _log, lambda x: x.of("exp"), lambda x, e: x**e, split=_split)
+def _exp(x: Scalar) -> Scalar:
+    return x.of("exp") if isinstance(x, Curve) else math.exp(x)
+
+
+_CURVE = Backend("curve", lambda x: x, _log, _exp, lambda x, e: x**e, split=_split, xlogx=_refuse)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
 * ``cutoff``: normalised negative losses;
 * ``never``: NCE and NFL alone, NGCE where the other weights differ;
 * ``clip``: cross entropy with clipped logits;
+* ``logarithms``: label smoothing and two-sided cross entropies, -sum_k c_k log u_k;
 * ``search``: anything else.
 """
 

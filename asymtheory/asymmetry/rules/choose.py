@@ -16,6 +16,7 @@ from .clip import Clip, ClipApart
 from .cutoff import CutOff
 from .dominance import Dominance
 from .kkt import KKT
+from .logarithms import INSIDE, LIMIT, Logarithms, TwoLogarithms, applies
 from .never import Never, NoMinimiser
 from .search import Search
 
@@ -53,6 +54,8 @@ def decide(loss: Loss, row: Row) -> Decision:
 
 def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
     shape, K = profile.shape(), profile.K
+    if applies(profile):
+        return TwoLogarithms(loss, K, LIMIT) if K == 2 else Logarithms(loss, K, INSIDE)
     if shape == CONVEX:
         return KKT(loss, K, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
     if shape is MIXED:
