@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 
 from ..errors import InputError, nearest
@@ -126,6 +127,8 @@ def _write(path: str, text: str) -> None:
             file.write(text)
         os.replace(partial, path)
     except OSError as error:
+        with suppress(OSError):  # a full disk leaves nothing half-written behind
+            os.unlink(partial)
         raise InputError(f"--write-config {path}: cannot be written ({error.strerror or error})") from error
 
 

@@ -514,6 +514,8 @@ def _bend(loss: Formula, side: str, left: _Part, right: _Part) -> int | None:
 
 SIMPLE = 1000  # a change point is taken for a fraction when its numerator times denominator stay below this, squared
 MOST_KINKS = 12
+NEAR_ZERO = 2.0**-100
+"""A change of kind this near to 0 is at 0: bisection by relative width would not end there."""
 State = tuple[int | None, int | None] | None  # signs of the curvatures; None: no loss there
 
 
@@ -556,8 +558,11 @@ def _scanned(
             if state(low) == state(high) or len(changes) >= MOST_KINKS:
                 break
             left, right = low, high
-            while right - left > 2.0**-44 * max(abs(left), abs(right)):
+            # a change at 0 is never near by its relative width: there the absolute one decides
+            while right - left > max(2.0**-44 * max(abs(left), abs(right)), NEAR_ZERO):
                 middle = math.sqrt(left * right) if 0 < left and right > 4 * left else (left + right) / 2
+                if not left < middle < right:
+                    break
                 left, right = (middle, right) if state(middle) == state(low) else (left, middle)
             changes.append(_snapped(left, right))
             pieces.append((state(right), []))

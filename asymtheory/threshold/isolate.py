@@ -27,6 +27,7 @@ NARROW = 2.0**-36  # relative width of an enclosure that needs no more than floa
 WIDE = 16.0  # ratio of the ends of a box
 
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
+NEAR_ZERO = 2.0**-1000  # absolute width at which it does next to 0, where no relative width is reached
 
 OVERFLOW = 1e300
 
@@ -170,7 +171,7 @@ def _bisected(point: SignAt, estimate: Estimate, low: float, high: float, ends: 
         aside = guess - width * abs(guess), guess + width * abs(guess)
         left = aside[0] if left < aside[0] and point(aside[0]) == ends[0] else left
         right = aside[1] if aside[1] < right and point(aside[1]) == ends[1] else right
-    while right - left > WIDTH * max(abs(left), abs(right)):
+    while right - left > max(WIDTH * max(abs(left), abs(right)), NEAR_ZERO):
         # a sign is lost only next to the root: then points aside of it still narrow the box
         tries = (_between(left, right), left + 0.25 * (right - left), left + 0.75 * (right - left))
         middle = next((x for x in tries if left < x < right and point(x) is not None), None)
@@ -186,7 +187,7 @@ def _estimated(estimate: Estimate, low: float, high: float, first: int) -> float
     for step in count():
         low, high = ends
         guess = _between(low, high)
-        if not low < guess < high or high - low <= 2.0**-51 * max(abs(low), abs(high)):
+        if not low < guess < high or high - low <= max(2.0**-51 * max(abs(low), abs(high)), NEAR_ZERO):
             break
         if step % 3 and values[0] * values[1] < 0:
             between = low + (high - low) * (values[0] / (values[0] - values[1]))
@@ -225,9 +226,9 @@ def refined(inequality: Inequality, low: float, high: float) -> tuple[float, flo
     if high - low <= NARROW * max(abs(low), abs(high)):
         return low, high
     first, last = sign_in_balls(inequality, low), sign_in_balls(inequality, high)
-    while first and last and first != last and high - low > WIDTH * max(abs(low), abs(high)):
+    while first and last and first != last and high - low > max(WIDTH * max(abs(low), abs(high)), NEAR_ZERO):
         middle = _between(low, high)
-        here = sign_in_balls(inequality, middle)
+        here = sign_in_balls(inequality, middle) if low < middle < high else None
         if here is None:
             break
         low, high = (middle, high) if here == first else (low, middle)

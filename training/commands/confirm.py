@@ -218,10 +218,16 @@ def _config(options: argparse.Namespace) -> TrainConfig:
     return config
 
 
+MOST_GIVEN = 10_000
+"""Seeds, and values of a parameter, at most: each is a model that is trained."""
+
+
 def _whole(text: str, option: str, least: int) -> int:
     number = parse_number(text, option)
     if number.denominator != 1 or number < least:
         raise InputError(f"{option} {text}: a whole number >= {least} is needed")
+    if number > MOST_GIVEN:
+        raise InputError(f"{option} {text}: at most {MOST_GIVEN} is allowed")
     return int(number)
 
 

@@ -29,7 +29,9 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
     """Write a whole file or leave the one that is there; OSError as the system raises it."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
+        # never through a link that lies under the temporary name
+        fresh = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(part, fresh, 0o666), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -25,15 +25,21 @@ class FieldError(InputError):
 Check = Callable[[str, JsonValue], JsonValue]
 
 
-def whole(least: int, optional: bool = False) -> Check:
-    """A whole number; None too where it is ``optional``."""
+MOST = 10**12
+"""Whole numbers at most, where nothing smaller is said: what counts something is far below it."""
+
+
+def whole(least: int, optional: bool = False, most: int = MOST) -> Check:
+    """A whole number in [least, most]; None too where it is ``optional``."""
 
     def check(key: str, value: JsonValue) -> int | None:
         if optional and value is None:
             return None
         number = value if isinstance(value, int | float | Fraction | Decimal) and not isinstance(value, bool) else None
-        if number is None or not math.isfinite(number) or number != int(number) or number < least:
+        if number is None or not -(10**300) < number < 10**300 or number != int(number) or number < least:
             raise FieldError(key, shown(value), f"a whole number >= {least} is needed")
+        if number > most:
+            raise FieldError(key, shown(value), f"at most {most} is allowed")
         return int(number)
 
     return check
@@ -47,7 +53,10 @@ def number(least: float, below: float = math.inf, positive: bool = False, infini
     def check(key: str, value: JsonValue) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | Fraction | Decimal):
             raise FieldError(key, shown(value), needed)
-        real = float(value)
+        try:
+            real = float(value)
+        except OverflowError:
+            raise FieldError(key, shown(value), needed) from None
         if math.isnan(real) or real < least or (positive and real == least) or not (real < below or infinite):
             raise FieldError(key, shown(value), needed)
         return real

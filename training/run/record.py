@@ -320,7 +320,12 @@ def _repair(file: BinaryIO, path: str | os.PathLike[str]) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[TextIO]:
     """Hold a folder for one run; InputError when another run holds it. A killed process lets go of it."""
-    with open(folder / ".lock", "w") as file:
+    path = folder / ".lock"
+    try:  # a link is not followed, and nothing is truncated: the lock of a stranger's folder may be anything
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        raise InputError(f"--out {folder}: {path} cannot be used as a lock ({error.strerror or error})") from None
+    with open(descriptor, "r+") as file:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

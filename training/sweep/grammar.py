@@ -41,6 +41,7 @@ from .shipped import DESIGNS, PLANS
 
 SET, ONLY = "--set", "--only"
 MULTIPLES = "times_threshold"
+MOST_SEEDS = 10_000  # of a plan: each is a run of its own, listed before any is made
 FOLLOW = "seed"
 """``noise.seed = "seed"``: every run draws its noisy labels by its own seed."""
 SEEDS = ("seed", "noise.seed")
@@ -166,7 +167,9 @@ class Reader:
                     raise self.refuse((*place, name), f"{name} is a table, written {_table(place, name)}")
                 found |= self.parameters(value, place) if name == "parameters" else self.noise(value, place)
             elif name == "seeds":
-                number = self.checked(lambda key, each: whole(1)(key, each), name, value, (*place, name))
+                number = self.checked(
+                    lambda key, each: whole(1, most=MOST_SEEDS)(key, each), name, value, (*place, name)
+                )
                 found[name] = list(range(number))
             elif name in ORDER:
                 found[name] = self.values(value, name, (*place, name))
