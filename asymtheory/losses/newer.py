@@ -430,6 +430,6 @@ ELSEWHERE: dict[str, str] = {
     "phuber": "the partially Huberised loss is phuber-ce here",
     "vel": "the text of VBL (VEL, VSL) was not at hand; VEL looks like ael, whose ratio its variation ratio inverts",
     "vsl": "the text of VBL (VEL, VSL) was not at hand",
-    "fisher-rao": "a formula here, --formula 'acos(sqrt(u))**2': slope -inf at 0, so asymmetric on no noise with w_n > 0",
+    "fisher-rao": "arccos(sqrt u)^2 has slope -inf at u = 0, so it is asymmetric on no noise with w_n > 0; it is not built in",
     "fcl": "FCL is defined by a fractional derivative whose order is learned (only an abstract was at hand)",
 }  # fmt: skip

@@ -55,7 +55,7 @@ class Profile:
         normalised: list[tuple[Scalar, Normalised]] = []
         negative: list[tuple[Scalar, NormalisedNegative]] = []
         clipped: list[tuple[Scalar, LogitClipCE]] = []
-        parts = ((c * own, part) for c, atom in loss.terms() for own, part in atom.parts(K))
+        parts = ((_product(c, own), part) for c, atom in loss.terms() for own, part in atom.parts(K))
         for coefficient, atom in parts:
             if isinstance(atom, Separable):
                 separable.append((_scaled(coefficient, atom.scale(K)), atom))
@@ -179,6 +179,11 @@ def _scaled(coefficient: Scalar, factor: Scalar) -> Scalar:
     if isinstance(coefficient, Fraction) or not isinstance(factor, Fraction):
         return coefficient * factor
     return coefficient if factor == 1 else coefficient * factor.numerator / factor.denominator
+
+
+def _product(one: Scalar, two: Scalar) -> Scalar:
+    """The product of two coefficients, of which at most one is of another number system than fractions."""
+    return _scaled(one, two) if isinstance(two, Fraction) else _scaled(two, one)
 
 
 def _lost(slope: Scalar) -> bool:

@@ -262,7 +262,9 @@ def select(
             if value is not None:
                 raise InputError(f"{option} {value}: goes with --annotators")
         known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
-    chosen = [build(loss) if isinstance(loss, str) else loss for loss in (names_of_papers() if losses is None else losses)]
+    chosen = [
+        build(loss) if isinstance(loss, str) else loss for loss in (names_of_papers() if losses is None else losses)
+    ]
     if not chosen:
         raise InputError("losses: at least one is needed")
     found, left_out = [], []
