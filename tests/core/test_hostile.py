@@ -12,6 +12,7 @@ import pytest
 from asymtheory import InputError, load
 from asymtheory.cli import main
 from asymtheory.errors import LONGEST
+from benchmarks.robustness import run
 
 
 @pytest.mark.parametrize("domain", ["-1:1", "-1:inf", "-2:3", ":"])
@@ -76,3 +77,10 @@ def test_counts_have_a_limit(option: str, capsys: pytest.CaptureFixture[str]) ->
     pytest.importorskip("torch")
     assert main(["train", option, "100000", "--dry-run"]) == 2
     assert capsys.readouterr().err.startswith(f"asymtheory train: {option} 100000: ")
+
+
+def test_damaged_files_are_answered_or_refused_in_one_line() -> None:
+    pytest.importorskip("torch")
+    counts, bad = run(150)
+    assert bad == []
+    assert set(counts) == {"answered", "refused"}
