@@ -39,6 +39,8 @@ def pairs(
     """
     across = style.columns(count, width, LEAST)
     rows = -(-count // across)
+    wanted, room = width / across * (upper + lower), (PAGE - 0.75) / rows - extra
+    upper, lower = (upper * min(1, room / wanted), lower * min(1, room / wanted))
     drawn = style.canvas(width, rows * (width / across * (upper + lower) + extra) + 0.75)
     grid = drawn.add_gridspec(2 * rows, across, height_ratios=[upper, lower] * rows)
     found = []

@@ -248,7 +248,7 @@ def _draw_axes(panel: Axes, weights: Floats) -> None:
     )  # fmt: skip
     for k, (across, upright, shift) in enumerate(places):
         panel.annotate(
-            f"$w_{k + 1}={weights[k]:.3g}$", (CORNERS[k, 0], CORNERS[k, 1]), xytext=shift, textcoords="offset points",
+            f"$e_{k + 1}$: $w_{k + 1}={weights[k]:.3g}$", (CORNERS[k, 0], CORNERS[k, 1]), xytext=shift, textcoords="offset points",
             ha=across, va=upright, fontsize=7, annotation_clip=False,
         )  # fmt: skip
     panel.set(aspect="equal", xlim=(-0.12, 1.12), ylim=(-0.1, np.sqrt(0.75) + 0.04))
