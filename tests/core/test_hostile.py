@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import pytest
 from asymtheory import InputError, load
 from asymtheory.cli import main
 from asymtheory.errors import LONGEST
-from benchmarks.robustness import run
 
 
 @pytest.mark.parametrize("domain", ["-1:1", "-1:inf", "-2:3", ":"])
@@ -81,6 +81,7 @@ def test_counts_have_a_limit(option: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_damaged_files_are_answered_or_refused_in_one_line() -> None:
     pytest.importorskip("torch")
+    run = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "robustness.py"))["run"]
     counts, bad = run(150)
     assert bad == []
     assert set(counts) == {"answered", "refused"}
