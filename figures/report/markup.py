@@ -91,8 +91,8 @@ def _bare(html: str) -> str:
 
 
 def keyed(key: object, cell: str) -> str:
-    """A cell sorted by ``key``."""
-    return f"<!--{key}-->{cell}"
+    """A cell sorted by ``key``, whatever stands in it: escaped, it cannot end the comment that carries it."""
+    return f"<!--{escape(str(key)).replace('--', '&#45;&#45;')}-->{cell}"
 
 
 _KEY = re.compile(r"<!--([^<>]*?)-->")
@@ -100,7 +100,7 @@ _KEY = re.compile(r"<!--([^<>]*?)-->")
 
 def _key(cell: str) -> str:
     match = _KEY.match(cell)
-    return f' data-key="{escape(match[1])}"' if match else ""
+    return f' data-key="{match[1]}"' if match else ""  # escaped by ``keyed``
 
 
 def _without_key(cell: str) -> str:

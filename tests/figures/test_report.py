@@ -1085,3 +1085,13 @@ def test_a_script_that_asks_for_the_network_gets_nothing(browser: Any, built: Pa
     assert len(opened.complaints) >= 2  # the policy says so on the console
     assert all("Content Security Policy" in c or "Content-Security-Policy" in c for c in opened.complaints)
     opened.context.close()
+
+
+def test_a_sort_key_cannot_leave_its_comment() -> None:
+    from asymtheory_figures.report.markup import keyed, table
+
+    hostile = "a--><meta http-equiv=refresh content=0>"
+    page = table(["name", "row"], [[keyed(hostile, "x"), keyed("age<5", "y")]], "caption", "t")
+    assert "<meta" not in page
+    assert "<!--" not in page
+    assert 'data-key="age&lt;5"' in page
