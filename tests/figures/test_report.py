@@ -843,6 +843,7 @@ def column(visit: Visit, table: str, index: int) -> list[str]:
     ("table", "index"), [("atlas-table", 0), ("atlas-table", 3), ("atlas-table", 4), ("thresholds-table", 1)]
 )
 def test_tables_sort_both_ways_by_mouse_and_keyboard(table: str, index: int, visit: Visit) -> None:
+    visit.page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
     before = column(visit, table, index)
     head = visit.page.locator(f"#{table} thead th").nth(index)
     key = float if index else str.lower
