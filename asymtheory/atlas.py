@@ -15,6 +15,7 @@ from typing import Any
 from .asymmetry.ratio import Ratio, asymmetry_ratio
 from .asymmetry.rules import rule
 from .errors import InputError
+from .jsonlines import Json
 from .losses.base import LINEAR, Loss, Normalised, NormalisedNegative, Separable
 from .losses.published import Setting, published_settings
 from .losses.registry import build, names
@@ -35,7 +36,7 @@ class Entry:
     asymmetric: str  # "always", "c >= ...", "never", ...
     tolerates: str  # the symmetric noise rates on which it is asymmetric
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "name": self.loss.name,
             "title": self.loss.title,
@@ -60,7 +61,7 @@ class Atlas:
     K: int
     entries: tuple[Entry, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"classes": self.K, "losses": [entry.to_dict() for entry in self.entries]}
 
     def __str__(self) -> str:
@@ -96,7 +97,7 @@ class Page:
     entry: Entry
     settings: tuple[Setting, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         used = [
             {"dataset": s.dataset, "parameters": {p: float(v) for p, v in s.parameters.items()}, "source": s.source}
             for s in self.settings

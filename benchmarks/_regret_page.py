@@ -45,7 +45,7 @@ def written(tasks: Sequence[Task]) -> str:
         "",
         "| rule | runs | set aside: median | mean | worst | others: median | mean | worst |",
         "|---|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
+    ]
     for name, runs, outside, inside in _rules(training, aside):
         cells = " | ".join(f"{x:.1f}" for x in (*summary(outside), *summary(inside)))
         lines.append(f"| {name} | {runs} | {cells} |")
@@ -70,8 +70,10 @@ def _rules(training: Sequence[Task], aside: Sequence[Task]) -> Iterable[tuple[st
         yield name, "1", *plain(always(label))
     yield "random, tolerant", "1", *plain(random_feasible)
     for name, learn in (
-        ("one recipe for all", one_for_all), ("**`select`, expected**", expected), ("**`select`, safest**", safest),
-    ):  # fmt: skip
+        ("one recipe for all", one_for_all),
+        ("**`select`, expected**", expected),
+        ("**`select`, safest**", safest),
+    ):
         yield name, "1", [learn(training)(task) for task in aside], left_out(training, learn)
     for budget in (3, 10, 20, 40):
         yield f"**`tune`**, budget {budget}", f"{budget}", *plain(lambda task, b=budget: halved(task, b)[0])  # type: ignore[misc]
@@ -97,9 +99,11 @@ def _kinds(training: Sequence[Task], aside: Sequence[Task]) -> list[str]:
     for noise in sorted({task.noise for task in everything}):
         own = [task for task in everything if task.noise == noise]
         columns = (
-            [task.of("raw: ce(), raw") for task in own], [task.of("select: select, raw") for task in own],
-            [learnt[id(task)] for task in own], [halved(task, 20)[0] for task in own],
-        )  # fmt: skip
+            [task.of("raw: ce(), raw") for task in own],
+            [task.of("select: select, raw") for task in own],
+            [learnt[id(task)] for task in own],
+            [halved(task, 20)[0] for task in own],
+        )
         cells = " | ".join(f"{median:.1f}, {worst:.1f}" for median, _, worst in map(summary, columns))
         lines.append(f"| {noise} | {len(own)} | {cells} |")
     return lines
@@ -138,7 +142,7 @@ def _paths(training: Sequence[Task], aside: Sequence[Task]) -> list[str]:
         f"tasks, so it is {'**not** met' if below else 'met'}. Its gain over the best constant setting, which is known only when",
         f"all were trained: median {summary(gains)[0]:+.1f}, mean {summary(gains)[1]:+.1f}, least {min(gains):+.1f}, "
         f"largest {max(gains):+.1f} points.",
-    ]  # fmt: skip
+    ]
 
 
 def _memorised(tasks: Sequence[Task]) -> list[str]:

@@ -153,9 +153,10 @@ def always(label: str) -> Callable[[Task], float]:
 def random_feasible(task: Task) -> float:
     """The mean over losses at or above their thresholds, at all rates."""
     chosen = [
-        place for place, line in enumerate(task.lines)
+        place
+        for place, line in enumerate(task.lines)
         if line["kind"] == "grid" and line["factor"] is not None and float(str(line["factor"])) >= 1
-    ]  # fmt: skip
+    ]
     return float(task.deficits[chosen].mean())
 
 

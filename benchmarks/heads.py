@@ -111,9 +111,11 @@ def heads(threads: int, count: int, repeat: int) -> Table:
         time = interleaved({"stacked": stack.epoch}, repeat)["stacked"]
         seed = SEEDS[0]
         single = Trainer(
-            build_model(model, K, (D, 1, 1), seed=stream(seed, 0, "weights")), build_loss("amse", a=VALUES[0]), held,
+            build_model(model, K, (D, 1, 1), seed=stream(seed, 0, "weights")),
+            build_loss("amse", a=VALUES[0]),
+            held,
             replace(settings, seed=seed),
-        )  # fmt: skip
+        )
         apart = len(stack) * min(once(single.epoch)[1] for _ in range(repeat))
         rows.append(
             (

@@ -117,9 +117,11 @@ def learn(options: argparse.Namespace) -> None:
         })  # fmt: skip
     middle, _, worst = summary(left_out(training, expected))
     facts = {
-        "tasks": len(training), "sets": sorted({task.set for task in training}),
-        "left_out": {"median": round(middle, 2), "worst": round(worst, 2)}, "recipes": recipes,
-    }  # fmt: skip
+        "tasks": len(training),
+        "sets": sorted({task.set for task in training}),
+        "left_out": {"median": round(middle, 2), "worst": round(worst, 2)},
+        "recipes": recipes,
+    }
     ADVICE.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(
         f"{ADVICE.name}: {len(recipes)} recipes from {len(training)} tasks; left out: median {middle:.2f}, worst {worst:.2f}"

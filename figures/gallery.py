@@ -57,7 +57,7 @@ MODULES: tuple[str, ...] = (
     "measured.answer",
     "measured.confirmation",
     "measured.memorisation",
-)  # fmt: skip
+)
 FORMATS = ("pdf", "png", "svg")
 DPI = 300
 
@@ -137,9 +137,7 @@ def figure(name: str, title: str, source: str, *, note: str = "") -> Callable[[M
     """Register a figure. The function it returns draws in the style, sets the title and remembers the recipe."""
 
     def register(function: Maker) -> Maker:
-        parameters = {
-            p.name: p for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY
-        }  # fmt: skip
+        parameters = {p.name: p for p in inspect.signature(function).parameters.values() if p.kind == p.KEYWORD_ONLY}
         del parameters["width"]
 
         @wraps(function)

@@ -70,7 +70,7 @@ def test_wheel_and_source_hold_every_module_and_data_file(built: Path, wheel: Pa
         str(Path(installed, path.relative_to(ROOT / folder)))
         for installed, folder in FOLDERS.items()
         for path in (ROOT / folder).rglob("*.py")
-    }  # fmt: skip
+    }
     needed = data_files() | modules
     assert {"asymtheory/noise/data/cifar10h.json", "asymtheory_training/sweep/plans/apl-fig2.toml"} <= needed
     assert needed - names == set()

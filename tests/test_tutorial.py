@@ -175,9 +175,11 @@ def test_the_story_is_true(ran: Ran) -> None:
 def test_pulls_in_the_text_are_those_of_the_losses() -> None:
     text = " ".join(TUTORIAL.read_text().split())
     for said, name, values, t in (
-        ("with 0.9 by cross entropy", "ce", {}, 0.1), ("with 0.11 by this", "nce+ael", ROBUST, 0.1),
-        ("it is 0.2 at `t` = 1/2", "nce+ael", ROBUST, 0.5), ("but 0.03 at `t` = 0.001", "nce+ael", ROBUST, 0.001),
-    ):  # fmt: skip
+        ("with 0.9 by cross entropy", "ce", {}, 0.1),
+        ("with 0.11 by this", "nce+ael", ROBUST, 0.1),
+        ("it is 0.2 at `t` = 1/2", "nce+ael", ROBUST, 0.5),
+        ("but 0.03 at `t` = 0.001", "nce+ael", ROBUST, 0.001),
+    ):
         assert said in text
         loss, logits = build(name, **values), np.append(np.log(9 * t / (1 - t)), np.zeros(9))  # t, and the rest even
         around = [np.exp(logits + move * np.eye(10)[0]) for move in (-1e-5, 1e-5)]

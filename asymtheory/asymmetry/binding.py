@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..noise.rows import NoiseModel, Row
+from ..numbers.scalar import Scalar
 from ..numbers.text import Number
 
 
 def distinct_rows(model: NoiseModel) -> list[tuple[int, Row]]:
     """The rows of a model that differ by more than the order and the scale of their weights."""
-    seen: dict[tuple[Any, ...], tuple[int, Row]] = {}
+    seen: dict[tuple[Scalar, ...], tuple[int, Row]] = {}
     for index, row in enumerate(model.rows):
         others = sorted(w for k, w in enumerate(row.weights) if k != row.target)
         seen.setdefault((row.top / row.total, *(w / row.total for w in others)), (index, row))

@@ -33,10 +33,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import CONCAVE, CONVEX, LINEAR, Loss
 from ..losses.profile import Profile
 from ..numbers.backends import FLOAT, INTERVAL, numpy_
 from ..numbers.interval import Interval
+from ..numbers.scalar import Scalar
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Triple = tuple[Interval, Interval, Interval]
@@ -77,7 +79,7 @@ class Calibration:
         """2 eta - 1, the argument of psi."""
         return 2 * self.eta - 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Plain lists and numbers."""
         arrays = ("eta", "H", "H_minus", "psi_tilde", "psi", "minimiser")
         plain = ("loss", "method", "gap_half", "error", "psi_error", "calibrated", "reason", "witness")
@@ -124,7 +126,7 @@ class ExcessRiskBound:
     strictly_asymmetric: bool | None
     witness: Witness | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Plain numbers; an infinite constant is None under ``constant`` and "inf" under ``least``."""
         return {
             "loss": self.loss,
@@ -159,7 +161,7 @@ class ExcessRiskBound:
         return "\n".join(lines)
 
 
-def calibrate(loss: Loss, eta: Any = None) -> Calibration:
+def calibrate(loss: Loss, eta: Scalar = None) -> Calibration:
     """H, H^-, psi~ and psi at posteriors ``eta`` in [0, 1] (a number or a vector; default 401 equal steps).
 
     Exact for losses that are convex, linear or concave on two classes (one root of a monotone function, or the ends of
@@ -275,7 +277,7 @@ class _Pointwise:
         """C(eta, v), where 0 times an infinite loss is 0."""
         return _mix(eta, self.values(v, s), self.values(s, v))
 
-    def value(self, v: float) -> Any:
+    def value(self, v: float) -> Scalar:
         """l(v) for one v."""
         return self.values(np.array([v]), np.array([1 - v]))[0]
 
@@ -334,7 +336,7 @@ class _Pointwise:
         return None
 
 
-def _posteriors(eta: Any) -> Array:
+def _posteriors(eta: Scalar) -> Array:
     if eta is None:
         return np.linspace(0, 1, 401)
     try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..noise.rows import Row
-from ..numbers.backends import INTERVAL, arb_, numpy_
+from ..numbers.backends import INTERVAL, Backend, arb_, numpy_
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .local_search import search_point, transfers
@@ -58,7 +58,7 @@ def search(loss: Loss, row: Row, decision: Decision) -> tuple[Decision, NDArray[
     return Decision(holds, decision.gap, decision.rule), point, method
 
 
-def _chords_prove(profile: Profile, row: Any) -> bool:
+def _chords_prove(profile: Profile, row: Row) -> bool:
     """Is there a slope s with phi_n(x) - phi_n(0) > s x and phi_m(1 - x) - phi_m(1) > -s x for all x in (0, 1]?
 
     It proves F(u) - F(e_m) = sum_{k != m} [phi_k(u_k) - phi_k(0)] + [phi_m(u_m) - phi_m(1)]
@@ -133,14 +133,14 @@ def excesses(loss: Loss, row: Row, point: NDArray[np.float64]) -> Iterator[Scala
             yield _infimum(profile, weights, u) - at_vertex
 
 
-def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Any:
+def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> Scalar:
     """F(u) in Arb. NCE and NFL at the boundary count with their least limit: the least weight of the classes at 0."""
     xp = arb_()
     nothing = xp.number(Fraction(0))
     balls, p = [xp.number(w) for w in weights], [xp.number(x) for x in u]
     result = nothing
 
-    def average(values: list[Any]) -> Any:
+    def average(values: list[Scalar]) -> Scalar:
         return sum((w * v for w, v in zip(balls, values, strict=True)), start=nothing) / sum(values, start=nothing)
 
     if profile.separable:
@@ -163,7 +163,7 @@ def _infimum(profile: Profile, weights: list[Fraction], u: list[Fraction]) -> An
     return result
 
 
-def active_negative(profile: Profile, weights: Sequence[Any], target: int) -> bool:
+def active_negative(profile: Profile, weights: Sequence[Scalar], target: int) -> bool:
     """Is the cut-off vertex the only minimiser of ``alpha N + beta NN``, N = normalised g, NN = normalised negative g?
 
     ANL-CE and ANL-FL (ANL Eq. 11). With g_k = g(u_k), T = sum w_k g_k and G = sum g_k, for weights of total 1,
@@ -190,7 +190,7 @@ def active_negative(profile: Profile, weights: Sequence[Any], target: int) -> bo
     G_vertex = (K - 1) * B + tip.value
     T_vertex = top * tip.value + (1 - top) * B
 
-    def total(T: Any, G: Any) -> Any:
+    def total(T: Scalar, G: Scalar) -> Scalar:
         return alpha * T / G + beta * (1 - (B - T) / (K * B - G))
 
     vertex = total(T_vertex, G_vertex)
@@ -226,15 +226,15 @@ def _common_base(profile: Profile) -> Any:
     )
 
 
-def _jet(base: Any, u: Any, xp: Any) -> Any:
+def _jet(base: Any, u: Scalar, xp: Backend) -> Scalar:
     x = xp.variable(u)
     return base.on(xp).active(x, xp.log(x), xp)
 
 
-Line = tuple[float, Any, Any]  # the G at which it touches, then slope and constant of T >= slope G + constant
+Line = tuple[float, Scalar, Scalar]  # the G at which it touches, then slope and constant of T >= slope G + constant
 
 
-def _lines(base: Any, shares: list[Fraction], p: Fraction, xp: Any) -> list[Line]:
+def _lines(base: Any, shares: list[Fraction], p: Fraction, xp: Backend) -> list[Line]:
     """Valid lines: nu on a grid, mu and the touching point u in floats; the constants are enclosed in Arb.
 
     Any u gives a valid line (where w_k > nu the tangent at u bounds a convex function from below); a good one a tight line.
@@ -273,6 +273,6 @@ def _lines(base: Any, shares: list[Fraction], p: Fraction, xp: Any) -> list[Line
     return sorted(found, key=lambda line: line[0])
 
 
-def _nearest(lines: list[Line], G: float) -> list[tuple[Any, Any]]:
+def _nearest(lines: list[Line], G: float) -> list[tuple[Scalar, Scalar]]:
     closest = sorted(lines, key=lambda line: abs(line[0] - G))[:4]
     return [(slope, constant) for _, slope, constant in closest]

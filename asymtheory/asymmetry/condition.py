@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..noise.models import from_weights
 from ..noise.rows import NoiseModel, Row
+from ..numbers.scalar import Scalar
 from .binding import binding_rows, distinct_rows
 from .ordering import keeps_order
 from .rules import Decision, decide
@@ -32,7 +34,7 @@ class Condition:
     names: tuple[str, ...] | None = None
     keeps_argmax: bool | None = None  # not asymmetric, and yet the minimiser's largest entry is the clean class
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "loss": self.loss,
             "asymmetric": self.asymmetric,
@@ -60,7 +62,7 @@ class Condition:
         return "\n".join(lines)
 
 
-def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
+def check(loss: Loss, noise: NoiseModel | Iterable[Scalar]) -> Condition:
     """Decide whether ``loss`` is asymmetric on every row of a noise model (or on one vector of weights).
 
     The row reported is one that fails (of those the rules settle, the one with least slack), else an undecided one,
@@ -92,7 +94,7 @@ def check(loss: Loss, noise: NoiseModel | Any) -> Condition:
     )  # fmt: skip
 
 
-def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Any, str]:
+def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Scalar, str]:
     """The minimiser of the weighted risk on a settled row: the (cut-off) vertex itself where the verdict is yes."""
     from .risk import minimise  # late: numpy is not on the start-up path of `bound`
 

@@ -19,6 +19,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..jsonlines import Json
 from ..losses.base import Loss, Normalised, Sum
 from ..losses.papers import CE, FL
 from ..losses.profile import Profile
@@ -52,7 +53,7 @@ class FittingSlope:
         """``-dL/dz_y`` of an untrained network (uniform prediction): ``s(1/K) (1/K) (1 - 1/K)``."""
         return self.unfitted * (1 - 1 / self.K) / self.K
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """For JSON, which has neither infinity nor NaN: None then."""
         return {
             "unfitted": as_float(self.unfitted),

@@ -21,12 +21,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
 from ..losses.profile import Profile
 from ..noise.models import from_weights
@@ -130,7 +131,7 @@ class Tolerance:
     constant: float | None
     radius: Radius | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"constant": self.constant, "radius": None if self.radius is None else self.radius.to_dict()}
 
     def __str__(self) -> str:
@@ -178,7 +179,7 @@ class Guarantee:
     sample: SampleBound | None = None
     logits: FiniteLogits | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "loss": self.loss,
             "asymmetric": self.asymmetric,

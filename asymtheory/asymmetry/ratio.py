@@ -28,12 +28,14 @@ from typing import Any
 from flint import ctx
 
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import CONVEX, LINEAR, MIXED, Loss
 from ..losses.curvature import certify_curvature
 from ..losses.profile import Profile
 from ..numbers.backends import Backend
 from ..numbers.boxes import BITS, Curve, Formula, Infimum, infimum, meet, outward
 from ..numbers.interval import Interval
+from ..numbers.scalar import Scalar
 from ..numbers.text import number
 
 WIDTH = 1e-10
@@ -59,7 +61,7 @@ class Enclosure:
     method: str
     attained: bool
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {"low": self.low, "high": self.high, "at": self.at, "method": self.method}
 
     def __str__(self) -> str:
@@ -73,13 +75,13 @@ class Ratio:
     """The three infima for one loss. Prints as a small table."""
 
     loss: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Scalar]
     r: Enclosure
     r_pointwise: Enclosure
     r_upper: Enclosure
     title: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The contract of ``ratio --json``."""
         return {
             "loss": self.loss,
@@ -141,8 +143,8 @@ class Pointwise:
             passive = here.passive(x, xp.log(x), xp)
             terms.append((xp.number(coefficient), here, getattr(passive, "slope", 0)))
 
-        def formula(u: Any, logu: Any, xp: Backend) -> Any:
-            result: Any = 0
+        def formula(u: Scalar, logu: Scalar, xp: Backend) -> Scalar:
+            result: Scalar = 0
             for coefficient, here, beta in terms:
                 result = result + (here.active(u, logu, xp) + (1 - u) * beta) * coefficient
             return result
@@ -227,7 +229,7 @@ def _concave(pointwise: Pointwise) -> Infima:
     )
 
 
-def _quotient(top: Any, bottom: Any, wide_top: Interval, wide_bottom: Interval) -> tuple[float, float]:
+def _quotient(top: Scalar, bottom: Scalar, wide_top: Interval, wide_bottom: Interval) -> tuple[float, float]:
     """Bounds of a ratio of slopes, which is known to lie in [0, 1]: from balls where both are finite."""
     if top is not None and bottom is not None:
         with ctx.workprec(BITS):
@@ -390,7 +392,7 @@ def _zero(curve: Curve) -> tuple[Enclosure | None, Enclosure | None, Enclosure |
     return None, None, None
 
 
-def _enclosure(found: Infimum, at: Any) -> Enclosure:
+def _enclosure(found: Infimum, at: Scalar) -> Enclosure:
     where, attained = at(*found.at)
     return Enclosure(max(found.low, 0.0), min(found.high, 1.0), where, SEARCHED, attained)
 

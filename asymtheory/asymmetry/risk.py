@@ -8,14 +8,15 @@ says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.profile import Profile
+from ..numbers.scalar import Scalar
 from .newton import Array
 from .rules import rule
 from .weighted import limit_risk, weighted_risk
@@ -33,12 +34,12 @@ class Minimiser:
     """
 
     point: Array
-    value: Any
-    gap: Any
+    value: Scalar
+    gap: Scalar
     method: str
     exact: bool
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "point": self.point.tolist(),
             "value": getattr(self.value, "tolist", lambda: self.value)(),

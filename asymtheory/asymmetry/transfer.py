@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from flint import arb, ctx
@@ -141,7 +141,7 @@ class Transfer:
         top, second, K = self.weights[self.target], max(self.others), self.profile.K
         low, tip = xp.number(self.floor), xp.number(self.tip)
 
-        def at(base: Scalar, u: Scalar) -> Scalar:
+        def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)
 
         for coefficient, atom in self.profile.normalised:
@@ -180,7 +180,7 @@ class Transfer:
         below = [mean - w for w in self.others if w <= mean]
         return len(above) == 1 and min(below, default=Fraction(0)) * (self.profile.K - 2) >= above[0]
 
-    def _least(self, top: Scalar, most: Scalar, own: Scalar, base: Scalar, s: Scalar, xp: Backend) -> Scalar:
+    def _least(self, top: Scalar, most: Scalar, own: Scalar, base: Any, s: Scalar, xp: Backend) -> Scalar:
         """The numerator over the denominator that makes it least."""
         share = s / (self.profile.K - 1) + xp.number(self.floor)
         fewest = own + base.active(share, xp.log(share), xp) * (self.profile.K - 1)

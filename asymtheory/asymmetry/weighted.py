@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..losses.base import Loss
 from ..losses.profile import Profile
+from ..numbers.scalar import Scalar
 from .rules.base import endless
 
 Array: TypeAlias = NDArray[np.float64]
 
 
-def weighted_risk(loss: Loss, weights: ArrayLike, u: ArrayLike) -> Any:
+def weighted_risk(loss: Loss, weights: ArrayLike, u: ArrayLike) -> Scalar:
     """``F_w(u) = sum_k w_k L(u, k)`` in float64; weights and u are array-likes (..., K) that broadcast. 0 * inf counts as 0.
 
     At points of the boundary where an NCE or NFL term has no value (it depends on the path) the result is NaN or one of its

@@ -514,11 +514,13 @@ def theorem_7(claimed: Callable[[Scalar], Scalar] | None, effort: Effort) -> Fin
             return Finding(UNDECIDED, "exact evaluation", "the three hypotheses decide nothing")
         fixed = theorem_7(lambda eta: 1 - 2 * eta, effort)
         point = {
-            "loss": str(tools.PAIR), "eta at both inputs": str(RATE), "c r": "3/2",
+            "loss": str(tools.PAIR),
+            "eta at both inputs": str(RATE),
+            "c r": "3/2",
             "true-class probabilities": {k: [str(x) for x in values] for k, values in HYPOTHESES.items()},
             "noisy risk": {k: str(value[0]) for k, value in table.items()},
             "clean losses": {k: [str(x) for x in value[1]] for k, value in table.items()},
-        }  # fmt: skip
+        }
         text = (
             f"{tools.PAIR}, eta = 1/4, c r = 1.5: f0 = (0.4, 0.4) has noisy risk {float(noisy0)} < {float(noisy1)} of "
             "f1 = (1, 0), f2 = (0, 1),"

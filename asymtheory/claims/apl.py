@@ -454,7 +454,9 @@ def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
         f"({float(sums[0][0]):.3f} < {float(sums[0][1]):.3f}), p' noisy ({float(sums[1][1]):.3f} < {float(sums[1][0]):.3f})",
         ("Noise scales the differences of the two risks by different factors, so it shifts their balance.",),
         {"p": rational(u), "p'": rational(v), "alpha": str(alpha), "beta": str(beta), "w": rational(NOISE), **table},
-        None if right is None else Corrected(
+        None
+        if right is None
+        else Corrected(
             "if in addition both have a common clean minimiser in the class (or both are normalised and the noise is "
             "symmetric)",
             right.verdict,
@@ -462,7 +464,7 @@ def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
         ),
         "all APL losses under symmetric noise: a sum of losses with constant label sum has one, so Lemma 1 covers it "
         "directly",
-    )  # fmt: skip
+    )
 
 
 def _order_reversed(
@@ -646,14 +648,16 @@ def complementary(claimed: tuple[Callable[[int], Fraction], bool], effort: Effor
             f"{chosen}; CE, printed": list(values[chosen]),
             **({} if summed else {"one label; CE, printed": list(one)}),
         },
-        None if right_ is None else Corrected(
+        None
+        if right_ is None
+        else Corrected(
             "the mean of NLNL's loss over the complementary labels is -1/(C-1) sum_{k != y} log(1 - RCE_k), A = -1, "
             "RCE_k = p_k for the labels 1 - e_k",
             right_.verdict,
             right_.evidence,
         ),
         "the remark only: nothing in the paper is built on it",
-    )  # fmt: skip
+    )
 
 
 @claim(
@@ -679,9 +683,11 @@ def gce_limits(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
             half = sp.Rational(1, 2)
             true, printed = labels(NGCE(q=half), point)[0], claimed(point, 0, half, K)
             return Finding(
-                REFUTED, "sympy", f"NGCE = {float(true):.4f}, formula {float(printed):.4f}",
+                REFUTED,
+                "sympy",
+                f"NGCE = {float(true):.4f}, formula {float(printed):.4f}",
                 counterexample={"rho": "1/2", "p": rational(point), "true": float(true), "printed": float(printed)},
-            )  # fmt: skip
+            )
     if not (at_one and to_ce):
         wrong = {"GCE at rho = 1": str(gce.subs(rho, 1)), "limit at 0": str(sp.limit(gce, rho, 0))}
         return Finding(REFUTED, "sympy", f"{wrong}", counterexample=wrong)

@@ -90,9 +90,11 @@ def amse_forms(claimed: Callable[[Scalar, Scalar, Scalar], Scalar], effort: Effo
     true = labels(AMSE(a=2, q=2), f_)[0]
     printed = sum(claimed(2, e, x) for e, x in zip((1, 0), f_, strict=True)) / 2
     return Finding(
-        REFUTED, "sympy, then one point", f"K = 2, a = 2, f = (3/4, 1/4): AMSE = {true}, the form gives {printed}",
+        REFUTED,
+        "sympy, then one point",
+        f"K = 2, a = 2, f = (3/4, 1/4): AMSE = {true}, the form gives {printed}",
         counterexample={"a": 2, "f": rational(f_), "true": str(true), "printed": str(printed)},
-    )  # fmt: skip
+    )
 
 
 @claim(
@@ -219,8 +221,10 @@ def _disagreement(above_one: Callable[..., Scalar], effort: Effort) -> tuple[Evi
         (10, [18, *[8] * 9]),
         (100, [9, *[2] * 99]),
     ]
-    drawn = [(K, sorted((rng.dirichlet(np.full(K, 0.4)) * 1000).astype(int).tolist(), reverse=True)) for K in
-             rng.choice([2, 3, 5, 10, 30, 100], size=effort.draws(120)).tolist()]  # fmt: skip
+    drawn = [
+        (K, sorted((rng.dirichlet(np.full(K, 0.4)) * 1000).astype(int).tolist(), reverse=True))
+        for K in rng.choice([2, 3, 5, 10, 30, 100], size=effort.draws(120)).tolist()
+    ]
     for K, weights in (*fixed, *((K, [w[0] + w[1] + 1, *w[1:]]) for K, w in drawn)):
         if weights[1] == 0:
             continue

@@ -36,6 +36,7 @@ from ..asymmetry.newton import hold_memory
 from ..asymmetry.risk import minimise
 from ..asymmetry.rules import Rule, is_pointed, rule
 from ..errors import InputError, nearest
+from ..jsonlines import Json
 from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
 from ..noise.models import check_classes
@@ -156,7 +157,7 @@ class WeightedRiskExperiment:
         except InputError as error:
             raise InputError(f"--sweep: {error}") from None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The recipe; two runs with the same one have the same results."""
         fixed = {p: str(v) for p, v in self.loss.parameters.items() if p != self.parameter}
         adam = {"betas": list(BETAS), "epsilon": EPSILON, "schedule": "cosine to 0"}
@@ -263,7 +264,7 @@ class WeightedRiskResult:
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "experiment"}
         return {"values": np.array([float(v) for v in self.experiment.values]), **own}
 
-    def row(self, index: int) -> dict[str, Any]:
+    def row(self, index: int) -> Json:
         """One parameter value: shares of starts by outcome, quantiles of p_m, the exact minimiser beside them."""
         experiment = self.experiment
         value = experiment.values[index] if experiment.values else None
@@ -288,7 +289,7 @@ class WeightedRiskResult:
         """The rows of the values that are done."""
         return [self.row(index) for index in range(len(self.done)) if self.done[index]]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         inside = self.threshold[self.threshold == self.threshold]
         return {
             "experiment": "weighted-risk",

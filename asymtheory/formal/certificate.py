@@ -428,8 +428,10 @@ def _plus(left: Term, c: Fraction, right: Term) -> Term:
     return Term(
         f"fun x => 1 * {active} x + {number} * {right.active} x",
         f"fun x => 1 * {passive} x + {number} * {right.passive} x",
-        convex, concave, strict,
-    )  # fmt: skip
+        convex,
+        concave,
+        strict,
+    )
 
 
 # ------------------------------------------------------------------------------------- equality at the threshold

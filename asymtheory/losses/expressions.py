@@ -305,8 +305,9 @@ _OPERATORS: dict[type[ast.AST], Callable[[Scalar, Scalar], Scalar]] = {
     ast.Div: operator.truediv, ast.Pow: operator.pow,
 }  # fmt: skip
 _WORDS: dict[type[ast.AST], str] = {
-    ast.Tuple: "a list with commas", ast.Call: "a call of what is no function",
-}  # fmt: skip
+    ast.Tuple: "a list with commas",
+    ast.Call: "a call of what is no function",
+}
 
 
 def _constant(value: Fraction) -> _Term:

@@ -432,4 +432,4 @@ ELSEWHERE: dict[str, str] = {
     "vsl": "the text of VBL (VEL, VSL) was not at hand",
     "fisher-rao": "arccos(sqrt u)^2 has slope -inf at u = 0, so it is asymmetric on no noise with w_n > 0; it is not built in",
     "fcl": "FCL is defined by a fractional derivative whose order is learned (only an abstract was at hand)",
-}  # fmt: skip
+}

@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
 from ..errors import InputError
+from ..jsonlines import Json
 from ..numbers.text import as_float, show
 from ..reading.labels import Codes, align, read_labels, read_pair
 from ..reading.limits import check_room
@@ -191,7 +192,7 @@ class NoiseEstimate:
         """Is the noise a model with exact rows, taken as given?"""
         return self.boxes is None and self.unit == "class"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The facts of the noise for JSON (rate, clean level and margin stand beside it)."""
         return {
             "kind": self.noise.kind,

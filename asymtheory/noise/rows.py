@@ -19,6 +19,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import InputError, printable
+from ..jsonlines import Json
 from ..numbers.text import Number, as_exact, as_float, divide, show
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class NoiseModel:
             return f"sample {index}"
         return "class " + self.class_name(self.rows[index].target if self.kind == "weights" else index)
 
-    def _binding(self, index: int) -> dict[str, Any]:
+    def _binding(self, index: int) -> Json:
         row = self.rows[index]
         return {
             "row": index,
@@ -205,7 +206,7 @@ class NoiseModel:
             "total": as_float(row.total),
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The same facts for JSON; an infinite clean level is null, exact values stand beside as text."""
         return {
             "kind": self.kind,

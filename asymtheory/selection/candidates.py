@@ -20,6 +20,7 @@ from ..asymmetry.fitting import FITTED, FittingSlope, fitting_slope, led_by_nce
 from ..asymmetry.guarantees import Tolerance, tolerance
 from ..asymmetry.rules import rule
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import Loss, Normalised, NormalisedNegative
 from ..losses.papers import CE, FL
 from ..losses.published import Setting, published_settings
@@ -58,7 +59,7 @@ class Published:
         """Asymmetric on every row, at the confidence where the noise is estimated."""
         return None if self.share.guaranteed is None else self.share.complete
 
-    def to_dict(self, unit: str) -> dict[str, Any]:
+    def to_dict(self, unit: str) -> Json:
         return {
             "parameters": {name: number(value) for name, value in self.parameters.items()},
             "sources": list(self.sources),
@@ -106,7 +107,7 @@ class Candidate:
         """Asymmetric on all rows (at the confidence) with the recommended parameters."""
         return self.threshold.status in ("threshold", "always")
 
-    def to_dict(self, unit: str) -> dict[str, Any]:
+    def to_dict(self, unit: str) -> Json:
         found = self.threshold.to_dict()
         return {
             "loss": self.loss.name,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..asymmetry.fitting import fitting_slope, led_by_nce
 from ..asymmetry.rules import is_pointed, rule
 from ..asymmetry.rules.base import ROUNDING
+from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.domain import Domain
 from ..noise.estimate import NoiseEstimate
@@ -60,7 +61,7 @@ class Share:
     def complete(self) -> bool:
         return self.guaranteed == 1
 
-    def to_dict(self, unit: str) -> dict[str, Any]:
+    def to_dict(self, unit: str) -> Json:
         return {_plural(unit): self.rows, "mass": self.mass, "guaranteed": self.guaranteed}
 
 
@@ -81,7 +82,7 @@ class CurvePoint:
     def value(self) -> float:
         return float(self.exact)
 
-    def to_dict(self, unit: str) -> dict[str, Any]:
+    def to_dict(self, unit: str) -> Json:
         return {
             "value": self.value,
             **self.share.to_dict(unit),

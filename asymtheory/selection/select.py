@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import InputError, printable
+from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.registry import build, names_of_papers
 from ..noise import annotators as crowd
@@ -51,7 +52,7 @@ class Selection:
     def short_list(self) -> tuple[Candidate, ...]:
         return self.candidates[:SHORT_LIST]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The contract of ``select --json``."""
         known, row = self.estimate, self.estimate.binding
         pair = [int(known.target[row]), int(known.rival[row])]
@@ -379,7 +380,7 @@ class AsymmetricLossSelector:
     selection_: Selection
     loss_: Loss
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> Json:
         """The constructor's parameters, as scikit-learn asks for them (``deep`` changes nothing)."""
         return {"confidence": self.confidence, "losses": self.losses, "random_state": self.random_state}
 

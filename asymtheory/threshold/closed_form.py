@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import sympy as sp
 
@@ -39,7 +38,7 @@ def exact_end(
         if isinstance(noise_row, Row):
             raise InputError("--exact: a noise rate needs the noise kind and K, not one row")
         kind, K = noise_row
-        parameters: dict[str, Any] = {}
+        parameters: dict[str, Scalar] = {}
         classes: int = FIXED_CLASSES.get(kind) or int(K or 0)
         unknown = rate_given((), {}, RATE)
         weights = tuple(map(sympy_().number, worst_weights(kind, classes, unknown.value)))

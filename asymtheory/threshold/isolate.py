@@ -8,11 +8,11 @@ from fractions import Fraction
 from functools import cache
 from heapq import heappop, heappush
 from itertools import count, pairwise
-from typing import Any
 
-from ..numbers.backends import DUAL, FLOAT, INTERVAL, arb_
+from ..numbers.backends import DUAL, FLOAT, INTERVAL, Backend, arb_
 from ..numbers.interval import Interval
 from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
 
 SMALLEST, LARGEST = 2.0**-60, 2.0**60
 
@@ -33,7 +33,7 @@ OVERFLOW = 1e300
 
 BITS = 200  # of Arb, where floats do not do
 
-Inequality = Callable[[Any, Any], Any]
+Inequality = Callable[[Scalar, Scalar], Scalar]
 
 SignAt = Callable[[float], int | None]
 
@@ -235,7 +235,7 @@ def refined(inequality: Inequality, low: float, high: float) -> tuple[float, flo
     return low, high
 
 
-def run(inequality: Inequality, value: Any, xp: Any) -> Any:
+def run(inequality: Inequality, value: Scalar, xp: Backend) -> Scalar:
     try:
         return xp.number(inequality(value, xp))
     except (TypeError, ValueError, ZeroDivisionError):

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
 from ..noise.models import MAX_CLASSES, worst_weights
 from ..numbers.backends import numpy_
+from ..numbers.scalar import Scalar
 from .ranges import ranges
 
 Array: TypeAlias = NDArray[np.float64]
@@ -89,7 +90,7 @@ def _checked(values: ArrayLike, name: str, low: float, high: float) -> Array:
     return array.astype(np.int64 if whole else float, copy=False)
 
 
-def _same_table(loss: Loss, classes: Counts, kind: str) -> Iterator[tuple[int, Any]]:
+def _same_table(loss: Loss, classes: Counts, kind: str) -> Iterator[tuple[int, Scalar]]:
     """(K, pairs) that one table serves: all, unless K changes the loss itself (the relative weight of its terms)."""
     if not len(classes):
         return
@@ -253,12 +254,12 @@ def _order(classes: Counts, rates: Array) -> Counts:
     return keys & (2**index - 1)
 
 
-def _height(base: Array, spread: Array, rivals: Any) -> Array:
+def _height(base: Array, spread: Array, rivals: Array) -> Array:
     """log log of the clean level that is needed."""
     return np.log(np.log(base + rivals * spread))
 
 
-def _reached(base: Array, spread: Array, rivals: Any, aim: Array) -> slice:
+def _reached(base: Array, spread: Array, rivals: Array, aim: Array) -> slice:
     """The part of a table (rising with the index) that holds all aims: most tables reach much farther."""
     coarse = _height(base[::COARSE], spread[::COARSE], rivals)
     coarse = np.where(coarse > LEAST, coarse, -np.inf)

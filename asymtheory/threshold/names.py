@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from ..numbers.backends import EXACT, POLY
 from ..numbers.exact import Exact, Poly, simplest, square_root
+from ..numbers.scalar import Scalar
 from ..numbers.text import plain
 from .isolate import Inequality, refined, run
 from .pieces import End
@@ -43,7 +43,7 @@ def _exact_root(inequality: Inequality, low: float, high: float) -> tuple[str, F
     return None
 
 
-def _candidates(low: float, high: float) -> Iterator[tuple[str, Any, Fraction | None]]:
+def _candidates(low: float, high: float) -> Iterator[tuple[str, Scalar, Fraction | None]]:
     """The simplest numbers of each form inside the enclosure; the caller verifies them."""
     rational = simplest(Fraction(low), Fraction(high))
     yield plain(rational), EXACT.number(rational), rational

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
+from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.domain import Domain
 from ..noise.rows import NoiseModel
+from ..numbers.scalar import Scalar
 from ..numbers.text import as_float, number, plain, show
 
 RATE = "eta"
@@ -40,7 +41,7 @@ class End:
             return decimal
         return f"{self.exact} ({self.value:.6g})" if len(self.exact) <= 40 else decimal
 
-    def key(self) -> Any:
+    def key(self) -> Scalar:
         """The exact value where there is one, else the float."""
         return self.value if self.number is None else self.number
 
@@ -52,7 +53,7 @@ class Piece:
     low: End | None
     high: End | None
 
-    def __contains__(self, value: Any) -> bool:
+    def __contains__(self, value: Scalar) -> bool:
         if self.low is not None and (value < self.low.key() or (value == self.low.key() and not self.low.closed)):
             return False
         return not (
@@ -103,7 +104,7 @@ class Threshold:
         ends = [e for e in (piece.low, piece.high) if e is not None and not e.of_domain]
         return ends[0] if ends else None
 
-    def fixed(self) -> dict[str, Any]:
+    def fixed(self) -> Json:
         """The other parameters, exact."""
         return {p: v for p, v in self.loss.parameters.items() if p != self.parameter}
 
@@ -119,7 +120,7 @@ class Threshold:
             return f"always: any {name}" if self.parameter else "always"
         return " or ".join(piece.describe(name) for piece in self.pieces)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the main one."""
         end, row = self.end, self.noise.rows[self.binding_row]
         return {
@@ -166,7 +167,7 @@ class Threshold:
         return "\n".join(lines)
 
 
-def _piece_dict(piece: Piece | None) -> dict[str, Any] | None:
+def _piece_dict(piece: Piece | None) -> Json | None:
     if piece is None:
         return None
     low, high = piece.low, piece.high

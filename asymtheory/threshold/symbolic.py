@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import sympy as sp
 
 from ..asymmetry.rules import Rule, decide, rule
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import Loss, unknown_parameter
 from ..losses.domain import Domain
 from ..noise.models import FAMILIES, FIXED_CLASSES, family, from_weights, worst_weights
@@ -86,7 +86,7 @@ class Symbolic:
             return str(sp.latex(self.condition))
         return rf"\text{{{self.text}}}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         return {
             "loss": self.loss.name,
             "parameter": self.parameter,
@@ -114,7 +114,7 @@ def derive(
     parameter: str | None = None,
     kind: str = "symmetric",
     open: Iterable[str] = (CLASSES, RATE),
-    fixed: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Scalar] | None = None,
     assume: Mapping[str, Domain] | None = None,
 ) -> Symbolic:
     """The feasible values of ``parameter`` (default: the loss's main one; ``eta`` for the noise rate) as a formula.
@@ -239,8 +239,8 @@ class _Problem:
         parameter: str | None,
         kind: str,
         open: tuple[str, ...],
-        fixed: dict[str, Any],
-        assume: dict[str, Any],
+        fixed: dict[str, Scalar],
+        assume: dict[str, Scalar],
     ) -> _Problem:
         by_level = CLEAN in open
         noise = {CLASSES, RATE}
@@ -391,9 +391,11 @@ class _Problem:
             self.check_condition(left, sample)
             if truth[0] != "other":
                 fits = {
-                    (i, side) for i, root in enumerate(found) for side in ("low", "high")
+                    (i, side)
+                    for i, root in enumerate(found)
+                    for side in ("low", "high")
                     if self.agrees(root.subs(ratios), side, truth, sample)
-                }  # fmt: skip
+                }
                 if not fits and (found or inside):
                     raise VerificationError(f"{self.loss.name}: {found} was derived, but {truth} at {sample.values}")
                 options &= fits
@@ -518,7 +520,7 @@ def _leaves_room(name: str) -> bool:
     return name.rpartition(".")[2] == "p_min"
 
 
-def _classes(kind: str, open: tuple[str, ...], fixed: dict[str, Any], by_level: bool) -> Any:
+def _classes(kind: str, open: tuple[str, ...], fixed: dict[str, Scalar], by_level: bool) -> Scalar:
     if CLASSES in fixed:
         worst_weights("symmetric" if by_level else kind, int(fixed[CLASSES]), Fraction(0))
         return int(fixed[CLASSES])
@@ -529,7 +531,7 @@ def _classes(kind: str, open: tuple[str, ...], fixed: dict[str, Any], by_level: 
     return Open.on(CLASSES, Fraction(1), None, Domain(Fraction(2), integer=True))
 
 
-def rate_given(open: tuple[str, ...], fixed: dict[str, Any], parameter: str | None) -> Any:
+def rate_given(open: tuple[str, ...], fixed: dict[str, Scalar], parameter: str | None) -> Scalar:
     if RATE in open or parameter == RATE:
         return Open.on(RATE, Fraction(0), None, Domain(Fraction(0), Fraction(1), low_closed=False, high_closed=False))
     if RATE not in fixed:

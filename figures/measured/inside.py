@@ -124,9 +124,11 @@ def alf_fig5_data(results: str = FOLDER, dataset: str | None = None) -> list[Emb
 
 
 @figure(
-    "alf-fig5", "Features of GCE and AGCE", "ALF Fig. 5",
+    "alf-fig5",
+    "Features of GCE and AGCE",
+    "ALF Fig. 5",
     note="t-SNE preserves neighbours, not distances; it says nothing of the classifier that reads the features.",
-)  # fmt: skip
+)
 def alf_fig5(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """Features of test images (the last layer's input) in the plane by t-SNE, under symmetric noise. Percentages: points whose
     nearest point is of their own class.
@@ -175,10 +177,11 @@ def _finish(drawn: Figure, title: str, data: Sequence[Embedding], panels: Sequen
 
 
 JAL_LOSSES = (
-    Series("CE", "ce"), Series("NCE+RCE", "nce+rce", {"alpha": "1", "beta": "1", "A": "-4"}),
+    Series("CE", "ce"),
+    Series("NCE+RCE", "nce+rce", {"alpha": "1", "beta": "1", "A": "-4"}),
     Series("ANL-CE", "anl-ce", {"alpha": "5", "beta": "5"}),
     Series("JAL-CE", "jal-ce", {"alpha": "1", "beta": "1", "a": "30"}),
-)  # fmt: skip
+)
 JAL_PANELS = tuple(Panel(series.label, (series,), SYM_4) for series in JAL_LOSSES)
 
 
@@ -188,9 +191,11 @@ def jal_fig1_data(results: str = FOLDER, dataset: str | None = None) -> list[Emb
 
 
 @figure(
-    "jal-fig1", "Features under symmetric noise of 0.4", "JAL Fig. 1",
+    "jal-fig1",
+    "Features under symmetric noise of 0.4",
+    "JAL Fig. 1",
     note="The text does not say which losses are shown beside JAL; t-SNE preserves neighbours, not distances.",
-)  # fmt: skip
+)
 def jal_fig1(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """Features of test images (the last layer's input) in the plane by t-SNE. Percentages: points whose nearest point is of
     their own class, and test accuracy.
@@ -263,9 +268,11 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 @figure(
-    "jal-fig3", "Probability of the given label", "JAL Fig. 3",
+    "jal-fig3",
+    "Probability of the given label",
+    "JAL Fig. 3",
     note="The training images are those of the probe (at most 2,000), without augmentation.",
-)  # fmt: skip
+)
 def jal_fig3(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """Histograms of p(given label) on training images of all seeds, as shares of the clean images (filled) and of the corrupted
     ones (outlined), after some epochs. A network that memorises has its corrupted images at the right.
@@ -349,9 +356,11 @@ def anl_fig4_data(results: str = FOLDER, dataset: str | None = None) -> list[Box
 
 
 @figure(
-    "anl-fig4", "Gradients of NNCE on clean and corrupted images", "ANL Fig. 4, App. D.1",
+    "anl-fig4",
+    "Gradients of NNCE on clean and corrupted images",
+    "ANL Fig. 4, App. D.1",
     note="The derivative is that of the definition of NNCE (before the softmax, y the given label), 0 for classes below p_min.",
-)  # fmt: skip
+)
 def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """The largest derivative of NNCE by the probability of a class other than the given label, in training with ANL-CE. Boxes:
     quartiles and median; whiskers: 5 and 95 %; triangles: means; each is the mean over seeds; what stands on the axis goes down
@@ -373,9 +382,10 @@ def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
     shown = [each.shown for each in data]
     style.title(drawn, _heading("Gradients of NNCE, ANL-CE", str(shown[0].where), _seeds(shown)))
     medians = "; ".join(
-        f"{each.shown.title}: " + ", ".join(f"{part} {v[0, 2]:.2g} to {v[-1, 2]:.2g}" for part, v in each.values.items())
+        f"{each.shown.title}: "
+        + ", ".join(f"{part} {v[0, 2]:.2g} to {v[-1, 2]:.2g}" for part, v in each.values.items())
         for each in data
-    )  # fmt: skip
+    )
     remark(drawn, f"{measured(shown, FIG4_PANELS)} Medians from the first moment to the last: {medians}.")
     return drawn
 

@@ -240,9 +240,11 @@ class _Builder:
                 if any(cells[i].chosen for i in at):
                     continue
                 others = [
-                    run for i in at for run in self.fitting[i]
+                    run
+                    for i in at
+                    for run in self.fitting[i]
                     if run.dataset == self.dataset and run.loss == given["loss"]
-                ]  # fmt: skip
+                ]
                 if others:
                     here = dict.fromkeys(show_parameters(all_parameters(run)) for run in others)
                     table = show_parameters({**all_parameters(others[0]), **{k: Fraction(v) for k, v in asked.items()}})

@@ -142,9 +142,7 @@ def _lines(label: str, found: Sequence[Measured | None], best: bool) -> Iterator
     once = f" (n = {min(counts)})" if len(counts) == 1 else ""
 
     def cells(pick: Callable[[Measured], Accuracy]) -> list[str]:
-        return [
-            MISSING if each is None else f"{pick(each)}{'' if once else f' ({each.last.runs})'}" for each in found
-        ]  # fmt: skip
+        return [MISSING if each is None else f"{pick(each)}{'' if once else f' ({each.last.runs})'}" for each in found]
 
     yield _Line(label + once, cells(lambda each: each.last))
     if best:
@@ -214,9 +212,7 @@ def _deviations(table: Table) -> list[str]:
     found: dict[tuple[str, str], list[Deviation]] = {}
     for each in table.deviations:
         found.setdefault((each.dataset, letters.get(each.where, "measured")), []).append(each)
-    return [
-        f"{dataset}, {who}: {'; '.join(map(str, several))}" for (dataset, who), several in found.items()
-    ]  # fmt: skip
+    return [f"{dataset}, {who}: {'; '.join(map(str, several))}" for (dataset, who), several in found.items()]
 
 
 def _csv_row(

@@ -40,7 +40,7 @@ def parameters(loss: Loss) -> str:
 CALIBRATED: dict[str, tuple[style.Keywords, ...]] = {
     "agce": (dict(a=1, q=2), dict(a=Q(1, 10), q=Q(3, 2)), dict(a=3, q=Q(5, 4))),
     "aul": (dict(a=2, p=Q(1, 2)), dict(a=Q(11, 10), p=Q(1, 10)), dict(a=Q(13, 10), p=Q(1, 4))),
-}  # fmt: skip
+}
 
 
 def alf_fig1_data(points: int = 401) -> dict[str, list[Calibration]]:
@@ -50,10 +50,12 @@ def alf_fig1_data(points: int = 401) -> dict[str, list[Calibration]]:
 
 
 @figure(
-    "alf-fig1", "Classification calibration: $H^-$ lies above $H$", "ALF Fig. 1, Theorem 1",
+    "alf-fig1",
+    "Classification calibration: $H^-$ lies above $H$",
+    "ALF Fig. 1, Theorem 1",
     note="Added to the printed figure: the two curves meet at eta = 1/2 alone, and the risk l(1/2) of an undecided "
     "prediction there, which is not optimal for these losses.",
-)  # fmt: skip
+)
 def alf_fig1(*, width: float = 3.25, points: int = 401) -> Figure:
     """Least conditional risk H (solid) and least conditional risk of a wrong decision H^- (dashed) against the posterior eta,
     for AGCE with q > 1 and AUL with p < 1; diamonds: the conditional risk of the undecided prediction 1/2 at eta = 1/2.
@@ -174,10 +176,12 @@ def alf_fig2_exponents_data(draws: int = DRAWS, starts: int = STARTS) -> list[Sw
 
 
 @figure(
-    "alf-fig2", "Weighted risk: $p_m = 1$ exactly from $a^*$ on", "ALF Fig. 2, Sec. 4.1",
+    "alf-fig2",
+    "Weighted risk: $p_m = 1$ exactly from $a^*$ on",
+    "ALF Fig. 2, Sec. 4.1",
     note="Added to the printed figure: the exact minimiser below a*, where p_m is not 1 but known, and the fate of every "
     "start of every draw.",
-)  # fmt: skip
+)
 def alf_fig2(*, width: float = 6.75, draws: int = DRAWS, starts: int = STARTS) -> Figure:
     """Minimising sum_i w_i L(softmax(z), i), K = 10. Above: p_m reached from each start (dots) and of the exact minimiser
     (lines) against a, for three draws of w, with the exact threshold a* of each. Below: the share of all starts that end at
@@ -187,10 +191,12 @@ def alf_fig2(*, width: float = 6.75, draws: int = DRAWS, starts: int = STARTS) -
 
 
 @figure(
-    "alf-fig2-exponents", "Asymmetric, but reached? Descent over the exponents $q$ and $p$", "ALF Fig. 2, Sec. 4.1; Cor. 1 and 2",
+    "alf-fig2-exponents",
+    "Asymmetric, but reached? Descent over the exponents $q$ and $p$",
+    "ALF Fig. 2, Sec. 4.1; Cor. 1 and 2",
     note="Not in the paper. For q > 1 and p < 1 the risk has a local minimum at other vertices, too: the loss is asymmetric, "
     "and yet descent from random starts ends elsewhere more and more often.",
-)  # fmt: skip
+)
 def alf_fig2_exponents(*, width: float = 6.75, draws: int = DRAWS, starts: int = STARTS) -> Figure:
     """As ALF Fig. 2, over the exponents q of AGCE and p of AUL. Above: three draws of w with their exact thresholds.
     Below: shares of all starts of all draws; the loss is concave in u_y for q > 1 and for p < 1.
@@ -283,7 +289,7 @@ DRAWN: dict[str, tuple[style.Keywords, ...]] = {
     "agce": (dict(a=0, q=Q(1, 2)), dict(a=1, q=Q(1, 2)), dict(a=1, q=1), dict(a=1, q=2), dict(a=1, q=3)),
     "aul": (dict(a=Q(11, 10), p=2), dict(a=2, p=2), dict(a=2, p=1), dict(a=2, p=Q(1, 2)), dict(a=Q(11, 10), p=Q(1, 2))),
     "ael": (dict(a=Q(1, 4)), dict(a=Q(1, 2)), dict(a=1), dict(a=Q(5, 2)), dict(a=10)),
-}  # fmt: skip
+}
 SHAPES = {CONVEX: "convex", LINEAR: "linear", CONCAVE: "concave"}
 
 
@@ -315,9 +321,11 @@ def alf_fig4_data(points: int = 401) -> dict[str, list[Curve]]:
 
 
 @figure(
-    "alf-fig4", "Asymmetric losses: convex and concave ones", "ALF Fig. 4, Sec. 3.4",
+    "alf-fig4",
+    "Asymmetric losses: convex and concave ones",
+    "ALF Fig. 4, Sec. 3.4",
     note="Added to the printed figure: the asymmetry ratio r of each curve (whole transfer). r = 1 where l is linear or concave.",
-)  # fmt: skip
+)
 def alf_fig4(*, width: float = 6.75, points: int = 401) -> Figure:
     """l(u_y) of AGCE, AUL and AEL. Solid: convex in u_y; dashed: linear; dotted: concave."""
     patterns = dict(zip(SHAPES.values(), PATTERNS, strict=True))

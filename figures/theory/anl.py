@@ -47,9 +47,11 @@ def anl_fig1_data(loss: Loss, p_min: Fraction = Fraction(1, 10**7), points: int 
 
 
 @figure(
-    "anl-fig1", "Vertical flipping", "ANL Fig. 1, Eq. 6 and 7",
+    "anl-fig1",
+    "Vertical flipping",
+    "ANL Fig. 1, Eq. 6 and 7",
     note="It turns every active loss l(p_k) that falls strictly into a passive one; normalised losses it does not.",
-)  # fmt: skip
+)
 def anl_fig1(*, width: float = 3.25, loss: Loss | None = None, p_min: Fraction = Fraction(1, 10**7)) -> Figure:
     """An active loss L(f(x), k) (cross entropy unless another is given) and A - L(f(x), k), its mirror image at loss = A/2.
 
@@ -112,10 +114,12 @@ def anl_gradients_data(points: int = 160) -> Gradients:
 
 
 @figure(
-    "anl-gradients", "Gradients of NNCE against MAE", "ANL Sec. 3.3, Eq. 14 and 15",
+    "anl-gradients",
+    "Gradients of NNCE against MAE",
+    "ANL Sec. 3.3, Eq. 14 and 15",
     note="Drawn by differentiating the definitions. The second line of Eq. 15 as printed lacks the factor "
     "sum_{k != y} (A + log p_k); Eq. 25 of the appendix has it. Its curve is shown dotted.",
-)  # fmt: skip
+)
 def anl_gradients(*, width: float = 6.75, points: int = 160) -> Figure:
     """Derivatives with respect to the probabilities before the softmax, K = 10. (a) of the other classes over p_j: NNCE falls
     like 1/p_j (Theorem 2) and grows with p_y (Theorem 3), MAE is 1. (b) of the labelled class over p_y. (c) dNNCE/dp_j over

@@ -42,8 +42,10 @@ def calibration_data(loss: Loss, points: int = 401) -> Curves:
 
 
 @figure(
-    "calibration", "Classification calibration", "ALF Theorem 1 and 2, Fig. 1; Bartlett et al. 2006",
-)  # fmt: skip
+    "calibration",
+    "Classification calibration",
+    "ALF Theorem 1 and 2, Fig. 1; Bartlett et al. 2006",
+)
 def calibration(*, width: float = 6.75, loss: Loss | None = None, points: int = 401) -> Figure:
     """(a) Least conditional risk H and least conditional risk of a wrong decision H^- against the posterior eta; the gap at
     1/2 is by how much an undecided prediction is not optimal there. (b) psi~ = H^- - H, its largest convex minorant psi, and

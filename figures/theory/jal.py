@@ -54,10 +54,12 @@ def jal_gradients_data(K: int = 10, points: int = 301) -> Pulls:
 
 
 @figure(
-    "jal-gradients", "Gradients of AMSE ($q = 2$): what $a$ changes", "JAL Supp. A",
+    "jal-gradients",
+    "Gradients of AMSE ($q = 2$): what $a$ changes",
+    "JAL Supp. A",
     note="The supplement speaks of derivatives before the softmax, (a) and (b). After it, (c), samples of middling confidence "
     "weigh most whatever a is, and a large a gives the weights of MAE.",
-)  # fmt: skip
+)
 def jal_gradients(*, width: float = 6.75, K: int = 10, points: int = 301) -> Figure:
     """(a) Derivatives before the softmax: of the labelled class -(2/K)(a - f_y), of the others the same for every a.
     (b) The weight of a sample against one of confidence 0: as a grows, confident samples gain. (c) The derivative by the

@@ -244,8 +244,10 @@ def _draw_axes(panel: Axes, weights: Floats) -> None:
         text = f"$u_1={share:g}$" if share == 0.5 else f"{share:g}"
         panel.annotate(text, (x, y), xytext=(-4, 1), textcoords="offset points", ha="right", va="center", fontsize=6)
     places: tuple[tuple[str, str, tuple[int, int]], ...] = (
-        ("left", "center", (7, -1)), ("left", "top", (-6, -4)), ("right", "top", (6, -4)),
-    )  # fmt: skip
+        ("left", "center", (7, -1)),
+        ("left", "top", (-6, -4)),
+        ("right", "top", (6, -4)),
+    )
     for k, (across, upright, shift) in enumerate(places):
         panel.annotate(
             f"$e_{k + 1}$: $w_{k + 1}={weights[k]:.3g}$", (CORNERS[k, 0], CORNERS[k, 1]), xytext=shift, textcoords="offset points",

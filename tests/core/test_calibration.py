@@ -39,7 +39,7 @@ from asymtheory.losses import (
     Separable,
     TaylorCE,
     Unhinged,
-)  # fmt: skip
+)
 from asymtheory.numbers.interval import Interval
 
 UPPER = np.linspace(0.5, 1, 101)

@@ -69,8 +69,10 @@ CONVEX_LOSSES = [
 ]  # fmt: skip
 FLAT_LOSSES = [*cases.FLAT, Unhinged(), AMSE(a=2, q=1)]
 ENDLESS = [NCE() + loss for loss in (AMSE(a=30), AMSE(a=4), AGCE(a=6, q=1.5), AUL(a=6.3, p=1.5), MAE(), AEL(a=5))] + [
-    NFL(gamma=0.5) + AMSE(a=4), NFL(gamma=2) + RCE(), 0.1 * NCE() + 3 * AGCE(a=0.3, q=0.5)
-]  # fmt: skip
+    NFL(gamma=0.5) + AMSE(a=4),
+    NFL(gamma=2) + RCE(),
+    0.1 * NCE() + 3 * AGCE(a=0.3, q=0.5),
+]
 FINITE = [NGCE(q=0.7), NGCE(q=0.3), NGCE(q=0.5) + MAE(), NGCE(q=0.7) + 10 * AMSE(a=20), NGCE(q=0.7) + NCE()]
 NEGATIVE = [
     NNCE(p_min=0.001), NNFL(gamma=0.5, p_min=0.001), NNCE(p_min=0.01) + MAE(), NNCE(p_min=0.01) + AGCE(a=6, q=1.5),
@@ -281,10 +283,7 @@ def test_binding_rows_are_the_minimal_ones(rows: list[list[int]]) -> None:
     """The sweep against the definition, all pairs."""
     model = NoiseModel("matrix", tuple(row_of(w) for w in rows), 4, None)
     shares = [(row.top / row.total, row.second / row.total, row.uniform_rest) for row in model.rows]
-    expected = {
-        s for s in shares
-        if not any(t != s and t[2] == s[2] and t[0] <= s[0] and t[1] >= s[1] for t in shares)
-    }  # fmt: skip
+    expected = {s for s in shares if not any(t != s and t[2] == s[2] and t[0] <= s[0] and t[1] >= s[1] for t in shares)}
     kept = [shares[index] for index, _ in binding_rows(model)]
     assert len(kept) == len(set(kept))
     assert set(kept) == expected

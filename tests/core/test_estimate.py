@@ -367,7 +367,7 @@ OK = [0, 1, 2, 0, 1, 2]
         ("labels.pkl", OK, "pickles are programs and are not loaded"),
         ("labels.xlsx", OK, "unknown file type .xlsx; allowed: .csv"),
     ],
-)  # fmt: skip
+)
 def test_bad_labels_get_one_line(noisy: object, clean: object, line: str) -> None:
     with pytest.raises(InputError, match=line) as caught:
         from_clean_labels(noisy, clean)

@@ -48,7 +48,7 @@ from asymtheory.losses import (
     Unhinged,
     build,
     registry,
-)  # fmt: skip
+)
 from asymtheory.losses.domain import above
 from asymtheory.losses.newer import NEWER
 from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, arb_, numpy_, sympy_
@@ -225,7 +225,7 @@ SUM_CASES = {
     "anl-fl": ({"alpha": 5, "beta": 5, "gamma": F(1, 2), "p_min": F(1, 10**7)}, ("nfl", "nnfl"), {"gamma": 1}),
     "jal-ce": ({"alpha": 1, "beta": 1, "a": 30, "q": 2}, ("nce", "amse"), {"alpha": 5, "a": 20}),
     "jal-fl": ({"alpha": 1, "beta": 1, "a": 30, "q": 2, "gamma": F(1, 2)}, ("nfl", "amse"), {"beta": F(1, 10), "a": 5}),
-}  # fmt: skip
+}
 
 
 def own(parameters, atom):
@@ -784,7 +784,7 @@ def test_curvature_in_other_number_systems():
         (lambda: build(""), r"^--loss '' is not a known loss"),
         (lambda: build("nce+"), r"^--loss 'nce\+' is not a known loss"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_names_the_parameter_the_value_and_what_is_allowed(make, message):
     with pytest.raises(InputError, match=message) as error:
         make()

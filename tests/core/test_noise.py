@@ -169,9 +169,7 @@ def test_paper_maps(kind):
 def test_cifar10_map_by_name():
     names = noise.cifar10(F(1, 4)).names
     flips = {names[i]: names[j] for i, j in PAPER_MAPS["cifar10"].items()}
-    assert flips == {
-        "truck": "automobile", "bird": "airplane", "cat": "dog", "dog": "cat", "deer": "horse"
-    }  # fmt: skip
+    assert flips == {"truck": "automobile", "bird": "airplane", "cat": "dog", "dog": "cat", "deer": "horse"}
 
 
 def flips_of(model):

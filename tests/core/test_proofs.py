@@ -287,7 +287,7 @@ def test_weights_past_the_threshold_are_refused_where_all_else_is_adjusted(built
         ("Ratio.v", "rp <= r <= ru.", "rp <= ru <= r."),
         ("Refuted.v", "(9 + 6 * sqrt 6) / 5 <= a).", "(9 + 5 * sqrt 6) / 5 <= a)."),
     ],
-)  # fmt: skip
+)
 def test_a_falsified_theorem_does_not_compile(file: str, old: str, new: str, built: Path, tmp_path: Path) -> None:
     text = sources()[file]
     assert old in text

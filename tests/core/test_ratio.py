@@ -544,7 +544,9 @@ def test_printed_table():
     lines = str(asymmetry_ratio(AUL(a=F(63, 10), p=F(3, 2)))).splitlines()
     assert lines[0] == "AUL(a=6.3, p=1.5)"
     assert [line.split()[:2] for line in lines[1:4]] == [
-        ["r", "0.9172076326"], ["r_pointwise", "0.9172076326"], ["r_upper", "0.9172076326"],
-    ]  # fmt: skip
+        ["r", "0.9172076326"],
+        ["r_pointwise", "0.9172076326"],
+        ["r_upper", "0.9172076326"],
+    ]
     assert lines[4].split(maxsplit=1) == ["method", CLOSED]
     assert len(lines) == 5

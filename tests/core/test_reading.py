@@ -178,7 +178,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("bad.pt", b"nothing", "is not a readable pickle"),
     ("bad.parquet", b"nothing", "is not a Parquet file"),
     ("bad.pkl", b"nothing", "pickles are programs and are not loaded"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -440,9 +440,11 @@ def test_the_configuration_of_a_run(eight: Selection, tmp_path: Path) -> None:
     chosen = select(K=10, eta=Fraction(4, 5), losses=["amse", "agce"])
     text = chosen.config(of(chosen, "agce"))
     assert tomllib.loads(text) == {
-        "dataset": "digits", "loss": "agce", "parameters": {"a": 0.16, "q": 0.6},
+        "dataset": "digits",
+        "loss": "agce",
+        "parameters": {"a": 0.16, "q": 0.6},
         "noise": {"kind": "symmetric", "eta": 0.8},
-    }  # fmt: skip
+    }
     assert 'eta = "1/3"' in select(K=10, eta=Fraction(1, 3), losses=["mae"]).config()
     with pytest.raises(InputError, match="needs labels or a noise model"):
         eight.config()

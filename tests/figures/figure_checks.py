@@ -89,9 +89,10 @@ def outside(figure: Figure) -> list[str]:
     page = figure.bbox
     room = 1.5
     return [
-        name for name, box in boxes(figure)
+        name
+        for name, box in boxes(figure)
         if box.x0 < page.x0 - room or box.y0 < page.y0 - room or box.x1 > page.x1 + room or box.y1 > page.y1 + room
-    ]  # fmt: skip
+    ]
 
 
 def unlabelled(figure: Figure) -> list[str]:

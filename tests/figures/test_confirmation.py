@@ -259,12 +259,10 @@ def test_collapse_draws_every_value(measured: Path, found: Results) -> None:
     drawn = gallery.make("confirm-collapse", results=str(measured), width="full")
     (study,) = studies.studies(found, "fixed")
     for axes, what in zip(drawn.axes, memorisation.MEASURES, strict=True):
-        points = {
-            (x, y) for bars in axes.containers for x, y in zip(*map(list, bars.lines[0].get_data()), strict=True)
-        }  # fmt: skip
+        points = {(x, y) for bars in axes.containers for x, y in zip(*map(list, bars.lines[0].get_data()), strict=True)}
         expected = {
             (row["level"], 100 * float(np.mean(row["by_seed"][what]))) for each in study.subjects for row in each.rows
-        }  # fmt: skip
+        }
         assert {(x, round(float(y), 9)) for x, y in points} == {(x, round(y, 9)) for x, y in expected}
 
 

@@ -221,8 +221,10 @@ def test_sides_of_the_threshold(tmp_path: Path) -> None:
     assert second == [(False, pytest.approx(0.75)), (True, pytest.approx(1.125))]
     assert [x.asymmetric for x in levels["AUL, $p = 1/2$"] if x] == [True, True]
     assert [curve_panels._title(panel) for panel in shown] == [
-        r"AGCE, $q = 1/2$: $a^\ast = 16/65$", r"AUL, $p = 2$: $a^\ast = 1.8$", "AUL, $p = 1/2$: any $a$",
-    ]  # fmt: skip
+        r"AGCE, $q = 1/2$: $a^\ast = 16/65$",
+        r"AUL, $p = 2$: $a^\ast = 1.8$",
+        "AUL, $p = 1/2$: any $a$",
+    ]
     assert curve_panels._label(shown[0], shown[0].lines[1]) == "$16/65$ (1)"
 
 

@@ -53,9 +53,11 @@ def probe(loss: str, seed: int, wrong: bool) -> dict[str, Any]:
     if not wrong:
         boxes["corrupted"] = bins["corrupted"] = None  # type: ignore[assignment]
     return {
-        "epochs": EPOCHS, "gradients": boxes, "histograms": bins,
+        "epochs": EPOCHS,
+        "gradients": boxes,
+        "histograms": bins,
         "embedding": {"labels": labels.tolist(), "points": points.round(2).tolist()},
-    }  # fmt: skip
+    }
 
 
 def line(

@@ -526,9 +526,7 @@ def test_human_noise_binds_where_the_margin_is_least():
     assert [h.noise.rate for h in data] == sorted(h.noise.rate for h in data)
     for h in data:
         np.testing.assert_allclose(h.matrix.sum(1), 1)
-        margins = {
-            (i, j): h.matrix[i, i] - h.matrix[i, j] for i in range(10) for j in range(10) if i != j
-        }  # fmt: skip
+        margins = {(i, j): h.matrix[i, i] - h.matrix[i, j] for i in range(10) for j in range(10) if i != j}
         least = min(margins, key=margins.get)
         assert h.pair == least
         assert h.thresholds[0].end.value == pytest.approx(1 / margins[least], rel=1e-9)

@@ -223,9 +223,9 @@ def test_thresholds_and_published_settings_are_those_of_the_core(noise: Any) -> 
             (setting,) = {
                 json.dumps(s.to_dict()["parameters"]): s
                 for s in published_settings(name, dataset)
-                if s.source == source and ", ".join(f"{k} = {v}" for k, v in s.to_dict()["parameters"].items()) in (
-                    published.parameters, "")
-            }.values()  # fmt: skip
+                if s.source == source
+                and ", ".join(f"{k} = {v}" for k, v in s.to_dict()["parameters"].items()) in (published.parameters, "")
+            }.values()
             assert published.holds == check(setting.build(), noise).asymmetric
     assert sum(len(p.sources) for v in found.values() for p in v.published) == len(published_settings())
 

@@ -246,9 +246,10 @@ def _cells(table: Table) -> Iterator[tuple[Section, Method, Cell]]:
 
 def _cell(table: Table, method: str, kind: str, rate: str | None, dataset: str = "cifar10") -> Cell:
     (found,) = [
-        cell for section, row, cell in _cells(table)
+        cell
+        for section, row, cell in _cells(table)
         if (section.dataset, row.method, cell.column) == (dataset, method, (kind, rate))
-    ]  # fmt: skip
+    ]
     return found
 
 
@@ -336,8 +337,9 @@ def test_parameters_may_differ_by_cell() -> None:
     table = compare("jal-table3", _results(*usual, *low))
     found = {
         (section.dataset, row.method, cell.column): cell.measured.last.mean
-        for section, row, cell in _cells(table) if cell.measured
-    }  # fmt: skip
+        for section, row, cell in _cells(table)
+        if cell.measured
+    }
     at = ("cifar10", "LT-APL")
     assert found == {(*at, ("symmetric", "0.6")): pytest.approx(80), (*at, SYMMETRIC_TEXT): pytest.approx(40)}
     assert _cell(table, "LT-APL", *SYMMETRIC_TEXT).parameters["margin"] == "0.01"

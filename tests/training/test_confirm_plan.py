@@ -78,17 +78,20 @@ equalise = false
 """
     studies = studied(tmp_path, text)
     assert [(s.design.regime, str(s.design.config.noise), s.design.equalise) for s in studies] == [
-        ("population", "symmetric 0.2", True), ("population", "symmetric 0.4", True), ("population", "pair 0.1", True),
+        ("population", "symmetric 0.2", True),
+        ("population", "symmetric 0.4", True),
+        ("population", "pair 0.1", True),
         ("fixed", "symmetric 0.4", False),
-    ]  # fmt: skip
+    ]
     assert [len(s.losses) for s in studies] == [12, 12, 12, 1]  # one of all is named twice
     assert {s.design.seeds for s in studies} == {(0, 1)}
     changed = studied(
         tmp_path, text, "loss=agce:q=0.5 seeds=1 epochs=[1,3] noise.eta=0.3", "regime=population noise.kind=pair"
     )
     assert [(s.design.config.epochs, str(s.design.config.noise), s.design.seeds) for s in changed] == [
-        (1, "pair 0.3", (0,)), (3, "pair 0.3", (0,)),
-    ]  # fmt: skip
+        (1, "pair 0.3", (0,)),
+        (3, "pair 0.3", (0,)),
+    ]
     assert changed[0].losses == (build("agce", q=Fraction(1, 2)),)
     assert {s.design.seeds for s in studied(tmp_path, text, "seed=[4,7]")} == {(4, 7)}
     only = studied(tmp_path, text, only="loss=[mae,amse:q=3] noise.eta=0.4")

@@ -540,10 +540,12 @@ def test_rotation_is_that_of_pillow() -> None:
         shown = images[:, :, :H, :W] if W <= 32 else pictures(40, H=H, W=W)
         angles = torch.linspace(-20, 20, 40)
         ours = augmentation._turned(shown, torch.deg2rad(angles).view(-1, 1, 1)).permute(0, 2, 3, 1).numpy()
-        theirs = np.stack([
-            np.asarray(Image.fromarray(image).rotate(angle, resample=Image.Resampling.NEAREST))
-            for image, angle in zip(shown.permute(0, 2, 3, 1).numpy(), angles.tolist(), strict=True)
-        ])  # fmt: skip
+        theirs = np.stack(
+            [
+                np.asarray(Image.fromarray(image).rotate(angle, resample=Image.Resampling.NEAREST))
+                for image, angle in zip(shown.permute(0, 2, 3, 1).numpy(), angles.tolist(), strict=True)
+            ]
+        )
         # Pillow computes coordinates in 16-bit fixed point: a few on the edge of a pixel fall to the other side
         assert (ours != theirs).any(axis=3).mean() < 2e-3
         assert (ours == 0).all(axis=3).mean() > 0.01

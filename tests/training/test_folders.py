@@ -172,8 +172,10 @@ def test_they_are_torchvisions_transforms_pixel_for_pixel() -> None:
     for seed, (width, height) in enumerate([(40, 90), (120, 33), (64, 64)]):
         image, random = noise(width, height, seed), transforms.numbers(0, 0, seed)
         left, top, right, bottom = transforms.random_box(width, height, random)
-        pairs = [(change(image, 0.17), getattr(functional, f"adjust_{name}")(image, 0.17))
-                 for name, change in transforms.ADJUST.items()]  # fmt: skip
+        pairs = [
+            (change(image, 0.17), getattr(functional, f"adjust_{name}")(image, 0.17))
+            for name, change in transforms.ADJUST.items()
+        ]
         pairs += [
             (transforms.for_testing(image, "resized-crop-flip", 28),
              torchvision.CenterCrop(28)(torchvision.Resize(32)(image))),

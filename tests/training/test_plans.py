@@ -68,8 +68,10 @@ def test_every_plan_expands_at_full_size_with_its_own_parameters(
     assert (len(plan.points), plan.repeated) == (RUNS[name], 0)
     for config in (point.config for point in plan.points):
         assert (config.dataset, config.model, config.epochs) in (
-            ("mnist", "cnn4", 50), ("cifar10", "cnn8", 120), ("cifar100", "resnet34", 200)
-        )  # fmt: skip
+            ("mnist", "cnn4", 50),
+            ("cifar10", "cnn8", 120),
+            ("cifar100", "resnet34", 200),
+        )
         assert (config.subset is None) == (name != "apl-fig5")
         if config.loss == "lt-apl":
             assert set(config.parameters) == set(BASELINES["lt-apl"].defaults)
@@ -112,8 +114,10 @@ loss = ["ce", "nce+rce:alpha=2, A=-9.5", "anl-ce:p_min=1e-5"]
     )
     assert len(plan.points) == 9
     assert {point.config.loss: dict(point.config.parameters) for point in plan.points} == {
-        "ce": {}, "nce+rce": {"alpha": 2, "A": Fraction(-19, 2)}, "anl-ce": {"p_min": Fraction(1, 10**5)},
-    }  # fmt: skip
+        "ce": {},
+        "nce+rce": {"alpha": 2, "A": Fraction(-19, 2)},
+        "anl-ce": {"p_min": Fraction(1, 10**5)},
+    }
     assert set(values(plan, "noise.kind", "noise.eta")) == {("none", None), ("symmetric", 0.2), ("symmetric", 0.4)}
 
 
@@ -175,8 +179,9 @@ def test_a_run_that_moves_keeps_the_papers_loss_and_penalty(tmp_path: Path) -> N
     text = '[[runs]]\nrecipe = "anl-cifar100"\nregularisation = "published"\nloss = ["anl-ce", "ce"]\n'
     moved = planned(tmp_path, text, "dataset=digits")
     assert [(p.config.loss, p.config.regularisation, p.config.strength) for p in moved.points] == [
-        ("anl-ce", "l1", 5e-7), ("ce", "l2", 1e-5),
-    ]  # fmt: skip
+        ("anl-ce", "l1", 5e-7),
+        ("ce", "l2", 1e-5),
+    ]
     assert moved.points[0].config.parameters == {"alpha": 10, "beta": 1, "p_min": Fraction(1, 10**7)}
     only_recipe = planned(tmp_path, '[[runs]]\nrecipe = "jal-cifar10"\n', "dataset=digits")
     assert (only_recipe.points[0].config.loss, only_recipe.points[0].config.parameters["a"]) == ("jal-ce", 30)
@@ -204,8 +209,9 @@ parameters = { a = 2 }
     plan = planned(tmp_path, text, "epochs=9 noise.eta=0.3 noise.mode=iid seed=7")
     assert set(values(plan, "epochs", "seed")) == {(9, 7)}
     assert set(values(plan, "noise.kind", "noise.eta", "noise.mode")) == {  # clean runs stay clean
-        ("none", None, "iid"), ("symmetric", 0.3, "iid"),
-    }  # fmt: skip
+        ("none", None, "iid"),
+        ("symmetric", 0.3, "iid"),
+    }
     other = planned(tmp_path, text, "loss=amse:a=3 seeds=1")
     assert {p.config.formula for p in other.points} == {None}
     assert {str(p.config.core_loss()) for p in other.points} == {str(build("amse", a=3))}
@@ -222,10 +228,11 @@ def test_only_some_of_the_runs() -> None:
     student = paper("jal-table3", only="loss=lt-apl noise.kind=symmetric seed=0")
     settings = [(c.dataset, c.noise.eta, c.parameters["margin"], c.parameters["centre"]) for c in student]
     assert [tuple(map(str, each)) for each in settings] == [  # docs/baselines.md
-        *(("cifar10", rate, "1/10", "1/20") for rate in ("1/5", "2/5", "3/5")), ("cifar10", "4/5", "1/100", "1/1000"),
+        *(("cifar10", rate, "1/10", "1/20") for rate in ("1/5", "2/5", "3/5")),
+        ("cifar10", "4/5", "1/100", "1/1000"),
         *(("cifar100", rate, "1/20", "1/20") for rate in ("1/5", "2/5")),
         *(("cifar100", rate, "1/100", "1/1000") for rate in ("3/5", "4/5")),
-    ]  # fmt: skip
+    ]
     with pytest.raises(
         InputError, match=r"--only: none of the runs of plan .*apl-fig1.toml has dataset = mnist or cifar10"
     ):
@@ -277,9 +284,7 @@ def test_the_command_lists_plans_and_takes_one_by_name(
     assert command(["--list"]) == 0
     assert "apl-fig2      24 runs  APL Fig. 2: test accuracy" in capsys.readouterr().out
     assert command(["--list", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0] == {
-        "name": "alf-fig3", "runs": 90, "title": shipped()[0].title
-    }  # fmt: skip
+    assert json.loads(capsys.readouterr().out)[0] == {"name": "alf-fig3", "runs": 90, "title": shipped()[0].title}
     words = "apl-fig2 --only loss=[ce,mae] --set dataset=digits subset=60 width=0.05 epochs=1 seeds=1 --jobs 1 --json"
     assert command([*words.split()]) == 0
     assert json.loads(capsys.readouterr().out)["done"] == 2

@@ -535,8 +535,9 @@ def progress(out: Path, not_of: int = 0) -> dict[str, Any] | None:
 
 
 needs_distributed = pytest.mark.skipif(
-    importlib.util.find_spec("distributed") is None, reason="dask.distributed is missing: pip install 'asymtheory[cluster]'"
-)  # fmt: skip
+    importlib.util.find_spec("distributed") is None,
+    reason="dask.distributed is missing: pip install 'asymtheory[cluster]'",
+)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C reaches a process group on POSIX only")
@@ -744,7 +745,7 @@ def test_what_cannot_be_measured_is_said_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.2, "1 s"), (89, "89 s"), (600, "10 min"), (12000, "3 h 20 min"), (2e5, "2 d 7 h")]
-)  # fmt: skip
+)
 def test_durations_in_words(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 

@@ -169,9 +169,11 @@ def _parser() -> argparse.ArgumentParser:
         "with the theory. Without options: AMSE on scikit-learn's digits with symmetric noise 0.4, labels redrawn.",
     )
     parser.add_argument(
-        "--regime", default="population", metavar="NAME", help="population (default): the label is redrawn at every visit; "
-        "fixed: one label an image",
-    )  # fmt: skip
+        "--regime",
+        default="population",
+        metavar="NAME",
+        help="population (default): the label is redrawn at every visit; fixed: one label an image",
+    )
     parser.add_argument(
         "--loss", nargs="+", action="extend", metavar="NAME", help="names with fixed parameters, as in amse agce:q=1/2 ce "
         "(default amse), or all: the study's",
@@ -185,9 +187,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="seconds: one seed, 5 values, a tenth of the epochs")
     parser.add_argument(
-        "--plan", metavar="PLAN", help="instead of all these: a TOML file of designs (docs/confirmation.md), or confirm-grid, the "
+        "--plan",
+        metavar="PLAN",
+        help="instead of all these: a TOML file of designs (docs/confirmation.md), or confirm-grid, the "
         "study at full size",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="with --plan: settings of all designs",
     )  # fmt: skip

@@ -80,9 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--download", action="store_true", help="fetch what is missing: data, or a library's weights")
     parser.add_argument("--subset", metavar="N", help="the first training images of every class only, N in all")
     parser.add_argument(
-        "--backbone", default=LITE, metavar="NAME", help=f"{LITE} (default; extra features), timm:NAME, torchvision:NAME or "
-        "transformers:NAME",
-    )  # fmt: skip
+        "--backbone",
+        default=LITE,
+        metavar="NAME",
+        help=f"{LITE} (default; extra features), timm:NAME, torchvision:NAME or transformers:NAME",
+    )
     parser.add_argument("--size", metavar="N", help="side of its inputs in pixels (default: 128, or the library's own)")
     parser.add_argument(
         "--batch", default=str(BATCH), metavar="N", help=f"images at once on each thread (default {BATCH})"

@@ -37,9 +37,10 @@ def _write(arguments: Sequence[str]) -> int:
     )
     _clean_options(parser)
     parser.add_argument(
-        "--noise", metavar="KIND",
+        "--noise",
+        metavar="KIND",
         help=f"anything `asymtheory noise` knows, a matrix file, {' or '.join(INSTANCE)} (default symmetric)",
-    )  # fmt: skip
+    )
     parser.add_argument("--eta", metavar="X", help="noise rate in [0, 1]; decimals are exact (0.4 is 2/5)")
     parser.add_argument("--mode", metavar="MODE", help="exact counts in every class (default), or iid")
     parser.add_argument("--seed", metavar="N", help="default 0")

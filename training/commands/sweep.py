@@ -92,9 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", action="store_true", help="keep the checkpoints (networks) of finished runs; without stacks"
     )
     parser.add_argument(
-        "--no-stack", action="store_true", help="train perceptrons that differ in seed and one loss parameter one by one, "
-        "not as one batch",
-    )  # fmt: skip
+        "--no-stack",
+        action="store_true",
+        help="train perceptrons that differ in seed and one loss parameter one by one, not as one batch",
+    )
     parser.add_argument("--json", action="store_true", help="the list, or the summary, as JSON")
     return parser
 

@@ -203,9 +203,11 @@ def _fixed(by_loss: Mapping[str, Sequence[Row]]) -> Json:
             ("at", [row for row in good if row["factor"] == 1]),
             ("above", [row for row in good if row["factor"] is not None and row["factor"] > 1]),
         ):
-            facts[side] = {
-                what: _mean([row[what] for row in kept]) for what in ("memorised", "last", "drop", "clean")
-            } if kept else None  # fmt: skip
+            facts[side] = (
+                {what: _mean([row[what] for row in kept]) for what in ("memorised", "last", "drop", "clean")}
+                if kept
+                else None
+            )
             if kept:
                 says.append(f"  {side:<5} a*: {_shares(facts[side])}")
         if not rows[0]["threshold"] and good:

@@ -156,10 +156,11 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
     labels = {
         part: None if found.get(key) is None else formats.label_array(found[key], f"{source}: {key}", length=len(rows))
         for part, key, rows in (
-            ("train", "train_labels" if "train_labels" in found else "labels", train), ("test", "test_labels", test),
+            ("train", "train_labels" if "train_labels" in found else "labels", train),
+            ("test", "test_labels", test),
         )
         if rows is not None
-    }  # fmt: skip
+    }
     recipe = _recipe(found.get("recipe"), source)
     file = FeatureFile(
         train, labels["train"], test, labels.get("test"), tuple(map(str, found.get("class_names", ()))), recipe

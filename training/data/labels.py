@@ -79,8 +79,9 @@ class NoisyLabels:
         object.__setattr__(self, "K", check_classes(self.K))
         for name in ("clean", "labels"):
             length = None if name == "clean" else len(self.clean)
-            array = label_array(getattr(self, name), "noisy labels" if name == "labels" else "clean labels",
-                                K=self.K, length=length)  # fmt: skip
+            array = label_array(
+                getattr(self, name), "noisy labels" if name == "labels" else "clean labels", K=self.K, length=length
+            )
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         if not len(self.labels):

@@ -65,8 +65,10 @@ def open_backbone(name: str, size: int | None = None, download: bool = False) ->
     """
     library, _, model = name.strip().partition(":")
     openers: dict[str, Callable[[str, int | None, bool], Backbone]] = {
-        "timm": _timm, "torchvision": _torchvision, "transformers": _transformers,
-    }  # fmt: skip
+        "timm": _timm,
+        "torchvision": _torchvision,
+        "transformers": _transformers,
+    }
     if name.strip() == LITE:
         found = _lite(size or LITE_SIZE)
     elif library in openers and model:

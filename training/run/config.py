@@ -374,8 +374,9 @@ def read_toml(path: str | os.PathLike[str]) -> Json:
     for name in noise:
         if name not in keys:
             where = line_of(source, name, "noise")
-            raise InputError(f"--config {path}{where}: {name!r} is not a setting of [noise] ({', '.join(keys)})"
-                             f"{nearest(name, keys)}")  # fmt: skip
+            raise InputError(
+                f"--config {path}{where}: {name!r} is not a setting of [noise] ({', '.join(keys)}){nearest(name, keys)}"
+            )
     with blame(path):
         values: Json = {name: check_given(name, found[name]) for name in found if name not in TABLES}
         values = {name: named_in(path, name, value) for name, value in values.items()}

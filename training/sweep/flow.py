@@ -342,9 +342,8 @@ class View(Protocol):
 def pending(plan: Plan, store: Store, retry: bool) -> list[PlannedRun]:
     """The runs of a plan that are still to be trained."""
     return [
-        point for point in plan.points
-        if point.key not in store.lines and (retry or point.key not in store.failures)
-    ]  # fmt: skip
+        point for point in plan.points if point.key not in store.lines and (retry or point.key not in store.failures)
+    ]
 
 
 def sweep(points: Sequence[PlannedRun], store: Store, engine: Engine, view: View, keep: bool = False) -> None:

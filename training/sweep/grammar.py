@@ -218,10 +218,11 @@ class Reader:
                     (*place, "noise", name), f"{name!r} is not a setting of noise ({', '.join(keys)}){hint}"
                 )
         return {
-            f"noise.{name}": [FOLLOW] if name == "seed" and value == FOLLOW
+            f"noise.{name}": [FOLLOW]
+            if name == "seed" and value == FOLLOW
             else self.values(value, f"noise.{name}", (*place, "noise", name))
             for name, value in table.items()
-        }  # fmt: skip
+        }
 
     def parameters(self, table: Mapping[str, JsonValue], place: Place, prefix: str = "") -> Grid:
         """``agce.a = 3`` without quotes is a table in TOML; here it is the parameter a of the term agce."""

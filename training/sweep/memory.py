@@ -86,8 +86,9 @@ def room(work: Sequence[Together], threads: int, gpus: Gpus, process: Any) -> Ro
     names = gpus.names()
     shapes = {
         shape_of(points[0].config.to_dict(), len(points)): [point.config for point in points]
-        for points in work if points[0].config.device in (*ANY, *names)
-    }  # fmt: skip
+        for points in work
+        if points[0].config.device in (*ANY, *names)
+    }
     if not names or not shapes:
         return None
     with process() as observer, process() as trainee:

@@ -59,9 +59,10 @@ def run_key(config: TrainConfig) -> str:
     and :data:`SCHEMA`. Raises InputError for a file that cannot be read.
     """
     facts = {
-        name: value for name, value in config.to_dict().items()
+        name: value
+        for name, value in config.to_dict().items()
         if name not in ELSEWHERE and value not in (None, False)  # a new setting that is not used changes no key
-    }  # fmt: skip
+    }
     if config.labels is not None:
         facts["labels"] = fingerprint("labels", config.labels)
     if config.data is not None:
