@@ -21,7 +21,7 @@ from asymtheory import Loss, asymmetry_ratio, build, published_settings
 from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.atlas import asymmetric_on
 from asymtheory.errors import InputError
-from asymtheory.losses import names
+from asymtheory.losses.registry import names_of_papers
 from asymtheory.numbers.text import plain
 
 from .. import style
@@ -60,7 +60,7 @@ class Place:
 
 def atlas_data(K: int = 10) -> list[Place]:
     """Every registered loss at its defaults, then the asymmetric terms of published settings; coinciding ones as one place."""
-    given = [(build(name), build(name).title, False) for name in names()]
+    given = [(build(name), build(name).title, False) for name in names_of_papers()]
     for setting in published_settings():
         for _, atom in setting.build().terms():
             if atom.main is not None and atom.name in ("agce", "aul", "ael"):

@@ -23,7 +23,7 @@ from matplotlib.ticker import NullFormatter
 
 from asymtheory import Loss, Setting, build, check, pair, published_settings, solve_many, solve_rate, symmetric
 from asymtheory.errors import InputError
-from asymtheory.losses import names
+from asymtheory.losses.registry import names_of_papers
 from asymtheory.numbers.text import plain
 
 from .. import style
@@ -89,13 +89,13 @@ class Mark:
 
 @cache
 def families() -> tuple[Family, ...]:
-    """Every loss of the registry, and every published setting, whose main parameter has a threshold that moves with eta.
+    """Every loss of the four papers, and every published setting, whose main parameter has a threshold that moves with eta.
 
     Left out are losses that are asymmetric for any value (AGCE with q >= 1, AUL with p <= 1) or for none (GCE with q < 1),
     and clipped logits, whose thresholds are not vectorised.
     """
     found: dict[tuple[object, ...], Family] = {}
-    given: list[tuple[Loss, str, Setting | None]] = [(build(name), name, None) for name in names()]
+    given: list[tuple[Loss, str, Setting | None]] = [(build(name), name, None) for name in names_of_papers()]
     given += [(setting.build(), setting.loss, setting) for setting in published_settings()]
     for loss, name, setting in given:
         if loss.main is None:

@@ -32,6 +32,7 @@ from asymtheory_training.data.sets import load_dataset
 from asymtheory_training.run.config import Noise, TrainConfig
 from asymtheory_training.run.loop import Trainer
 
+from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.errors import InputError
 from asymtheory.losses import build
@@ -122,7 +123,6 @@ STANDS = [
     ),
     (build("amse", a=5000), from_matrix([[0.4, 0.6], [0.1, 0.9]]), 2 / 3 * 4999 / 5001),  # the noise wins
     (build("amse", a=5), from_matrix([[1, 0], [0, 1]]), None),  # there is none
-    (build("anl-ce"), pair(10, Fraction(2, 5)), None),  # check cannot tell
 ]
 
 
@@ -131,6 +131,13 @@ def test_the_level_is_the_clean_level_over_the_least_that_is_stood(
     loss: Any, noise: Any, expected: float | None
 ) -> None:
     assert level(loss, noise) == (None if expected is None else pytest.approx(expected, rel=1e-8))
+
+
+def test_the_level_of_a_searched_loss_is_on_the_side_of_its_verdict() -> None:
+    loss, noise = build("anl-ce"), pair(10, Fraction(2, 5))
+    found = level(loss, noise)
+    assert found is not None
+    assert (found > 1) == check(loss, noise).asymmetric
 
 
 @pytest.mark.parametrize("name", ["agce", "amse", "nce+agce"])

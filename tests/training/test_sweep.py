@@ -234,7 +234,7 @@ KEY = "f524b8838cafb38c35bc7d77beced57154c84c69e4d043ba83cb9d4c9522bd93"
             "[[runs]]\nparameters = { a.times_threshold = 1, q.times_threshold = 1 }\n",
             "parameters.a and parameters.q: only one parameter of a run",
         ),
-        ("[[runs]]\nseeds = 100001\n", "line 1: more than 100,000 runs"),
+        ("[[runs]]\nseeds = 100001\n", "line 2: seeds 100001: at most 10000 is allowed"),
         ("[[runs]\n", "plan.toml: "),
     ],
 )  # fmt: skip
