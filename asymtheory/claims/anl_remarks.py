@@ -56,7 +56,7 @@ def mae_is_necessary(claimed: tuple[str, ...], effort: Effort) -> Finding:
                 "quotients to MAE": quotients,
             }
             return Finding(
-                REFUTED, "exact evaluation", f"{loss} is no multiple of MAE: {quotients}", counterexample=point
+                REFUTED, "exact evaluation", f"{loss} is not a multiple of MAE: {quotients}", counterexample=point
             )
     u = tools.simplex(3)
     factors = {name: sp.simplify(labels(build(name), u)[0] / labels(MAE(), u)[0]) for name in claimed}

@@ -27,7 +27,7 @@ NARROW = 2.0**-36  # relative width of an enclosure that needs no more than floa
 WIDE = 16.0  # ratio of the ends of a box
 
 WIDTH = 2.0**-46  # relative width at which a sign change counts as isolated
-NEAR_ZERO = 2.0**-1000  # absolute width at which it does next to 0, where no relative width is reached
+NEAR_ZERO = 2.0**-1070  # absolute width at which it does next to 0, where no relative width is reached
 
 OVERFLOW = 1e300
 

@@ -169,7 +169,7 @@ def test_a_threshold_next_to_zero_is_found() -> None:
     assert found.end.value == pytest.approx(1.02856e-295, rel=1e-5)
     exact = 1 / (F(level) ** 100 - 1)
     assert F(found.end.low) <= exact <= F(found.end.high)
-    assert (found.end.high - found.end.low) / found.end.value < 1e-6
+    assert math.log10(found.end.value) == pytest.approx(-100 * math.log10(level), rel=1e-12)
 
 
 def test_what_floats_do_not_reach_is_said() -> None:
