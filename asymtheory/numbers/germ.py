@@ -4,27 +4,30 @@ A germ says of a function of e, for every e in (0, delta],
 
     f(e) in x0 + e^r L^k [c],    L = log(1/e),
 
-with exact x0 (a Fraction, or an Arb ball), exact exponents r and k, and an Arb ball c. Where e^r L^k tends to 0 the limit at the
-end is x0; where it grows without bound x0 is 0 and the sign of c is that of the infinity. Sums, products, powers and logarithms of
-germs are germs, so every loss runs on them: with u = e at one end and u = 1 - e at the other its germ holds the value there, the
-exponent with which it leaves it, and rigorous bounds on the whole stretch. A function that has no such form raises NoGerm.
+with exact x0 (a Fraction, or a ball), exact exponents r and k, and a ball c, of Arb or an interval of floats. Where e^r L^k tends to
+0 the limit at the end is x0; where it grows without bound x0 is 0 and the sign of c is that of the infinity. Sums, products, powers
+and logarithms of germs are germs, so every loss runs on them: with u = e at one end and u = 1 - e at the other its germ holds the
+value there, the exponent with which it leaves it, and rigorous bounds on the whole stretch. A function that has no such form raises
+NoGerm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
+from math import inf
 from typing import TypeAlias
 
-from flint import arb, fmpq
-
-from .backends import Backend
+from .backends import Backend, arb_
+from .interval import Interval
 from .jet import yields_to_jets
 from .scalar import Scalar
 
 Real: TypeAlias = Scalar
-"""A Fraction where it is exact, else an Arb ball."""
+"""A Fraction where it is exact, else a ball."""
 
 BITS = 128
 
@@ -33,18 +36,42 @@ class NoGerm(ArithmeticError):
     """The function has no leading power that these rules find."""
 
 
+@dataclass(frozen=True)
+class Balls:
+    """What a germ asks of the balls that it holds beside their arithmetic."""
+
+    of: Callable[[Real], Scalar]
+    sign: Callable[[Scalar], int | None]
+    unknown: Scalar
+    """The ball that holds every number."""
+
+
+FLOATS = Balls(Interval.of, lambda x: x.sign, Interval(-inf, inf))
+"""Intervals of floats: at once there, and enough for most questions."""
+
+
+@cache
+def arb_balls() -> Balls:
+    """The balls of Arb, to BITS bits where its context says so."""
+    number = arb_().number
+    return Balls(number, lambda x: 1 if x > 0 else -1 if x < 0 else 0 if x == 0 else None, number("nan"))
+
+
+def in_arb() -> AbstractContextManager[object]:
+    """Arb at BITS bits."""
+    from flint import ctx  # late: not on the start-up path of `bound`
+
+    return ctx.workprec(BITS)
+
+
 def ball(x: Real) -> Scalar:
     """An Arb ball around a number."""
-    return arb(fmpq(x.numerator, x.denominator)) if isinstance(x, Fraction) else arb(x)
+    return arb_balls().of(x)
 
 
 def _is(x: Real, value: int) -> bool:
     """Is x exactly this whole number?"""
     return isinstance(x, Fraction) and x == value
-
-
-def _both(x: Real, y: Real, operation: Callable[[Scalar, Scalar], Scalar]) -> Real:
-    return operation(x, y) if isinstance(x, Fraction) and isinstance(y, Fraction) else operation(ball(x), ball(y))
 
 
 class Germ:
@@ -56,10 +83,10 @@ class Germ:
         self, xp: Germs, x0: Real, c: Scalar = 0, r: Fraction = Fraction(1), k: Fraction = Fraction(0)
     ) -> None:
         if not (isinstance(c, int) and c == 0) and r == 0 and k == 0:
-            x0, c = _both(x0, c, lambda a, b: a + b), 0
+            x0, c = xp.both(x0, c, lambda a, b: a + b), 0
         self.xp, self.x0, self.c, self.r, self.k = xp, x0, c, r, k
         if self.infinite and not _is(x0, 0):
-            self.x0, self.c = Fraction(0), c + ball(x0) * xp.small(-r, -k)
+            self.x0, self.c = Fraction(0), c + self.xp.ball(x0) * xp.small(-r, -k)
 
     @property
     def constant(self) -> bool:
@@ -75,18 +102,17 @@ class Germ:
     def tail(self) -> Scalar:
         """The ball that holds ``f - x0`` on all of (0, delta]; the whole line where it grows without bound."""
         if self.constant:
-            return arb(0)
-        return arb("nan") if self.infinite else self.c * self.xp.small(self.r, self.k)
+            return self.xp.ball(0)
+        return self.xp.balls.unknown if self.infinite else self.c * self.xp.small(self.r, self.k)
 
     @property
     def sign(self) -> int | None:
         """The sign on all of (0, delta], None where it is not certain."""
         if not self.constant and (self.infinite or _is(self.x0, 0)):
-            return 1 if self.c > 0 else -1 if self.c < 0 else None
+            return self.xp.balls.sign(self.c) or None
         if self.constant and _is(self.x0, 0):
             return 0
-        around = self._around()
-        return 1 if around > 0 else -1 if around < 0 else None
+        return self.xp.balls.sign(self._around()) or None
 
     def __gt__(self, other: Scalar) -> bool:
         return (self - other).sign == 1
@@ -100,7 +126,7 @@ class Germ:
     @yields_to_jets
     def __add__(self, other: Scalar) -> Germ:
         y = self.xp.number(other)
-        x0 = _both(self.x0, y.x0, lambda a, b: a + b)
+        x0 = self.xp.both(self.x0, y.x0, lambda a, b: a + b)
         c, r, k = self.xp.sum((self.c, self.r, self.k), (y.c, y.r, y.k))
         return Germ(self.xp, x0, c, r, k)
 
@@ -126,12 +152,12 @@ class Germ:
             (0 if self.constant or y.constant else self.c * y.c, self.r + y.r, self.k + y.k),
         ):
             tail = self.xp.sum(tail, (c, r, k))
-        return Germ(self.xp, _both(self.x0, y.x0, lambda a, b: a * b), *tail)
+        return Germ(self.xp, self.xp.both(self.x0, y.x0, lambda a, b: a * b), *tail)
 
     __rmul__ = __mul__
 
     def _times(self, x: Real) -> Scalar:
-        return 0 if self.constant or _is(x, 0) else self.c * ball(x)
+        return 0 if self.constant or _is(x, 0) else self.c * self.xp.ball(x)
 
     @yields_to_jets
     def __truediv__(self, other: Scalar) -> Germ:
@@ -146,31 +172,33 @@ class Germ:
 
     def _around(self) -> Scalar:
         """The ball that holds f; it may not hold 0 where something is divided by it."""
-        return ball(self.x0) + self.tail
+        return self.xp.ball(self.x0) + self.tail
 
     def _power(self, e: Fraction) -> Germ:
         if e in (0, 1):
             return self if e else Germ(self.xp, Fraction(1))
         whole = e.denominator == 1
-        power = ball(e) if not whole else int(e)
+        power = self.xp.ball(e) if not whole else int(e)
         if _is(self.x0, 0) or self.infinite:
             if self.constant:
                 if e < 0:
                     return self.xp.undefined
                 return Germ(self.xp, Fraction(0))
-            if not self.c > 0 and not (whole and self.c < 0):
+            if self.xp.balls.sign(self.c) not in ((1, -1) if whole else (1,)):
                 raise NoGerm("a power of something whose sign is not known")
             return Germ(self.xp, Fraction(0), self.c**power, self.r * e, self.k * e)
         around = self._around()
-        if not around > 0 and not (whole and around < 0):
+        if self.xp.balls.sign(around) not in ((1, -1) if whole else (1,)):
             raise NoGerm("a power of something whose sign is not known")
         if _is(self.x0, 1):
             x0: Real = Fraction(1)
         else:
             x0 = (
-                self.x0 ** int(e) if isinstance(self.x0, Fraction) and whole and abs(e) < 64 else ball(self.x0) ** power
+                self.x0 ** int(e)
+                if isinstance(self.x0, Fraction) and whole and abs(e) < 64
+                else self.xp.ball(self.x0) ** power
             )
-        slope = ball(e) * around ** (power - 1)
+        slope = self.xp.ball(e) * around ** (power - 1)
         return Germ(self.xp, x0, 0 if self.constant else self.c * slope, self.r, self.k)
 
     @yields_to_jets
@@ -188,15 +216,17 @@ class Germ:
         if _is(self.x0, 0) or self.infinite:
             if self.constant:
                 return self.xp.undefined
-            if not self.c > 0 or self.r == 0 or self.k != 0:
+            if self.xp.balls.sign(self.c) != 1 or self.r == 0 or self.k != 0:
                 raise NoGerm("a logarithm of something whose sign or order is not known")
             least = self.xp.length  # L >= length > 0, so that log c / L lies between 0 and log c / length
             part = self.c.log() / least
-            return Germ(self.xp, Fraction(0), ball(-self.r) + part.union(arb(0)), Fraction(0), Fraction(1))
+            return Germ(
+                self.xp, Fraction(0), self.xp.ball(-self.r) + part.union(self.xp.ball(0)), Fraction(0), Fraction(1)
+            )
         around = self._around()
-        if not around > 0:
+        if self.xp.balls.sign(around) != 1:
             raise NoGerm("a logarithm of something whose sign is not known")
-        x0: Real = Fraction(0) if _is(self.x0, 1) else ball(self.x0).log()
+        x0: Real = Fraction(0) if _is(self.x0, 1) else self.xp.ball(self.x0).log()
         return Germ(self.xp, x0, 0 if self.constant else self.c / around, self.r, self.k)
 
     def exp(self) -> Germ:
@@ -204,7 +234,7 @@ class Germ:
         if self.infinite:
             raise NoGerm("an exponential of something infinite")
         around = self._around().exp()
-        x0: Real = Fraction(1) if _is(self.x0, 0) else ball(self.x0).exp()
+        x0: Real = Fraction(1) if _is(self.x0, 0) else self.xp.ball(self.x0).exp()
         return Germ(self.xp, x0, 0 if self.constant else self.c * around, self.r, self.k)
 
 
@@ -214,8 +244,9 @@ Tail: TypeAlias = tuple[Scalar, Fraction, Fraction]
 class Germs(Backend):
     """The number system of germs on (0, 2^-bits], bits >= 2."""
 
-    def __init__(self, bits: int) -> None:
-        self.delta = arb(2) ** -bits
+    def __init__(self, bits: int, balls: Balls) -> None:
+        self.balls = balls
+        self.delta = self.ball(Fraction(1, 2**bits))
         self.length = -self.delta.log()
         super().__init__(
             "germ",
@@ -232,24 +263,34 @@ class Germs(Backend):
             return x
         if isinstance(x, int):
             return Germ(self, Fraction(x))
-        return Germ(self, x if isinstance(x, Fraction | arb) else Fraction(x))
+        return Germ(self, x if isinstance(x, Fraction) or type(x) is type(self.delta) else Fraction(x))
+
+    def ball(self, x: Real) -> Scalar:
+        """A ball around a number."""
+        return self.balls.of(x)
+
+    def both(self, x: Real, y: Real, operation: Callable[[Scalar, Scalar], Scalar]) -> Real:
+        """What an operation gives: exactly if it can, else as a ball."""
+        if isinstance(x, Fraction) and isinstance(y, Fraction):
+            return operation(x, y)
+        return operation(self.ball(x), self.ball(y))
 
     @property
     def undefined(self) -> Germ:
         """What 1/0 and log 0 give: something without a sign, whatever it meets."""
-        return Germ(self, Fraction(0), arb("nan"), Fraction(-1))
+        return Germ(self, Fraction(0), self.balls.unknown, Fraction(-1))
 
     def small(self, r: Fraction, k: Fraction) -> Scalar:
         """The ball that holds ``e^r L^k`` on (0, delta]; NoGerm where it is not bounded."""
         if r == 0 and k == 0:
-            return arb(1)
+            return self.ball(1)
         if r < 0 or (r == 0 and k > 0):
             raise NoGerm("a power that is not bounded")
-        if r > 0 and k > 0 and self.length < ball(k / r):  # the largest value lies inside
-            most = (ball(k / r) ** ball(k)) * (-ball(k)).exp()
+        if r > 0 and k > 0 and self.balls.sign(self.ball(k / r) - self.length) == 1:  # the largest value lies inside
+            most = (self.ball(k / r) ** self.ball(k)) * (-self.ball(k)).exp()
         else:
-            most = self.delta ** ball(r) * self.length ** ball(k)
-        return arb(0).union(most)
+            most = self.delta ** self.ball(r) * self.length ** self.ball(k)
+        return self.ball(0).union(most)
 
     def sum(self, one: Tail, two: Tail) -> Tail:
         """Two tails as one: the slower one leads, the other is bounded by it."""
@@ -270,10 +311,10 @@ class Germs(Backend):
 
     def near(self, point: Real, side: int) -> Germ:
         """``point + side * e``."""
-        return Germ(self, point, arb(side))
+        return Germ(self, point, self.ball(side))
 
 
 @lru_cache(16)
-def germs(bits: int) -> Germs:
-    """The number system of germs on (0, 2^-bits]."""
-    return Germs(bits)
+def germs(bits: int, balls: Balls | None = None) -> Germs:
+    """The number system of germs on (0, 2^-bits], with balls of Arb unless others are given."""
+    return Germs(bits, balls or arb_balls())

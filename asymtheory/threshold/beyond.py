@@ -8,30 +8,33 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from flint import ctx
-
-from ..numbers.germ import BITS, Germ, Germs, germs
+from ..numbers.germ import FLOATS, Germ, Germs, germs, in_arb
 from .isolate import Inequality, sign_in_balls
 
 LADDER = (30, 60, 200, 1000, 2**13, 2**17)  # bits: how far out a germ is tried
+IN_FLOATS = (30, 60, 200)
 FARTHEST = 1000  # bits: floats end a little farther out
 
 
 def sign_beyond(inequality: Inequality, end: Fraction | None, upwards: bool) -> int | None:
     """The sign on all values from some place on towards an end (None: infinity), proved; None if none is found.
 
-    ``upwards``: the end is the upper one.
+    ``upwards``: the end is the upper one. Intervals of floats are tried first: flint takes longer to load than they take.
     """
-    for bits in LADDER:
-        xp = germs(bits)
-        try:
-            with ctx.workprec(BITS):
-                sign = xp.number(inequality(_near(xp, end, upwards), xp)).sign
-        except (ArithmeticError, TypeError, ValueError):
-            continue
+    for bits in IN_FLOATS:
+        sign = _sign(inequality, end, upwards, germs(bits, FLOATS))
         if sign is not None:
             return sign
-    return None
+    with in_arb():
+        signs = (_sign(inequality, end, upwards, germs(bits)) for bits in LADDER)
+        return next((sign for sign in signs if sign is not None), None)
+
+
+def _sign(inequality: Inequality, end: Fraction | None, upwards: bool, xp: Germs) -> int | None:
+    try:
+        return xp.number(inequality(_near(xp, end, upwards), xp)).sign
+    except (ArithmeticError, TypeError, ValueError):
+        return None
 
 
 def _near(xp: Germs, end: Fraction | None, upwards: bool) -> Germ:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..losses.domain import Domain
-from ..numbers.backends import POLY
+from ..numbers.backends import INTERVAL, POLY
 from ..numbers.exact import Poly
+from ..numbers.interval import Interval
 from ..numbers.text import plain
 from .isolate import LARGEST, SMALLEST, Inequality, Segment, run, segments, sign_at
 from .names import rational_end, root
@@ -85,13 +86,11 @@ def _beyond(
     """(where to scan from or to, segments outside of that, what is not known) at one end of an open domain."""
     if scanned == LEAST_RATE and end == 0:  # of a noise rate: 1 - eta loses smaller ones
         return scanned, [], ""
-    from .beyond import (  # late: flint is not on the start-up path of the simplest `bound`
-        FARTHEST,
-        changes_by,
-        sign_beyond,
-    )
-
     here = sign_at(inequality, scanned)
+    if here is not None and Interval.of(inequality(_outside(end, scanned, upwards), INTERVAL)).sign == here:
+        return scanned, [], ""  # one enclosure of all of it
+    from .beyond import FARTHEST, changes_by, sign_beyond  # late: the start-up of a linear `bound` has no need of germs
+
     sign = sign_beyond(inequality, end, upwards)
     if here is None or sign is None or sign == here:
         return scanned, [], ""
@@ -103,6 +102,14 @@ def _beyond(
         return other, [], ""
     place = f"{'beyond' if end is None else 'below'} 2^{FARTHEST if end is None else -FARTHEST}"
     return scanned, [], f"its sign changes {place}, which floats do not reach"
+
+
+def _outside(end: Fraction | None, scanned: float, upwards: bool) -> Interval:
+    """All values between the last one scanned and an end."""
+    if end is None:
+        return Interval(scanned, math.inf) if upwards else Interval(-math.inf, scanned)
+    around = Interval.of(end)
+    return Interval(scanned, around.high) if upwards else Interval(around.low, scanned)
 
 
 def _linear(polynomial: Poly, domain: Domain, closed: bool, named: bool) -> tuple[Piece, ...]:
