@@ -4,7 +4,7 @@ A germ says of a function of e, for every e in (0, delta],
 
     f(e) in x0 + e^r L^k [c],    L = log(1/e),
 
-with exact x0 (a Fraction, or a ball), exact exponents r and k, and a ball c, of Arb or an interval of floats. Where e^r L^k tends to
+with exact x0 (a Fraction, or a ball), exact exponents r and k, and a ball c (Arb or an interval of floats). Where e^r L^k tends to
 0 the limit at the end is x0; where it grows without bound x0 is 0 and the sign of c is that of the infinity. Sums, products, powers
 and logarithms of germs are germs, so every loss runs on them: with u = e at one end and u = 1 - e at the other its germ holds the
 value there, the exponent with which it leaves it, and rigorous bounds on the whole stretch. A function that has no such form raises

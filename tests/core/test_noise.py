@@ -1109,6 +1109,9 @@ def test_no_array_library_on_the_way_to_a_bound(tmp_path):
         "import sys; from fractions import Fraction; from asymtheory import noise\n"
         "noise.resolve('symmetric', 10, Fraction(4, 5)).to_dict(); noise.resolve('cifar10n-worse').to_dict()\n"
         f"str(noise.resolve('cifar100', None, Fraction(1, 5))); noise.resolve({str(path)!r}).to_dict()\n"
+        "from asymtheory.cli import main\n"
+        "for loss in ('amse', 'agce --set q=0.5', 'jal-ce'):\n"
+        "    main(f'bound --loss {loss} --K 10 --eta 0.8'.split())\n"
         "loaded = {'numpy', 'scipy', 'sympy', 'flint', 'importlib.metadata'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
