@@ -62,7 +62,10 @@ def atom(rng: np.random.Generator, K: int) -> Loss:
     while True:
         loss = build(str(rng.choice([name for name in names() if not isinstance(build(name), Sum)])))
         values = {p: number(rng, d) for p, d in loss.domains.items() if p not in ("p_min", "A")}
-        loss = loss.replace(**values)
+        try:
+            loss = loss.replace(**values)
+        except InputError:  # values that are allowed one by one, not together
+            continue
         if isinstance(loss, NormalisedNegative) and Fraction(str(loss.parameters["p_min"])) * K >= 1:
             continue
         return loss

@@ -141,6 +141,7 @@ class Separable(Loss):
     """``L(u, y) = scale(K) * (active(u_y) + sum_{k != y} passive(u_k))``."""
 
     kinks: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # parameter values at which the curvature changes sign
+    pole: ClassVar[tuple[int, int]] = (0, 0)  # what -log u is multiplied by in (active, passive) next to u = 0
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         """The term of the labelled class."""

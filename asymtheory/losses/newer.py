@@ -256,6 +256,7 @@ class LogitBiasCE(Separable):
     defaults: ClassVar = {"eps": Fraction(1)}
     main = "eps"
     eps: Scalar
+    pole: ClassVar = (1, 0)
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return xp.log(p * (xp.exp(self.eps) - 1) + 1) - self.eps - logp
@@ -293,6 +294,7 @@ class SR(Separable):
     main = "lam"
     lam: Scalar
     p: Scalar
+    pole: ClassVar = (1, 0)
 
     def __init__(self, **parameters: Scalar) -> None:
         super().__init__(**parameters)
@@ -318,6 +320,7 @@ class Spread(Separable):
     name, title = "spread", "spread"
     formula = "-sum_k log u_k"
     source = "a part of label smoothing"
+    pole: ClassVar = (1, 1)
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -logp

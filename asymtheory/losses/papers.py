@@ -17,6 +17,7 @@ class CE(Separable):
     name, title = "ce", "CE"
     formula = "-log u_y"
     source = "APL Sec. 3.1"
+    pole: ClassVar = (1, 0)
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -logp
@@ -37,6 +38,7 @@ class FL(Separable):
     domains: ClassVar = {"gamma": at_least(0)}
     defaults: ClassVar = {"gamma": Fraction(1, 2)}
     gamma: Scalar
+    pole: ClassVar = (1, 0)
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return -((1 - p) ** self.gamma * logp)

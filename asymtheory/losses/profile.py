@@ -82,6 +82,12 @@ class Profile:
     def is_separable(self) -> bool:
         return not (self.normalised or self.negative or self.clipped)
 
+    @property
+    def bounded(self) -> bool:
+        """Is the separable part finite at u = 0?"""
+        values = (self.jet(side, 0.0, FLOAT)[0] for side in ("active", "passive"))
+        return all(abs(value) < float("inf") for value in values)
+
     def part(self, side: str, u: Scalar, logu: Scalar, xp: Backend) -> Scalar:
         """The separable part's ``active`` or ``passive`` at u (array, jet, symbol, ball)."""
         result: Scalar = 0

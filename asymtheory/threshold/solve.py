@@ -11,6 +11,7 @@ exact names.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -23,11 +24,12 @@ from ..losses.base import Loss, Sum, is_coefficient, unknown_parameter
 from ..losses.domain import Domain
 from ..noise.models import FAMILIES, family, worst_weights
 from ..noise.rows import NoiseModel, Row
-from ..numbers.backends import FLOAT, INTERVAL, Backend
+from ..numbers.backends import EXACT, FLOAT, INTERVAL, Backend
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from ..numbers.text import show
 from .inequality import LEAST_RATE, Isolated, isolate
+from .isolate import Inequality
 from .pieces import (
     RATE,
     End,
@@ -116,7 +118,11 @@ def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
     dominant = isolate(margin, domain, closed=False, smallest=LEAST_RATE)
     settled = dominant.settled and not what.searched and not what.sufficient_only
     pieces = dominant.pieces if what.inequality or what.verdict else ()
-    if what.inequality:
+    if what.at_zero and (what.inequality or worst.uniform_rest):
+        opened = Domain(domain.low, domain.high, low_closed=False, high_closed=False)
+        tolerated = _at_zeros(what, inequality, opened, lambda eta: decide(loss, build(eta).worst_row()))
+        pieces, settled = intersect(dominant.pieces, tolerated.pieces), settled and tolerated.settled
+    elif what.inequality:
         tolerated = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
         pieces, settled = intersect(dominant.pieces, tolerated.pieces), settled and tolerated.settled
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
@@ -159,7 +165,7 @@ def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
 
 def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
     domain = cut.domain
-    if row.second == 0:
+    if row.second == 0 and not rule(loss, len(row.weights), row.uniform_rest).at_zero:
         found = decide(loss, row)
         return Feasible((whole_domain(domain),) if found.holds else (), found, found.holds is not None)
     if domain.integer:
@@ -186,6 +192,20 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
 def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isolated:
     """Feasible values on an open interval where one rule decides."""
     everything: tuple[Piece, ...] = (whole_domain(opened),)
+    if what.at_zero:
+        if not (what.inequality or row.uniform_rest):
+            return Isolated((), True)  # the coefficients of two different weights do not vanish at once
+        top, second, total = (Fraction(w) for w in (row.top, row.second, row.total))
+
+        def coefficient(value: Scalar, xp: Backend) -> Scalar:
+            return what.at(**{parameter: value}).slack(xp.number(top), xp.number(second), xp.number(total), xp)
+
+        return _at_zeros(
+            what,
+            coefficient,
+            opened,
+            lambda value: decide(what.loss._with(**{parameter: value}), row),
+        )
     if what.verdict is not None:
         return Isolated(everything if what.verdict else (), True)
     affine = isinstance(what.loss, Sum) and is_coefficient(parameter)
@@ -219,6 +239,26 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
         assert isinstance(what.loss, Sum)
         return Mixing(what.loss, parameter, row).solve()
     return Isolated((), False)
+
+
+def _at_zeros(what: Rule, inequality: Inequality, opened: Domain, at: Callable[[Fraction], Decision]) -> Isolated:
+    """Feasible values of a rule that says nothing where its slack is exactly 0: ``at`` is asked there.
+
+    Without ``inequality`` these values are the only ones at which the rule may say yes.
+    """
+    middle = value_between(opened.low, opened.high)
+    if all(EXACT.number(inequality(x, EXACT)).sign == 0 for x in (middle, value_between(opened.low, middle))):
+        return Isolated((), False, "the coefficients of all other classes vanish at every value")
+    found = isolate(inequality, opened, closed=True)
+    pieces, settled = found.pieces if what.inequality else (), found.settled
+    for end in (end for piece in found.pieces for end in (piece.low, piece.high) if end is not None):
+        if end.number is None:
+            settled = settled and not end.low < end.high
+        elif end.number not in (opened.low, opened.high):
+            holds = at(end.number).holds
+            settled = settled and holds is not None
+            pieces = with_point(pieces, end.number, bool(holds), opened)
+    return Isolated(pieces, settled, found.note)
 
 
 def _box(opened: Domain) -> Interval:

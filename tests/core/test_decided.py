@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flint import ctx
 
-from asymtheory import check, from_formula, minimise, solve
+from asymtheory import build, check, from_formula, minimise, solve
 from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
@@ -113,6 +113,57 @@ def test_two_classes_leave_nce_one_limit() -> None:
     risk = NCE()(u) @ np.array([0.6, 0.4])
     assert (np.diff(risk) > 0).all()
     assert risk[0] > 0.4
+
+
+def rising(loss: Loss, w: list[F]) -> bool:
+    """Does F rise (to infinity) when the entry of class 2 goes from 1e-100 to 1e-300, the others being even? Else it falls."""
+    u = np.full((2, len(w)), 1.0 / (len(w) - 1))
+    u[:, 1] = 1e-100, 1e-300
+    before, after = loss(u) @ np.array([float(x) for x in w])
+    return bool(after > before)
+
+
+@pytest.mark.parametrize(
+    ("loss", "answer"),
+    [
+        (build("label-smoothing"), "r = -0.8"),
+        (build("rdpo"), "e = 0.4"),
+        (build("rdpo") + AUL(a=2, p=3), "e = 0.4"),
+        (F(1, 10) * CE() + build("label-smoothing"), "r = -0.88"),
+    ],
+    ids=str,
+)
+def test_logarithms_of_every_class_leave_one_value(loss: Loss, answer: str) -> None:
+    """All c_k = own w_k + every W, k != 1, vanish there; on either side the risk is unbounded below or infinite at e_1."""
+    model = symmetric(10, F(2, 5))
+    parameter = next(p for p in loss.domains if p in ("r", "e"))
+    found = solve(loss, model, parameter)
+    assert found.answer == answer
+    assert found.end is not None
+    at, row = found.end.number, model.rows[0]
+    assert at is not None
+    assert check(loss.replace(**{parameter: at}), model).asymmetric is True
+    below, above = (loss.replace(**{parameter: at + step}) for step in (F(-1, 100), F(1, 100)))
+    assert check(below, model).asymmetric is check(above, model).asymmetric is False
+    assert {rising(each, list(row.weights)) for each in (below, above)} == {True, False}
+
+
+def test_logarithms_of_every_class_on_clean_labels() -> None:
+    """Label smoothing has its least value inside the simplex, or none, even where no label is wrong."""
+    assert solve(build("label-smoothing"), from_weights([1, 0, 0])).answer == "r = 0"
+    assert check(build("label-smoothing", r=F(1, 10)), [1, 0, 0]).asymmetric is False
+
+
+def test_what_logarithms_leave_is_bounded() -> None:
+    """Every registered loss: A + pole log u is bounded next to 0, or A is finite there."""
+    for loss in (CE(), FL(gamma=F(3, 2)), build("sr"), build("logit-bias-ce")):
+        u = np.array([1e-100, 1e-300])
+        rest = (
+            loss.active(u, np.log(u), numpy_())
+            if not loss.parameters
+            else loss.on(numpy_()).active(u, np.log(u), numpy_())
+        )
+        assert np.ptp(rest + loss.pole[0] * np.log(u)) < 1e-6
 
 
 # ------------------------------------------------------------------------------------------------------- minimisers

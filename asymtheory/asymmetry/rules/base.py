@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from ...losses.base import Loss, Normalised
 from ...losses.profile import Profile
@@ -40,6 +41,7 @@ ROUNDING = 1e-12  # relative, of an equality in floats
 BY_FORM = "proof for the form of the loss"
 
 AnyRule = TypeVar("AnyRule", bound="Rule")
+Slack: TypeAlias = Callable[[Scalar, Scalar, Scalar, Backend], Scalar]  # of w_m, w_n and W
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ class Rule(ABC):
     verdict: ClassVar[bool | None] = None
     inequality: ClassVar[bool] = False
     closed: ClassVar[bool] = False
+    at_zero: ClassVar[bool] = (
+        False  # where the slack is exactly 0 ``decide`` has to be asked; without ``inequality``, only there
+    )
 
     @property
     def searched(self) -> bool:
@@ -181,30 +186,32 @@ class Rule(ABC):
         holds = None if sign is None else sign > 0 or (sign == 0 and self.closed)
         return Decision(None if self.sufficient_only and not holds else holds, value, self)
 
-    def _sign(self, row: Row) -> tuple[int | None, float]:
-        """The sign of the slack on a row, and the slack itself per unit of total weight."""
+    def _sign(self, row: Row, slack: Slack | None = None) -> tuple[int | None, float]:
+        """The sign of the slack on a row (the rule's own, or another one), and the slack itself per unit of total weight."""
+        slack = slack or self.slack
         top, second, total = row.top, row.second, row.total
-        ball = self.slack(top, second, total, INTERVAL)
+        ball = slack(top, second, total, INTERVAL)
         low, high = (ball.low, ball.high) if hasattr(ball, "low") else (float(ball), float(ball))
         value = (low + high) / 2 if math.inf not in (abs(low), abs(high)) else (low if abs(low) == math.inf else high)
         sign = 1 if low > 0 else -1 if high < 0 else 0 if low == high == 0 else None
         if sign is None:
             top, second, total = Fraction(top), Fraction(second), Fraction(total)
-            rational = POLY.number(self.slack(top, second, total, POLY)).rational()  # plain fractions, fast
-            exact = EXACT.number(self.slack(top, second, total, EXACT) if rational is None else rational)
-            sign = exact.sign if exact.known else self._ball_sign(top, second, total)
+            rational = POLY.number(slack(top, second, total, POLY)).rational()  # plain fractions, fast
+            exact = EXACT.number(slack(top, second, total, EXACT) if rational is None else rational)
+            sign = exact.sign if exact.known else _ball_sign(slack, top, second, total)
             if sign is not None:
                 value = abs(value) * sign  # so that what is shown does not deny the verdict by rounding or overflow
         return sign, value / float(row.total)
 
-    def _ball_sign(self, top: Fraction, second: Fraction, total: Fraction) -> int | None:
-        """The sign in Arb, where floats overflow or cancel and no exact form is at hand; None next to 0."""
-        from flint import ctx  # late: rules are on the start-up path of `bound`
 
-        xp = arb_()
-        with ctx.workprec(BITS):
-            value = xp.number(self.slack(xp.number(top), xp.number(second), xp.number(total), xp))
-            return 1 if value > 0 else -1 if value < 0 else None
+def _ball_sign(slack: Slack, top: Fraction, second: Fraction, total: Fraction) -> int | None:
+    """The sign in Arb, where floats overflow or cancel and no exact form is at hand; None next to 0."""
+    from flint import ctx  # late: rules are on the start-up path of `bound`
+
+    xp = arb_()
+    with ctx.workprec(BITS):
+        value = xp.number(slack(xp.number(top), xp.number(second), xp.number(total), xp))
+        return 1 if value > 0 else -1 if value < 0 else None
 
 
 def endless(atom: Normalised) -> bool:

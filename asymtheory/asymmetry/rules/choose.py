@@ -7,6 +7,8 @@ from fractions import Fraction
 
 from ...errors import InputError
 from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ...losses.newer import Spread
+from ...losses.papers import CE
 from ...losses.profile import Profile
 from ...noise.rows import Row
 from ...numbers.backends import FLOAT
@@ -16,7 +18,7 @@ from .clip import Clip, ClipApart
 from .cutoff import CutOff
 from .dominance import Dominance
 from .kkt import KKT
-from .logarithms import INSIDE, LIMIT, Logarithms, TwoLogarithms, applies
+from .logarithms import INSIDE, LIMIT, LIMIT_OF_SUM, Logarithms, TwoLogarithms, applies
 from .never import Never, NoMinimiser
 from .search import Search
 
@@ -36,6 +38,9 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
         return ClipApart(loss, K, "the other weights differ, so the minimiser's other logits differ")
     if profile.negative:
         return _negative(loss, profile, uniform_rest)
+    if applies(profile):
+        alone = not profile.normalised and all(type(atom) in (CE, Spread) for _, atom in profile.separable)
+        return TwoLogarithms(loss, K, LIMIT if alone else LIMIT_OF_SUM) if K == 2 else Logarithms(loss, K, INSIDE)
     if not all(endless(atom) for _, atom in profile.normalised):
         return _finite_normalised(loss, profile, uniform_rest)
     if profile.normalised and not profile.separable:
@@ -54,8 +59,6 @@ def decide(loss: Loss, row: Row) -> Decision:
 
 def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
     shape, K = profile.shape(), profile.K
-    if applies(profile):
-        return TwoLogarithms(loss, K, LIMIT) if K == 2 else Logarithms(loss, K, INSIDE)
     if shape == CONVEX:
         return KKT(loss, K, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
     if shape is MIXED:
