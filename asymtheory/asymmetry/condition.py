@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..noise.models import from_weights
@@ -16,6 +16,9 @@ from .binding import binding_rows, distinct_rows
 from .ordering import keeps_order
 from .rules import Decision, decide
 from .rules.base import CUT_OFF, EXACT_VERTEX
+
+if TYPE_CHECKING:
+    from ..jsonlines import Json
 
 
 @dataclass(frozen=True)

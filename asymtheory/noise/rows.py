@@ -19,11 +19,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import InputError, printable
-from ..jsonlines import Json
 from ..numbers.text import Number, as_exact, as_float, divide, show
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from ..jsonlines import Json
 
     Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.domain import Domain
 from ..noise.rows import NoiseModel
 from ..numbers.scalar import Scalar
 from ..numbers.text import as_float, number, plain, show
+
+if TYPE_CHECKING:
+    from ..jsonlines import Json
 
 RATE = "eta"
 

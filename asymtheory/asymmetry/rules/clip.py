@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,6 @@ def _clipped_minimiser(rule: Rule, w: Array) -> Minimum:
     return Minimum(points, None, "Newton on clipped logits", True)
 
 
-@dataclass(frozen=True)
 class Clip(Rule):
     """The slack ``w_m - w_n exp(tau sqrt(K / (K - 1)))`` of the KKT conditions on the ball of logits."""
 
@@ -53,7 +51,6 @@ class Clip(Rule):
         return None
 
 
-@dataclass(frozen=True)
 class ClipApart(Never):
     """The other weights differ, so the minimiser's other logits do, and the clip of the clean class has them equal."""
 

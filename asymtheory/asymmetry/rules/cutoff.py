@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import CUT_OFF, Minimum
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from ..newton import Array
 
 
-@dataclass(frozen=True)
 class CutOff(Dominance):
     """Asymmetric on every row with a unique largest weight; the minimiser has u_k = p_min for all k but the largest."""
 

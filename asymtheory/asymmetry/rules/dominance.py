@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...numbers.backends import Backend
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from ..newton import Array
 
 
-@dataclass(frozen=True)
 class Dominance(Rule):
     """Asymmetric on every row with a unique largest weight."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...losses.profile import Profile
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 NEGLIGIBLE = 1e-10  # excess of the separable part, per unit of weight, that counts as none
 
 
-@dataclass(frozen=True)
 class KKT(Rule):
     """The slack ``phi_n'(0) - phi_m'(1)``, four end slopes of the loss and three weights; see docs/theory.md, section 1."""
 

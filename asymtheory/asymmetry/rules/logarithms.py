@@ -9,7 +9,6 @@ every minimising sequence iff c_n < 0 and K = 2, or all these c_k are exactly 0 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -51,7 +50,6 @@ def applies(profile: Profile) -> bool:
     )
 
 
-@dataclass(frozen=True)
 class Logarithms(Rule):
     """On three classes or more: e_m is the minimiser at most where all other coefficients vanish."""
 
@@ -127,7 +125,6 @@ class Logarithms(Rule):
         return Minimum(points, None, text, inside)
 
 
-@dataclass(frozen=True)
 class TwoLogarithms(Logarithms):
     """On two classes: every minimising sequence tends to e_m where ``own w_n + every W < 0``, and where it is 0 as on more."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...numbers.backends import Backend
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from ..newton import Array
 
 
-@dataclass(frozen=True)
 class Never(Rule):
     """Asymmetric on no row; the minimiser has to be searched for."""
 
@@ -29,7 +27,6 @@ class Never(Rule):
         return searched(self.loss, w)
 
 
-@dataclass(frozen=True)
 class NoMinimiser(Never):
     """NCE and NFL alone: their weighted risk has an infimum that it approaches at several points and attains at none."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...losses.base import Loss
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from ..newton import Array
 
 
-@dataclass(frozen=True)
 class Search(Rule):
     """Neither the form of the loss nor an inequality decides; ``necessary`` where phi_n'(0) >= phi_m'(1) must hold at least."""
 
