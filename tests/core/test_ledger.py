@@ -33,25 +33,24 @@ def test_every_claim_has_a_statement_and_a_control() -> None:
 
 
 @pytest.fixture(scope="module")
-def quick_rows() -> list[Row]:
-    return list(ledger.verify(ledger.select(), Effort(quick=True, seed=1), workers=2))
+def rows() -> list[Row]:
+    """Every claim and its control judged at full effort, in two processes."""
+    return list(ledger.verify(ledger.select(), Effort(), workers=2))
 
 
-def test_verdicts_are_the_recorded_ones_and_every_control_is_refuted(quick_rows: list[Row]) -> None:
-    assert ledger.changed(quick_rows) == []
+def test_verdicts_are_the_recorded_ones_and_every_control_is_refuted(rows: list[Row]) -> None:
+    assert ledger.changed(rows) == []
     assert set(ledger.recorded()) == set(ledger.catalogue())
 
 
-def test_verdicts_do_not_depend_on_seed_or_workers(quick_rows: list[Row]) -> None:
+def test_verdicts_do_not_depend_on_effort_seed_or_workers(rows: list[Row]) -> None:
     again = list(ledger.verify(ledger.select(), Effort(quick=True, seed=7), workers=1))
     assert [(r.claim.id, r.finding.verdict, r.control) for r in again] == [
-        (r.claim.id, r.finding.verdict, r.control) for r in quick_rows
+        (r.claim.id, r.finding.verdict, r.control) for r in rows
     ]
 
 
-def test_docs_are_what_the_ledger_writes() -> None:
-    rows = list(ledger.verify(ledger.select(), Effort(), workers=2))
-    assert ledger.changed(rows) == []
+def test_docs_are_what_the_ledger_writes(rows: list[Row]) -> None:
     assert (ROOT / "docs" / "claims.md").read_text() == report.render(rows, "markdown") + "\n"
 
 

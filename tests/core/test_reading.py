@@ -27,6 +27,12 @@ from asymtheory.reading.kinds import read_noise_file
 CASES = Path(__file__).parent / "cases"
 
 
+@pytest.fixture(autouse=True)
+def two_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here is how files are read: ``select`` ranks two losses instead of all of them."""
+    monkeypatch.setattr("asymtheory.selection.select.names_of_papers", lambda: ("mae", "amse"))
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     status = main(list(arguments))
     out, err = capsys.readouterr()
