@@ -23,7 +23,7 @@ from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import plain
 
 from .module import RobustLoss
-from .reference import clipped, precision, probabilities, wide
+from .reference import clipped, precision, present, probabilities, wide
 
 PHASES = ("NL", "SelNL", "SelPL")
 
@@ -125,7 +125,7 @@ class LabelSmoothing(BaselineLoss):
                 raise
             scale = kept.to(hard) if self.each.weight is None else kept * self.each.weight.to(hard)[label]
         smoothed = (1 - self.r) * hard + (self.r / K) * hard.sum(axis, keepdim=True)
-        each: Tensor = self.each(logits, smoothed)
+        each = self.each._value(logits, smoothed, K, soft=True, masked=False)  # rows of ignored labels sum to 0
         if self.reduction == "none":
             return each
         return each.sum() if self.reduction == "sum" else each.sum() / scale.sum()
@@ -152,7 +152,7 @@ class WeightedSum(BaselineLoss):
 
 def _over_classes(change: Callable[[Tensor], Tensor], logits: Tensor) -> Tensor:
     """A function of the last axis on logits (N, K), (N, K, d1, ...) or (K,), in float32 at least."""
-    z = wide(logits)
+    z = present(wide(logits))
     return change(z) if z.dim() <= 2 else change(z.movedim(1, -1)).movedim(-1, 1)
 
 
@@ -249,7 +249,7 @@ class NLNL(BaselineLoss):
         if not len(self._weights):
             raise InputError("nlnl: begin(epoch, epochs, labels) comes before the first batch of an epoch")
         n, K = logits.shape
-        at = probabilities(wide(logits))
+        at = probabilities(present(wide(logits)))
         own = at.logu.gather(1, labels[:, None])[:, 0]
         least = self.gamma if self.phase == "SelPL" else 0.0 if self.phase == "NL" else 1 / K
         weights = self._weights[labels].to(own.dtype)

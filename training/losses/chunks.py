@@ -19,9 +19,9 @@ from torch import Tensor
 
 from asymtheory.errors import InputError
 
-from .fused import BLOCK, BLOCK_LARGEST, Labels, block, off_zero, reference_losses
+from .fused import BLOCK, BLOCK_LARGEST, Labels, absent_classes, block, off_zero, reference_losses
 from .module import RobustLoss
-from .reference import precision
+from .reference import ABSENT, precision, unit_of
 
 LEAST_ROWS = 128  # of a chunk: products of fewer rows are slower
 MEMORY_PART = 16  # a chunk takes at most one part in so many of the memory
@@ -288,12 +288,19 @@ def _overwriter(job: Job, chunk: Tensor) -> Overwrite:
         scratch = (*(x[: len(z)] for x in buffer), None, None, None)[:3]
         if plan.clip is None:
             return block(plan, z, labels, gradient, z, scratch)[0]
-        squares = (z * z).sum(-1, keepdim=True)
-        shrink = plan.clip * torch.rsqrt(squares.clamp_min(plan.clip**2))
+        absent = absent_classes(z)
+        if absent is not None:
+            z.masked_fill_(absent, ABSENT)
+        unit = unit_of(z)
+        squares = (z.div_(unit) ** 2).sum(-1, keepdim=True)
+        most = (plan.clip / unit) ** 2
+        shrink = plan.clip * torch.rsqrt(squares.clamp_min(most))
         each, slopes = block(plan, z.mul_(shrink), labels, gradient, torch.empty_like(z), scratch)
         if gradient:  # of z * clip / |z|, where it is clipped
             along = (slopes * z).sum(-1, keepdim=True) / plan.clip**2
-            z.mul_(along.neg_() * (squares > plan.clip**2)).add_(slopes).mul_(shrink)
+            z.mul_(along.neg_() * (squares > most)).add_(slopes).mul_(shrink / unit)
+            if absent is not None:
+                z.masked_fill_(absent, 0.0)
         return each
 
     def overwrite(z: Tensor, labels: Callable[[slice], Labels], gradient: bool) -> list[Tensor]:

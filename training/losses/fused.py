@@ -29,7 +29,7 @@ from asymtheory.losses import Loss
 from asymtheory.numbers.scalar import Scalar
 
 from .parts import FusedPlan, Negative, Ratio
-from .reference import clipped, label_losses, precision, wide
+from .reference import ABSENT, clipped, label_losses, precision, wide
 from .terms import LabelProbabilities, Scratch, Term, plus, times
 
 # Elements of a block of rows on the CPU, for each thread of torch: few enough to be near, enough for what an operation costs
@@ -118,7 +118,32 @@ def block(
     out: Tensor | None = None,
     scratch: Scratch = (None, None, None),
 ) -> tuple[Tensor, Tensor]:
-    """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing."""
+    """Losses (n, 1) of rows of logits (n, K), and the gradient (n, K) in ``out``; with no ``gradient`` that is nothing.
+
+    A logit of -inf is a class that is not there: the losses are their limits, and the gradient is 0 there.
+    """
+    if _may_be_looked_at(logits) and not (plan.wary or out is logits):
+        found = _block(plan, logits, labels, gradient, out, scratch)
+        if math.isfinite(found[0].sum().item()):  # a look at n numbers; n losses at most are as large as floats are
+            return found
+    absent = absent_classes(logits)
+    if absent is None:
+        return _block(plan, logits, labels, gradient, out, scratch)
+    losses, slopes = _block(plan, logits.masked_fill(absent, ABSENT), labels, gradient, out, scratch)
+    return losses, slopes.masked_fill_(absent, 0.0)
+
+
+def absent_classes(logits: Tensor) -> Tensor | None:
+    """Where logits are -inf; None where it is known, at no more than a look, that they are nowhere."""
+    if _may_be_looked_at(logits) and not bool(logits.amin() == -math.inf):
+        return None
+    return logits == -math.inf
+
+
+def _block(
+    plan: FusedPlan, logits: Tensor, labels: Labels, gradient: bool, out: Tensor | None, scratch: Scratch
+) -> tuple[Tensor, Tensor]:
+    """``block`` of finite logits."""
     if NATIVE is not None and not torch.compiler.is_compiling():
         found = NATIVE(plan, logits, labels, gradient, out, scratch)
         if found is not None:
@@ -299,7 +324,11 @@ def _add_negative(
 
 def _known_positive(x: Tensor) -> bool:
     """Is it known, at no more than a look at x, that no entry is below 0? A look is free on the CPU alone."""
-    return x.is_cpu and type(x) is Tensor and not torch.compiler.is_compiling() and len(x) > 0 and bool(x.amin() >= 0)
+    return _may_be_looked_at(x) and bool(x.amin() >= 0)
+
+
+def _may_be_looked_at(x: Tensor) -> bool:
+    return x.is_cpu and type(x) is Tensor and not torch.compiler.is_compiling() and x.numel() > 0
 
 
 def _write_gradient(rows: _Softmax, sums: _Sums, labels: Labels, spare: Tensor | None) -> None:

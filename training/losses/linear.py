@@ -21,7 +21,7 @@ from asymtheory.losses import Loss
 from .build import build_loss
 from .chunks import Job, Pass, one_pass
 from .fused import off_zero, reference_losses
-from .module import RobustLoss, described, transformed
+from .module import RobustLoss, check_rows, described, transformed
 from .parts import has_plan
 from .reference import precision
 
@@ -241,6 +241,8 @@ def _checked(hidden: Tensor, weight: Tensor, labels: Tensor, bias: Tensor | None
         raise InputError(f"token_weight: {tuple(leading)} is needed, one weight a label, got {described(token_weight)}")
     if token_weight is not None and token_weight.requires_grad:
         raise InputError("token_weight gets no gradient: detach it, or multiply the losses of reduction='none' by it")
+    if soft and not transformed():
+        check_rows(labels, -1, None if token_weight is None else token_weight != 0)
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and (given.dtype == torch.float64) != (hidden.dtype == torch.float64):
             raise InputError(

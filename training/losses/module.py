@@ -32,7 +32,10 @@ class RobustLoss(nn.Module):
     Call it with logits (N, K), (N, K, d1, ...) or (K,) and a target, K >= 2:
 
     * integer labels in 0..K-1 of shape (N,), (N, d1, ...) or (): ``L(softmax(z), y)``;
-    * probabilities of the shape of the logits: the expected loss ``sum_k t_k L(softmax(z), k)``. They need not sum to 1.
+    * probabilities of the shape of the logits: the expected loss ``sum_k t_k L(softmax(z), k)``. Each row sums to 1; on the CPU
+      other rows, such as multi-hot labels, raise InputError.
+
+    A logit of -inf is a class that is not there: losses have their limits, the gradient is finite, and 0 there.
 
     ``reduction``, ``weight`` (K,) and ``ignore_index`` mean what they mean in ``torch.nn.functional.cross_entropy``: a mean with
     weights divides by the sum of the labels' weights (by N for probabilities, whose weight multiplies t_k, and for which
@@ -121,7 +124,10 @@ class RobustLoss(nn.Module):
         wanted = shape if soft else _labels_shape(shape)
         if target.shape != wanted or target.dtype == torch.bool or target.is_complex():
             need = f"integer labels {_labels_shape(shape)} or probabilities {tuple(shape)}"
-            raise InputError(f"logits {tuple(shape)} need {need}, got {described(target)}")
+            many = f": {MULTI_HOT}" if target.shape == shape and not soft else ""
+            raise InputError(f"logits {tuple(shape)} need {need}, got {described(target)}{many}")
+        if soft and not transformed():
+            check_rows(target.reshape(1, -1) if target.dim() == 1 else target, 1)
         return K, soft
 
     def _value(self, logits: Tensor, target: Tensor, K: int, soft: bool, masked: bool) -> Tensor:
@@ -167,6 +173,7 @@ class RobustLoss(nn.Module):
         plan = self._plans[K]
         if plan is not None and "torch._dynamo" in sys.modules:
             for part in (*plan.active, *plan.passive, *plan.bases):
+                part = getattr(part, "term", part)
                 if isinstance(part, Jets):  # the compiler cannot follow it, but may record what it does
                     torch.compiler.allow_in_graph(part.on_entries)
         return True
@@ -208,6 +215,29 @@ class RobustLoss(nn.Module):
 
     def __getstate__(self) -> Json:
         return {**self.__dict__, "_plans": {}}
+
+
+MULTI_HOT = "several labels a sample (multi-hot) are another task, for these losses are of one class among K"
+
+
+def check_rows(target: Tensor, axis: int, counted: Tensor | None = None) -> None:
+    """InputError unless probabilities sum to 1 along the axis of the classes; on the CPU, for it is a look at them.
+
+    1 within 0.01, for those of 16 bits. ``counted``: rows that matter, where not all do.
+    """
+    if not target.is_cpu or type(target) is not Tensor or torch.compiler.is_compiling() or not target.numel():
+        return
+    sums = target.detach().sum(axis, dtype=precision(target))
+    wrong = ~((sums - 1).abs() <= 0.01)
+    if counted is not None:
+        wrong &= counted
+    if bool(wrong.any()):
+        at = tuple(wrong.nonzero()[0].tolist())
+        where = at[0] if len(at) == 1 else at
+        raise InputError(
+            f"probabilities of row {where} sum to {sums[at].item():.4g}, not to 1: {MULTI_HOT}; give one label a sample, or "
+            "divide each row by its sum"
+        )
 
 
 def transformed() -> bool:

@@ -16,7 +16,7 @@ from asymtheory.numbers.jet import Jet
 from asymtheory.numbers.scalar import Scalar
 
 from .reference import is_focal
-from .terms import Term, term
+from .terms import Held, Term, term
 
 DEGREE = 4  # of a polynomial at the label; a higher one is a power and stays one
 
@@ -66,6 +66,11 @@ class FusedPlan:
     def temporaries(self) -> int:
         """Tensors of the size of the logits that are written beside the gradient."""
         return 3 if self.bases else int(self.logs or bool(self.square))
+
+    @property
+    def wary(self) -> bool:
+        """May a logit of -inf spoil the gradient though the losses are finite? It is looked for then; else a loss tells of it."""
+        return self.elementwise or bool(self.negatives) or any(isinstance(part, Held) for part in self.active)
 
     @classmethod
     def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> FusedPlan | None:

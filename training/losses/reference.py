@@ -11,6 +11,7 @@ Torch differentiates these lines, any number of times. ``fused`` computes the sa
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from numbers import Real
 
 import torch
@@ -18,8 +19,14 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from asymtheory.losses import FL, LogitClipCE, Loss, Normalised, NormalisedNegative, Separable, total
+from asymtheory.losses.formula import Formula
 from asymtheory.numbers.backends import Backend
 from asymtheory.numbers.scalar import Scalar
+
+ABSENT = -1e30
+"""The logit of a class that is not there: sums over all classes of a vocabulary stay finite in float32."""
+STEEPEST = {torch.float32: 1e18, torch.float64: 1e150}
+"""The largest slope of a formula at an entry: squares of it, as in the norm of a gradient, are finite."""
 
 
 class Probabilities:
@@ -203,6 +210,14 @@ def wide(logits: Tensor) -> Tensor:
     return logits.to(precision(logits))
 
 
+def present(logits: Tensor) -> Tensor:
+    """Logits whose -inf, the mark of a class that is not there, is a number so low that losses have their limits.
+
+    The gradient is 0 there. A row of -inf alone is uniform.
+    """
+    return torch.where(logits == -math.inf, ABSENT, logits)
+
+
 def probabilities(logits: Tensor) -> Probabilities:
     """Softmax over the last axis as ``log u`` and ``log (1 - u)``, both to full relative precision, for K >= 2.
 
@@ -221,13 +236,76 @@ def probabilities(logits: Tensor) -> Probabilities:
 
 def clipped(logits: Tensor, tau: float) -> Tensor:
     """Logits scaled to a Euclidean norm of at most ``tau``: the domain of ``logitclip-ce``."""
-    squares = (logits * logits).sum(-1, keepdim=True)
-    return logits * (tau * torch.rsqrt(squares.clamp_min(tau * tau)))
+    z = present(logits)
+    unit = unit_of(z)
+    z = z / unit
+    squares = (z * z).sum(-1, keepdim=True)
+    return z * (tau * torch.rsqrt(squares.clamp_min((tau / unit) ** 2)))
+
+
+def unit_of(logits: Tensor) -> Tensor:
+    """What rows (n, K) are divided by before they are squared, (n, 1): 1, or the largest entry where its square may overflow."""
+    largest = logits.detach().abs().amax(-1, keepdim=True)
+    return torch.where(largest > 1e15, largest, 1.0)
 
 
 def is_focal(loss: Loss) -> bool:
     """Is the loss FL, or a normalised loss on it, so that it has a modulating factor?"""
     return isinstance(loss, FL) or isinstance(getattr(loss, "base", None), FL)
+
+
+# ----------------------------------------------------------------------------------- formulas that leave the numbers
+
+
+def held(at: Probabilities, atom: Loss) -> Probabilities:
+    """Probabilities at which a formula is computed: beyond its :func:`ends` they stay there, and keep the slope of log u.
+
+    So ``1/u`` at u = e^-1000 has the value and the slope that it has where they are the largest that can be used.
+    """
+    if not may_leave(atom):
+        return at
+    low, high = ends(atom, at.logu.dtype)
+    logu, log_rest = at.logu, at.log_rest
+    if low > -math.inf:
+        logu = torch.where(at.logu < low, _slanted(low, at.logu), logu)
+    if high > -math.inf:
+        beyond = at.log_rest < high
+        logu = torch.where(beyond, _slanted(math.log1p(-math.exp(high)), at.logu), logu)
+        log_rest = torch.where(beyond, _slanted(high, at.log_rest), log_rest)
+    return Probabilities(logu, log_rest)
+
+
+def _slanted(value: float, x: Tensor) -> Tensor:
+    """A constant with the slope of x."""
+    return value + (x - x.detach())
+
+
+def may_leave(atom: Loss) -> bool:
+    """Is the atom a formula of a user's? The registered losses are finite, and have finite slopes, at all floats."""
+    return isinstance(atom, Formula) and not any(isinstance(x, Tensor) for x in atom.parameters.values())
+
+
+@lru_cache(maxsize=256)
+def ends(atom: Formula, dtype: torch.dtype) -> tuple[float, float]:
+    """The least log u and log (1 - u) to which the values of a formula are finite and its slopes at most STEEPEST; else -inf."""
+    return _end(atom, dtype, False), _end(atom, dtype, True)
+
+
+def _end(atom: Formula, dtype: torch.dtype, at_one: bool) -> float:
+    with torch.inference_mode(False), torch.enable_grad():
+        depth = torch.cat([torch.arange(0.25, 2000, 0.25), torch.logspace(3.5, 30, 300)]).to(dtype)
+        log = (-depth).requires_grad_()
+        other = torch.log(-torch.expm1(log))
+        at = Probabilities(other, log) if at_one else Probabilities(log, other)
+        usable = torch.ones_like(depth, dtype=torch.bool)
+        for side in (atom.on(TORCH).active, atom.on(TORCH).passive):
+            value = as_tensor(side(Monomial(at), at.logu, TORCH))
+            if isinstance(value, Tensor) and value.requires_grad:
+                (slope,) = torch.autograd.grad(value.sum(), log, retain_graph=True)
+                usable &= value.isfinite() & (slope.abs() <= STEEPEST[dtype])  # False for NaN
+    if bool(usable.all()):
+        return -math.inf
+    return -float(depth[max(int(usable.int().argmin()) - 1, 0)])
 
 
 def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False, inward: bool = True) -> Tensor:
@@ -236,17 +314,18 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
     ``detach_modulation`` takes the factor ``(1 - u)^gamma`` of FL, NFL and NNFL for a constant in the gradient. ``inward``
     is explained in ``_floored``.
     """
-    z = wide(logits)
+    z = present(wide(logits))
     at = probabilities(z)
     result: Scalar = 0
-    for coefficient, atom in loss.terms():
-        atom = atom.on(TORCH)
+    for coefficient, each in loss.terms():
+        atom = each.on(TORCH)
         if isinstance(atom, LogitClipCE):
             value = atom.labels(None, probabilities(clipped(z, atom.tau)).logu, TORCH)
         elif isinstance(atom, NormalisedNegative):
             value = _floored(atom, at, detach_modulation and is_focal(atom), inward)
         else:
-            value = atom.labels(_probability(at, detach_modulation and is_focal(atom)), at.logu, TORCH)
+            own = held(at, each)
+            value = atom.labels(_probability(own, detach_modulation and is_focal(atom)), own.logu, TORCH)
         result = result + as_tensor(value) * float(coefficient)
     return result
 
@@ -282,13 +361,13 @@ def given_losses(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     The losses of :func:`label_losses` at one label each. A term of u_y alone is computed there alone, so this takes a fraction of
     the operations.
     """
-    z, y = wide(logits), labels[..., None]
+    z, y = present(wide(logits)), labels[..., None]
     every = _Softmax(z)
     own = every.at(y)
     result: Scalar = 0
     for coefficient, atom in loss.terms():
         here = atom.on(TORCH)
-        if isinstance(here, Separable):
+        if isinstance(here, Separable) and not may_leave(atom):
             value = here.active(Monomial(own), own.logu, TORCH)
             other = here.passive(Monomial(every), every.logu, TORCH)
             if not isinstance(other, int):
@@ -323,8 +402,8 @@ def _floored(atom: NormalisedNegative, at: Probabilities, constant: bool, inward
     each = atom.flipped(_probability(flat, constant), flat.logu, TORCH)
     own = each
     if inward:
-        held = floor + (at.logu - at.logu.detach())  # the value p_min, the slope of log u
-        logu = torch.where(below, held, at.logu)
-        slanted = Probabilities(logu, torch.where(below, torch.log1p(-torch.exp(held)), at.log_rest))
+        edge = _slanted(floor, at.logu)
+        logu = torch.where(below, edge, at.logu)
+        slanted = Probabilities(logu, torch.where(below, torch.log1p(-torch.exp(edge)), at.log_rest))
         own = atom.flipped(_probability(slanted, constant), slanted.logu, TORCH)
     return 1 - own / total(each)

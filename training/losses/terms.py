@@ -7,7 +7,7 @@ has the form of a curve, and otherwise on jets.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -19,7 +19,7 @@ from asymtheory.numbers.backends import Backend
 from asymtheory.numbers.jet import Jet
 from asymtheory.numbers.scalar import Scalar
 
-from .reference import TORCH, Monomial, Probabilities, as_tensor, is_focal
+from .reference import STEEPEST, TORCH, Monomial, Probabilities, as_tensor, ends, is_focal, may_leave
 
 Scratch = Sequence[Tensor | None]  # tensors that may be overwritten, or None: fresh ones are made
 
@@ -279,12 +279,29 @@ class Jets:
         return self.on_entries(point.logu, point.u, unit)
 
 
+@dataclass(frozen=True)
+class Held:
+    """A term of a formula that leaves the numbers, such as 1/u: beyond its ends it stays there, see :func:`.reference.held`."""
+
+    term: Curve | Hinge | Jets
+    ends: Mapping[torch.dtype, tuple[float, float]]
+
+    logs = True
+
+    def at(
+        self, point: LabelProbabilities, scratch: Scratch = (None, None), *, unit: float = 1.0, own: bool = False
+    ) -> tuple[Tensor, Tensor | float]:
+        """Value and slope, as :meth:`Curve.at` gives them."""
+        low, high = self.ends[point.logu.dtype]
+        return self.term.at(LabelProbabilities(point.logu.clamp(low, math.log1p(-math.exp(high)))), unit=unit)
+
+
 def _filled(x: Scalar, factor: float, like: Tensor) -> Tensor:
     x = as_tensor(x)
     return x * factor if isinstance(x, Tensor) else torch.full_like(like, float(x) * factor)
 
 
-Term = Curve | Hinge | Focal | Jets
+Term = Curve | Hinge | Focal | Jets | Held
 
 
 def term(coefficient: float, atom: Separable, side: str = "active", *, detach: bool = False) -> Term:
@@ -298,7 +315,9 @@ def term(coefficient: float, atom: Separable, side: str = "active", *, detach: b
     except (TypeError, ArithmeticError, ValueError):
         curve = None
     on_torch: Scalar = atom.on(TORCH)
-    return curve or Jets(coefficient, on_torch, side, detach)
+    found = curve or Jets(coefficient, on_torch, side, detach)
+    own = {dtype: ends(atom, dtype) for dtype in STEEPEST} if may_leave(atom) else {}
+    return Held(found, own) if any(end > -math.inf for pair in own.values() for end in pair) else found
 
 
 def times(x: Scalar, factor: float) -> Scalar:
