@@ -13,6 +13,8 @@ _HOMES = {
     "losses.build": ("BelowThreshold", "build_loss"),
     "losses.linear": ("RobustLinearLoss", "TokenStatistics", "linear_loss"),
     "losses.native": ("use_native",),
+    "losses.binary": ("BinaryLoss", "MultiLabelLoss", "binary_loss"),
+    "losses.views": ("GJS",),
     "losses.preference": ("PreferenceLoss", "preference_loss", "preference_threshold"),
     "run.models": ("build_model",),
     "run.config": ("Noise", "Settings", "TrainConfig"),

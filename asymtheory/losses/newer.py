@@ -15,7 +15,7 @@ from ..numbers.scalar import Scalar
 from ..numbers.text import plain
 from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Term, sign_of_factor, total
 from .domain import above, at_least, below, between
-from .papers import CE, GCE, Unhinged
+from .papers import AEL, CE, GCE, Unhinged
 
 OPEN_UNIT = between(0, 1, low_closed=False, high_closed=False)
 
@@ -102,6 +102,27 @@ class AlphaLoss(Separable):
         return CONVEX, LINEAR  # that of GCE at 0 < q < 1
 
 
+class FisherRao(Separable):
+    """Squared Fisher-Rao distance of u to e_y, up to a factor 4: arccos(sqrt u_y)^2.
+
+    With u_y = cos(t)^2 it is t^2, and its slope is -2t/sin(2t): from -1 at u_y = 1 (that of CE and of 1 - u_y) to -inf at
+    u_y = 0, where CE's is steeper still.
+    """
+
+    name, title = "fisher-rao", "Fisher-Rao"
+    formula = "arccos(sqrt u_y)^2"
+    source = "a Fisher-Rao loss for label noise (only an abstract was at hand; derived from the distance)"
+    note = "slope -inf at u_y = 0, as CE: asymmetric on no noise with w_n > 0"
+
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        half = xp.number(Fraction(1, 2))
+        return xp.atan((1 - p) ** half / (p**half + 1)) ** 2 * 4  # tan(t/2) = sin t / (1 + cos t): finite at both ends
+
+    def curvature(self) -> Curvature:
+        # l' = -2t/sin(2t) with u = cos(t)^2: x/sin x increases on (0, pi), and t falls as u grows, so l' increases
+        return CONVEX, LINEAR
+
+
 # ------------------------------------------------------------------------------------------------ with a threshold
 
 
@@ -121,6 +142,31 @@ class VCE(Separable):
 
     def curvature(self) -> Curvature:
         return CONVEX, LINEAR  # l'' = (u+a)^-2
+
+
+class VEL(AEL):
+    """exp(-u_y/a), a > 0: the form of AEL; c >= exp(1/a), one over the ratio, which VBL calls the variation ratio."""
+
+    name, title = "vel", "VEL"
+    source = "VEL of VBL, AAAI 2026, from a review (text not at hand): the form of AEL (ALF Cor. 3)"
+
+
+class VSL(Separable):
+    """(a-u_y)^2 - (a-1)^2, a >= 1: the square loss made of bounded variation; c >= a/(a-1). AUL at p = 2, twice."""
+
+    name, title = "vsl", "VSL"
+    formula = "(a-u_y)^2 - (a-1)^2"
+    source = "VSL of VBL, AAAI 2026 (text not at hand): the square loss with bounded slopes, AUL at p = 2 (ALF Cor. 2)"
+    domains: ClassVar = {"a": at_least(1)}
+    defaults: ClassVar = {"a": Fraction(2)}
+    main = "a"
+    a: Scalar
+
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        return (self.a - p) ** 2 - (self.a - 1) ** 2
+
+    def curvature(self) -> Curvature:
+        return CONVEX, LINEAR  # l'' = 2
 
 
 class LogMixture(Separable):
@@ -201,6 +247,31 @@ class ClippedGCE(Separable):
 
     def curvature(self) -> Curvature:
         return sign_of_factor(1 - self.p0), LINEAR
+
+
+class ClippedFL(Separable):
+    """Focal loss above a probability p0, its tangent below, 0 < p0 < 1, gamma >= 0. Source: OGC at a fixed threshold.
+
+    Published code has another linear branch, which jumps in slope; the tangent here does not. gamma = 0 is OGC-CE.
+    """
+
+    name, title = "ogc-fl", "OGC-FL"
+    formula = "-(1-u_y)^gamma log u_y if u_y > p0 else its tangent at p0"
+    source = "OGC, AAAI 2025, at a fixed threshold, with the tangent (published code's branch is not it)"
+    note = "its slope at u_y = 1 is 0 for gamma > 0, so clipping alone makes it asymmetric on no noise with w_n > 0"
+    domains: ClassVar = {"p0": OPEN_UNIT, "gamma": at_least(0)}
+    defaults: ClassVar = {"p0": Fraction(1, 2), "gamma": Fraction(1, 2)}
+    p0: Scalar
+    gamma: Scalar
+
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        rest, log = 1 - self.p0, xp.log(self.p0)
+        slope = (rest ** (self.gamma - 1)) * log * self.gamma - rest**self.gamma / self.p0
+        tangent = (p - self.p0) * slope - rest**self.gamma * log
+        return xp.split(p, self.p0, tangent, -((1 - p) ** self.gamma * logp))
+
+    def curvature(self) -> Curvature:
+        return CONVEX, LINEAR  # linear up to p0, the focal loss above, the slope continuous
 
 
 class TruncatedGCE(Separable):
@@ -412,27 +483,34 @@ class RobustDPO(Logarithms):
 
 
 NEWER: tuple[type[Loss], ...] = (
-    JS, BiTempered, AlphaLoss, VCE, LogMixture, DAL, ClippedCE, ClippedGCE, TruncatedGCE, LogitBiasMAE, LogitBiasCE,
-    DFT, SR, LabelSmoothing, ConservativeDPO, RobustDPO,
+    JS, BiTempered, AlphaLoss, FisherRao, VCE, VEL, VSL, LogMixture, DAL, ClippedCE, ClippedGCE, ClippedFL, TruncatedGCE,
+    LogitBiasMAE, LogitBiasCE, DFT, SR, LabelSmoothing, ConservativeDPO, RobustDPO,
 )  # fmt: skip
 
 # What people ask for by name and is not a loss L(u, y) of one prediction and one label, with what it is.
 ELSEWHERE: dict[str, str] = {
-    "gjs": "GJS compares the predictions of two augmented views with the label; js is the loss of one view",
+    "gjs": "GJS compares predictions for several views with the label (in torch: build_loss('gjs')); js is its loss of one view",
     "elr": "ELR adds a penalty towards a running average of the network's own past predictions: a procedure over epochs",
     "co-teaching": "co-teaching trains two networks that select samples for each other: a procedure with any loss",
     "dividemix": "DivideMix splits the samples by a mixture model and trains semi-supervised: a procedure",
+    "divide-mix": "DivideMix splits the samples by a mixture model and trains semi-supervised: a procedure",
+    "coteaching": "co-teaching trains two networks that select samples for each other: a procedure with any loss",
+    "co-teaching+": "co-teaching+ trains two networks on samples on which they disagree: a procedure with any loss",
+    "jocor": "JoCoR trains two networks that agree, and selects samples: a procedure with any loss",
+    "mixup": "mixup averages two samples and their labels: a procedure with any loss of the mixed label",
+    "sop": "SOP learns a sparse term for every sample's label: a procedure over the training set",
+    "cores": "CORES selects samples epoch by epoch with a regulariser of confidence: a procedure",
+    "volminnet": "VolMinNet learns a transition matrix of least volume together with the network: a procedure",
+    "peer": "peer loss subtracts the loss of an independently drawn pair: it compares two samples, not one with its label",
+    "simpo": "SimPO changes the margin (length-normalised, with a target); its loss of the margin is ce at K = 2",
+    "ipo": "IPO asks for one margin, (m - 1/(2 beta))^2: it does not decrease in u, so its minimiser is never a vertex",
     "mentornet": "MentorNet weighs samples by a second network: a procedure with any loss",
     "forward": "forward correction multiplies u by a transition matrix before CE: it depends on the matrix, not on a parameter",
     "backward": "backward correction of CE for symmetric noise is rdpo here (any K); another matrix leaves no parameter",
     "t-revision": "T-revision learns a transition matrix together with the network: a procedure",
-    "ropo": "ROPO's loss is a sum of CE and a sigmoid, at K = 2 ce+unhinged here (its text was not at hand)",
     "f-divergence": "f-divergence losses are variational, a maximum over a second function; total variation is unhinged",
     "ce-truncated": "loss truncation drops samples by the quantile of their loss in a batch: a selection of samples",
     "lc": "logit clipping is logitclip-ce here",
     "phuber": "the partially Huberised loss is phuber-ce here",
-    "vel": "the text of VBL (VEL, VSL) was not at hand; VEL looks like ael, whose ratio its variation ratio inverts",
-    "vsl": "the text of VBL (VEL, VSL) was not at hand",
-    "fisher-rao": "arccos(sqrt u)^2 has slope -inf at u = 0, so it is asymmetric on no noise with w_n > 0; it is not built in",
     "fcl": "FCL is defined by a fractional derivative whose order is learned (only an abstract was at hand)",
 }

@@ -9,6 +9,7 @@ so that four numbers (the slopes of active and passive at 0 and at 1) and three 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -123,16 +124,14 @@ class Profile:
     def slopes(self, xp: Backend) -> Slopes:
         """End slopes of the separable part, in the number system of ``xp``; limits where the formula gives 0 * inf."""
         zero, one = _end(xp, 0), _end(xp, 1)
-        active1 = self._jet("active", *one, xp)[1]
-        if xp is FLOAT and active1 != active1:
-            # A decreasing convex function: its slope at 1 lies between the slope next to 1 and 0. Only the focal loss
-            # with 0 < gamma < 1 comes here, and its slope at 0 is -inf, so the lower bound settles the condition.
-            active1 = self.jet("active", xp.number(NEXT_TO_ONE), xp)[1]
-        unknown = isinstance(active1, Interval) and active1.low == -float("inf") and active1.high == float("inf")
-        if unknown and self.shape() == CONVEX:
-            active1 = Interval(self.jet("active", xp.number(NEXT_TO_ONE), xp)[1].low, 0.0)
+        active0, active1 = self._jet("active", *zero, xp)[1], self._jet("active", *one, xp)[1]
+        if _lost(active1) and self.shape() == CONVEX and _endless(active0):
+            # A decreasing convex function: its slope at 1 lies between the slope next to 1 and 0. The focal loss with
+            # 0 < gamma < 1 comes here; its slope at 0 is -inf, so the lower bound settles the condition.
+            near = self.jet("active", xp.number(NEXT_TO_ONE), xp)[1]
+            active1 = near if xp is FLOAT else Interval(near.low, 0.0)
         found = (
-            self._jet("active", *zero, xp)[1],
+            active0,
             active1,
             self._jet("passive", *zero, xp)[1],
             self._jet("passive", *one, xp)[1],
@@ -197,6 +196,12 @@ def _lost(slope: Scalar) -> bool:
     if isinstance(slope, Interval):
         return slope.low == -float("inf") and slope.high == float("inf")
     return isinstance(slope, float) and slope != slope
+
+
+def _endless(slope: Scalar) -> bool:
+    """Is the slope -inf, or was it lost where an infinite one may be meant?"""
+    low = slope.low if isinstance(slope, Interval) else slope
+    return not (isinstance(low, float) and math.isfinite(low))
 
 
 @lru_cache(64)

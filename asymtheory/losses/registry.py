@@ -57,6 +57,18 @@ _SUMS: dict[str, tuple[str, str, tuple[tuple[Scalar, str, dict[str, Scalar]], ..
     "jal-fl": ("JAL-FL", "JAL Eq. 9", ((1, "nfl", {}), (1, "amse", {}))),
 }
 
+# sums that the field has published since
+_NEWER_SUMS: dict[str, tuple[str, str, tuple[tuple[Scalar, str, dict[str, Scalar]], ...]]] = {
+    "ropo": (
+        "ROPO",
+        "ROPO's two terms, DPO's CE and the sigmoid of the margin, with free coefficients (K = 2; text not at hand)",
+        ((1, "ce", {}), (1, "unhinged", {})),
+    ),
+}
+_SUMS |= _NEWER_SUMS
+
+_COMPARED = ("vce", "vsl", "dal", "ogc-gce", "logit-bias-mae")
+
 _registered: dict[str, type[Loss]] = {}
 
 
@@ -87,8 +99,20 @@ def names() -> Iterator[str]:
 
 def names_of_papers() -> Iterator[str]:
     """The names of the four papers' losses, and of registered ones: what is compared unless losses are named."""
-    newer = {loss.name for loss in NEWER}
+    newer = {loss.name for loss in NEWER} | set(_NEWER_SUMS)
     yield from (name for name in names() if name not in newer)
+
+
+def names_compared() -> Iterator[str]:
+    """What ``select`` ranks unless losses are named: the papers' losses, and of the newer ones those with a threshold.
+
+    A newer loss is among them where it tolerates some noise for some value of its parameter and is not the form of another
+    one. Left out: forms under another name (alpha-loss is GCE, VEL is AEL, OGC-CE is PHuber-CE, DFT is unhinged, log-mixture
+    is VCE), losses without a tolerant value on more than two classes (JS, bi-tempered, Fisher-Rao, label smoothing, ...), and
+    those that only a search decides (truncated GCE, SR).
+    """
+    yield from names_of_papers()
+    yield from _COMPARED
 
 
 def build(name: str, **parameters: Scalar) -> Loss:

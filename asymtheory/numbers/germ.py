@@ -237,6 +237,17 @@ class Germ:
         x0: Real = Fraction(1) if _is(self.x0, 0) else self.xp.ball(self.x0).exp()
         return Germ(self.xp, x0, 0 if self.constant else self.c * around, self.r, self.k)
 
+    def atan(self) -> Germ:
+        """The inverse tangent."""
+        if self.infinite:
+            if self.sign is None:
+                raise NoGerm("an inverse tangent of something whose sign is not known")
+            right = self.xp.ball(1).atan() * (2 * self.sign)
+            return self.xp.number(right) - self.reciprocal().atan()
+        around = self._around()
+        x0: Real = Fraction(0) if _is(self.x0, 0) else self.xp.ball(self.x0).atan()
+        return Germ(self.xp, x0, 0 if self.constant else self.c / (1 + around * around), self.r, self.k)
+
 
 Tail: TypeAlias = tuple[Scalar, Fraction, Fraction]
 
@@ -256,6 +267,7 @@ class Germs(Backend):
             lambda x, e: self._number(x) ** e,
             lambda x, y: self._number(x) / self._number(y),
             self._choose,
+            atan=lambda x: self._number(x).atan(),
         )
 
     def _number(self, x: Scalar) -> Germ:

@@ -131,8 +131,8 @@ class Jet:
         return self._new(value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope))
 
     def atan(self) -> Jet:
-        inverse = self.xp._divide(self.xp.number(1), self.value * self.value + 1)
-        first = self.slope * inverse
+        divide, below = self.xp._divide, self.value * self.value + 1
+        first = divide(self.slope, below)  # at an infinite value inf / inf, which is lost, and not inf * 0, which is 0
         return self._new(
-            self.xp._atan(self.value), first, lambda: self.curvature * inverse - first * first * self.value * 2
+            self.xp._atan(self.value), first, lambda: divide(self.curvature, below) - first * first * self.value * 2
         )

@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import InputError, printable
 from ..jsonlines import Json
 from ..losses.base import Loss
-from ..losses.registry import build, names_of_papers
+from ..losses.registry import build, names_compared
 from ..noise import annotators as crowd
 from ..noise import estimate
 from ..noise.estimate import NoiseEstimate
@@ -264,7 +264,7 @@ def select(
                 raise InputError(f"{option} {value}: goes with --annotators")
         known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
     chosen = [
-        build(loss) if isinstance(loss, str) else loss for loss in (names_of_papers() if losses is None else losses)
+        build(loss) if isinstance(loss, str) else loss for loss in (names_compared() if losses is None else losses)
     ]
     if not chosen:
         raise InputError("losses: at least one is needed")

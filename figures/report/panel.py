@@ -21,7 +21,7 @@ from sympy.printing.jscode import JavascriptCodePrinter
 
 from asymtheory.asymmetry.binding import binding_rows
 from asymtheory.asymmetry.rules import endless
-from asymtheory.losses import JS, MIXED, Loss, Separable, build, coefficient_name, names
+from asymtheory.losses import JS, MIXED, ClippedFL, Loss, Separable, build, coefficient_name, names
 from asymtheory.losses.domain import Domain
 from asymtheory.losses.newer import Logarithms
 from asymtheory.losses.profile import Profile
@@ -164,6 +164,8 @@ def why_not(loss: Loss) -> str:
         return "logarithms of every class, for which another rule decides"
     if any(isinstance(atom, JS) for _, atom in loss.terms()):
         return "u log u has no value at u = 0 in JavaScript"
+    if any(isinstance(atom, ClippedFL) for _, atom in loss.terms()):
+        return "its slope at u = 1 is 0 * inf in JavaScript, and decides"
     if profile.shape() is MIXED:
         return "neither convex nor concave, so searched for"
     if profile.negative:

@@ -22,7 +22,9 @@ from asymtheory.asymmetry.risk import minimise, weighted_risk
 from asymtheory.errors import InputError
 from asymtheory.losses import build
 from asymtheory.losses.newer import ELSEWHERE, NEWER
+from asymtheory.losses.profile import Profile
 from asymtheory.noise.models import symmetric
+from asymtheory.numbers.backends import FLOAT, INTERVAL
 from asymtheory.threshold.many import solve_many
 from asymtheory.threshold.solve import solve
 
@@ -43,6 +45,11 @@ NOISY = symmetric(10, F(4, 5))  # clean level 9/4
         ("logit-bias-ce", {}, "never: no eps works"),
         ("cdpo", {}, "never: no e works"),
         ("dft", {}, "always"),
+        ("vel", {}, "a >= 1/log(9/4) (1.23315)"),
+        ("vsl", {}, "a >= 1.8"),
+        ("ogc-fl", {}, "never"),
+        ("fisher-rao", {}, "never"),
+        ("ropo", {}, "never"),
     ],
 )
 def test_thresholds_by_hand(name: str, fixed: dict[str, Any], answer: str) -> None:
@@ -72,9 +79,33 @@ def test_ratios_by_hand() -> None:
     for name, given, value in (
         ("vce", {"a": 2}, 2 / 3), ("log-mixture", {"a": F(2, 3)}, 2 / 3), ("ogc-ce", {"p0": F(1, 4)}, 1 / 4),
         ("logit-bias-mae", {"eps": F(1, 2)}, math.exp(-1)), ("js", {}, 0.0), ("dal", {"q": 2}, 1.0),
+        ("vel", {"a": 2}, math.exp(-1 / 2)), ("vsl", {"a": 4}, 3 / 4), ("fisher-rao", {}, 0.0), ("ogc-fl", {}, 0.0),
+        ("ropo", {}, 0.0),
     ):  # fmt: skip
         r = asymmetry_ratio(build(name, **given)).r
         assert r.low - 1e-12 <= value <= r.high + 1e-12, name
+
+
+def test_fisher_rao_by_its_angle() -> None:
+    """With u = cos(t)^2 its slope is -2t/sin(2t), which grows with u: convex, from -inf to -1."""
+    slopes = []
+    for t in np.linspace(1.5, 0.05, 40):
+        value, slope, _ = Profile.of(build("fisher-rao"), 3).jet("active", math.cos(t) ** 2, FLOAT)
+        assert value == pytest.approx(t**2, rel=1e-12)
+        assert slope == pytest.approx(-2 * t / math.sin(2 * t), rel=1e-9)
+        slopes.append(slope)
+    assert slopes == sorted(slopes)
+    ends = Profile.of(build("fisher-rao"), 3).slopes(INTERVAL)
+    assert ends.active0.high == -math.inf
+    assert ends.active1.low < -1 < ends.active1.high
+
+
+def test_clipping_the_focal_loss_leaves_its_flat_end() -> None:
+    for gamma, tolerant in ((0, True), (F(1, 2), False), (2, False)):
+        assert check(build("ogc-fl", p0=F(1, 2), gamma=gamma), [6, 2, 2]).asymmetric is tolerant, gamma
+    u = np.random.default_rng(4).dirichlet(np.ones(3), 20)
+    np.testing.assert_allclose(build("ogc-fl", p0=F(1, 3), gamma=0)(u), build("ogc-ce", p0=F(1, 3))(u), rtol=1e-12)
+    np.testing.assert_allclose(build("vsl", a=3)(u), 2 * build("aul", a=3, p=2)(u), rtol=1e-12)
 
 
 def test_members_of_families_coincide() -> None:

@@ -381,7 +381,7 @@ def test_bad_input_gets_one_line(given: dict[str, Any], line: str) -> None:
 
 
 def test_a_loss_without_room_for_the_classes_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asymtheory.selection.select.names_of_papers", lambda: ["nnce", "mae"])
+    monkeypatch.setattr("asymtheory.selection.select.names_compared", lambda: ["nnce", "mae"])
     found = select(K=10**7, eta=Fraction(1, 10))
     assert any(text.startswith("left out: nnce") for text in found.warnings)
     assert found.best.feasible

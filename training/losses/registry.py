@@ -17,7 +17,9 @@ from asymtheory.numbers.scalar import Scalar
 
 from .baselines import _ANY, NLNL, BaselineLoss, EpsilonSoftmax, LabelSmoothing, WeightedSum
 from .module import RobustLoss
+from .pruned import PrunedGCE
 from .student import StudentHead, StudentLoss
+from .views import GJS
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,13 @@ def _lt_apl(name: str) -> Callable[..., BaselineLoss]:
     return make
 
 
+def _gjs(pi1: Scalar, **options: Scalar) -> BaselineLoss:
+    for option in options:
+        if option not in ("reduction", "ignore_index"):
+            raise InputError(f"gjs has no option {option} (it has: ignore_index, reduction)")
+    return GJS(pi1, **options)
+
+
 def _student_head(density: str) -> Callable[[int, int], nn.Module]:
     def make(features: int, classes: int) -> nn.Module:
         return StudentHead(features, classes, density)
@@ -92,6 +101,15 @@ BASELINES: dict[str, Baseline] = {
         Baseline(
             "nlnl", "NLNL", "-log(1 - u_c), then -log u_y of the samples that are trusted", "Kim et al. 2019",
             {"complements": 1, "gamma": Fraction(1, 2), "history": 10, **_THIRDS}, NLNL, options=False,
+        ),
+        Baseline(
+            "pruned-gce", "pruned GCE", "GCE of the samples with u_y >= k, chosen anew every few epochs",
+            "Zhang & Sabuncu 2018", {"q": Fraction(7, 10), "k": Fraction(1, 2), "start": Fraction(1, 3), "every": 10},
+            PrunedGCE, options=False,
+        ),
+        Baseline(
+            "gjs", "GJS", "Jensen-Shannon divergence of the label and the predictions for several views",
+            "Englesson & Azizpour 2021", {"pi1": Fraction(1, 2)}, _gjs,
         ),
         Baseline(
             "ls", "label smoothing", "(1 - r) CE(u, y) + (r/K) sum_k CE(u, k), r <= 1", "Wei et al. 2022",
