@@ -128,6 +128,7 @@ EXAMPLES = {
         "select --noise cifar10n-worse",
         "select --K 10 --eta 0.4 --write-config run.toml",
         "select --labels noisy.csv --clean clean.csv --plot frontier.pdf",
+        "select --K 10 --eta 0.4 --formula '(a-u)**2'",
     ),
     "experiment": ("experiment weighted-risk --loss agce --set q=0.5 --sweep a=0.05:20:9:log",),
     "verify": ("verify --claim jal-thm41", "verify --paper jal --quick"),

@@ -75,7 +75,12 @@ def loss_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a loss, its parameters and their domains."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--loss", metavar="NAME", help="a name from `asymtheory losses`, or a sum x+y")
-    which.add_argument(
+    formula_options(parser, which)
+
+
+def formula_options(parser: argparse.ArgumentParser, which: argparse._ActionsContainer | None = None) -> None:
+    """Add the options of a loss from a formula; ``which`` holds --formula where it excludes another option."""
+    (parser if which is None else which).add_argument(
         "--formula", metavar="TEXT", help="your own loss in u and named parameters: + - * / ** exp log sqrt abs min max"
     )
     parser.add_argument("--passive", metavar="TEXT", help="with --formula: the term of each other class, such as u**2")

@@ -11,10 +11,13 @@ from contextlib import suppress
 from importlib import metadata
 
 from ..errors import InputError, nearest
+from ..losses.base import Loss
+from ..losses.registry import names
 from ..noise.models import check_classes
 from ..numbers.text import parse_number
 from ..selection.advice import Advice, advise
 from ..selection.select import Selection, select
+from .options import formula_options, loss_given
 
 FORMATS = ("table", "json", "markdown")
 PLOTS = "asymtheory.plots"
@@ -46,6 +49,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--annotator", metavar="NAME", help="with --annotators: the noise of this one's labels")
     parser.add_argument(
+        "--losses",
+        metavar="NAME[,NAME...]",
+        help="rank these alone; `all` is every registered loss, also those left out",
+    )
+    formula_options(parser)
+    parser.add_argument("--solve", metavar="NAME", help="with --formula: its parameter to solve for")
+    parser.add_argument(
         "--confidence", metavar="X", default="0.95", help="of the intervals of an estimate (default 0.95)"
     )
     parser.add_argument(
@@ -69,6 +79,7 @@ def run(given: argparse.Namespace) -> int:
     draw = None if given.plot is None else _plot(given.plot)
     for option, path in (("--plot", given.plot), ("--write-config", given.write_config)):
         _check_folder(option, path)
+    losses, also = _losses(given)
     K = None if given.K is None else parse_number(given.K, "--K")
     if K is not None and K.denominator != 1:
         raise InputError(f"--K {given.K}: the number of classes must be a whole number >= 2")
@@ -77,7 +88,7 @@ def run(given: argparse.Namespace) -> int:
         eta=None if given.eta is None else parse_number(given.eta, "--eta"),
         transition=given.transition, labels=given.labels, clean=given.clean, probs=given.probs,
         posteriors=given.posteriors, annotators=given.annotators, aggregate=given.aggregate, annotator=given.annotator,
-        confidence=float(parse_number(given.confidence, "--confidence")),
+        confidence=float(parse_number(given.confidence, "--confidence")), losses=losses, also=also,
     )  # fmt: skip
     if given.write_config is not None:
         _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))
@@ -89,6 +100,19 @@ def run(given: argparse.Namespace) -> int:
         if path is not None:
             print(f"asymtheory select: {option} written to {path}", file=sys.stderr)
     return 0 if any(candidate.feasible for candidate in chosen.candidates) else 1
+
+
+def _losses(given: argparse.Namespace) -> tuple[list[str] | None, list[Loss]]:
+    """What --losses restricts to, and the loss of --formula that is ranked beside them."""
+    losses = None
+    if given.losses is not None:
+        losses = list(names()) if given.losses.strip().lower() == "all" else given.losses.split(",")
+    if given.formula is None:
+        for option in ("passive", "set", "domain", "solve"):
+            if getattr(given, option):
+                raise InputError(f"--{option} goes with --formula")
+        return losses, []
+    return losses, [loss_given(given)[0]]
 
 
 def _advice(chosen: Selection) -> Advice:

@@ -20,6 +20,7 @@ from ..errors import InputError, printable
 from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.registry import build, names_compared
+from ..losses.settings import named
 from ..noise import annotators as crowd
 from ..noise import estimate
 from ..noise.estimate import NoiseEstimate
@@ -43,6 +44,7 @@ class Selection:
     candidates: tuple[Candidate, ...]
     warnings: tuple[str, ...]
     origin: dict[str, Any]  # what was given, for a run's configuration
+    also: tuple[Loss, ...] = ()  # one's own losses, which are shown wherever they rank
 
     @property
     def best(self) -> Candidate:
@@ -88,9 +90,16 @@ class Selection:
             facts.append(("read as", printable(known.noise.reading, 300)))
         return facts
 
-    def _cells(self, candidates: Iterable[Candidate]) -> list[tuple[str, ...]]:
+    def _shown(self) -> list[tuple[int, Candidate]]:
+        """What prints, with its place: the short list, and one's own losses."""
+        own = {_identity(loss) for loss in self.also}
+        return [
+            (place, c) for place, c in enumerate(self.candidates, 1) if place <= SHORT_LIST or _identity(c.loss) in own
+        ]
+
+    def _cells(self, candidates: Iterable[tuple[int, Candidate]]) -> list[tuple[str, ...]]:
         cells: list[tuple[str, ...]] = [("", "loss", "parameters", "feasible", "covers", "fitting", "papers' settings")]
-        for place, candidate in enumerate(candidates, 1):
+        for place, candidate in candidates:
             parameters = ", ".join(f"{p} = {plain(v)}" for p, v in candidate.loss.parameters.items()) or "-"
             answer = candidate.threshold.answer.split(":")[0]
             cells.append(
@@ -104,8 +113,8 @@ class Selection:
     def __str__(self) -> str:
         width = max(len(name) for name, _ in self._head())
         lines = [f"{name:<{width}}  {text}" for name, text in self._head()]
-        lines += ["", *_columns(self._cells(self.short_list)), ""]
-        lines += [f"{place}. {c.loss.title}: {c.reason}" for place, c in enumerate(self.short_list, 1)]
+        lines += ["", *_columns(self._cells(self._shown())), ""]
+        lines += [f"{place}. {c.loss.title}: {c.reason}" for place, c in self._shown()]
         if self.best.tolerance is not None:
             lines += ["", f"guarantee of {self.best.loss.title}: {self.best.tolerance}"]
         lines += [
@@ -122,7 +131,7 @@ class Selection:
         """The same facts as a Markdown document, with all candidates."""
         lines = ["# Losses for this noise", "", "| | |", "|---|---|"]
         lines += [f"| {name} | {text} |" for name, text in self._head()]
-        cells = self._cells(self.candidates)
+        cells = self._cells(enumerate(self.candidates, 1))
         lines += ["", "| " + " | ".join(cells[0]) + " |", "|" + "---|" * len(cells[0])]
         lines += ["| " + " | ".join(line) + " |" for line in cells[1:]]
         lines += ["", "## Why", ""]
@@ -144,7 +153,7 @@ class Selection:
         lines = [
             f"# asymtheory select: {chosen.reason}",
             f"dataset = {_quoted(dataset)}",
-            f"loss = {_quoted(chosen.loss.name)}",
+            *(f"{name} = {_quoted(text)}" for name, text in named(chosen.loss).items()),
         ]
         table: list[str] = []
         if "labels" in self.origin:
@@ -161,6 +170,11 @@ class Selection:
             lines += ["", "[parameters]"]
             lines += [f"{_key(name)} = {_toml(value)}" for name, value in chosen.loss.parameters.items()]
         return "\n".join([*lines, *table]) + "\n"
+
+
+def _identity(loss: Loss) -> tuple[str, ...]:
+    """A loss whatever the values of its parameters are."""
+    return (loss.name, loss.title, *loss.domains)
 
 
 def _seen_from(folder: str, path: str) -> str:
@@ -231,6 +245,7 @@ def select(
     annotator: str | None = None,
     confidence: float = 0.95,
     losses: Iterable[str | Loss] | None = None,
+    also: Iterable[str | Loss] = (),
     replicates: int = estimate.REPLICATES,
     seed: int = 0,
 ) -> Selection:
@@ -248,9 +263,11 @@ def select(
 
     Labels and tables are lists, arrays, tensors, pandas, polars or pyarrow frames, or files (see
     :mod:`asymtheory.reading`); how they were read is ``estimate.noise.reading``. ``confidence`` is that of the
-    intervals where the noise is estimated; ``losses`` restricts the candidates; ``replicates`` and ``seed`` are of the
+    intervals where the noise is estimated; ``losses`` restricts the candidates, to names or losses of one's own (unless
+    given: ``asymtheory.losses.registry.names_compared``); ``also`` ranks more beside them; ``replicates`` and ``seed`` are of the
     bootstrap. Raises InputError.
     """
+    also = tuple(also)
     estimate.check_confidence(confidence)
     if annotators is not None:
         _alone("--annotators", (noise, eta, transition, labels, clean, probs, posteriors))
@@ -263,9 +280,8 @@ def select(
             if value is not None:
                 raise InputError(f"{option} {value}: goes with --annotators")
         known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
-    chosen = [
-        build(loss) if isinstance(loss, str) else loss for loss in (names_compared() if losses is None else losses)
-    ]
+    wanted = [*(names_compared() if losses is None else losses), *also]
+    chosen = [build(loss) if isinstance(loss, str) else loss for loss in wanted]
     if not chosen:
         raise InputError("losses: at least one is needed")
     found, left_out = [], []
@@ -273,12 +289,13 @@ def select(
         try:
             found.append(judge(loss, known))
         except InputError as error:  # such as no room for K classes above p_min
-            if losses is not None:
+            if losses is not None or loss in chosen[len(chosen) - len(also) :]:
                 raise
             left_out.append(f"left out: {error}")
     most = max((covered_share(candidate.coverage) for candidate in found), default=0.0)
     found.sort(key=lambda candidate: rank(candidate, most))
-    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin)
+    own = tuple(chosen[len(chosen) - len(also) :])
+    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin, own)
 
 
 def _alone(option: str, others: Iterable[Any]) -> None:

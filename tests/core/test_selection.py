@@ -622,3 +622,21 @@ def test_counting_samples_by_binary_search_is_counting_them(seed: int) -> None:
     ):
         holds, _ = covers(loss, 4, samples.top, samples.second, False)
         assert share(loss, samples).rows == holds.mean(), loss
+
+
+def test_ones_own_loss_is_ranked_beside_the_others(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is shown wherever it ranks, and the run's configuration has its formula."""
+    config = tmp_path / "run.toml"
+    wanted = ["select", "--K", "10", "--eta", "0.4", "--losses", "amse,vsl", "--formula", "(a-u)**2"]
+    assert main([*wanted, "--write-config", str(config)]) == 0
+    lines = [line.split()[1:] for line in capsys.readouterr().out.splitlines() if line[:1].isdigit() and "  " in line]
+    ranked = {line[0]: line[4:7] for line in lines}
+    assert ranked["(a-u)**2"] == ranked["VSL"] == ["a", ">=", "1.08"]  # the same loss up to a constant
+    assert set(ranked) == {"AMSE", "VSL", "(a-u)**2"}
+    own = from_formula("-log(u)")
+    found = select(K=10, eta=Fraction(2, 5), losses=["amse"] * 9, also=[own])
+    assert found.candidates[-1].loss == own
+    assert 'formula = "-log(u)"\n' in found.config(found.candidates[-1])
+    assert "10. -log(u): never asymmetric here" in str(found)
+    assert main(["select", "--K", "10", "--eta", "0.4", "--solve", "a"]) == 2
+    assert "--solve goes with --formula" in capsys.readouterr().err

@@ -1,0 +1,14 @@
+"""A loss as the settings of a run name it: by its name, or by its formula."""
+
+from __future__ import annotations
+
+from .base import Loss
+from .formula import Formula
+
+
+def named(loss: Loss) -> dict[str, str]:
+    """``{"loss": "amse"}``, or ``{"formula": ..., "passive": ...}`` for a loss from a formula; parameters stand beside it."""
+    if not isinstance(loss, Formula):
+        return {"loss": loss.name}
+    active, passive = loss.texts
+    return {"formula": active} | ({} if passive is None else {"passive": passive})
