@@ -26,6 +26,8 @@ import pytest
 from asymtheory import build
 from asymtheory.cli import main
 
+pytestmark = pytest.mark.xdist_group("tutorial")
+
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.S | re.M)
 PICTURE = re.compile(r"^!\[[^]]+\]\(tutorial/([\w.]+)\)$", re.M)

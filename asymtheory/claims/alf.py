@@ -15,7 +15,7 @@ only as ``claimed``. Three facts carry most of the proofs; docs/theory.md has th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -29,10 +29,11 @@ from ..losses.base import CONCAVE, Loss
 from ..losses.papers import AEL, AGCE, AUL, CE, GCE, MAE, NCE, NFL, NGCE, NMAE, NNCE, NNFL, NRCE, RCE, Unhinged
 from ..losses.profile import Profile
 from ..noise.models import from_weights, symmetric, worst_weights
+from ..noise.rows import NoiseModel
 from ..numbers.backends import sympy_
 from ..numbers.scalar import Scalar
 from . import tools
-from .ledger import PROVED, REFUTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
+from .ledger import PROVED, REFUTED, UNDECIDED, Effort, Evidence, Finding, claim
 
 Q = Fraction
 INF = math.inf
@@ -144,8 +145,8 @@ def symmetric_tolerance(claimed: Callable[[Scalar], Scalar], effort: Effort) -> 
     )
     plain = sp.simplify(factor - (1 - eta / limit)) == 0
     text = (
-        f"noisy risk = (1 - eta/({limit})) R + const for every symmetric L, every class: a positive multiple "
-        f"iff eta < {limit}"
+        f"noisy risk = (1 - eta/({limit})) R + const for every symmetric L, every class: a positive multiple iff eta < "
+        f"{limit}"
     )
     return Finding(PROVED if plain else UNDECIDED, "sympy, K and eta open", text, details)
 
@@ -165,24 +166,38 @@ def symmetric_asymmetric_noise(claimed: tuple[float, Scalar], effort: Effort) ->
         return finding
     at_2, at_1 = (tools.number(tools.risk(MAE(), ROW_09, tools.vertex(3, k))) for k in (1, 0))
     details = (
-        "Reading 1, equal risk minimisers: false for NGCE above, though L(e_1, 1) = 0, clean labels dominate "
-        "and NGCE is symmetric.",
-        "Reading 2, equal decisions: NCE, extended by its limit where one u_k = 0, has noisy risk 0, its least, "
-        "at (0.4, 0.6, 0) on"
-        " w = (0.6, 0.4, 0): argmax 2. Where L is strictly decreasing in u_y, swapping u_y with a larger u_i "
-        "lowers the risk, so a"
-        " minimiser (NGCE's too) has its argmax at y.",
-        f"Without 1 - eta > eta_i, which Sec. 2.3 does not ask: MAE on w = {tools.text(ROW_09)} has risk"
-        f" {at_2} at e_2, {at_1} at e_1.",
+        "Reading 1, equal risk minimisers: false for NGCE above, though L(e_1, 1) = 0, clean labels dominate and "
+        "NGCE is symmetric.",
+        "Reading 2, equal decisions: NCE, extended by its limit where one u_k = 0, has noisy risk 0, its least, at "
+        "(0.4, 0.6, 0) on w = (0.6, 0.4, 0): argmax 2. Where L is strictly decreasing in u_y, swapping u_y with a "
+        "larger u_i lowers the risk, so a minimiser (NGCE's too) has its argmax at y.",
+        f"Without 1 - eta > eta_i, which Sec. 2.3 does not ask: MAE on w = {tools.text(ROW_09)} has risk {at_2} at "
+        f"e_2, {at_1} at e_1.",
     )
     fixed = _symmetric_finding(1.0, (ROW_04,), "both readings")
     statement = "with 0 <= L <= C/(K-1) and 1 - eta > eta_i (Ghosh et al. 2017), both readings hold"
     return Finding(
         REFUTED, finding.method, finding.evidence, details, finding.counterexample,
-        Corrected(statement, fixed.verdict, fixed.evidence),
-        "MAE, RCE, NMAE, NRCE, NNCE and NNFL meet the bound; on uniform other weights every symmetric "
-            "loss is tolerant.",
+        tools.corrected(statement, fixed),
+        "MAE, RCE, NMAE, NRCE, NNCE and NNFL meet the bound; on uniform other weights every symmetric loss is "
+        "tolerant.",
     )  # fmt: skip
+
+
+def _verdicts_of_symmetric(answers: Mapping[bool | None, str], rows: Mapping[str, NoiseModel]) -> list[str]:
+    """Every symmetric loss of the papers on every row, in words."""
+    details = [
+        f"{loss}: "
+        + ", ".join(f"{answers[decide(loss, model.worst_row()).holds]} on {text}" for text, model in rows.items())
+        + (
+            " (no unique minimiser: infimum wherever a class of least weight has u_k -> 0)"
+            if isinstance(loss, (NCE, NFL))
+            else ""
+        )
+        + (" (on its domain u_k >= p_min)" if isinstance(loss, (NNCE, NNFL)) else "")
+        for loss in SYMMETRIC
+    ]
+    return details
 
 
 @claim(
@@ -203,26 +218,15 @@ def theorem_3(claimed: float, effort: Effort) -> Finding:
         "uniform rest": symmetric(10, Q(4, 5)),
     }
     answers = {True: "yes", False: "no", None: "undecided"}
-    details = [
-        f"{loss}: "
-        + ", ".join(f"{answers[decide(loss, model.worst_row()).holds]} on {text}" for text, model in rows.items())
-        + (
-            " (no unique minimiser: infimum wherever a class of least weight has u_k -> 0)"
-            if isinstance(loss, (NCE, NFL))
-            else ""
-        )
-        + (" (on its domain u_k >= p_min)" if isinstance(loss, (NNCE, NNFL)) else "")
-        for loss in SYMMETRIC
-    ]
+    details = _verdicts_of_symmetric(answers, rows)
     fixed = _symmetric_finding(1.0, (ROW_04,), "all weights with a unique maximum")
     statement = "symmetric losses with 0 <= L <= C/(K-1), L(e_t, t) = 0 only at e_t, are completely asymmetric"
     return Finding(
         REFUTED, finding.method, finding.evidence, tuple(details), finding.counterexample,
-        Corrected(statement, fixed.verdict, fixed.evidence),
+        tools.corrected(statement, fixed),
         "Symmetric losses l(u_y) are affine for K >= 3, so they are covered. On uniform other weights F_w = w_n C + "
-        "(w_t - w_n) L(u, t), so NGCE is asymmetric there. NCE and NFL are not; their sums with "
-            "asymmetric losses are, by "
-        "an argument of their own (docs/theory.md, 3).",
+        "(w_t - w_n) L(u, t), so NGCE is asymmetric there. NCE and NFL are not; their sums with asymmetric losses "
+        "are, by an argument of their own (docs/theory.md, 3).",
     )  # fmt: skip
 
 
@@ -247,8 +251,8 @@ COMPLETE: tuple[Loss, ...] = (
     AUL(a=Q(11, 10), p=Q(1, 5)), AGCE(a=1, q=2) + MAE(),
 )  # fmt: skip
 CALIBRATION_PROOF = (
-    "S(v) >= S(1): complete asymmetry as eta -> 1/2 from above. D falls with v, so D(v) - D(1) >= D(1/2) - D(1) "
-    "> 0 where v <= 1/2.",
+    "S(v) >= S(1): complete asymmetry as eta -> 1/2 from above. D falls with v, so D(v) - D(1) >= D(1/2) - D(1) > 0 "
+    "where v <= 1/2.",
     "Hence H^- - H >= |eta - 1/2| (D(1/2) - D(1)), which is |2 eta - 1| (l(0) - l(1))/2 for L = l(u_y). No "
     "continuity is used.",
 )
@@ -284,6 +288,48 @@ def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
     return Finding(verdict, "sympy identity and two inequalities", text, (*CALIBRATION_PROOF, more))
 
 
+def _constant_too_small(claimed: Fraction) -> Finding:
+    """A counterexample to a constant below 2: eta = 1 and v next to 1/2, where the excess risk is next to (l(0) - l(1))/2."""
+    v = Q(1, 2) - (2 / claimed - 1) / 8
+    excess = tools.risk(MAE(), (1, 0), (v, 1 - v)) - tools.risk(MAE(), (1, 0), (Q(1), Q(0)))
+    point = {
+        "loss": "MAE",
+        "eta": 1,
+        "v": str(v),
+        "excess error": 1,
+        "excess risk": str(excess),
+        "bound": str(claimed * excess / 2),
+    }
+    return Finding(
+        REFUTED,
+        "exact evaluation",
+        f"MAE, eta = 1, v = {v}: 1 > {float(claimed * excess / 2)}",
+        counterexample=point,
+    )
+
+
+def _reach_of_theorem_2(strict: Sequence[str]) -> tuple[str, ...]:
+    """What the hypotheses leave, and what holds beyond them."""
+    u, w = (Q(1, 2), Q(1, 2), Q(0)), (Q(3), Q(2), Q(0))
+    moved = (Q(51, 100), Q(0), Q(49, 100))
+    three, p = (Q(33, 100), Q(33, 100), Q(34, 100)), (Q(50, 100), Q(49, 100), Q(1, 100))
+    excess = tools.risk(MAE(), p, three) - tools.risk(MAE(), p, tools.vertex(3))
+    details = (
+        *CALIBRATION_PROOF,
+        "Strictly asymmetric as printed, K = 2: exactly the losses with l(v) + l(1-v) constant (let the weights tend "
+        f"to a tie); here {', '.join(strict)}.",
+        f"K >= 3: no loss l(u_y) at all. MAE on w = (3, 2, 0): risk {tools.risk(MAE(), w, u)} at (1/2, 1/2, 0), "
+        f"{tools.risk(MAE(), w, moved)} at (0.51, 0, 0.49), although u_1 grew.",
+        "In general: at a continuity point x of l with l(0) > l(1-x), move the 1 - x on class 2 to a class of weight "
+        "0.",
+        "Beyond the hypotheses: complete asymmetry alone gives the bound on two classes (AGCE q > 1, AUL p < 1); "
+        "convex l that is not affine breaks it.",
+        f"On three classes even MAE breaks it: posterior {tools.text(p)}, u = (0.33, 0.33, 0.34): excess error 0.49, "
+        f"2 (R - R*)/(l(0) - l(1)) = {float(excess)}. For linear and concave l the constant K/(l(0) - l(1)) holds.",
+    )
+    return details
+
+
 @claim(
     "alf-thm2",
     "Thm 2",
@@ -294,49 +340,32 @@ def theorem_1(claimed: tuple[Fraction, ...], effort: Effort) -> Finding:
 )
 def theorem_2(claimed: Fraction, effort: Effort) -> Finding:
     if claimed < 2:  # eta = 1 and v next to 1/2: excess error 1, excess risk next to (l(0) - l(1))/2
-        v = Q(1, 2) - (2 / claimed - 1) / 8
-        excess = tools.risk(MAE(), (1, 0), (v, 1 - v)) - tools.risk(MAE(), (1, 0), (Q(1), Q(0)))
-        point = {
-            "loss": "MAE",
-            "eta": 1,
-            "v": str(v),
-            "excess error": 1,
-            "excess risk": str(excess),
-            "bound": str(claimed * excess / 2),
-        }
-        return Finding(
-            REFUTED,
-            "exact evaluation",
-            f"MAE, eta = 1, v = {v}: 1 > {float(claimed * excess / 2)}",
-            counterexample=point,
-        )
+        return _constant_too_small(claimed)
     bounds = {loss: excess_risk_bound(loss) for loss in (*COMPLETE, CE(), AGCE(a=1, q=Q(1, 2)), AEL(a=1))}
     strict = [loss.title for loss, bound in bounds.items() if bound.strictly_asymmetric]
     agree = all(bound.holds is bound.completely_asymmetric for bound in bounds.values())
-    u, w = (Q(1, 2), Q(1, 2), Q(0)), (Q(3), Q(2), Q(0))
-    moved = (Q(51, 100), Q(0), Q(49, 100))
-    three, p = (Q(33, 100), Q(33, 100), Q(34, 100)), (Q(50, 100), Q(49, 100), Q(1, 100))
-    excess = tools.risk(MAE(), p, three) - tools.risk(MAE(), p, tools.vertex(3))
-    details = (
-        *CALIBRATION_PROOF,
-        "Strictly asymmetric as printed, K = 2: exactly the losses with l(v) + l(1-v) constant (let the weights "
-        f"tend to a tie); here {', '.join(strict)}.",
-        f"K >= 3: no loss l(u_y) at all. MAE on w = (3, 2, 0): risk {tools.risk(MAE(), w, u)} at (1/2, 1/2, 0), "
-        f"{tools.risk(MAE(), w, moved)} at (0.51, 0, 0.49), although u_1 grew.",
-        "In general: at a continuity point x of l with l(0) > l(1-x), move the 1 - x on class 2 to a "
-        "class of weight 0.",
-        "Beyond the hypotheses: complete asymmetry alone gives the bound on two classes (AGCE q > 1, AUL p < "
-        "1); convex l that is not affine breaks it.",
-        f"On three classes even MAE breaks it: posterior {tools.text(p)}, u = (0.33, 0.33, 0.34): excess error 0.49, "
-        f"2 (R - R*)/(l(0) - l(1)) = {float(excess)}."
-        " For linear and concave l the constant K/(l(0) - l(1)) holds.",
-    )
+    details = _reach_of_theorem_2(strict)
     verdict = PROVED if agree and _calibration_identity() else UNDECIDED
     text = (
-        "true on two classes, but its hypotheses leave only symmetric losses there and no l(u_y) for K >= 3; "
-        "complete asymmetry suffices (K = 2)"
+        "true on two classes, but its hypotheses leave only symmetric losses there and no l(u_y) for K >= 3; complete "
+        "asymmetry suffices (K = 2)"
     )
     return Finding(verdict, "sympy identity and two inequalities", text, details)
+
+
+def _concave_curves(least: float, shown: Sequence[Loss]) -> Finding:
+    """The gap of the curves for every concave l, at the ends of [0, 1] and of [0, 1/2]."""
+    eta, l0, half, l1 = sp.symbols("eta l0 h l1")
+    H = eta * l1 + (1 - eta) * l0  # concave l: the minima are at the ends of [0, 1] and of [0, 1/2]
+    to_half = sp.expand(half - H - (eta - Q(1, 2)) * (l0 - l1) - (half - (l0 + l1) / 2)) == 0
+    to_wrong = sp.expand(eta * l0 + (1 - eta) * l1 - H - 2 * (eta - Q(1, 2)) * (l0 - l1)) == 0
+    concave = tools.agce()[2].shape == tools.aul()[2].shape == CONCAVE
+    verdict = PROVED if to_half and to_wrong and concave else UNDECIDED
+    text = (
+        f"l is concave (sympy, all a, q, p), so H^- - H >= |2 eta - 1| (l(0) - l(1))/2; on {len(shown)} curves the "
+        f"least quotient is {least:.4f}"
+    )
+    return Finding(verdict, "sympy; core curves at 401 posteriors", text)
 
 
 @claim(
@@ -368,17 +397,7 @@ def figure_1(claimed: int, effort: Effort) -> Finding:
             )
         d = float(loss([0.0, 1.0])[0] - loss([1.0, 0.0])[0])
         least = min(least, float(((curves.H_minus - curves.H) / (abs(curves.theta) * d / 2 + ~off))[off].min()))
-    eta, l0, half, l1 = sp.symbols("eta l0 h l1")
-    H = eta * l1 + (1 - eta) * l0  # concave l: the minima are at the ends of [0, 1] and of [0, 1/2]
-    to_half = sp.expand(half - H - (eta - Q(1, 2)) * (l0 - l1) - (half - (l0 + l1) / 2)) == 0
-    to_wrong = sp.expand(eta * l0 + (1 - eta) * l1 - H - 2 * (eta - Q(1, 2)) * (l0 - l1)) == 0
-    concave = tools.agce()[2].shape == tools.aul()[2].shape == CONCAVE
-    verdict = PROVED if to_half and to_wrong and concave else UNDECIDED
-    text = (
-        f"l is concave (sympy, all a, q, p), so H^- - H >= |2 eta - 1| (l(0) - l(1))/2; on {len(shown)} "
-        f"curves the least quotient is {least:.4f}"
-    )
-    return Finding(verdict, "sympy; core curves at 401 posteriors", text)
+    return _concave_curves(least, shown)
 
 
 # ------------------------------------------------------------------------------------------------ tolerance, sums
@@ -391,6 +410,24 @@ def _two_points(eta: Fraction, hypothesis: Sequence[Fraction]) -> tuple[Fraction
     """Two inputs of equal mass, two classes, true-class probabilities given: (noisy risk, clean loss at each input)."""
     noisy = sum(tools.risk(tools.PAIR, (1 - eta, eta), (v, 1 - v)) for v in hypothesis)
     return noisy / 2, [tools.risk(tools.PAIR, (1, 0), (v, 1 - v)) for v in hypothesis]
+
+
+def _expected_gap() -> Finding:
+    """E[F_x(f(x)) - F_x(e_y)] is a sum of positive terms."""
+    mass, more = sp.symbols("p(x) d(x)", positive=True)  # d(x) = F_x(u) - F_x(e_y) > 0 for u != e_y, by Definition 2
+    details = (
+        "Assumption 2 puts e_y into the class for every (x, y), so labels must be a function of x.",
+        "A network that ends in a softmax never outputs e_y: the hypothesis holds in the limit only. There it still "
+        "works: F_x is continuous on a compact set with one minimiser, so outputs of minimising sequences tend to "
+        "e_y.",
+        "Without a rich class it fails: the control is a class of three functions on two inputs.",
+    )
+    verdict = PROVED if (mass * more).is_positive else UNDECIDED
+    text = (
+        "R_noisy(f) - R_noisy(f*) = E[F_x(f(x)) - F_x(e_y)], each term > 0 unless f(x) = e_y; met by no softmax "
+        "network, only in the limit"
+    )
+    return Finding(verdict, "Definition 2 under the expectation", text, details)
 
 
 @claim(
@@ -418,20 +455,25 @@ def theorem_4(claimed: bool, effort: Effort) -> Finding:
         }
         text = f"{tools.PAIR}, two inputs, eta = 1/4: {noisy_best} has the least noisy risk, {clean_best} the least clean one"
         return Finding(REFUTED, "exact evaluation of a finite class", text, counterexample=point)
-    mass, more = sp.symbols("p(x) d(x)", positive=True)  # d(x) = F_x(u) - F_x(e_y) > 0 for u != e_y, by Definition 2
+    return _expected_gap()
+
+
+def _positive_gaps(claimed: int, tried: int) -> Finding:
+    """The sum of two positive gaps is positive, whatever alpha and beta are."""
+    alpha, beta, d1, d2 = sp.symbols("alpha beta d1 d2", positive=True)  # d_i = F_i(u) - F_i(e_t) > 0 for u != e_t
+    verdict = PROVED if claimed == 2 and (alpha * d1 + beta * d2).is_positive else UNDECIDED
     details = (
-        "Assumption 2 puts e_y into the class for every (x, y), so labels must be a function of x.",
-        "A network that ends in a softmax never outputs e_y: the hypothesis holds in the limit only. There it "
-        "still works: F_x is "
-        "continuous on a compact set with one minimiser, so outputs of minimising sequences tend to e_y.",
-        "Without a rich class it fails: the control is a class of three functions on two inputs.",
+        "Both must be asymmetric on the same weights; losses asymmetric on different weights are covered by the "
+        "control.",
+        "NCE and NFL are not asymmetric by themselves, so NCE+AGCE, NCE+AUL and NCE+AEL of Sec. 4.2 are not covered "
+        "by Theorems 3 and 5; they are asymmetric where their second term is (docs/theory.md, 3).",
     )
-    verdict = PROVED if (mass * more).is_positive else UNDECIDED
-    text = (
-        "R_noisy(f) - R_noisy(f*) = E[F_x(f(x)) - F_x(e_y)], each term > 0 unless f(x) = e_y; met by no "
-        "softmax network, only in the limit"
+    return Finding(
+        verdict,
+        "sum of positive gaps; core conditions",
+        f"alpha d1 + beta d2 > 0 on the same weights; {tried} pairs of losses agree",
+        details,
     )
-    return Finding(verdict, "Definition 2 under the expectation", text, details)
 
 
 @claim(
@@ -443,16 +485,8 @@ def theorem_4(claimed: bool, effort: Effort) -> Finding:
     falsification="only one of the two losses asymmetric",
 )
 def theorem_5(claimed: int, effort: Effort) -> Finding:
-    atoms: tuple[Loss, ...] = (
-        MAE(),
-        AGCE(a=1, q=Q(1, 2)),
-        AUL(a=2, p=2),
-        AEL(a=1),
-        AEL(a=5),
-        AGCE(a=1, q=2),
-        CE(),
-        GCE(q=Q(7, 10)),
-    )
+    atoms: list[Loss] = [MAE(), AGCE(a=1, q=Q(1, 2)), AUL(a=2, p=2), AEL(a=1), AEL(a=5), AGCE(a=1, q=2), CE()]
+    atoms.append(GCE(q=Q(7, 10)))
     rows = (tools.weights(Q(11, 10), 3), tools.weights(2, 2), tools.weights(3, 10), [Q(7), Q(5), Q(1), Q(0)])
     tried = 0
     for row in rows:
@@ -467,109 +501,99 @@ def theorem_5(claimed: int, effort: Effort) -> Finding:
                     u = tools.rival(both, row) or tools.vertex(len(row))
                     text = f"{first} and {second}: one asymmetric on w = {tools.text(row)}, 2 L1 + L2/2 not"
                     return Finding(REFUTED, "exact condition", text, counterexample=tools.against(both, row, u))
-    alpha, beta, d1, d2 = sp.symbols("alpha beta d1 d2", positive=True)  # d_i = F_i(u) - F_i(e_t) > 0 for u != e_t
-    verdict = PROVED if claimed == 2 and (alpha * d1 + beta * d2).is_positive else UNDECIDED
+    return _positive_gaps(claimed, tried)
+
+
+def _no_weights(effort: Effort, strict: bool) -> Finding:
+    """Three hypotheses on two inputs, of which the noisy risk prefers one that no positive weights prefer."""
+    table = {name: _two_points(RATE, values) for name, values in HYPOTHESES.items()}
+    (noisy0, own), (noisy1, first), (noisy2, second) = table.values()
+    # w1 first + w2 second >= own for both others, added up, needs 2 own <= first + second in each coordinate
+    no_weights = all(2 * own[i] > first[i] + second[i] for i in range(2)) and own[0] == own[1] and first == second[::-1]
+    if not (strict and noisy0 < min(noisy1, noisy2) and no_weights):
+        return Finding(UNDECIDED, "exact evaluation", "the three hypotheses decide nothing")
+    fixed = theorem_7(lambda eta: 1 - 2 * eta, effort)
+    point = {
+        "loss": str(tools.PAIR),
+        "eta at both inputs": str(RATE),
+        "c r": "3/2",
+        "true-class probabilities": {k: [str(x) for x in values] for k, values in HYPOTHESES.items()},
+        "noisy risk": {k: str(value[0]) for k, value in table.items()},
+        "clean losses": {k: [str(x) for x in value[1]] for k, value in table.items()},
+    }
+    text = (
+        f"{tools.PAIR}, eta = 1/4, c r = 1.5: f0 = (0.4, 0.4) has noisy risk {float(noisy0)} < {float(noisy1)} of "
+        f"f1 = (1, 0), f2 = (0, 1), but clean losses ({float(own[0])}, {float(own[1])}) above their mean "
+        f"({float(first[0] + second[0]) / 2}, same)"
+    )
     details = (
-        "Both must be asymmetric on the same weights; losses asymmetric on different weights are "
-        "covered by the control.",
-        "NCE and NFL are not asymmetric by themselves, so NCE+AGCE, NCE+AUL and NCE+AEL of Sec. 4.2 are not "
-        "covered by Theorems 3 and 5; "
-        "they are asymmetric where their second term is (docs/theory.md, 3).",
+        "f0 would need 0.78 (w1 + w2) <= 1.5 w2 and <= 1.5 w1; added: 1.56 <= 1.5. No weights exist, even after "
+        "seeing f0.",
+        "If the weights may depend on f, the statement says nothing. What strict asymmetry gives in general: no "
+        "hypothesis has less clean loss than f* at one input and no more at all others, as each conditional "
+        "noisy risk increases with the clean loss.",
+    )
+    statement = (
+        "for a symmetric loss (and eta_x < 1/2) f* minimises the clean risk with weights w = 1 - 2 eta_x, for any class"
+    )
+    standing = (
+        "Strict asymmetry as printed (all weights) leaves only symmetric losses on two classes, and for those it "
+        "is true."
     )
     return Finding(
-        verdict,
-        "sum of positive gaps; core conditions",
-        f"alpha d1 + beta d2 > 0 on the same weights; {tried} pairs of losses agree",
+        REFUTED,
+        "exact evaluation of a finite class",
+        text,
         details,
+        point,
+        tools.corrected(statement, fixed),
+        standing,
     )
+
+
+def _strict_on_two_classes() -> bool:
+    """Is the noisy risk of ``tools.PAIR`` strictly decreasing in v, with c r > 1?"""
+    v = sp.Symbol("v", positive=True)
+    xp = sympy_()
+    curve = Profile.of(tools.PAIR, 2)
+    risk = (1 - RATE) * curve.part("active", v, 0, xp) + RATE * curve.part("active", 1 - v, 0, xp)
+    falls = sp.maximum(sp.diff(risk, v), v, sp.Interval(0, 1)) < 0
+    return bool(falls) and (1 - RATE) / RATE * Q(asymmetry_ratio(tools.PAIR).r_pointwise.low) > 1
+
+
+def _other_weight(claimed: Callable[[Scalar], Scalar], weight: Scalar, eta: Scalar) -> Finding:
+    """Two hypotheses that the noisy risk and the claimed weights order differently."""
+    clean = {"f1": (Q(2, 5), Q(0)), "f2": (Q(0), Q(1))}  # losses of MAE/2 at two inputs with eta = 0 and 2/5
+    rates = (Q(0), Q(2, 5))
+    noisy_risk = {k: sum((1 - e) * x + e * (1 - x) for e, x in zip(rates, v, strict=True)) for k, v in clean.items()}
+    weighted = {k: sum(claimed(e) * x for e, x in zip(rates, v, strict=True)) for k, v in clean.items()}
+    point = {
+        "eta": ["0", "2/5"],
+        "clean losses": {k: [str(x) for x in v] for k, v in clean.items()},
+        "noisy risk": {k: str(x) for k, x in noisy_risk.items()},
+        "weighted risk": {k: str(x) for k, x in weighted.items()},
+    }
+    if min(noisy_risk, key=noisy_risk.__getitem__) == min(weighted, key=weighted.__getitem__):
+        return Finding(UNDECIDED, "sympy", f"the weight is {weight}, not {claimed(eta)}")
+    text = f"the weight of the clean loss is {weight}: with {claimed(eta)} another hypothesis is best"
+    return Finding(REFUTED, "sympy, then exact evaluation", text, counterexample=point)
 
 
 @claim(
     "alf-thm7",
     "Thm 7",
-    "Binary, L strictly asymmetric on the noise, c r > 1: for any class the noisy minimiser minimises a "
-    "positive weighted clean risk",
+    "Binary, L strictly asymmetric on the noise, c r > 1: for any class the noisy minimiser minimises a positive "
+    "weighted clean risk",
     printed=None,
     falsified=lambda eta: 1 - eta,
     falsification="weights 1 - eta in place of 1 - 2 eta in the corrected statement",
 )
 def theorem_7(claimed: Callable[[Scalar], Scalar] | None, effort: Effort) -> Finding:
     if claimed is None:  # L arbitrary, some weights w(x, y) > 0
-        v = sp.Symbol("v", positive=True)
-        xp = sympy_()
-        curve = Profile.of(tools.PAIR, 2)
-        risk = (1 - RATE) * curve.part("active", v, 0, xp) + RATE * curve.part("active", 1 - v, 0, xp)
-        slope = sp.diff(risk, v)
-        strict = (
-            sp.maximum(slope, v, sp.Interval(0, 1)) < 0
-            and (1 - RATE) / RATE * Q(asymmetry_ratio(tools.PAIR).r_pointwise.low) > 1
-        )
-        table = {name: _two_points(RATE, values) for name, values in HYPOTHESES.items()}
-        (noisy0, own), (noisy1, first), (noisy2, second) = table.values()
-        # w1 first + w2 second >= own for both others, added up, needs 2 own <= first + second in each coordinate
-        no_weights = (
-            all(2 * own[i] > first[i] + second[i] for i in range(2)) and own[0] == own[1] and first == second[::-1]
-        )
-        if not (strict and noisy0 < min(noisy1, noisy2) and no_weights):
-            return Finding(UNDECIDED, "exact evaluation", "the three hypotheses decide nothing")
-        fixed = theorem_7(lambda eta: 1 - 2 * eta, effort)
-        point = {
-            "loss": str(tools.PAIR),
-            "eta at both inputs": str(RATE),
-            "c r": "3/2",
-            "true-class probabilities": {k: [str(x) for x in values] for k, values in HYPOTHESES.items()},
-            "noisy risk": {k: str(value[0]) for k, value in table.items()},
-            "clean losses": {k: [str(x) for x in value[1]] for k, value in table.items()},
-        }
-        text = (
-            f"{tools.PAIR}, eta = 1/4, c r = 1.5: f0 = (0.4, 0.4) has noisy risk {float(noisy0)} < {float(noisy1)} of "
-            "f1 = (1, 0), f2 = (0, 1),"
-            f" but clean losses ({float(own[0])}, {float(own[1])}) above their mean "
-            f"({float(first[0] + second[0]) / 2}, same)"
-        )
-        details = (
-            "f0 would need 0.78 (w1 + w2) <= 1.5 w2 and <= 1.5 w1; added: 1.56 <= 1.5. No weights exist, even "
-            "after seeing f0.",
-            "If the weights may depend on f, the statement says nothing. What strict asymmetry gives in "
-            "general: no hypothesis has "
-            "less clean loss than f* at one input and no more at all others, as each conditional noisy risk "
-            "increases with the clean loss.",
-        )
-        statement = (
-            "for a symmetric loss (and eta_x < 1/2) f* minimises the clean risk with weights w = 1 - 2 "
-            "eta_x, for any class"
-        )
-        standing = (
-            "Strict asymmetry as printed (all weights) leaves only symmetric losses on two classes, and "
-            "for those it is true."
-        )
-        return Finding(
-            REFUTED,
-            "exact evaluation of a finite class",
-            text,
-            details,
-            point,
-            Corrected(statement, fixed.verdict, fixed.evidence),
-            standing,
-        )
+        return _no_weights(effort, _strict_on_two_classes())
     eta, own, total = sp.symbols("eta L C", positive=True)
     noisy = sp.expand((1 - eta) * own + eta * (total - own))
     weight = sp.diff(noisy, own)
     if sp.simplify(weight - claimed(eta)) != 0:
-        clean = {"f1": (Q(2, 5), Q(0)), "f2": (Q(0), Q(1))}  # losses of MAE/2 at two inputs with eta = 0 and 2/5
-        rates = (Q(0), Q(2, 5))
-        noisy_risk = {
-            k: sum((1 - e) * x + e * (1 - x) for e, x in zip(rates, v, strict=True)) for k, v in clean.items()
-        }
-        weighted = {k: sum(claimed(e) * x for e, x in zip(rates, v, strict=True)) for k, v in clean.items()}
-        point = {
-            "eta": ["0", "2/5"],
-            "clean losses": {k: [str(x) for x in v] for k, v in clean.items()},
-            "noisy risk": {k: str(x) for k, x in noisy_risk.items()},
-            "weighted risk": {k: str(x) for k, x in weighted.items()},
-        }
-        if min(noisy_risk, key=noisy_risk.__getitem__) == min(weighted, key=weighted.__getitem__):
-            return Finding(UNDECIDED, "sympy", f"the weight is {weight}, not {claimed(eta)}")
-        text = f"the weight of the clean loss is {weight}: with {claimed(eta)} another hypothesis is best"
-        return Finding(REFUTED, "sympy, then exact evaluation", text, counterexample=point)
+        return _other_weight(claimed, weight, eta)
     return Finding(PROVED, "sympy", f"(1 - eta) L + eta (C - L) = ({weight}) L + eta C, and 1 - 2 eta > 0")

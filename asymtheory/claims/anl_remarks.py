@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import sympy as sp
@@ -13,6 +13,7 @@ from ..losses.profile import Profile
 from ..losses.registry import build
 from ..noise.models import symmetric
 from ..numbers.backends import arb_, sympy_
+from ..numbers.scalar import Scalar
 from . import tools
 from .anl import P_MIN, Negative, ball_risks, flip_row, number, pair_loses, slope, symbols, uniform_proof
 from .apl_remarks import EVEN, UNEVEN, constant_at_fixed_own, normalisation_makes_robust
@@ -34,6 +35,23 @@ def normalisation(claimed: tuple[bool, Fraction], effort: Effort) -> Finding:
         effort,
         "The label sum of 1, and with it symmetric noise; the noise model of Eq. 1 holds asymmetric noise too.",
     )
+
+
+def _factors_to_mae(claimed: tuple[str, ...]) -> Finding:
+    """The factors to MAE on the simplex."""
+    u = tools.simplex(3)
+    factors = {name: sp.simplify(labels(build(name), u)[0] / labels(MAE(), u)[0]) for name in claimed}
+    shares = [Q(int(x.p), int(x.q)) for x in (labels(MSE(), p)[0] / sum(labels(MSE(), p)) for p in (EVEN, UNEVEN))]
+    details = (
+        "'Current' is needed: the framework admits any robust passive loss. MSE normalised by Eq. 2 is one, and no "
+        f"scaled MAE: {shares[0]} at (1/2, 1/4, 1/4), {shares[1]} at (1/2, 2/5, 1/10). NNLF and AMSE are two more.",
+    )
+    text = (
+        f"factors to MAE on the simplex, K = 3: {', '.join(f'{name} {x}' for name, x in factors.items())}: Eq. 5 with "
+        "another beta"
+    )
+    held = all(x.is_positive for x in factors.values()) and shares[0] != shares[1]
+    return Finding(PROVED if held else UNDECIDED, "sympy on the simplex", text, details)
 
 
 @claim(
@@ -58,23 +76,27 @@ def mae_is_necessary(claimed: tuple[str, ...], effort: Effort) -> Finding:
             return Finding(
                 REFUTED, "exact evaluation", f"{loss} is not a multiple of MAE: {quotients}", counterexample=point
             )
-    u = tools.simplex(3)
-    factors = {name: sp.simplify(labels(build(name), u)[0] / labels(MAE(), u)[0]) for name in claimed}
-    shares = [Q(int(x.p), int(x.q)) for x in (labels(MSE(), p)[0] / sum(labels(MSE(), p)) for p in (EVEN, UNEVEN))]
-    details = (
-        "'Current' is needed: the framework admits any robust passive loss. MSE normalised by Eq. 2 is one, and no "
-        "scaled MAE: "
-        f"{shares[0]} at (1/2, 1/4, 1/4), {shares[1]} at (1/2, 2/5, 1/10). NNLF and AMSE are two more.",
-    )
-    text = (
-        f"factors to MAE on the simplex, K = 3: {', '.join(f'{name} {x}' for name, x in factors.items())}: Eq. 5 with "
-        "another beta"
-    )
-    held = all(x.is_positive for x in factors.values()) and shares[0] != shares[1]
-    return Finding(PROVED if held else UNDECIDED, "sympy on the simplex", text, details)
+    return _factors_to_mae(claimed)
 
 
 # ------------------------------------------------------------------------------------------------ derivations
+
+
+def _proportional_to_eq_8() -> Finding:
+    """The last form is proportional to Eq. 8."""
+    core = labels(Negative(CE(), P_MIN), EVEN, sympy_())
+    same = zero(2 * core[0] / sum(core) - labels(NNCE(), EVEN, sympy_())[0])
+    details = (
+        "q(k = j | x) may be read as the indicator of k = j or as the weight q(j | x): both double sums are (K-1) "
+        "sum_k (A - L_k).",
+        "The last step is 'proportional to' with the factor 1/(K-1), so Eq. 8 is K-1 times the normalised loss of "
+        "Eq. 2.",
+    )
+    text = (
+        "K = 2..5, every A - L_k a symbol: all four forms equal, factor 1/(K-1); each h_k is counted K-1 times, so "
+        "any K"
+    )
+    return Finding(PROVED if same else UNDECIDED, "sympy", text, details)
 
 
 @claim(
@@ -91,9 +113,8 @@ def forms_of_nnlf(claimed: Callable[[int], Fraction], effort: Effort) -> Finding
         q = [int(k == 0) for k in range(K)]
         first = sum((1 - q[k]) * h[k] for k in range(K))
         by_label = sum((1 - int(k == j)) * h[k] for j in range(K) for k in range(K))
-        by_weight = sum(
-            (1 - q[j]) * h[k] for j in range(K) for k in range(K)
-        )  # q(k = j) read as the label's weight q(j)
+        # q(k = j) read as the label's weight q(j)
+        by_weight = sum((1 - q[j]) * h[k] for j in range(K) for k in range(K))
         forms = [first / by_label, first / by_weight, sum(h[1:]) / ((K - 1) * sum(h)), claimed(K) * (1 - h[0] / sum(h))]
         wrong = next((form for form in forms if not zero(form - forms[0])), None)
         if wrong is not None:
@@ -103,19 +124,35 @@ def forms_of_nnlf(claimed: Callable[[int], Fraction], effort: Effort) -> Finding
             return Finding(
                 REFUTED, "sympy", f"K = {K}, A - L = (1, ..., {K}): {', '.join(values)}", counterexample=point
             )
-    core = labels(Negative(CE(), P_MIN), EVEN, sympy_())
-    same = zero(2 * core[0] / sum(core) - labels(NNCE(), EVEN, sympy_())[0])
+    return _proportional_to_eq_8()
+
+
+def _stationary_point(D: Scalar, p: Scalar, c: Scalar, d: Scalar) -> tuple[bool, bool]:
+    """Eq. 35: the stationary point of Eqs. 30-34, and their concavity."""
+    many = 4
+    each = sp.symbols(f"x1:{many}", positive=True)
+    multiplier = sp.Symbol("l", positive=True)
+    stationary = sp.solve([1 / (p - x) - multiplier for x in each] + [sum(each) - D], [*each, multiplier], dict=True)
+    equal = len(stationary) == 1 and all(sp.simplify(stationary[0][x] - D / (many - 1)) == 0 for x in each)  # Eq. 35
+    concave = sp.diff(sp.log(p + d - D), D, 2).subs(p, D + c).is_negative
+    return equal, concave
+
+
+def _steps_below_p_min() -> tuple[Scalar, tuple[str, ...]]:
+    """What the steps need, and where Eq. 40 fails."""
+    below = ((Q(3, 4) - Q(1, 10**41), Q(1, 4), Q(1, 10**41)), (Q(1, 2), Q(1, 4), Q(1, 4)))
+    broken = [number(slope(NNCE(), u, 1, arb_())) for u in below]
     details = (
-        "q(k = j | x) may be read as the indicator of k = j or as the weight q(j | x): both double sums are (K-1) "
-        "sum_k (A - L_k).",
-        "The last step is 'proportional to' with the factor 1/(K-1), so Eq. 8 is K-1 times the normalised loss of Eq. "
-        "2.",
+        "Eqs. 22 and 23 print '1/dp(j|x)' for 'd/dp(j|x)' in their second lines; values as for free p_k, sign of p_j "
+        "- q_j.",
+        "Eq. 29: a/b >= (a+c)/(b+c) for a >= b > 0, c = p_y - p_k >= 0. Eqs. 30-37: the objective is concave, so its "
+        "stationary point d_k = D/(K-2) is the maximum; D/(K-2) <= p_y, as the p_k that give it are at most p_y. Eq. "
+        "38: mean value theorem, strict.",
+        "Eq. 40 goes from sum log p(x2) > sum log p(x1) to squares, which needs K A + sum log p(x1) > 0: true on u_k "
+        f">= p_min, not said. Below p_min it fails: slopes {broken[0]:.5f} < {broken[1]:.5f} at (3/4 - 1e-41, 1/4, "
+        "1e-41) and (1/2, 1/4, 1/4).",
     )
-    text = (
-        "K = 2..5, every A - L_k a symbol: all four forms equal, factor 1/(K-1); each h_k is counted K-1 times, so "
-        "any K"
-    )
-    return Finding(PROVED if same else UNDECIDED, "sympy", text, details)
+    return broken, details
 
 
 @claim(
@@ -134,33 +171,14 @@ def lines_of_derivations(claimed: int, effort: Effort) -> Finding:
             REFUTED, "exact evaluation", "p_y = 3/10 < p_k = 1/2, d_k = 1/10: 5/4 >= 3/2 fails", counterexample=point
         )
     slopes = [slope(MAE(), symbols("p1 p2 p3"), j, sympy_()) for j in (0, 1)]
-    fraction = sp.factor(
-        (p + d) / p - (p + c + d) / (p + c)
-    ).is_positive  # p_k = p + d, p_k - d_k = p, p_y = p_k + c: Eq. 29
-    many = 4
-    each = sp.symbols(f"x1:{many}", positive=True)
-    multiplier = sp.Symbol("l", positive=True)
-    stationary = sp.solve([1 / (p - x) - multiplier for x in each] + [sum(each) - D], [*each, multiplier], dict=True)
-    equal = len(stationary) == 1 and all(sp.simplify(stationary[0][x] - D / (many - 1)) == 0 for x in each)  # Eq. 35
-    concave = sp.diff(sp.log(p + d - D), D, 2).subs(p, D + c).is_negative
+    # Eq. 29: p_k = p + d, p_k - d_k = p, p_y = p_k + c
+    fraction = sp.factor((p + d) / p - (p + c + d) / (p + c)).is_positive
+    equal, concave = _stationary_point(D, p, c, d)
     more = (
         sp.simplify(sp.diff(-sp.log(1 - 1 / (1 + p)) - 1 / (1 + p), p)).is_negative
         and sp.diff(D - sp.log(1 + D), D).is_positive
     )
-    below = ((Q(3, 4) - Q(1, 10**41), Q(1, 4), Q(1, 10**41)), (Q(1, 2), Q(1, 4), Q(1, 4)))
-    broken = [number(slope(NNCE(), u, 1, arb_())) for u in below]
-    details = (
-        "Eqs. 22 and 23 print '1/dp(j|x)' for 'd/dp(j|x)' in their second lines; values as for free p_k, sign of p_j "
-        "- q_j.",
-        "Eq. 29: a/b >= (a+c)/(b+c) for a >= b > 0, c = p_y - p_k >= 0. Eqs. 30-37: the objective is concave, so its "
-        "stationary point "
-        "d_k = D/(K-2) is the maximum; D/(K-2) <= p_y, as the p_k that give it are at most p_y. Eq. 38: mean value "
-        "theorem, strict.",
-        "Eq. 40 goes from sum log p(x2) > sum log p(x1) to squares, which needs K A + sum log p(x1) > 0: true on u_k "
-        ">= p_min, not said. "
-        f"Below p_min it fails: slopes {broken[0]:.5f} < {broken[1]:.5f} at (3/4 - 1e-41, 1/4, 1e-41) and (1/2, 1/4, "
-        "1/4).",
-    )
+    broken, details = _steps_below_p_min()
     held = slopes == [-1, 1] and fraction and equal and concave and more and broken[0] < broken[1]
     text = "slopes of MAE -1 and 1; the steps of Eqs. 29, 35, 38 by sympy; Eq. 40 holds on u_k >= p_min, where H > 0"
     return Finding(PROVED if held else UNDECIDED, "sympy on u_k >= p_min", text, details)
@@ -169,27 +187,8 @@ def lines_of_derivations(claimed: int, effort: Effort) -> Finding:
 # ------------------------------------------------------------------------------------------------ tolerance, p_min
 
 
-@claim(
-    "anl-nnlf-tolerant",
-    "Sec. 3.2",
-    "NNLFs are tolerant to symmetric and to asymmetric noise, being symmetric",
-    printed=Q(1),
-    falsified=Q(21, 20),
-    falsification="symmetric noise up to 1.05 (K-1)/K",
-)
-def negative_is_tolerant(claimed: Fraction, effort: Effort) -> Finding:
-    K = 3
-    rate = Q(K - 1, K) * (1 + claimed) / 2 if claimed > 1 else Q(K - 1, K) * Q(99, 100)
-    w = [1 - rate, *[rate / (K - 1)] * (K - 1)]
-    here, vertex = ball_risks(NNCE(), w, [P_MIN, 1 - 2 * P_MIN, P_MIN])
-    if not here > vertex:
-        point: Evidence = {
-            "K": K,
-            "eta": str(rate),
-            "risk at the cut-off vertex of class 2": number(here),
-            "of class 1": number(vertex),
-        }
-        return Finding(REFUTED, "Arb", f"K = 3, symmetric {rate}: class 2 has less noisy risk", counterexample=point)
+def _excess_of_nnlf() -> Finding:
+    """F_w of NNLF less its value at the cut-off vertex is a sum of positive terms."""
     h = sp.symbols("h1:5", nonnegative=True)
     lead = sp.symbols("d2:5", positive=True)  # w_m - w_k
     top = sp.Symbol("w_m", positive=True)
@@ -213,14 +212,56 @@ def negative_is_tolerant(claimed: Fraction, effort: Effort) -> Finding:
     return Finding(PROVED if excess and bound == [0, 1, 1] else UNDECIDED, "sympy on u_k >= p_min", text, details)
 
 
+@claim(
+    "anl-nnlf-tolerant",
+    "Sec. 3.2",
+    "NNLFs are tolerant to symmetric and to asymmetric noise, being symmetric",
+    printed=Q(1),
+    falsified=Q(21, 20),
+    falsification="symmetric noise up to 1.05 (K-1)/K",
+)
+def negative_is_tolerant(claimed: Fraction, effort: Effort) -> Finding:
+    K = 3
+    rate = Q(K - 1, K) * (1 + claimed) / 2 if claimed > 1 else Q(K - 1, K) * Q(99, 100)
+    w = [1 - rate, *[rate / (K - 1)] * (K - 1)]
+    here, vertex = ball_risks(NNCE(), w, [P_MIN, 1 - 2 * P_MIN, P_MIN])
+    if not here > vertex:
+        point: Evidence = {
+            "K": K,
+            "eta": str(rate),
+            "risk at the cut-off vertex of class 2": number(here),
+            "of class 1": number(vertex),
+        }
+        return Finding(REFUTED, "Arb", f"K = 3, symmetric {rate}: class 2 has less noisy risk", counterexample=point)
+    return _excess_of_nnlf()
+
+
 RATIO = Q(5, 2)  # alpha/beta above 9/4, the limit as p_min -> 0 on pair flips at 0.4, K = 10
+
+
+def _pair_flips_by_cut_off(floors: Sequence[Fraction]) -> Finding:
+    """What is known of ANL-CE on a pair flip, by p_min."""
+    verdicts: dict[str, str] = {}
+    for floor in floors:
+        loss = build("anl-ce", alpha=RATIO, beta=1, p_min=floor)
+        certified = active_negative(Profile.of(loss, 10), flip_row(10, Q(2, 5)), 0)
+        lost = pair_loses(RATIO, 10, Q(2, 5), floor)
+        verdicts[f"1e-{len(str(floor.denominator)) - 1}"] = "lost" if lost else "certified" if certified else "open"
+    mixed = {"lost", "certified"} <= set(verdicts.values())
+    point: Evidence = {"alpha/beta": str(RATIO), "noise": "pair 0.4, K = 10", "verdicts by p_min": verdicts}
+    return Finding(
+        REFUTED if mixed else UNDECIDED,
+        "Arb; dual certificates",
+        f"pair 0.4, alpha/beta = {float(RATIO)}: {verdicts}",
+        counterexample=point,
+    )
 
 
 @claim(
     "anl-pmin",
     "App. D.1",
-    "p_min (1e-5 to 1e-9) does not significantly affect ANL-CE under symmetric noise 0.6: what it tolerates stays the "
-    "same",
+    "p_min (1e-5 to 1e-9) does not significantly affect ANL-CE under symmetric noise 0.6: what it tolerates stays "
+    "the same",
     printed="symmetric",
     falsified="pair",
     falsification="pair flips 0.4 in place of symmetric noise",
@@ -228,20 +269,7 @@ RATIO = Q(5, 2)  # alpha/beta above 9/4, the limit as p_min -> 0 on pair flips a
 def cut_off(claimed: str, effort: Effort) -> Finding:
     floors = [Q(1, 10**k) for k in (5, 6, 7, 8, 9)]
     if claimed == "pair":
-        verdicts: dict[str, str] = {}
-        for floor in floors:
-            loss = build("anl-ce", alpha=RATIO, beta=1, p_min=floor)
-            certified = active_negative(Profile.of(loss, 10), flip_row(10, Q(2, 5)), 0)
-            lost = pair_loses(RATIO, 10, Q(2, 5), floor)
-            verdicts[f"1e-{len(str(floor.denominator)) - 1}"] = "lost" if lost else "certified" if certified else "open"
-        mixed = {"lost", "certified"} <= set(verdicts.values())
-        point: Evidence = {"alpha/beta": str(RATIO), "noise": "pair 0.4, K = 10", "verdicts by p_min": verdicts}
-        return Finding(
-            REFUTED if mixed else UNDECIDED,
-            "Arb; dual certificates",
-            f"pair 0.4, alpha/beta = {float(RATIO)}: {verdicts}",
-            counterexample=point,
-        )
+        return _pair_flips_by_cut_off(floors)
     row = symmetric(10, Q(3, 5)).rows[0].weights
     kept = []
     for floor in floors:
@@ -252,11 +280,9 @@ def cut_off(claimed: str, effort: Effort) -> Finding:
     details = (
         "Minimiser: the cut-off vertex itself, so p_y = 1 - (K-1) p_min; its class does not depend on p_min.",
         f"Gradient: at p_k = 1/10 the slope of NNCE in p_y is {sizes[0]:.4f} for 1e-5 and {sizes[1]:.4f} for 1e-9, a "
-        f"factor {sizes[0] / sizes[1]:.2f}: "
-        "a smaller p_min is a smaller beta.",
-        "Thresholds of sums: on pair flips the largest tolerated alpha/beta does depend on p_min, towards (K-1)(w_m - "
-        "1/2)/(1 - w_m) as "
-        "p_min -> 0 (the control, and anl-tolerance).",
+        f"factor {sizes[0] / sizes[1]:.2f}: a smaller p_min is a smaller beta.",
+        "Thresholds of sums: on pair flips the largest tolerated alpha/beta does depend on p_min, towards (K-1)(w_m "
+        "- 1/2)/(1 - w_m) as p_min -> 0 (the control, and anl-tolerance).",
         "That the accuracies of Fig. 7 do not differ is an experiment, not judged here.",
     )
     text = (

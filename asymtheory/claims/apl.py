@@ -6,7 +6,7 @@ sympy on the core's own definitions; the rest are inequalities on the simplex, r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 from math import prod
@@ -20,8 +20,8 @@ from ..losses.registry import build
 from ..noise.models import worst_weights
 from ..numbers.backends import sympy_
 from ..numbers.scalar import Scalar
-from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Corrected, Effort, Evidence, Finding, claim
-from .tools import labels, numbers, rational, risk, simplex, summand, zero
+from .ledger import PROVED, REFUTED, SUPPORTED, UNDECIDED, Effort, Evidence, Finding, claim
+from .tools import corrected, labels, numbers, rational, risk, simplex, summand, zero
 
 BASES: tuple[Loss, ...] = (CE(), FL(), MAE(), RCE(), GCE())
 NORMALISED: dict[str, Loss] = {"nce": NCE(), "nfl": NFL(), "nmae": NMAE(), "nrce": NRCE(), "ngce": NGCE()}
@@ -39,6 +39,24 @@ def interior(rng: Scalar, K: int, count: int) -> Scalar:
 
 
 # ------------------------------------------------------------------------------- Sec. 3.2: normalisation
+
+
+def _shares(checked: int) -> Finding:
+    """The five losses are nonnegative, so their shares are in [0, 1]."""
+    shifted, reversed_ = _normalised_by_hand(9, Fraction(1, 2)), _normalised_by_hand(9, Fraction(1))
+    return Finding(
+        PROVED,
+        "sympy: shares of nonnegative numbers",
+        f"x/(x+r) with x, r >= 0 not both 0; needs L >= 0 (true of CE, FL, MAE, RCE, GCE); {checked} values of the "
+        "five agree",
+        (
+            "'Any loss' is too much: a loss that takes negative values leaves [0, 1]. 1 - p_y - 1/2 has the "
+            f"minimisers of MAE, and normalised at p = e_y (K = 10) it is {shifted}; 1 - p_y - 1 = -p_y normalised is "
+            f"{reversed_} there, its maximum: p_y, which increases with p_y. Normalising is not invariant under "
+            "adding a constant.",
+            "At a vertex NCE and NFL are 0/inf and inf/inf: their limits there depend on the direction.",
+        ),
+    )
 
 
 @claim(
@@ -71,21 +89,7 @@ def normalisation(claimed: tuple[Scalar, Scalar, Scalar], effort: Effort) -> Fin
             return Finding(REFUTED, "a point", f"{loss} takes the values {at} at {u}", counterexample=found)
     if not holds:
         return Finding(UNDECIDED, "sympy", "no proof for these bounds, and no point against them")
-    shifted, reversed_ = _normalised_by_hand(9, Fraction(1, 2)), _normalised_by_hand(9, Fraction(1))
-    return Finding(
-        PROVED,
-        "sympy: shares of nonnegative numbers",
-        f"x/(x+r) with x, r >= 0 not both 0; needs L >= 0 (true of CE, FL, MAE, RCE, GCE); {checked} values of the "
-        "five agree",
-        (
-            "'Any loss' is too much: a loss that takes negative values leaves [0, 1]. 1 - p_y - 1/2 has the "
-            "minimisers of MAE, and "
-            f"normalised at p = e_y (K = 10) it is {shifted}; 1 - p_y - 1 = -p_y normalised is {reversed_} there, "
-            "its maximum: "
-            "p_y, which increases with p_y. Normalising is not invariant under adding a constant.",
-            "At a vertex NCE and NFL are 0/inf and inf/inf: their limits there depend on the direction.",
-        ),
-    )
+    return _shares(checked)
 
 
 def _normalised_by_hand(others: int, shift: Fraction) -> Fraction:
@@ -221,8 +225,34 @@ def nrce(claimed: Callable[[Scalar], Scalar], effort: Effort) -> Finding:
         f"the sign of A: {finding.evidence}",
         finding.details,
         finding.counterexample,
-        Corrected("NRCE = (1 - p_y)/(K-1) = -RCE / (A (K-1)), A < 0", right.verdict, right.evidence),
+        corrected("NRCE = (1 - p_y)/(K-1) = -RCE / (A (K-1)), A < 0", right),
         "the first equality, and that NRCE is RCE up to a positive factor, -1/(A(K-1)): all later uses of NRCE stand",
+    )
+
+
+def _gamma_is_an_exponent(
+    claimed: Callable[..., Scalar], gamma: Scalar, symbolic: Loss, fl: Loss, finding: Finding
+) -> Finding:
+    """(1-p)^gamma must be an exponent under the logarithm."""
+
+    def powers(p: Scalar, y: int) -> Scalar:
+        return prod(x ** ((1 - x) ** gamma) for x in p), p[y] ** ((1 - p[y]) ** gamma)
+
+    right = _as_logarithm(symbolic, fl, powers, "gamma > 0 a symbol")
+    assert right is not None
+    half = _logarithm_refuted(NFL(gamma=1), lambda p, y: claimed(p, y, 1)).counterexample or {}
+    return Finding(
+        REFUTED,
+        finding.method,
+        finding.evidence + " (gamma = 2)",
+        (
+            f"gamma = 1, p = (4/5, 1/5): NFL = {half['true']:.4f}, printed {half['printed']:.4f}",
+            "(1-p)^gamma stands as a factor under the logarithm; it must be an exponent. At gamma = 0 both forms are "
+            "NCE.",
+        ),
+        finding.counterexample,
+        corrected("NFL = log_b x with b = prod_k p_k^((1-p_k)^gamma), x = p_y^((1-p_y)^gamma)", right),
+        "the first form of Eq. 5, which is what Eq. 1 defines and what is used later",
     )
 
 
@@ -243,30 +273,31 @@ def nfl_forms(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
         return proof
     finding = _logarithm_refuted(plain, lambda p, y: claimed(p, y, 2))
 
-    def powers(p: Scalar, y: int) -> Scalar:
-        return prod(x ** ((1 - x) ** gamma) for x in p), p[y] ** ((1 - p[y]) ** gamma)
-
-    right = _as_logarithm(symbolic, fl, powers, "gamma > 0 a symbol")
-    assert right is not None
-    half = _logarithm_refuted(NFL(gamma=1), lambda p, y: claimed(p, y, 1)).counterexample or {}
-    return Finding(
-        REFUTED,
-        finding.method,
-        finding.evidence + " (gamma = 2)",
-        (
-            f"gamma = 1, p = (4/5, 1/5): NFL = {half['true']:.4f}, printed {half['printed']:.4f}",
-            "(1-p)^gamma stands as a factor under the logarithm; it must be an exponent. At gamma = 0 both forms are "
-            "NCE.",
-        ),
-        finding.counterexample,
-        Corrected(
-            "NFL = log_b x with b = prod_k p_k^((1-p_k)^gamma), x = p_y^((1-p_y)^gamma)", right.verdict, right.evidence
-        ),
-        "the first form of Eq. 5, which is what Eq. 1 defines and what is used later",
-    )
+    return _gamma_is_an_exponent(claimed, gamma, symbolic, fl, finding)
 
 
 # ---------------------------------------------------------------------------------- Sec. 3.3: tolerance
+
+
+def _worse_than_uniform(claimed: Callable[[Scalar], Scalar]) -> Finding:
+    """Beyond the rate the noisy risk of NMAE prefers another class."""
+    size = 10
+    rate = Fraction(claimed(Fraction(size))) - Fraction(1, 100)
+    w = [1 - rate, *[rate / (size - 1)] * (size - 1)]
+    points = [[Fraction(k == j) for k in range(size)] for j in (0, 1)]
+    clean, noise = ([risk(NMAE(), weights, u) for u in points] for weights in ([1] + [0] * 9, w))
+    return Finding(
+        REFUTED,
+        "sympy, then two points",
+        f"K = 10, eta = {rate}: NMAE's noisy risk is {float(noise[0]):.4f} at e_y and {float(noise[1]):.4f} at e_k, "
+        f"clean {clean[0]} and {clean[1]}",
+        counterexample={
+            "K": size,
+            "eta": str(rate),
+            "noisy risk at e_y, e_k": [str(x) for x in noise],
+            "clean": [str(x) for x in clean],
+        },
+    )
 
 
 @claim(
@@ -294,26 +325,40 @@ def symmetric_tolerance(claimed: Callable[[Scalar], Scalar], effort: Effort) -> 
                 "It holds in any class of functions, and the other way round too (R and R_eta have the same "
                 "minimisers).",
                 "Tolerant is not correct: the clean risk of NCE or NFL alone has no minimiser on the simplex, and "
-                "minimising sequences "
-                "need not predict y: L(p, y) -> 0 at p = (0.3, 0.7 - t, t) as t -> 0.",
+                "minimising sequences need not predict y: L(p, y) -> 0 at p = (0.3, 0.7 - t, t) as t -> 0.",
             ),
         )
-    size = 10
-    rate = Fraction(claimed(Fraction(size))) - Fraction(1, 100)
-    w = [1 - rate, *[rate / (size - 1)] * (size - 1)]
-    points = [[Fraction(k == j) for k in range(size)] for j in (0, 1)]
-    clean, noise = ([risk(NMAE(), weights, u) for u in points] for weights in ([1] + [0] * 9, w))
+    return _worse_than_uniform(claimed)
+
+
+def _excess_by_leads(K: int) -> bool:
+    """Is ``R_eta(f) - R_eta(f*)`` the sum of (1 - eta_y - eta_yk) (1/(K-1) - L_k), each of them nonnegative?
+
+    R(f*) = 0 makes the other labels' losses sum to 1; with the bound each is 1/(K-1).
+    """
+    room = sp.symbols(f"r1:{K}", nonnegative=True)  # bound - L_k for the other labels
+    lead = sp.symbols(f"d1:{K}", positive=True)  # 1 - eta_y - eta_yk
+    kept, bound = sp.Symbol("kept", positive=True), sp.Rational(1, K - 1)
+
+    def noisy(others: Sequence[Scalar]) -> Scalar:
+        return kept * (1 - sum(others)) + sum((kept - d) * x for d, x in zip(lead, others, strict=True))
+
+    excess = sp.expand(noisy([bound - r for r in room]) - noisy([bound] * (K - 1)))
+    return zero(excess - sum(d * r for d, r in zip(lead, room, strict=True))) and bool(excess.is_nonnegative)
+
+
+def _two_functions(claimed: Callable[[int], Fraction]) -> Finding:
+    """A class of two functions on which a wider bound fails."""
+    bound = claimed(3)
+    w, best = [Fraction(5, 10), Fraction(3, 10), Fraction(2, 10)], [Fraction(0), Fraction(1, 2), Fraction(1, 2)]
+    other = [Fraction(0), 1 - bound, bound]
+    risks = [sum(a * b for a, b in zip(w, values, strict=True)) for values in (best, other)]
     return Finding(
         REFUTED,
-        "sympy, then two points",
-        f"K = 10, eta = {rate}: NMAE's noisy risk is {float(noise[0]):.4f} at e_y and {float(noise[1]):.4f} at e_k, "
-        f"clean {clean[0]} and {clean[1]}",
-        counterexample={
-            "K": size,
-            "eta": str(rate),
-            "noisy risk at e_y, e_k": [str(x) for x in noise],
-            "clean": [str(x) for x in clean],
-        },
+        "linear program over the values of L_norm",
+        f"K = 3, noise (.5, .3, .2), a class of two functions with L_norm = (0, 1/2, 1/2) and {numbers(other)}: R = 0 "
+        f"for both, R_eta = {float(risks[0])} and {float(risks[1])}",
+        counterexample={"weights": rational(w), "f*": rational(best), "f": rational(other), "R_eta": rational(risks)},
     )
 
 
@@ -326,24 +371,7 @@ def symmetric_tolerance(claimed: Callable[[Scalar], Scalar], effort: Effort) -> 
     falsification="bound times 1.05",
 )
 def asymmetric_tolerance(claimed: Callable[[int], Fraction], effort: Effort) -> Finding:
-    proved = True
-    for K in (2, 3, 4, 7):
-        room = sp.symbols(f"r1:{K}", nonnegative=True)  # bound - L_k for the other labels
-        lead = sp.symbols(f"d1:{K}", positive=True)  # 1 - eta_y - eta_yk
-        kept, bound = sp.Symbol("kept", positive=True), sp.Rational(1, K - 1)
-        flips = [kept - d for d in lead]
-
-        def noisy(others: Sequence[Scalar], kept: Scalar = kept, flips: Sequence[Scalar] = flips) -> Scalar:
-            return kept * (1 - sum(others)) + sum(e * x for e, x in zip(flips, others, strict=True))
-
-        excess = sp.expand(noisy([bound - r for r in room]) - noisy([bound] * (K - 1)))
-        # R(f*) = 0 makes the others sum to 1; with the bound each is 1/(K-1)
-        proved = (
-            proved
-            and zero(excess - sum(d * r for d, r in zip(lead, room, strict=True)))
-            and bool(excess.is_nonnegative)
-        )
-    if proved and all(claimed(K) == Fraction(1, K - 1) for K in (2, 3, 10, 100)):
+    if all(map(_excess_by_leads, (2, 3, 4, 7))) and all(claimed(K) == Fraction(1, K - 1) for K in (2, 3, 10, 100)):
         return Finding(
             PROVED,
             "sympy, K = 2, 3, 4, 7; linear in each class, so any K",
@@ -354,16 +382,32 @@ def asymmetric_tolerance(claimed: Callable[[int], Fraction], effort: Effort) -> 
                 "(apl-lemma2-condition).",
             ),
         )
-    K, bound = 3, claimed(3)
-    w, best = [Fraction(5, 10), Fraction(3, 10), Fraction(2, 10)], [Fraction(0), Fraction(1, 2), Fraction(1, 2)]
-    other = [Fraction(0), 1 - bound, bound]
-    risks = [sum(a * b for a, b in zip(w, values, strict=True)) for values in (best, other)]
+    return _two_functions(claimed)
+
+
+def _above_the_share(effort: Effort, found: Mapping[str, tuple[list[Fraction], float]], factor: Fraction) -> Finding:
+    """Points at which a normalised loss exceeds the bound."""
+    right = bounded_by_share((("nmae", "nrce"), Fraction(1)), effort) if found and factor == 1 else None
+    name, (u, value) = next(iter(found.items()))
+    convex = [n.upper() for n, x in NORMALISED.items() if isinstance(x, Normalised) and x.base.curvature()[0] == CONVEX]
     return Finding(
         REFUTED,
-        "linear program over the values of L_norm",
-        f"K = 3, noise (.5, .3, .2), a class of two functions with L_norm = (0, 1/2, 1/2) and {numbers(other)}: "
-        f"R = 0 for both, R_eta = {float(risks[0])} and {float(risks[1])}",
-        counterexample={"weights": rational(w), "f*": rational(best), "f": rational(other), "R_eta": rational(risks)},
+        "points with rational coordinates, K = 3",
+        "; ".join(f"{n.upper()} = {x:.4f} at p = ({', '.join(rational(v))})" for n, (v, x) in found.items())
+        + f" > {float(factor / 2)}",
+        (
+            "NCE and NFL come near 1 as p_y -> 0 with the others fixed; NGCE (q < 1) reaches 1/(K - (K-1)^(1-q)) at "
+            "p_y = 0.",
+            "Every strictly convex base g with g(1) = 0 fails for K = 3 (hence K > 3, other entries 0): at p = (0, "
+            "s, 1-s) the bound says g(0) <= g(s) + g(1-s), but convexity says g(s) + g(1-s) < g(0) + g(1).",
+            f"Strictly convex bases: {', '.join(convex)} (declared beside the formula, certified by the tests).",
+        ),
+        {"loss": name, "K": 3, "p": rational(u), "L_norm": value, "bound": float(factor / 2)},
+        None
+        if right is None
+        else corrected("NMAE and NRCE satisfy it; for K >= 3 NCE, NFL, NGCE (q < 1) do not", right),
+        "Lemma 2 stands but covers MAE and RCE only; for NCE, NFL, NGCE asymmetric noise has no proof in this paper "
+        "(Lemma 1 stands)",
     )
 
 
@@ -389,31 +433,7 @@ def bounded_by_share(claimed: tuple[tuple[str, ...], Fraction], effort: Effort) 
     )
     if not found and affine and factor >= 1:
         return Finding(PROVED, "sympy", "NMAE = NRCE = (1 - p_y)/(K-1), between 0 and 1/(K-1)")
-    right = bounded_by_share((("nmae", "nrce"), Fraction(1)), effort) if found and factor == 1 else None
-    name, (u, value) = next(iter(found.items()))
-    convex = [n.upper() for n, x in NORMALISED.items() if isinstance(x, Normalised) and x.base.curvature()[0] == CONVEX]
-    return Finding(
-        REFUTED,
-        "points with rational coordinates, K = 3",
-        "; ".join(f"{n.upper()} = {x:.4f} at p = ({', '.join(rational(v))})" for n, (v, x) in found.items())
-        + f" > {float(factor / 2)}",
-        (
-            "NCE and NFL come near 1 as p_y -> 0 with the others fixed; NGCE (q < 1) reaches 1/(K - (K-1)^(1-q)) at "
-            "p_y = 0.",
-            "Every strictly convex base g with g(1) = 0 fails for K = 3 (hence K > 3, other entries 0): at p = (0, "
-            "s, 1-s) the bound says "
-            "g(0) <= g(s) + g(1-s), but convexity says g(s) + g(1-s) < g(0) + g(1).",
-            f"Strictly convex bases: {', '.join(convex)} (declared beside the formula, certified by the tests).",
-        ),
-        {"loss": name, "K": 3, "p": rational(u), "L_norm": value, "bound": float(factor / 2)},
-        None
-        if right is None
-        else Corrected(
-            "NMAE and NRCE satisfy it; for K >= 3 NCE, NFL, NGCE (q < 1) do not", right.verdict, right.evidence
-        ),
-        "Lemma 2 stands but covers MAE and RCE only; for NCE, NFL, NGCE asymmetric noise has no proof in this paper "
-        "(Lemma 1 stands)",
-    )
+    return _above_the_share(effort, found, factor)
 
 
 # ------------------------------------------------------------------------------------- Sec. 4: APL losses
@@ -422,19 +442,8 @@ ACTIVE, PASSIVE = ("ce", "nce", "fl", "nfl"), ("mae", "nmae", "rce", "nrce")
 NOISE = (Fraction(3, 5), Fraction(1, 5), Fraction(1, 5))  # symmetric noise 0.4, K = 3
 
 
-@claim(
-    "apl-lemma3",
-    "Lemma 3",
-    "for all alpha, beta > 0: if L_active and L_passive are noise tolerant, so is alpha L_active + beta L_passive",
-    printed=(False, True),
-    falsified=(True, False),
-    falsification="the corrected statement (one common clean minimiser) with beta of either sign",
-)
-def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
-    common, positive = claimed
-    found = next(_order_reversed(Unhinged(), MSE(), common, positive), None)
-    if found is None:
-        return _shared_minimiser() if common and positive else Finding(SUPPORTED, "search", "no pair of points found")
+def _balance_shifted(effort: Effort, found: tuple[Scalar, Scalar, Fraction, Fraction], positive: bool) -> Finding:
+    """Two tolerant losses whose sum orders two points differently under noise."""
     u, v, alpha, beta = found
     terms = ((alpha, Unhinged()), (beta, MSE()))
     table = {
@@ -456,15 +465,30 @@ def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
         {"p": rational(u), "p'": rational(v), "alpha": str(alpha), "beta": str(beta), "w": rational(NOISE), **table},
         None
         if right is None
-        else Corrected(
+        else corrected(
             "if in addition both have a common clean minimiser in the class (or both are normalised and the noise is "
             "symmetric)",
-            right.verdict,
-            right.evidence,
+            right,
         ),
         "all APL losses under symmetric noise: a sum of losses with constant label sum has one, so Lemma 1 covers it "
         "directly",
     )
+
+
+@claim(
+    "apl-lemma3",
+    "Lemma 3",
+    "for all alpha, beta > 0: if L_active and L_passive are noise tolerant, so is alpha L_active + beta L_passive",
+    printed=(False, True),
+    falsified=(True, False),
+    falsification="the corrected statement (one common clean minimiser) with beta of either sign",
+)
+def sums_of_tolerant(claimed: tuple[bool, bool], effort: Effort) -> Finding:
+    common, positive = claimed
+    found = next(_order_reversed(Unhinged(), MSE(), common, positive), None)
+    if found is None:
+        return _shared_minimiser() if common and positive else Finding(SUPPORTED, "search", "no pair of points found")
+    return _balance_shifted(effort, found, positive)
 
 
 def _order_reversed(
@@ -522,13 +546,39 @@ def active_passive(claimed: tuple[tuple[str, ...], tuple[str, ...]], effort: Eff
         "simplex",
         (
             "The type belongs to the formula, not to the loss: MAE = 2 (1 - p_y) and RCE = -A (1 - p_y) on the "
-            "simplex (Eqs. 3, 4) are "
-            "active when written so, and the definitions let any loss be written with all of it at k = y.",
-            f"Second reading, does the value change with the other p_k at fixed p_y: yes for {', '.join(moved)} "
-            "only. NCE(1/2, 1/4, 1/4) = "
-            f"{nce[0]:.4f}, NCE(1/2, 2/5, 1/10) = {nce[1]:.4f}. In this reading six of the eight entries of Table 1 "
-            "are the other way round.",
+            "simplex (Eqs. 3, 4) are active when written so, and the definitions let any loss be written with all of "
+            "it at k = y.",
+            f"Second reading, does the value change with the other p_k at fixed p_y: yes for {', '.join(moved)} only. "
+            f"NCE(1/2, 1/4, 1/4) = {nce[0]:.4f}, NCE(1/2, 2/5, 1/10) = {nce[1]:.4f}. In this reading six of the eight "
+            "entries of Table 1 are the other way round.",
         ),
+    )
+
+
+def _q_at_three_points(effort: Effort, p: Scalar, own: Scalar, tilt: Fraction, kind: str) -> Finding:
+    """Q at equal and at uneven p_k."""
+
+    def q(first: Fraction) -> float:
+        return float(sum(own.subs(p, sympy_().number(x)) for x in (first, Fraction(1, 2) - first)))
+
+    here, equal, uneven = q(tilt / 4), q(Fraction(1, 4)), q(Fraction(49, 100))
+    best = min(here, equal) if kind == "lowest" else max(here, uneven)
+    right = q_term(("lowest", Fraction(1)), effort) if kind == "highest" else None
+    return Finding(
+        REFUTED if best != here else SUPPORTED,
+        "three points, K = 3",
+        f"p_y = 1/2: Q = {equal:.4f} at (1/4, 1/4), {uneven:.4f} at (0.49, 0.01), unbounded as one of them tends to 0",
+        ("So at fixed p_y NCE = P/(P+Q) is highest where the others are equal, and falls as they become uneven.",),
+        {
+            "p_y": "1/2",
+            "equal": equal,
+            "at (0.49, 0.01)": uneven,
+            "claimed point": [float(tilt / 4), float(Fraction(1, 2) - tilt / 4)],
+            "Q there": here,
+        },
+        None if right is None else corrected("Q is lowest when all other p_k are equal (AM-GM)", right),
+        "that NCE can fall while p_y stays fixed, the point of the section: by uneven other p_k (one of them near "
+        "0), not by equal ones",
     )
 
 
@@ -553,30 +603,7 @@ def q_term(claimed: tuple[str, Fraction], effort: Effort) -> Finding:
             "-log p_k lies above its tangent at the mean m = (1 - p_y)/(K-1); the tangents add up to Q(m, ..., m)",
         )
 
-    def q(first: Fraction) -> float:
-        return float(sum(own.subs(p, sympy_().number(x)) for x in (first, Fraction(1, 2) - first)))
-
-    here, equal, uneven = q(tilt / 4), q(Fraction(1, 4)), q(Fraction(49, 100))
-    best = min(here, equal) if kind == "lowest" else max(here, uneven)
-    right = q_term(("lowest", Fraction(1)), effort) if kind == "highest" else None
-    return Finding(
-        REFUTED if best != here else SUPPORTED,
-        "three points, K = 3",
-        f"p_y = 1/2: Q = {equal:.4f} at (1/4, 1/4), {uneven:.4f} at (0.49, 0.01), unbounded as one of them tends to 0",
-        ("So at fixed p_y NCE = P/(P+Q) is highest where the others are equal, and falls as they become uneven.",),
-        {
-            "p_y": "1/2",
-            "equal": equal,
-            "at (0.49, 0.01)": uneven,
-            "claimed point": [float(tilt / 4), float(Fraction(1, 2) - tilt / 4)],
-            "Q there": here,
-        },
-        None
-        if right is None
-        else Corrected("Q is lowest when all other p_k are equal (AM-GM)", right.verdict, right.evidence),
-        "that NCE can fall while p_y stays fixed, the point of the section: by uneven other p_k (one of them near "
-        "0), not by equal ones",
-    )
+    return _q_at_three_points(effort, p, own, tilt, kind)
 
 
 def _nlnl(C: int) -> tuple[Evidence, Evidence]:
@@ -597,6 +624,38 @@ def _nlnl(C: int) -> tuple[Evidence, Evidence]:
         "labels 1 on all other classes": away.subs(p, u[1]),
     }
     return losses, rces
+
+
+def _printed_nlnl(summed: bool, values: Mapping[str, tuple[float, float]], right_: Finding | None) -> Finding:
+    """The printed form against NLNL's loss at one point."""
+    chosen = "mean over complementary labels; RCE: " + ("sum" if summed else "label y")
+    one = values.get("one complementary label; RCE: labels 1 on all other classes", (0.0, 0.0))
+    return Finding(
+        REFUTED,
+        f"sympy: {len(values)} readings of the two sides, none an identity; one point",
+        f"C = 3, p = (.6, .3, .1), y = 1: mean of -log(1 - p_k) over k != y is {values[chosen][0]:.4f}; printed "
+        f"{values[chosen][1]:.4f}",
+        (
+            f"NLNL's loss for the complementary label 2 is {one[0]:.4f}; with RCE for the label vector 1 - e_2 (RCE = "
+            f"p_2) the printed form is {one[1]:.4f}: without a sum over the complementary labels the factor 1/(C-1) "
+            "is too much.",
+            "At C = 2 both sides are equal. For C > 2 prod (1 - p_k) > 1 - sum p_k: with RCE for the label y it is "
+            "too large.",
+        ),
+        {
+            "p": ["3/5", "3/10", "1/10"],
+            f"{chosen}; CE, printed": list(values[chosen]),
+            **({} if summed else {"one label; CE, printed": list(one)}),
+        },
+        None
+        if right_ is None
+        else corrected(
+            "the mean of NLNL's loss over the complementary labels is -1/(C-1) sum_{k != y} log(1 - RCE_k), A = -1, "
+            "RCE_k = p_k for the labels 1 - e_k",
+            right_,
+        ),
+        "the remark only: nothing in the paper is built on it",
+    )
 
 
 @claim(
@@ -628,35 +687,19 @@ def complementary(claimed: tuple[Callable[[int], Fraction], bool], effort: Effor
     if good:
         return Finding(PROVED, "sympy, C = 2, 3; term by term, so any C", f"equal for {good[0]}")
     right_ = None if summed else complementary((factor, True), effort)
-    chosen = "mean over complementary labels; RCE: " + ("sum" if summed else "label y")
-    one = values.get("one complementary label; RCE: labels 1 on all other classes", (0.0, 0.0))
+    return _printed_nlnl(summed, values, right_)
+
+
+def _ngce_refuted(claimed: Callable[..., Scalar], K: int) -> Finding:
+    """NGCE and the claimed formula at one point."""
+    point = [sp.Rational(1, 4), sp.Rational(9, 16), *[sp.Rational(3, 16)] * (K - 2)]
+    half = sp.Rational(1, 2)
+    true, printed = labels(NGCE(q=half), point)[0], claimed(point, 0, half, K)
     return Finding(
         REFUTED,
-        f"sympy: {len(values)} readings of the two sides, none an identity; one point",
-        f"C = 3, p = (.6, .3, .1), y = 1: mean of -log(1 - p_k) over k != y is {values[chosen][0]:.4f}; printed "
-        f"{values[chosen][1]:.4f}",
-        (
-            f"NLNL's loss for the complementary label 2 is {one[0]:.4f}; with RCE for the label vector 1 - e_2 (RCE "
-            "= p_2) the "
-            f"printed form is {one[1]:.4f}: without a sum over the complementary labels the factor 1/(C-1) is too "
-            "much.",
-            "At C = 2 both sides are equal. For C > 2 prod (1 - p_k) > 1 - sum p_k: with RCE for the label y it is "
-            "too large.",
-        ),
-        {
-            "p": ["3/5", "3/10", "1/10"],
-            f"{chosen}; CE, printed": list(values[chosen]),
-            **({} if summed else {"one label; CE, printed": list(one)}),
-        },
-        None
-        if right_ is None
-        else Corrected(
-            "the mean of NLNL's loss over the complementary labels is -1/(C-1) sum_{k != y} log(1 - RCE_k), A = -1, "
-            "RCE_k = p_k for the labels 1 - e_k",
-            right_.verdict,
-            right_.evidence,
-        ),
-        "the remark only: nothing in the paper is built on it",
+        "sympy",
+        f"NGCE = {float(true):.4f}, formula {float(printed):.4f}",
+        counterexample={"rho": "1/2", "p": rational(point), "true": float(true), "printed": float(printed)},
     )
 
 
@@ -679,15 +722,7 @@ def gce_limits(claimed: Callable[..., Scalar], effort: Effort) -> Finding:
         if not zero(labels(ngce, u)[0] - formula) or not zero(
             labels(ngce, u)[0] - labels(GCE()._with(q=rho), u)[0] / sum(labels(GCE()._with(q=rho), u))
         ):
-            point = [sp.Rational(1, 4), sp.Rational(9, 16), *[sp.Rational(3, 16)] * (K - 2)]
-            half = sp.Rational(1, 2)
-            true, printed = labels(NGCE(q=half), point)[0], claimed(point, 0, half, K)
-            return Finding(
-                REFUTED,
-                "sympy",
-                f"NGCE = {float(true):.4f}, formula {float(printed):.4f}",
-                counterexample={"rho": "1/2", "p": rational(point), "true": float(true), "printed": float(printed)},
-            )
+            return _ngce_refuted(claimed, K)
     if not (at_one and to_ce):
         wrong = {"GCE at rho = 1": str(gce.subs(rho, 1)), "limit at 0": str(sp.limit(gce, rho, 0))}
         return Finding(REFUTED, "sympy", f"{wrong}", counterexample=wrong)

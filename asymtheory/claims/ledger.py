@@ -29,17 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 PAPERS = ("alf", "apl", "anl", "jal")
-MODULES = (
-    "alf",
-    "alf_ratio",
-    "alf_remarks",
-    "apl",
-    "apl_remarks",
-    "anl",
-    "anl_remarks",
-    "jal",
-    "jal_remarks",
-)  # in the order of their claims
+# in the order of their claims
+MODULES = ("alf", "alf_ratio", "alf_remarks", "apl", "apl_remarks", "anl", "anl_remarks", "jal", "jal_remarks")
 TITLES = {
     "alf": "ALF: Asymmetric Loss Functions (ICML 2021)",
     "apl": "APL: Normalized Loss Functions (ICML 2020)",

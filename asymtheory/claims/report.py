@@ -16,12 +16,12 @@ from .ledger import CERTIFIED, PROVED, Row
 from .theorems import coq_theorems
 
 PREAMBLE = (
-    "Every checkable statement of the four papers, judged by computation. Written by `asymtheory verify --format markdown`;"
-    " `asymtheory verify --claim ID` shows the full evidence of one.\n\n"
-    "*proved*: symbolic. *certified*: rigorous enclosure over the whole domain. *supported*: searched, nothing found."
-    " *refuted*: as printed, with a counterexample to re-evaluate. Each check was also run on a falsified statement and refuted it."
-    "\n\n*Coq*: a theorem of `proofs/` states the claim, for all parameters of its domain, or refutes it at the counterexample."
-    " `asymtheory verify --proofs` compiles them; [proofs.md](proofs.md) says how to read them."
+    "Every checkable statement of the four papers, judged by computation. Written by `asymtheory verify --format "
+    "markdown`; `asymtheory verify --claim ID` shows the full evidence of one.\n\n*proved*: symbolic. *certified*: "
+    "rigorous enclosure over the whole domain. *supported*: searched, nothing found. *refuted*: as printed, with a "
+    "counterexample to re-evaluate. Each check was also run on a falsified statement and refuted it.\n\n*Coq*: a "
+    "theorem of `proofs/` states the claim, for all parameters of its domain, or refutes it at the counterexample. "
+    "`asymtheory verify --proofs` compiles them; [proofs.md](proofs.md) says how to read them."
 )
 FORMATS = ("table", "json", "markdown", "latex")
 
@@ -142,12 +142,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """A section a paper, a row a claim, and below it what is refuted with its numbers and correction."""
     lines = ["# The ledger", "", PREAMBLE, ""]
     for title, group in _papers(rows):
-        lines += [
-            f"## {title}",
-            "",
-            "| claim | where | says | verdict | evidence |",
-            "|---|---|---|---|---|",
-        ]
+        lines += [f"## {title}", "", "| claim | where | says | verdict | evidence |", "|---|---|---|---|---|"]
         lines += [
             f"| {row.claim.id} | {_cell(row.claim.where)} | {_cell(row.claim.statement)} | {_verdict_cell(row)} | "
             f"{_cell(row.finding.evidence)} |"

@@ -21,6 +21,8 @@ from asymtheory.losses.profile import Profile
 from asymtheory.losses.published import published_settings
 from asymtheory.noise import cifar10, named, pair
 
+pytestmark = pytest.mark.xdist_group("certificates")
+
 P = 1e-7
 
 

@@ -17,6 +17,8 @@ from asymtheory.claims.ledger import CERTIFIED, PROVED, REFUTED, UNDECIDED, Effo
 
 from .claim_checks import against, catalogued, check_control, check_finding, check_quick, judged, printed, registered
 
+pytestmark = pytest.mark.xdist_group("claims_alf")
+
 VERDICTS = {
     "alf-mae-symmetric": PROVED,
     "alf-symmetric-tolerance": PROVED,

@@ -21,6 +21,8 @@ from asymtheory.losses.profile import Profile
 
 from .claim_checks import against, catalogued, check_control, check_finding, check_quick, judged, printed, registered
 
+pytestmark = pytest.mark.xdist_group("claims_anl")
+
 P = 1e-7
 
 VERDICTS = {

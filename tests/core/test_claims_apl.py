@@ -12,6 +12,8 @@ from asymtheory.losses import CE, NRCE, Normalised
 
 from .claim_checks import catalogued, check_control, check_finding, falsified, printed, registered
 
+pytestmark = pytest.mark.xdist_group("claims_apl")
+
 VERDICTS = {
     "apl-eq1": PROVED,
     "apl-eq2": PROVED,

@@ -17,6 +17,8 @@ from asymtheory.noise import cifar100_names, from_labels
 
 from .claim_checks import catalogued, check_control, check_finding, falsified, printed, registered
 
+pytestmark = pytest.mark.xdist_group("claims_jal")
+
 SHARED = Path(__file__).parents[3] / "shared"
 VERDICTS = {
     "jal-eq7": PROVED,

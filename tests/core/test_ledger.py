@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from asymtheory.claims import ledger, report
 from asymtheory.claims.ledger import CERTIFIED, REFUTED, Claim, Corrected, Effort, Finding, Row, Verdict
 from asymtheory.cli import main
+
+pytestmark = pytest.mark.xdist_group("ledger")
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "reference" / "claims.md"
@@ -30,6 +33,13 @@ def test_every_claim_has_a_statement_and_a_control() -> None:
         assert claim.falsification
         assert claim.where
         assert claim.falsified != claim.printed
+
+
+def test_a_judge_reads_in_25_lines() -> None:
+    for claim in ledger.catalogue().values():
+        lines = inspect.getsource(claim.judge).splitlines()
+        start = next(i for i, line in enumerate(lines) if line.startswith("def "))
+        assert len(lines) - start <= 25, claim.id
 
 
 @pytest.fixture(scope="module")

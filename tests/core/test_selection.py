@@ -40,6 +40,8 @@ from asymtheory.selection.candidates import Candidate
 from asymtheory.selection.coverage import covers, curve, missed, share
 from asymtheory.selection.floats import feasible
 
+pytestmark = pytest.mark.xdist_group("selection")
+
 EIGHT = symmetric(10, Fraction(4, 5))
 HUMAN = Path(__file__).parents[3] / "shared" / "data" / "noisy-labels"
 TRUE = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.15, 0.6]])

@@ -21,6 +21,8 @@ from asymtheory.errors import InputError
 
 from .figure_checks import outside, overlaps, unlabelled
 
+pytestmark = pytest.mark.xdist_group("confirmation")
+
 NAMES = (
     "confirm-population", "confirm-classes", "confirm-memorised", "confirm-collapse", "confirm-histograms", "confirm-curves"
 )  # fmt: skip

@@ -23,6 +23,8 @@ from asymtheory.errors import InputError
 
 from .figure_checks import every_axes, outside, overlaps, unlabelled
 
+pytestmark = pytest.mark.xdist_group("curves")
+
 SYM_6, SYM_8 = ("symmetric", 0.6), ("symmetric", 0.8)
 EPOCHS = 4
 RISING = (0.1, 0.4, 0.6, 0.7)

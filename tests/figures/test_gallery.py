@@ -34,6 +34,8 @@ from asymtheory.losses import names as loss_names
 
 from .figure_checks import fig2_data, fig2_exponents_data, outside, overlaps, unlabelled
 
+pytestmark = pytest.mark.xdist_group("gallery")
+
 PAPERS = {module.__name__ for module in (alf, anl, jal, calibration)}
 QUICK: dict[str, dict[str, Any]] = {
     "alf-fig2": {"draws": 24, "starts": 2},

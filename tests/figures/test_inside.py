@@ -23,6 +23,8 @@ from asymtheory.errors import InputError
 
 from .figure_checks import outside, overlaps, unlabelled
 
+pytestmark = pytest.mark.xdist_group("inside")
+
 EPOCHS = [1, 10, 20, 30, 40, 50]
 NAMES = ("alf-fig5", "jal-fig1", "jal-fig3", "anl-fig4")
 

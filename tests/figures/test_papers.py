@@ -20,6 +20,8 @@ from asymtheory.numbers.backends import numpy_
 
 from .figure_checks import fig2_data, fig2_exponents_data
 
+pytestmark = pytest.mark.xdist_group("papers")
+
 
 def binary(loss: Loss, v: np.ndarray) -> np.ndarray:
     """l(v) on two classes, from the loss itself."""

@@ -42,33 +42,24 @@ from asymtheory_figures.report import answer, command, ledger, markup, panel, th
 from asymtheory_figures.report import collect as collecting
 from asymtheory_figures.report import page as report
 
+pytestmark = pytest.mark.xdist_group("report")
+
 FIGURES = ("alf-fig1", "alf-fig4")  # two that are drawn fast and share glyphs
 NOISE = symmetric(10, Fraction(4, 5))
 MATRIX = [[0.6, 0.3, 0.1], [0.25, 0.5, 0.25], [0.05, 0.15, 0.8]]
 HUMAN = from_matrix(MATRIX)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One quick report a test session, shared by its processes: the first builds, the others wait."""
-    folder = tmp_path_factory.getbasetemp()
-    shared = (folder.parent if folder.name.startswith("popen-") else folder) / "report"
-    file = shared / "report.html"
-    try:
-        shared.mkdir()
-    except FileExistsError:
-        for _ in range(1200):
-            if file.exists():
-                return file
-            time.sleep(0.1)
+    """One quick report, for all tests of the whole page."""
+    file = tmp_path_factory.mktemp("report") / "report.html"
     found = collecting.collect(NOISE, "--noise symmetric --K 10 --eta 0.8", quick=True, figures=FIGURES, workers=1)
-    part = shared / "report.part"
-    part.write_text(report.page(found), encoding="utf-8")
-    part.replace(file)
+    file.write_text(report.page(found), encoding="utf-8")
     return file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def text(built: Path) -> str:
     return built.read_text(encoding="utf-8")
 

@@ -34,6 +34,8 @@ from torch import Tensor, nn  # noqa: E402
 from torch.autograd import gradcheck  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("baselines")
+
 # every method of the results tables of APL (2, 3), ALF (1, 2), ANL (2, 3, 5) and JAL (3, 4) -> its name here
 TABLES = {
     "CE": "ce", "FL": "fl", "MAE": "mae", "GCE": "gce", "SCE": "sce", "NLNL": "nlnl", "NCE": "nce", "NFL+MAE": "nfl+mae",

@@ -39,6 +39,8 @@ from asymtheory.losses import build
 from asymtheory.noise import family, from_matrix, named, pair, symmetric
 from asymtheory.threshold import solve_rate
 
+pytestmark = pytest.mark.xdist_group("confirm")
+
 KEYS = (
     "loss", "parameter", "value", "threshold", "regime", "exact", "measured", "low", "high", "memorised", "last", "best", "seeds"
 )  # fmt: skip

@@ -23,6 +23,8 @@ from asymtheory.errors import InputError
 
 from .two_processes import Stop, cropped, folder_run, make_folder, stop_after
 
+pytestmark = pytest.mark.xdist_group("distributed")
+
 HERE = Path(__file__).parent
 CLOSE = {"rtol": 0, "atol": 1e-12}
 WHEN = ("seconds", "images_per_second")

@@ -20,6 +20,8 @@ from asymtheory import InputError, build  # noqa: E402
 
 from .test_fused import EVERY, logits, targets, value_and_gradient  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("native")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -30,6 +30,8 @@ from asymtheory.errors import InputError
 
 from .two_processes import folder_run, make_folder
 
+pytestmark = pytest.mark.xdist_group("probe")
+
 TINY: dict[str, Any] = {
     "dataset": "digits", "loss": "ce", "model": "cnn4", "width": 0.2, "epochs": 8, "subset": 150, "batch": 32, "probe": True,
     "threads": 1, "device": "cpu", "noise": {"kind": "symmetric", "eta": Fraction(2, 5)},
