@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from asymtheory_training.tune.halving import afforded, best
+from asymtheory_training.tune.settle import order
 
 Floats = npt.NDArray[np.float64]
 Line = dict[str, object]
@@ -60,6 +61,11 @@ class Task:
     def spread(self) -> float:
         """Of the wrong labels (see asymtheory.selection.advice): 0 even, 1 all in one class."""
         return float(str(self.lines[0]["spread"]))
+
+    @property
+    def margin(self) -> float:
+        """Least over the classes of the share of right labels less that of the largest rival: what a clean point is worth."""
+        return float(str(self.lines[0]["margin"]))
 
     def of(self, label: str) -> float:
         """The deficit of a candidate; NaN where the task does not have it."""
@@ -180,9 +186,12 @@ def arms_of(task: Task, ramps: bool) -> list[int]:
     )
 
 
-def halved(task: Task, budget: float, ramps: bool = True, places: Sequence[int] | None = None) -> tuple[float, int]:
-    """(deficit, epochs trained) of successive halving on the kept curves, with ``budget`` whole runs."""
-    places = arms_of(task, ramps) if places is None else places
+def halved(task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True) -> tuple[float, int]:
+    """(deficit, epochs trained) of successive halving on the kept curves, with ``budget`` whole runs.
+
+    ``lines``: what is expected of the recipes; without them the last choice is by held-out accuracy alone.
+    """
+    places = arms_of(task, ramps)
     epochs = task.held.shape[1]
     plan = afforded(len(places), epochs, round(budget * epochs))
     alive, spent, before = list(places[: plan[0].arms]), 0, 0
@@ -191,8 +200,26 @@ def halved(task: Task, budget: float, ramps: bool = True, places: Sequence[int] 
         alive = [alive[index] for index in best(scores, rung.arms)]
         spent += len(alive) * (rung.until - before)
         before = rung.until
-    final = best([task.held[place, -1] for place in alive], 1)[0]
+    known = {each.label: max(0.0, each.deficit(task.spread)) for each in lines}
+    held = [float(task.held[place, -1]) for place in alive]
+    final = order(held, [known.get(task.labels[place]) for place in alive], task.margin, error_of(task, max(held)))[0]
     return float(task.deficits[alive[final]]), spent
+
+
+def error_of(task: Task, accuracy: float | None = None) -> float:
+    """One standard error of a held-out accuracy (by default the task's highest) as a share of clean accuracy."""
+    held = float(task.held[:, -1].max()) if accuracy is None else accuracy
+    return float(np.sqrt(held * (1 - held) / float(str(task.lines[0]["held_out"])))) / max(task.margin, 1e-9)
+
+
+def tuned(budget: float, ramps: bool = True) -> Callable[[Sequence[Task]], Callable[[Task], float]]:
+    """``tune`` with a budget of whole runs, as a rule that learns what to expect."""
+
+    def learn(training: Sequence[Task]) -> Callable[[Task], float]:
+        lines = fitted(training)
+        return lambda task: halved(task, budget, lines, ramps)[0]
+
+    return learn
 
 
 def by_optuna(task: Task, budget: float, seed: int = 0) -> float:

@@ -1,12 +1,14 @@
 """Human label noise with and without clean labels: how far the recommended parameter moves.
 
-    python benchmarks/real_labels.py LABELS CIFAR10 [--write docs/real-labels.json] [--cache FEATURES.npy]
+    python benchmarks/real_labels.py LABELS CIFAR10 [--write docs/real-labels.json] [--cache PATCHES.npy]
+    python benchmarks/real_labels.py LABELS --features cifar10.npz [--write docs/real-labels-features.json]
 
 LABELS is a folder with cifar10n_labels.npz (clean_label, aggre_label, random_label1, ..., worse_label) and cifar10h.npz (counts);
 CIFAR10 is the folder of the official binary version (data_batch_1.bin, ..., test_batch.bin). For the five CIFAR-10N sets and
 for one vote an image of CIFAR-10H the true matrix is counted, and estimated from the noisy labels and the out-of-sample
 probabilities of a quick classifier alone (needs cleanlab): random patches (Coates & Ng 2011; 400 whitened 6 x 6 filters,
 soft rectification, pooled in quarters), softmax regression by Adam, five-fold cross-validation. About 10 minutes on one core.
+With --features the softmax regression is on frozen features instead (the file that `asymtheory features --dataset cifar10` makes).
 """
 
 from __future__ import annotations
@@ -72,8 +74,21 @@ def features(train: np.ndarray, rest: np.ndarray, seed: int = 0) -> tuple[np.nda
         return found
 
     first, second = extract(train), extract(rest)
-    centre, spread = first.mean(0), first.std(0) + 1e-3
-    return (first - centre) / spread, (second - centre) / spread
+    return standardised(first, second)
+
+
+def standardised(train: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both shifted and scaled by mean and deviation of the first."""
+    centre, spread = train.mean(0), train.std(0) + 1e-3
+    return (train - centre) / spread, (rest - centre) / spread
+
+
+def frozen(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Features (60,000, D) of a file that `asymtheory features` made, training images first, and the test images' classes."""
+    with np.load(path) as content:
+        train, rest = (content[name].astype(np.float32) for name in ("train", "test"))
+        classes = content["test_labels"].astype(int)
+    return np.concatenate(standardised(train, rest)), classes
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -187,17 +202,24 @@ def _rounded(facts: Any) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path)
-    parser.add_argument("cifar10", type=Path)
+    parser.add_argument(
+        "cifar10", type=Path, nargs="?", help="folder of the binary version; not needed with --features"
+    )
     parser.add_argument("--write", type=Path, help="keep the figures as JSON")
     parser.add_argument("--few-clean-only", action="store_true", help="the second table alone, which takes seconds")
+    parser.add_argument("--features", type=Path, help="features of all images, instead of random patches")
     parser.add_argument("--cache", type=Path, help="keep the features of the images there, or take them from there")
     given = parser.parse_args()
+    if not (given.features or given.few_clean_only or given.cifar10):
+        parser.error("CIFAR10, the folder of the binary version, or --features is needed")
     start = time.perf_counter()
     human = np.load(given.labels / "cifar10n_labels.npz")
     print(few_clean(human), flush=True)
     if given.few_clean_only:
         return
-    if given.cache and given.cache.exists():
+    if given.features:
+        x, true_test = frozen(given.features)
+    elif given.cache and given.cache.exists():
         x = np.load(given.cache)
     else:
         names = [f"data_batch_{i}.bin" for i in range(1, 6)]
@@ -206,7 +228,8 @@ def main() -> None:
             np.save(given.cache, x)
     print(f"features: {time.perf_counter() - start:.0f} s", flush=True)
     votes = np.load(given.labels / "cifar10h.npz")["counts"]
-    true_test = np.fromfile(given.cifar10 / "test_batch.bin", dtype=np.uint8).reshape(-1, 3073)[:, 0].astype(int)
+    if not given.features:
+        true_test = np.fromfile(given.cifar10 / "test_batch.bin", dtype=np.uint8).reshape(-1, 3073)[:, 0].astype(int)
     generator = np.random.default_rng(2)
     vote = (votes.cumsum(1) > generator.integers(0, votes.sum(1))[:, None]).argmax(1)
     clean = human["clean_label"].astype(int)

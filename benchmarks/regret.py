@@ -74,22 +74,28 @@ def run(options: argparse.Namespace) -> None:
 
 
 def collect(options: argparse.Namespace) -> None:
-    """One file of all lines, each with the spread of its task's noise."""
+    """One file of all lines, each with the spread and the margin of its task's noise."""
     sources = Sources(Path(options.features), Path(options.data_dir), Path(options.labels))
     found = (
         [json.loads(line) for line in gzip.decompress(RESULTS.read_bytes()).splitlines()] if RESULTS.exists() else []
     )
     before = {(line["data"], line["noise"], line["seed"], line["part"]) for line in found}
-    spreads: dict[tuple[str, str], float] = {}
+    facts: dict[tuple[str, str], dict[str, float]] = {}
+
+    def of_noise(data: str, noise: str) -> dict[str, float]:
+        if (data, noise) not in facts:
+            model = prepare(Task(data, noise), sources, 0).noise
+            margin = min(float(row.top - row.second) / float(row.total) for row in model.rows)
+            facts[data, noise] = {"spread": round(spread(model), 4), "margin": round(margin, 4)}
+        return facts[data, noise]
+
+    found = [line if "margin" in line else {**line, **of_noise(line["data"], line["noise"])} for line in found]
     for path in sorted(Path(options.out).glob("*.jsonl")):
         part = "ramps" if path.stem.endswith("ramps") else "all"
         for line in map(json.loads, path.read_text().splitlines()):
             if (line["data"], line["noise"], line["seed"], part) in before:
                 continue
-            key = line["data"], line["noise"]
-            if key not in spreads:
-                spreads[key] = round(spread(prepare(Task(*key), sources, 0).noise), 4)
-            found.append({**line, "part": part, "spread": spreads[key]})
+            found.append({**line, "part": part, **of_noise(line["data"], line["noise"])})
     content = "".join(json.dumps(line) + "\n" for line in found).encode()
     RESULTS.write_bytes(gzip.compress(content, 9, mtime=0))
     print(f"{RESULTS.name}: {len(found)} lines, {RESULTS.stat().st_size} bytes")

@@ -459,3 +459,22 @@ def test_the_threshold_of_the_estimate_is_that_of_the_counts() -> None:
     end = solve(build("amse"), found.noise).end
     assert end is not None
     np.testing.assert_allclose(end.value, 1 / found.margin.value)
+
+
+# --------------------------------------------------------------------------------------------------- measured on human labels
+@pytest.mark.parametrize("file", ["real-labels", "real-labels-features"])
+def test_the_tables_of_human_labels_are_those_that_were_measured(file: str) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    shown = [
+        line.split(" | ") for line in (docs / "selection.md").read_text().splitlines() if line.startswith("| CIFAR-10")
+    ]
+    for row in json.loads((docs / f"{file}.json").read_text()):
+        ends = [[each["value"] for each in row[key]] for key in ("margin", "amse", "agce", "ael")]
+        name = row["set"].replace("aggre", "aggregate")
+        own = [line for line in shown if line[0] == f"| {name}" and line[1] == f"{row['accuracy']:.3f}"]
+        assert len(own) == 1, row["set"]
+        cells = [cell.strip(" |").split(" / ") for cell in (own[0][2], own[0][3], *own[0][5:])]
+        for printed, measured in zip(cells, [row["rate"], *ends], strict=True):
+            for text, value in zip(printed, measured, strict=True):
+                assert abs(float(text) - value) <= 0.51 * 10.0 ** -len(text.partition(".")[2]), row["set"]
+        assert own[0][4] == " / ".join(f"{a}->{b}" for a, b in row["binding"])

@@ -23,6 +23,7 @@ from asymtheory_training.run.loop import Trainer  # noqa: E402
 from asymtheory_training.run.models import build_model  # noqa: E402
 from asymtheory_training.tune import tune  # noqa: E402
 from asymtheory_training.tune.halving import afforded, best, cost, rungs  # noqa: E402
+from asymtheory_training.tune.settle import order  # noqa: E402
 from asymtheory_training.tune.soundness import soundness  # noqa: E402
 from asymtheory_training.tune.space import Arm, arms  # noqa: E402
 
@@ -31,6 +32,7 @@ from asymtheory.asymmetry.condition import check  # noqa: E402
 from asymtheory.errors import InputError  # noqa: E402
 from asymtheory.losses import build  # noqa: E402
 from asymtheory.noise import from_matrix, resolve  # noqa: E402
+from asymtheory.selection.advice import advise  # noqa: E402
 
 LOSSES = ("amse", "agce:q=1/2")
 RATES = (0.02, 0.1)
@@ -99,6 +101,29 @@ def test_a_noise_that_is_not_dominant_is_warned_of() -> None:
     assert found.slope < 0
     assert "not sound" in str(found)
     assert found.error(0.5) == float("inf")
+
+
+# ---------------------------------------------------------------------------------------------------- the last choice
+def test_held_out_labels_decide_where_they_tell_and_what_was_measured_where_they_do_not() -> None:
+    held, expected = [0.50, 0.52, 0.49], [2.0, 30.0, 5.0]
+    assert order(held, expected, slope=0.5, error=0.001) == [1, 0, 2]  # 4 clean points, known to a tenth of one
+    assert (
+        order(held, expected, slope=0.5, error=0.1)[0] == 0
+    )  # 4 points of 10: 28 points of what is expected weigh more
+    assert order(held, [None] * 3, slope=0.5, error=0.1) == [1, 0, 2]
+    assert order(held, expected, slope=0.0, error=float("inf")) == [1, 0, 2]
+    assert order([float("nan"), *held], [0.0, *expected], slope=0.5, error=0.1)[-1] == 0
+    assert order(held, [2.0, None, 5.0], slope=0.5, error=0.1)[0] == 1  # counts as the mean, 3.5
+
+
+def test_an_arm_knows_what_is_expected_of_it() -> None:
+    noise = resolve("symmetric", 10, Fraction(2, 5))
+    by_recipe = {(each.loss, each.recipe.rate, each.recipe.until): each.deficit for each in advise(noise).ranked}
+    found = arms(noise, 10)
+    known = [arm for arm in found if arm.expected is not None]
+    assert len(known) > len(found) / 2
+    assert all(by_recipe[arm.loss, arm.rate, arm.until] == arm.expected for arm in known if arm.until)
+    assert {arm.expected for arm in arms(None, 10)} == {None}
 
 
 # -------------------------------------------------------------------------------------------------------------- space

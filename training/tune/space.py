@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.fitting import fitting_slope
@@ -18,6 +18,7 @@ from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 from asymtheory.noise import NoiseModel
 from asymtheory.numbers.text import plain
+from asymtheory.selection.advice import advise
 from asymtheory.threshold import solve
 
 from ..run.config import Settings, TrainConfig
@@ -49,6 +50,8 @@ class Arm:
     rate: float
     because: str
     until: float = 0.0
+    expected: float | None = None
+    """Points below the best arm that are expected on the noise, by the regret benchmark; None where it was not measured."""
 
     def scale(self, K: int) -> float:
         """The factor that gives the loss the initial slope of CE."""
@@ -98,14 +101,32 @@ def arms(
             raise InputError(f"the noise has {noise.classes} classes, the data have {K}")
         fitting_slope(loss, K)
     led = [each for name in LED if name in asked for each in _led(name, noise)]
+    expectations = {} if noise is None else _expectations(noise)
     return [
-        arm
+        replace(arm, expected=expectations.get(_key(arm.loss, rate, arm.until)))
         for rate in ordered
         for arm in (
             *(Arm(loss, rate, because, UNTIL) for loss, because in led),
             *(Arm(loss, rate, because) for loss, because in chosen),
         )
     ]
+
+
+Key: TypeAlias = tuple[str, tuple[tuple[str, float], ...], float, float]
+
+
+def _key(loss: Loss, rate: float, until: float) -> Key:
+    values = tuple(sorted((name, round(float(value), 9)) for name, value in loss.parameters.items()))
+    return loss.name, values, rate, until
+
+
+def _expectations(noise: NoiseModel) -> dict[Key, float]:
+    """What is expected of every recipe that was measured, where its loss has a value on the noise; nothing without advice."""
+    try:
+        advice = advise(noise)
+    except InputError:
+        return {}
+    return {_key(each.loss, each.recipe.rate, each.recipe.until): each.deficit for each in advice.ranked}
 
 
 def _led(name: str, noise: NoiseModel | None) -> Iterator[tuple[Loss, str]]:

@@ -35,6 +35,7 @@ from ..run import checkpoint
 from ..run.config import Settings
 from ..run.loop import DivergedError, Trainer
 from .halving import FACTOR, Rung, afforded, best, cost
+from .settle import order as settled
 from .soundness import Soundness, soundness
 from .space import FAMILIES, RATES, Arm, arms
 
@@ -69,7 +70,7 @@ class Tuned:
 
     @property
     def best(self) -> Arm:
-        """The arm of the highest held-out accuracy after a whole run."""
+        """The likeliest best arm, by held-out accuracy after a whole run and by what was measured elsewhere (:mod:`.settle`)."""
         return self.arms[self.order[0]]
 
     @property
@@ -90,20 +91,27 @@ class Tuned:
             "rungs": [asdict(rung) for rung in self.plan],
             "soundness": None if self.soundness is None else asdict(self.soundness) | {"says": str(self.soundness)},
             "arms": [
-                {"arm": str(arm), "because": arm.because, "held": course.held, "stopped": course.stopped}
+                {
+                    "arm": str(arm),
+                    "because": arm.because,
+                    "expected": arm.expected,
+                    "held": course.held,
+                    "stopped": course.stopped,
+                }
                 for arm, course in zip(self.arms, self.courses, strict=True)
             ],
         }
 
     def __str__(self) -> str:
         top = self.courses[self.order[0]].score
-        lines = ["arm                                            epochs   held-out, noisy"]
+        lines = ["arm                                            epochs   held-out, noisy   expected below best"]
         for place in self.order[:8]:
             course = self.courses[place]
             mark = "  stopped: it fell" if course.stopped else ""
-            lines.append(
-                f"{str(self.arms[place])[:46]:<46} {len(course.held):>6}   {100 * course.score:>13.2f} %{mark}"
-            )
+            expected = self.arms[place].expected
+            known = "-" if expected is None else f"{expected:.1f} points"
+            held = f"{100 * course.score:.2f} %"
+            lines.append(f"{str(self.arms[place])[:46]:<46} {len(course.held):>6}   {held:>15}   {known:>19}{mark}")
         others = len(self.arms) - min(8, len(self.order))
         lines += [f"and {plural(others, 'arm')} that had lower accuracy earlier"] if others else []
         lines += [
@@ -117,7 +125,14 @@ class Tuned:
         return "\n".join(lines)
 
     def _because(self) -> str:
-        return f"is best on held-out noisy labels ({self.best.because})"
+        top = max(self.order, key=lambda place: self.courses[place].score)
+        if top == self.order[0]:
+            return f"is best on held-out noisy labels ({self.best.because})"
+        lost = 100 * (self.courses[top].score - self.courses[self.order[0]].score)
+        return (
+            f"trained best on other data, and is {lost:.1f} points below the best on held-out labels, which tell no more here "
+            f"({self.best.because})"
+        )
 
 
 def tune(
@@ -207,7 +222,12 @@ class Search:
                 for place in places:
                     self._train(place, rung.until, bar)
         scores = [self.courses[place].score for place in places]
-        order = [places[index] for index in best(scores, len(places))]
+        slope, error = 1.0, 0.0
+        if self.soundness is not None and places:
+            slope, error = self.soundness.slope, self.soundness.error(max((x for x in scores if x == x), default=0.5))
+        order = [
+            places[index] for index in settled(scores, [self.arms[place].expected for place in places], slope, error)
+        ]
         chosen = self.arms[order[0]].settings(self.settings, self.K)
         own = {each.name: getattr(chosen, each.name) for each in fields(Settings)}
         return Tuned(self.arms, self.courses, plan, order, own, self.soundness, perf_counter() - start)
