@@ -38,7 +38,8 @@ _HOMES = {
     "noise.estimate": ("NoiseEstimate",),
     "selection.candidates": ("Candidate",),
     "selection.select": ("AsymmetricLossSelector", "Selection", "select"),
-    "experiments.weighted_risk": ("WeightedRiskExperiment", "WeightedRiskResult"),
+    "experiments.result": ("WeightedRiskResult",),
+    "experiments.weighted_risk": ("WeightedRiskExperiment",),
     "asymmetry.calibration": ("Calibration", "calibrate", "excess_risk_bound"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from asymtheory.experiments.descent import BETAS, EPSILON, descend
-from asymtheory.experiments.weighted_risk import WeightedRiskExperiment, parse_sweep
+from asymtheory.experiments.sweep import parse_sweep
+from asymtheory.experiments.weighted_risk import WeightedRiskExperiment
 from asymtheory.losses import build
 
 CASES: list[tuple[str, dict[str, Any], str, Callable[[Any, float], Any]]] = [

@@ -281,6 +281,18 @@ def test_no_dead_checks(folder: str) -> None:
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
+def long_functions(source: str, most: int = 60) -> list[str]:
+    """Functions of more than ``most`` lines, docstring and signature included."""
+    functions = (x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.FunctionDef | ast.AsyncFunctionDef))
+    return [x.name for x in functions if x.end_lineno is not None and x.end_lineno - x.lineno >= most]
+
+
+@pytest.mark.parametrize("folder", [*sorted(FLOORS), "benchmarks", "tests"])
+def test_no_function_is_longer_than_sixty_lines(folder: str) -> None:
+    assert {str(f): found for f in (ROOT / folder).rglob("*.py") if (found := long_functions(f.read_text()))} == {}
+    assert long_functions("def f():\n" + "    x = 1\n" * 60) == ["f"]
+
+
 def timed(source: str) -> list[int]:
     """Lines that read a clock to measure by; a deadline of ``time.monotonic`` ends a wait and measures nothing."""
     clocks = {"perf_counter", "perf_counter_ns", "process_time", "process_time_ns", "time_ns"}

@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from ..errors import InputError, nearest
-from ..experiments.weighted_risk import EXPERIMENTS, WeightedRiskExperiment, parse_sweep, with_progress
+from ..experiments.sweep import parse_sweep
+from ..experiments.weighted_risk import EXPERIMENTS, WeightedRiskExperiment, with_progress
 from ..numbers.text import parse_number
 from .options import ANSWERED, classes_given, count_given, loss_given, loss_options, print_json
 

@@ -269,12 +269,10 @@ def select(
     """
     also = tuple(also)
     estimate.check_confidence(confidence)
+    origin: dict[str, Any] = {}
     if annotators is not None:
         _alone("--annotators", (noise, eta, transition, labels, clean, probs, posteriors))
-        known, origin = (
-            crowd.estimated(read_annotators(annotators, K=K), aggregate, annotator, confidence),
-            dict[str, Any](),
-        )
+        known = crowd.estimated(read_annotators(annotators, K=K), aggregate, annotator, confidence)
     else:
         for option, value in (("--annotator", annotator), ("--aggregate", None if aggregate == "votes" else aggregate)):
             if value is not None:
@@ -284,18 +282,24 @@ def select(
     chosen = [build(loss) if isinstance(loss, str) else loss for loss in wanted]
     if not chosen:
         raise InputError("losses: at least one is needed")
+    own = tuple(chosen[len(chosen) - len(also) :])
+    found, left_out = _judged(chosen, known, own if losses is None else chosen)
+    most = max((covered_share(candidate.coverage) for candidate in found), default=0.0)
+    found.sort(key=lambda candidate: rank(candidate, most))
+    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin, own)
+
+
+def _judged(chosen: Iterable[Loss], known: NoiseEstimate, named: Sequence[Loss]) -> tuple[list[Candidate], list[str]]:
+    """The candidates, and why losses that nobody named are left out."""
     found, left_out = [], []
     for loss in chosen:
         try:
             found.append(judge(loss, known))
         except InputError as error:  # such as no room for K classes above p_min
-            if losses is not None or loss in chosen[len(chosen) - len(also) :]:
+            if loss in named:
                 raise
             left_out.append(f"left out: {error}")
-    most = max((covered_share(candidate.coverage) for candidate in found), default=0.0)
-    found.sort(key=lambda candidate: rank(candidate, most))
-    own = tuple(chosen[len(chosen) - len(also) :])
-    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin, own)
+    return found, left_out
 
 
 def _alone(option: str, others: Iterable[Any]) -> None:

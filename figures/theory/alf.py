@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 from asymtheory import WeightedRiskExperiment, WeightedRiskResult, asymmetry_ratio, build, minimise
 from asymtheory.asymmetry.calibration import Calibration, calibrate
 from asymtheory.asymmetry.ratio import pointwise_profile
-from asymtheory.experiments.weighted_risk import MINIMISER, OTHER, VERTEX, parse_sweep
+from asymtheory.experiments.result import MINIMISER, OTHER, VERTEX
+from asymtheory.experiments.sweep import parse_sweep
 from asymtheory.losses import CONCAVE, CONVEX, LINEAR, Loss
 from asymtheory.numbers.backends import numpy_
 from asymtheory.numbers.text import plain

@@ -21,7 +21,9 @@ from asymtheory.errors import InputError
 from asymtheory.experiments import descent
 from asymtheory.experiments import weighted_risk as experiments
 from asymtheory.experiments.descent import Objective
-from asymtheory.experiments.weighted_risk import MINIMISER, MOVING, OTHER, VERTEX, WeightedRiskExperiment, parse_sweep
+from asymtheory.experiments.result import MINIMISER, MOVING, OTHER, OUTCOMES, VERTEX
+from asymtheory.experiments.sweep import parse_sweep
+from asymtheory.experiments.weighted_risk import WeightedRiskExperiment
 from asymtheory.losses import build, names
 from asymtheory.losses.formula import from_formula
 from asymtheory.noise import from_weights
@@ -222,7 +224,7 @@ def test_losses_without_an_exact_minimiser_are_reported_without_one() -> None:
         result = WeightedRiskExperiment(build(name), draws=5, starts=2, steps=40).run()
         assert np.isnan(result.exact).all()
         assert result.row(0)["p_m_exact"] is None
-        assert sum(result.row(0)[outcome] for outcome in experiments.OUTCOMES) == pytest.approx(1)
+        assert sum(result.row(0)[outcome] for outcome in OUTCOMES) == pytest.approx(1)
     certain = WeightedRiskExperiment(build("nnce"), draws=5, starts=2, steps=40).run()
     np.testing.assert_allclose(certain.exact, 1 - 9e-7, rtol=1e-12)
 
@@ -409,8 +411,8 @@ def test_engine_whose_extra_is_missing_says_what_to_install(monkeypatch: pytest.
 
 def test_threads_are_used_where_arrays_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    runner = experiments._Runner
-    monkeypatch.setattr(experiments, "_Runner", lambda *arguments: asked.append(arguments[-1]) or runner(*arguments))
+    runner = experiments.Runner
+    monkeypatch.setattr(experiments, "Runner", lambda *arguments: asked.append(arguments[-1]) or runner(*arguments))
     monkeypatch.setattr(experiments.os, "cpu_count", lambda: 3)
     recipe = WeightedRiskExperiment(build("mae"), draws=4, starts=2, steps=1)
     recipe.run()

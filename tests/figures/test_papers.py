@@ -14,7 +14,7 @@ from asymtheory_figures.theory.gradients import by_logit, by_probability, with_e
 
 from asymtheory import WeightedRiskResult, build
 from asymtheory.errors import InputError
-from asymtheory.experiments.weighted_risk import MINIMISER, OTHER, VERTEX
+from asymtheory.experiments.result import MINIMISER, OTHER, VERTEX
 from asymtheory.losses import Loss
 from asymtheory.numbers.backends import numpy_
 

@@ -126,54 +126,60 @@ def name_of(row: Row) -> str:
     return f"{row['loss']}{f' ({inside})' if inside else ''}"
 
 
+def _population_of(name: str, rows: Sequence[Row]) -> tuple[Json, list[str]]:
+    """What the runs of one loss in the population regime come to: figures, and lines for people."""
+    good = [row for row in rows if row["measured"] is not None]
+    facts: Json = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
+    facts["rank"] = spearman([(row["exact"], row["measured"]) for row in good])
+    facts["deviation"] = _spread([row["deviation"] for row in good])
+    below = [row for row in good if row["factor"] is not None and row["factor"] < 1]
+    at = [row for row in good if row["factor"] == 1]
+    above = [row for row in good if row["factor"] is not None and row["factor"] > 1]
+    facts["below"] = _side(below)
+    facts["at"] = {"measured": at[0]["measured"], "distance": 1 - at[0]["measured"]} if at else None
+    facts["above"] = _side(above)
+    says = [f"{name}: {_where(rows[0])}"]
+    if below:
+        b = facts["below"]
+        says.append(
+            f"  below a*: measured p deviates from the exact minimiser by {b['mean']:+.4f} on average, at most "
+            f"{b['largest']:.4f}; the interval holds 0 at {b['holding']} of {b['n']} values"
+        )
+    if at:
+        p = at[0]["measured"]
+        says.append(f"  at a*: p = {p:.4f}, {1 - p:.4f} short of 1 (a softmax reaches 1 in no finite time)")
+    if above:
+        values, exact = ([row[what] for row in above] for what in ("measured", "exact"))
+        says.append(f"  above a*: p from {min(values):.4f} to {max(values):.4f}, exactly {_range(exact)}")
+    turns = transitions(rows)
+    if turns is not None:
+        facts["transition"], facts["exact_transition"] = turns["measured"], turns["exact"]
+        says.append(
+            f"  half-way up: measured at {Transition(**facts['transition'])}, exact at "
+            f"{Transition(**facts['exact_transition'])}"
+        )
+    facts["lost"] = sum(sum(row["lost"]) for row in good)
+    if facts["lost"]:
+        says.append(f"  {_lost(good)}")
+    if not rows[0]["threshold"]:
+        values = [row["measured"] for row in good]
+        if values:
+            worst = max(good, key=lambda row: abs(row["deviation"]))
+            says.append(
+                f"  p from {min(values):.4f} to {max(values):.4f}; farthest from the exact minimiser: "
+                f"{worst['measured']:.4f} for {worst['exact']:.4f}"
+            )
+    if any(not row["proved"] for row in rows):
+        says.append("  the exact minimiser is found by a search here, not proved")
+    says += _failed(rows)
+    return facts, says
+
+
 def _population(by_loss: Mapping[str, Sequence[Row]]) -> Json:
     figures, says = {}, []
     for name, rows in by_loss.items():
-        good = [row for row in rows if row["measured"] is not None]
-        facts: Json = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
-        facts["rank"] = spearman([(row["exact"], row["measured"]) for row in good])
-        facts["deviation"] = _spread([row["deviation"] for row in good])
-        below = [row for row in good if row["factor"] is not None and row["factor"] < 1]
-        at = [row for row in good if row["factor"] == 1]
-        above = [row for row in good if row["factor"] is not None and row["factor"] > 1]
-        facts["below"] = _side(below)
-        facts["at"] = {"measured": at[0]["measured"], "distance": 1 - at[0]["measured"]} if at else None
-        facts["above"] = _side(above)
-        says.append(f"{name}: {_where(rows[0])}")
-        if below:
-            b = facts["below"]
-            says.append(
-                f"  below a*: measured p deviates from the exact minimiser by {b['mean']:+.4f} on average, at most "
-                f"{b['largest']:.4f}; the interval holds 0 at {b['holding']} of {b['n']} values"
-            )
-        if at:
-            p = at[0]["measured"]
-            says.append(f"  at a*: p = {p:.4f}, {1 - p:.4f} short of 1 (a softmax reaches 1 in no finite time)")
-        if above:
-            values, exact = ([row[what] for row in above] for what in ("measured", "exact"))
-            says.append(f"  above a*: p from {min(values):.4f} to {max(values):.4f}, exactly {_range(exact)}")
-        turns = transitions(rows)
-        if turns is not None:
-            facts["transition"], facts["exact_transition"] = turns["measured"], turns["exact"]
-            says.append(
-                f"  half-way up: measured at {Transition(**facts['transition'])}, exact at "
-                f"{Transition(**facts['exact_transition'])}"
-            )
-        facts["lost"] = sum(sum(row["lost"]) for row in good)
-        if facts["lost"]:
-            says.append(f"  {_lost(good)}")
-        if not rows[0]["threshold"]:
-            values = [row["measured"] for row in good]
-            if values:
-                worst = max(good, key=lambda row: abs(row["deviation"]))
-                says.append(
-                    f"  p from {min(values):.4f} to {max(values):.4f}; farthest from the exact minimiser: "
-                    f"{worst['measured']:.4f} for {worst['exact']:.4f}"
-                )
-        if any(not row["proved"] for row in rows):
-            says.append("  the exact minimiser is found by a search here, not proved")
-        says += _failed(rows)
-        figures[name] = facts
+        figures[name], lines = _population_of(name, rows)
+        says += lines
     pooled = {
         "rank": spearman([(row["exact"], row["measured"]) for rows in by_loss.values() for row in rows]),
         "deviation": _spread(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -62,40 +62,40 @@ def build_loss(
     """
     if (loss is None) == (formula is None):
         raise InputError("a loss is needed: a name such as 'jal-ce', or formula='...' (one of them)")
-    if formula is not None:
-        core: Loss = from_formula(formula, passive, domains=domains, **parameters)
-    elif passive is not None or domains is not None:
+    if formula is None and (passive is not None or domains is not None):
         raise InputError("passive and domains belong to a formula: give formula='...' instead of a name")
-    elif isinstance(loss, Loss):
-        core = loss.replace(**parameters) if parameters else loss
-    elif isinstance(loss, str):
-        other = baseline(loss)
-        if other is not None:
-            if noise is not None:
-                raise InputError(f"{other.name} is not a loss on the simplex: no threshold on a noise model is defined")
-            options = {"weight": weight, "ignore_index": ignore_index, "reduction": reduction, "floor": floor}
-            return other.build(parameters, {**options, "detach_modulation": detach_modulation, "fused": fused})
-        try:
-            core = build(loss, **parameters)
-        except InputError:
-            check_spelling(loss)
-            raise
-    else:
-        raise InputError(f"a loss is a name or a Loss of asymtheory, got {type(loss).__name__}")
-    model = noise if noise is None or isinstance(noise, NoiseModel) else from_weights(noise)
-    module = RobustLoss(
-        core,
-        weight=weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-        detach_modulation=detach_modulation,
-        floor=floor,
-        fused=fused,
-        classes=None if model is None else model.classes,
+    options: dict[str, Any] = {
+        "weight": weight, "ignore_index": ignore_index, "reduction": reduction, "detach_modulation": detach_modulation,
+        "floor": floor, "fused": fused,
+    }  # fmt: skip
+    other = baseline(loss) if isinstance(loss, str) else None
+    if other is not None:
+        if noise is not None:
+            raise InputError(f"{other.name} is not a loss on the simplex: no threshold on a noise model is defined")
+        return other.build(parameters, options)
+    core = (
+        _core_loss(loss, parameters)
+        if formula is None
+        else from_formula(formula, passive, domains=domains, **parameters)
     )
+    model = noise if noise is None or isinstance(noise, NoiseModel) else from_weights(noise)
+    module = RobustLoss(core, classes=None if model is None else model.classes, **options)
     if model is not None:
         _warn_below_threshold(core, model)
     return module
+
+
+def _core_loss(loss: str | Loss | None, parameters: Mapping[str, Scalar]) -> Loss:
+    """The core's loss of that name, or the loss itself, with the parameters that are given."""
+    if isinstance(loss, Loss):
+        return loss.replace(**parameters) if parameters else loss
+    if not isinstance(loss, str):
+        raise InputError(f"a loss is a name or a Loss of asymtheory, got {type(loss).__name__}")
+    try:
+        return build(loss, **parameters)
+    except InputError:
+        check_spelling(loss)
+        raise
 
 
 def _warn_below_threshold(loss: Loss, noise: NoiseModel) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -271,26 +272,15 @@ def _pixels(dataset: Dataset | FolderSet, kind: str) -> Json:
 def _from_file(config: TrainConfig, whole: Dataset | FolderSet, kept: Dataset | FolderSet) -> NoisyLabels:
     """Labels of a file for the training images that are kept; it may hold those of the whole set."""
     assert config.labels is not None
+    load = partial(
+        NoisyLabels.load, config.labels, K=whole.K, column=config.column, name=whole.name, names=whole.class_names
+    )
     try:
-        noisy = NoisyLabels.load(
-            config.labels,
-            whole.train_labels.numpy(),
-            K=whole.K,
-            column=config.column,
-            name=whole.name,
-            names=whole.class_names,
-        )
+        noisy = load(whole.train_labels.numpy())
     except InputError:
         if config.subset is None:
             raise
-        return NoisyLabels.load(
-            config.labels,
-            kept.train_labels.numpy(),
-            K=whole.K,
-            column=config.column,
-            name=whole.name,
-            names=whole.class_names,
-        )
+        return load(kept.train_labels.numpy())
     if config.subset is None:
         return noisy
     return noisy.take(subset_indices(whole.train_labels.numpy(), whole.K, config.subset))

@@ -1,0 +1,99 @@
+"""The folder of a weighted-risk experiment: its recipe, its arrays, and a line for each parameter value."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from ..errors import InputError
+from .engines import engine
+from .result import WeightedRiskResult
+
+
+class Store:
+    """A folder with ``experiment.json`` (the recipe), ``arrays.npz`` and ``rows.jsonl`` (a line a parameter value).
+
+    Files are replaced whole, so that a reader or a crash never meets half a file; the arrays are what ``--resume`` reads.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe, self.arrays, self.lines = (folder / n for n in ("experiment.json", "arrays.npz", "rows.jsonl"))
+
+    def open(self, result: WeightedRiskResult, resume: bool) -> None:
+        """Make the folder and write the recipe, or read what is done of the same recipe into ``result``."""
+        recipe = result.experiment.to_dict()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.recipe.exists():
+                if not resume:
+                    raise InputError(
+                        f"--out {self.folder}: holds results already; go on with --resume, or name another folder"
+                    )
+                self._read(result, recipe)
+            elif self.arrays.exists() or self.lines.exists():
+                raise InputError(f"--out {self.folder}: holds other files of these names; name another folder")
+            else:
+                facts = {"experiment": "weighted-risk", "recipe": recipe, "made_with": _made_with(result)}
+                self._replace(self.recipe, json.dumps(facts, indent=2).encode() + b"\n")
+        except OSError as error:
+            raise InputError(f"--out {self.folder}: cannot be used ({error.strerror or error})") from None
+
+    def _read(self, result: WeightedRiskResult, recipe: Mapping[str, Any]) -> None:
+        try:
+            before = json.loads(self.recipe.read_text(encoding="utf-8"))["recipe"]
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"--resume: {self.recipe} is not the recipe of an experiment") from None
+        differing = [name for name in {**recipe, **before} if recipe.get(name) != before.get(name)]
+        if differing:
+            what = ", ".join(f"{n} {_short(before.get(n))} there, {_short(recipe.get(n))} here" for n in differing)
+            raise InputError(f"--resume: {self.folder} has another recipe: {what}")
+        if not self.arrays.exists():
+            return
+        try:
+            with np.load(self.arrays, allow_pickle=False) as kept:
+                for name in ("exact", "done", "reached", "largest", "gradient", "outcome", "steps"):
+                    getattr(result, name)[...] = kept[name]
+        except (ValueError, KeyError, EOFError, BadZipFile):
+            raise InputError(f"--resume: {self.arrays} cannot be read; delete the folder to start again") from None
+
+    def save(self, result: WeightedRiskResult) -> None:
+        """Write the values that are done."""
+        buffer = io.BytesIO()
+        write: Any = np.savez  # its stub takes every name for an option
+        write(buffer, **result.arrays())
+        try:
+            self._replace(self.arrays, buffer.getvalue())
+            self._replace(self.lines, "".join(json.dumps(row) + "\n" for row in result.rows()).encode())
+        except OSError as error:
+            raise InputError(f"--out {self.folder}: cannot be written ({error.strerror or error})") from None
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        part = path.with_name(path.name + ".part")
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _made_with(result: WeightedRiskResult) -> dict[str, str]:
+    found = {}
+    with suppress(metadata.PackageNotFoundError):  # run from a checkout
+        found["asymtheory"] = metadata.version("asymtheory")
+    return found | engine(result.experiment.engine).made_with()
