@@ -395,6 +395,8 @@ class _Form:
         if self.line is None:
             return np.asarray((rows.top - rows.second) * self.drop)
         own, other, rest = (float(x) for x in self.line)
+        if math.isinf(own) or math.isinf(rest):  # a passive part of infinite slope at 1
+            return None
         with np.errstate(invalid="ignore"):
             fallen = np.where(rows.second > 0, other * rows.second, 0.0)
         return np.asarray(own * rows.top - fallen + rest)
@@ -453,7 +455,7 @@ class _Form:
         """How far the row may move: mass from m to n lowers the slack fastest."""
         if self.separable and self.line is not None:
             own, other, _ = (float(x) for x in self.line)
-            reach = 0.0 if math.isinf(other) else float(self.slack(row)) / (own + other)
+            reach = 0.0 if math.isinf(other) or math.isinf(own) else float(self.slack(row)) / (own + other)
         elif (self.separable and self.shape in (LINEAR, CONCAVE)) or self._only_negative:
             reach = float(row.margin) / 2
         elif self.bounded and not self.profile.separable and not self.profile.negative:

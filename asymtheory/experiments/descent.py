@@ -184,9 +184,10 @@ def _power(x: Scalar, exponent: Scalar) -> Scalar:
 def _array() -> Backend:
     """The numpy backend, on arrays that are computed when asked for."""
     xp = numpy_()
-    functions = (xp._log, xp._exp, _power, xp._divide, xp._split, xp._atan, xp._xlogx)
-    log, exp, power, divide, split, atan, xlogx = (partial(_apply, function) for function in functions)
-    return Backend(xp.name, xp.number, log, exp, power, divide, split, atan=atan, xlogx=xlogx)
+    functions = (xp._log, xp._exp, _power, xp._divide, xp._split, xp._xlogx)
+    log, exp, power, divide, split, xlogx = (partial(_apply, function) for function in functions)
+    elementary = {name: partial(_apply, function) for name, function in xp._functions.items()}
+    return Backend(xp.name, xp.number, log, exp, power, divide, split, functions=elementary, xlogx=xlogx)
 
 
 class Objective:

@@ -47,6 +47,7 @@ class Loss:
     defaults: ClassVar[Mapping[str, Scalar]] = {}
     main: ClassVar[str | None] = None  # the parameter that `bound` solves for unless told otherwise
     searched: ClassVar[str] = ""  # what `prepared` found by a search and not by a proof
+    by_classes: bool = False  # is the number of classes in its formula, so that it is checked when K is known?
 
     def __init__(self, **parameters: Any) -> None:
         unknown = [p for p in parameters if p not in self.domains]
@@ -101,6 +102,10 @@ class Loss:
     def terms(self) -> tuple[Term, ...]:
         """The loss as ``sum coefficient * atom``; an atom is no sum."""
         return ((Fraction(1), self),)
+
+    def at(self, K: Scalar) -> Loss:
+        """The loss on K classes, where its formula has K in it; else itself."""
+        return self
 
     def parts(self, K: Scalar) -> tuple[Term, ...]:
         """An atom on K classes as ``sum coefficient * part`` of the forms that a profile knows; K may be a symbol."""
@@ -297,6 +302,10 @@ class Sum(Loss):
         return self._rebuild(parameters, lambda atom, own: atom.replace(**own))
 
     @property
+    def by_classes(self) -> bool:  # type: ignore[override]
+        return any(atom.by_classes for _, atom in self._terms)
+
+    @property
     def searched(self) -> str:  # type: ignore[override]
         return "; ".join(atom.searched for _, atom in self._terms if atom.searched)
 
@@ -304,6 +313,9 @@ class Sum(Loss):
         owner, _, own = parameter.rpartition(".")
         terms = ((c, atom.prepared(own) if owner in ("", atom.name) else atom) for c, atom in self._terms)
         return type(self)(tuple(terms), *self._named)
+
+    def at(self, K: Scalar) -> Self:
+        return type(self)(tuple((c, atom.at(K)) for c, atom in self._terms), *self._named)
 
     def on(self, xp: Backend) -> Self:
         copy = object.__new__(type(self))  # no validation: it would turn the numbers of xp back into fractions

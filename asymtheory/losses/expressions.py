@@ -2,7 +2,10 @@
 
 The text is never evaluated as Python. Its characters and tokens are checked first (so that a bomb never reaches a parser),
 then every node of its syntax tree; constants are folded exactly. What is left runs on any namespace ``xp`` (see ``backends``);
-``abs``, ``min`` and ``max`` choose by a *fork*, which the caller may replace to follow one branch.
+``abs``, ``min``, ``max``, ``where`` and ``piecewise`` choose by a *fork*, which the caller may replace to follow one branch.
+
+``u`` is the probability of the labelled class, which may also be called ``u_y``. In ``sum(...)``, ``norm(..., p)``, and ``max`` and
+``min`` of one argument, ``u`` is the probability of each class in turn: these are *sums over classes*, which ``joint`` runs.
 """
 
 from __future__ import annotations
@@ -11,15 +14,15 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from keyword import iskeyword
 from typing import NoReturn
 
 from ..errors import InputError, nearest
-from ..numbers.backends import FLOAT, Backend
+from ..numbers.backends import ELEMENTARY, FLOAT, Backend
 from ..numbers.exact import Exact, Poly
 from ..numbers.interval import Interval
 from ..numbers.jet import Jet
@@ -33,21 +36,25 @@ LARGEST_NUMBER = 1e100  # of a constant part
 LARGEST_EXPONENT = 100
 LARGEST_DEGREE = 1000  # product of nested constant exponents
 LONGEST_NAME = 30
-PROBABILITY = "u"
-RESERVED = {"eta": "the noise rate", "K": "the number of classes"} | dict.fromkeys(
-    ("active", "passive", "solve", "domains"), "a word of the library"
-)
-ARITY = {"exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "min": (2, 9), "max": (2, 9)}
+PROBABILITY, LABELLED, CLASSES = "u", "u_y", "K"
+RESERVED = {"eta": "the noise rate"} | dict.fromkeys(("active", "passive", "solve", "domains"), "a word of the library")
+ARITY = {
+    "exp": (1, 1), "log": (1, 1), "sqrt": (1, 1), "abs": (1, 1), "min": (1, 9), "max": (1, 9),
+    **{name: (1, 1) for name in ELEMENTARY}, "where": (3, 3), "piecewise": (3, 9), "sum": (1, 1), "norm": (2, 2),
+}  # fmt: skip
 ALLOWED = f"a formula in u and named parameters has + - * / ** and {' '.join(ARITY)}"
 
 # --------------------------------------------------------------------------------------------- the text
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t]+)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
-    r"|(?P<operator>\*\*|//|[-+*/])|(?P<bracket>[(),])",
+    r"|(?P<operator>\*\*|//|<=|>=|[-+*/<>])|(?P<bracket>[(),])",
     re.ASCII,
 )
-_HINTS = {"^": "powers are written **", "'": "no text", '"': "no text", "#": "no comments", "\n": "one line is needed"}
+_HINTS = {
+    "^": "powers are written **", "'": "no text", '"': "no text", "#": "no comments", "\n": "one line is needed",
+    "=": "conditions are written with < <= > >=", "[": "u_y is the labelled class, brackets are ( )",
+}  # fmt: skip
 
 
 def _refuse(flag: str, column: int, what: str) -> NoReturn:
@@ -141,10 +148,21 @@ Run = Callable[["Env"], Scalar]
 class Env:
     """What a compiled formula runs on: u, log u, the namespace, the parameters, and how abs, min and max choose."""
 
-    __slots__ = ("fork", "logp", "p", "values", "xp")
+    __slots__ = ("fork", "logp", "own", "p", "sums", "values", "xp")
 
-    def __init__(self, p: Scalar, logp: Scalar, xp: Backend, values: Mapping[str, Scalar], fork: Fork) -> None:
+    def __init__(
+        self,
+        p: Scalar,
+        logp: Scalar,
+        xp: Backend,
+        values: Mapping[str, Scalar],
+        fork: Fork,
+        own: tuple[Scalar, Scalar] | None = None,
+        sums: Sequence[Scalar] = (),
+    ) -> None:
         self.p, self.logp, self.xp, self.values, self.fork = p, logp, xp, values, fork
+        self.own = own or (p, logp)  # u_y and its logarithm, where u is another class's
+        self.sums = sums  # the values of the sums over classes
 
 
 @dataclass(frozen=True)
@@ -157,6 +175,7 @@ class _Term:
     size: float | None = None  # of a part without names
     degree: Fraction = Fraction(1)
     forks: int = 0
+    wheres: int = 0
 
     def number(self, env: Env) -> Scalar:
         """The value as a number of the namespace, where an int would not do."""
@@ -165,14 +184,28 @@ class _Term:
 
 
 @dataclass(frozen=True)
+class OverClasses:
+    """A sum over classes: ``sum``, ``norm``, ``max`` or ``min`` of what ``run`` gives at each class."""
+
+    kind: str
+    run: Run
+    exponent: Run | None  # of a norm
+    labelled: bool  # does it depend on u_y?
+
+
+@dataclass(frozen=True)
 class Compiled:
-    """A parsed formula: its text, the parameters in it, and the closure that runs it."""
+    """A parsed formula: its text and tree, the parameters in it, the sums over classes, and the closure that runs it."""
 
     text: str
+    tree: ast.expr
     parameters: tuple[str, ...]
     uses_u: bool
     forks: int
     run: Run
+    jumps: bool  # does it have a where, whose branches need not meet?
+    by_classes: bool  # does K occur in it?
+    sums: tuple[OverClasses, ...]
 
 
 def parse(text: str, flag: str = "--formula") -> Compiled:
@@ -192,12 +225,17 @@ def _parsed(text: str, flag: str) -> Compiled:
         raise InputError(f"{flag}: column {max(1, error.offset or 1) + start}: this is no formula") from None
     except (ValueError, MemoryError, RecursionError):
         raise InputError(f"{flag}: column {start + 1}: the formula is nested too deep") from None
-    term = _Compiler(flag, numbers, start).term(tree.body, 0)
+    compiler = _Compiler(flag, numbers, start)
+    term = compiler.term(tree.body, 0)
     named = [token.group() for token in _TOKEN.finditer(text) if token.lastgroup == "name"]
-    parameters = tuple(dict.fromkeys(name for name in named if name in term.names and name != PROBABILITY))
-    uses_u = PROBABILITY in term.names
+    known = {PROBABILITY, LABELLED, CLASSES}
+    parameters = tuple(dict.fromkeys(name for name in named if name in term.names and name not in known))
+    uses_u = bool({PROBABILITY, LABELLED} & term.names)
     run = term.run if uses_u else lambda env: env.p * 0 + term.number(env)
-    return Compiled(text.strip(" \t"), parameters, uses_u, term.forks, run)
+    return Compiled(
+        text.strip(" \t"), tree.body, parameters, uses_u, term.forks, run,
+        term.wheres > 0, CLASSES in term.names, tuple(compiler.sums),
+    )  # fmt: skip
 
 
 class _Compiler:
@@ -205,6 +243,8 @@ class _Compiler:
 
     def __init__(self, flag: str, numbers: dict[int, Fraction], start: int) -> None:
         self.flag, self.numbers, self.start, self.nodes = flag, numbers, start, 0
+        self.sums: list[OverClasses] = []
+        self.inside = False  # a sum over classes
 
     def refuse(self, node: ast.AST, what: str) -> NoReturn:
         _refuse(self.flag, getattr(node, "col_offset", 0) + 1 + self.start, what)
@@ -227,6 +267,8 @@ class _Compiler:
             name = node.id
             if name == PROBABILITY:
                 return _Term(lambda env: env.p, frozenset([name]))
+            if name == LABELLED:
+                return _Term(lambda env: env.own[0], frozenset([name]))
             return _Term(lambda env: env.values[name], frozenset([name]))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
             inner = self.term(node.operand, depth + 1)
@@ -240,6 +282,8 @@ class _Compiler:
             name = getattr(node.func, "id", "")
             if name in ARITY:
                 return self.call(node, name, depth)
+        if isinstance(node, ast.Compare):
+            self.refuse(node, "a comparison is allowed as the condition of where(condition, a, b) only")
         self.refuse(node, f"{_WORDS.get(type(node), type(node).__name__)} is not allowed: {ALLOWED}")
 
     def negative(self, inner: _Term) -> _Term:
@@ -273,13 +317,17 @@ class _Compiler:
         degree = joined.degree * size
         if degree > LARGEST_DEGREE:
             self.refuse(at, f"powers of powers come to an exponent above {LARGEST_DEGREE}")
-        return _Term(joined.run, joined.names, None, joined.size, degree, joined.forks)
+        return replace(joined, degree=degree)
 
     def call(self, node: ast.Call, name: str, depth: int) -> _Term:
         least, most = ARITY[name]
         if not least <= len(node.args) <= most:
             wanted = "one argument" if most == 1 else f"{least} to {most} arguments"
             self.refuse(node, f"{name} takes {wanted}, got {len(node.args)}")
+        if name in ("where", "piecewise"):
+            return self.piecewise(node, name, node.args, depth)
+        if name in ("sum", "norm") or (name in ("max", "min") and len(node.args) == 1):
+            return self.over_classes(node, name, depth)
         terms = [self.term(argument, depth + 1) for argument in node.args]
         first = terms[0]
         if name == "sqrt":
@@ -287,9 +335,10 @@ class _Compiler:
         if name == "exp":
             return _joined(lambda env: env.xp.exp(first.number(env)), terms, FLOAT._exp)
         if name == "log":
-            if isinstance(node.args[0], ast.Name) and node.args[0].id == PROBABILITY:
-                return _Term(lambda env: env.logp, first.names)
-            return _joined(lambda env: env.xp.log(first.number(env)), terms, FLOAT._log)
+            return self.logarithm(node.args[0], first)
+        if name in ELEMENTARY:
+            apply = partial(FLOAT.apply, name)
+            return _joined(lambda env: _elementary(env, name, first.number(env)), terms, apply)
         if name == "abs":
             return _joined(lambda env: _absolute(env, first.number(env)), terms, abs, 1)
         choose, pick = (_least, min) if name == "min" else (_greatest, max)
@@ -298,6 +347,71 @@ class _Compiler:
             return reduce(lambda x, y: choose(env, x, y), (t.number(env) for t in terms))
 
         return _joined(run, terms, pick, len(terms) - 1)
+
+    def logarithm(self, argument: ast.expr, inner: _Term) -> _Term:
+        if isinstance(argument, ast.Name) and argument.id in (PROBABILITY, LABELLED):
+            if argument.id == PROBABILITY:
+                return _Term(lambda env: env.logp, inner.names)
+            return _Term(lambda env: env.own[1], inner.names)
+        return _joined(lambda env: env.xp.log(inner.number(env)), [inner], FLOAT._log)
+
+    def piecewise(self, node: ast.Call, name: str, arguments: Sequence[ast.expr], depth: int) -> _Term:
+        """``where(condition, a, b)``; ``piecewise(c1, a1, c2, a2, ..., otherwise)`` is a chain of them."""
+        if len(arguments) % 2 == 0:
+            self.refuse(node, f"{name} takes conditions and values in turn, and a last value for all else")
+        condition, chosen = arguments[0], self.term(arguments[1], depth + 1)
+        if len(arguments) == 3:
+            other = self.term(arguments[2], depth + 1)
+        else:
+            other = self.piecewise(node, name, arguments[2:], depth + 1)
+        if not isinstance(condition, ast.Compare):
+            self.refuse(condition, f"{name} needs a condition here, such as u < 0.5")
+        sides = [self.term(side, depth + 1) for side in (condition.left, *condition.comparators)]
+        result = chosen
+        for left, comparison, right in reversed([*zip(sides, condition.ops, sides[1:], strict=False)]):
+            result = self.choice(left, comparison, right, result, other)
+        return result
+
+    def choice(self, left: _Term, comparison: ast.cmpop, right: _Term, chosen: _Term, other: _Term) -> _Term:
+        if isinstance(comparison, ast.Gt | ast.GtE):
+            left, right = right, left
+        strict = isinstance(comparison, ast.Lt | ast.Gt)  # left < right is not (right - left <= 0)
+
+        def run(env: Env) -> Scalar:
+            difference = left.number(env) - right.number(env)
+            yes, no = _branch(env, chosen), _branch(env, other)
+            for branch in (yes, no):  # a condition without u between branches with it
+                if isinstance(branch, Jet) and branch.xp is env.xp and not isinstance(difference, Jet):
+                    zero = env.xp.number(0)
+                    difference = Jet(env.xp, difference, zero, None if branch.curvature is None else zero)
+            return env.fork(env, -difference, no, yes) if strict else env.fork(env, difference, yes, no)
+
+        def size(x: float, y: float, a: float, b: float) -> float:
+            return a if (x < y if strict else x <= y) else b
+
+        joined = _joined(run, [left, right, chosen, other], size, 1)
+        return replace(joined, wheres=joined.wheres + 1)
+
+    def over_classes(self, node: ast.Call, name: str, depth: int) -> _Term:
+        """A sum over classes; its value is found before the formula runs, and read by its place in ``Env.sums``."""
+        if self.inside:
+            self.refuse(node, f"{name} stands inside another sum over classes, which is not allowed")
+        self.inside = True
+        inner = self.term(node.args[0], depth + 1)
+        self.inside = False
+        exponent = self.term(node.args[1], depth + 1) if name == "norm" else None
+        if PROBABILITY not in inner.names:
+            self.refuse(node, f"{name} over the classes needs u in its argument: what is summed does not change")
+        if exponent is not None and {PROBABILITY, LABELLED} & exponent.names:
+            self.refuse(node.args[1], "the exponent of a norm may not depend on u")
+        if exponent is not None and exponent.value is not None and exponent.value <= 0:
+            self.refuse(node.args[1], "the exponent of a norm must be above 0")
+        at = len(self.sums)
+        self.sums.append(
+            OverClasses(name, inner.number, None if exponent is None else exponent.number, LABELLED in inner.names)
+        )
+        names = inner.names | (exponent.names if exponent else frozenset())
+        return _Term(lambda env: env.sums[at], names, None, None, inner.degree, inner.forks, inner.wheres)
 
 
 _OPERATORS: dict[type[ast.AST], Callable[[Scalar, Scalar], Scalar]] = {
@@ -321,7 +435,10 @@ def _constant(value: Fraction) -> _Term:
 def _joined(run: Run, terms: list[_Term], size: Callable[..., float], forks: int = 0) -> _Term:
     names = frozenset[str]().union(*(t.names for t in terms))
     here = None if names else float(size(*(t.size for t in terms)))
-    return _Term(run, names, None, here, max(t.degree for t in terms), forks + sum(t.forks for t in terms))
+    return _Term(
+        run, names, None, here, max(t.degree for t in terms),
+        forks + sum(t.forks for t in terms), sum(t.wheres for t in terms),
+    )  # fmt: skip
 
 
 def _elementwise(function: Callable[[Scalar, Scalar], Scalar], x: Scalar, y: Scalar) -> Scalar:
@@ -346,16 +463,28 @@ def _divide(env: Env, left: _Term, right: _Term) -> Scalar:
     return _elementwise(getattr(env.xp, "_divide", operator.truediv), env.xp.number(x) if isinstance(x, int) else x, y)
 
 
+def _elementary(env: Env, name: str, x: Scalar) -> Scalar:
+    return env.xp.apply(name, x)
+
+
+def _branch(env: Env, term: _Term) -> Scalar:
+    """A branch of where, which need not have a value where it is not taken."""
+    try:
+        return term.number(env)
+    except ArithmeticError:  # a germ that does not exist
+        return env.xp.number(1) / env.xp.number(0)
+
+
 def _absolute(env: Env, x: Scalar) -> Scalar:
-    return env.fork(env, x, -x, x)
+    return _if_both_are_real(env, env.fork(env, x, -x, x), x)
 
 
 def _least(env: Env, x: Scalar, y: Scalar) -> Scalar:
-    return env.fork(env, x - y, x, y)
+    return _if_both_are_real(env, env.fork(env, x - y, x, y), x, y)
 
 
 def _greatest(env: Env, x: Scalar, y: Scalar) -> Scalar:
-    return env.fork(env, x - y, y, x)
+    return _if_both_are_real(env, env.fork(env, x - y, y, x), x, y)
 
 
 def choose(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scalar:
@@ -372,7 +501,7 @@ def choose(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scala
                 return _both(env, below, above_)
             if direction == 1:
                 difference = Jet(env.xp, env.xp.number(1), slope, difference.curvature)
-    return _if_both_are_real(env, env.xp.split(difference, 0, below, above_), below, above_)
+    return env.xp.split(difference, 0, below, above_)
 
 
 def _if_both_are_real(env: Env, chosen: Scalar, *branches: Scalar) -> Scalar:

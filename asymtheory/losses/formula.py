@@ -1,19 +1,20 @@
 """A user's own loss from a formula string, in the same machinery as the losses of the papers.
 
 ``from_formula("((a+1)**q-(a+u)**q)/q", a=1, q=0.5)`` is a loss: a formula in ``u`` (the probability of the labelled
-class) and named parameters, with ``+ - * / **`` and ``exp log sqrt abs min max``; decimals are exact. A passive part,
-the term of each other class, is a second formula. ``expressions`` reads the text.
+class), named parameters and the number of classes ``K``, with ``+ - * / **`` and ``exp log sqrt abs min max``, ``sinh cosh tanh
+asin acos atan``, ``where`` and ``piecewise``; decimals are exact. A passive part, the term of each other class, is a second
+formula; or one formula says it all in ``u_y`` and sums over classes (``joint``). ``expressions`` reads the text.
 
-What a class of ``losses`` declares is found out here: that the loss is finite and decreases, its curvature (certified
-by Arb, piece by piece between the kinks of abs, min and max), and, for a parameter to solve for, where the curvature
-changes (a search).
+What a class of ``losses`` declares is found out here: that the loss is finite, continuous and decreases, its curvature
+(certified by Arb, piece by piece between the kinks of abs, min, max and where), and, for a parameter to solve for, where the
+curvature changes (a search).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -28,14 +29,16 @@ from ..numbers.exact import Exact, simplest
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.text import parse_number, plain
-from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Separable, unknown_parameter
+from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Separable, Term, unknown_parameter
 from .curvature import certify_curvature
 from .domain import Domain, above
-from .expressions import Compiled, Env, Fork, choose, parse, sign_of
+from .expressions import CLASSES, Compiled, Env, Fork, choose, parse, sign_of
+from .limits import agrees, limit_text
 
 # --------------------------------------------------------------------------------------------- the loss
 
 DEFAULT_DOMAIN = above(0)
+SOMEWHERE = Fraction(3, 2)  # what stands for a parameter without a value where a limit is tried
 F = TypeVar("F", bound="Formula")
 Side = Callable[[Scalar, Scalar, Backend], Scalar]  # one part of a loss: (u, log u, xp) -> value
 
@@ -50,6 +53,8 @@ class Formula(Separable):
     _sides: tuple[Compiled, Compiled | None]
     domains: ClassVar[Mapping[str, Domain]] = {}
     note: ClassVar[str] = ""  # what was not proved of the loss
+    classes: Scalar = None  # K, where the formula has it and it is known
+    zeros: tuple[str, ...] = ()  # parameters that are 0 where the formula has a limit only
 
     def __init__(
         self,
@@ -81,7 +86,61 @@ class Formula(Separable):
         return copy
 
     def _with(self, **values: Scalar) -> Self:
-        return self._changed(parameters={**self.parameters, **values})
+        return self._changed(parameters={**self.parameters, **values})._at_zero()
+
+    def on(self, xp: Backend) -> Self:
+        K = xp.number(self.classes) if isinstance(self.classes, Fraction) else self.classes
+        values = {p: xp.number(v) if isinstance(v, Fraction) else v for p, v in self.parameters.items()}
+        return self._changed(parameters=values, classes=K)
+
+    def _at_zero(self) -> Self:
+        """The loss with its limit where a parameter is 0 and the formula has no value there."""
+        zeros = tuple(p for p, v in self.parameters.items() if isinstance(v, Fraction) and v == 0)
+        plain_loss = self._changed(_sides=_parse_sides(*self.texts), zeros=()) if self.zeros else self
+        if not zeros or (self.by_classes and self.classes is None):
+            return plain_loss
+        values = {p: v if isinstance(v, Fraction) else SOMEWHERE for p, v in plain_loss._values.items()}
+        probe = plain_loss._changed(parameters=values)
+        sides = list(plain_loss._sides)
+        for i, side in enumerate(("active", "passive")):
+            compiled = plain_loss._side(side)
+            if compiled is None or np.isfinite(_sampled(probe, side, np.array(_SAMPLES[::8]))[0]).all():
+                continue
+            for p in (p for p in zeros if p in compiled.parameters):
+                found = limit_text(compiled.text, p)
+                limit = None if found is None else parse(found)
+                if limit is not None and agrees(limit, compiled, p, values):
+                    sides[i] = compiled = limit
+        if all(now is before for now, before in zip(sides, plain_loss._sides, strict=True)):
+            return plain_loss
+        return plain_loss._changed(_sides=tuple(sides), zeros=zeros)
+
+    @property
+    def has_arcs(self) -> bool:
+        """Does asin or acos occur, whose slope is infinite at an end?"""
+        return any(side is not None and ("asin" in side.text or "acos" in side.text) for side in self._sides)
+
+    # ------------------------------------------------------------------------------------ the number of classes
+
+    @property
+    def by_classes(self) -> bool:  # type: ignore[override]
+        """Does the formula have K in it?"""
+        return any(side is not None and side.by_classes for side in self._sides)
+
+    def at(self, K: Scalar) -> Self:
+        """The loss on K classes; InputError where the formula is not a loss there. K may be a symbol, which is not checked."""
+        if not self.by_classes or self.classes == K:
+            return self
+        if not isinstance(K, int):
+            return self._changed(classes=K)
+        return _at_classes(self, K)
+
+    def parts(self, K: Scalar) -> tuple[Term, ...]:
+        return ((Fraction(1), self.at(K)),)
+
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        here = self._changed(classes=p.shape[-1]) if self.by_classes and self.classes is None else self
+        return Separable.labels(here, p, logp, xp)
 
     def replace(self, **parameters: Scalar) -> Self:
         for p in parameters:
@@ -91,7 +150,11 @@ class Formula(Separable):
         return _validated(self._with(**values))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and self.texts == other.texts and self.parameters == other.parameters
+        return (
+            isinstance(other, Formula)
+            and (self.texts, self.classes) == (other.texts, other.classes)
+            and self.parameters == other.parameters
+        )
 
     def __hash__(self) -> int:
         return hash((self.texts, tuple(sorted(self.parameters.items()))))
@@ -105,15 +168,25 @@ class Formula(Separable):
         return {key: value for key, value in self.__dict__.items() if key != "_sides"}  # closures: made anew
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _sides=_parse_sides(*state["texts"]))
+        self.__dict__.update({**state, "zeros": ()}, _sides=_parse_sides(*state["texts"]))
+        self.__dict__.update(self._at_zero().__dict__)
 
     def _side(self, side: str) -> Compiled | None:
         return self._sides[side == "passive"]
 
+    @property
+    def _values(self) -> dict[str, Scalar]:
+        """The parameters, and K where it is known."""
+        return self.parameters if self.classes is None else {**self.parameters, CLASSES: self.classes}
+
     def run(self, side: str, p: Scalar, logp: Scalar, xp: Backend, fork: Fork = choose) -> Scalar:
-        """The value of one side; the caller may choose the branches of abs, min and max by ``fork``."""
+        """The value of one side; the caller may choose the branches of abs, min, max and where by ``fork``."""
         compiled = self._side(side)
-        return 0 if compiled is None else compiled.run(Env(p, logp, xp, self.parameters, fork))
+        if compiled is None:
+            return 0
+        if compiled.by_classes and self.classes is None:
+            raise InputError("the formula has K in it, and the number of classes is not known here")
+        return compiled.run(Env(p, logp, xp, self._values, fork))
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return self.run("active", p, logp, xp)
@@ -147,7 +220,13 @@ class Formula(Separable):
 
 
 def _parse_sides(active: str, passive: str | None) -> tuple[Compiled, Compiled | None]:
-    return parse(active), None if passive is None else parse(passive, "--passive")
+    sides = parse(active), None if passive is None else parse(passive, "--passive")
+    for side, flag in zip(sides, ("--formula", "--passive"), strict=True):
+        if side is not None and side.sums:
+            raise InputError(
+                f"{flag}: a sum over classes is not allowed here: the loss is active(u_y) + sum passive(u_k)"
+            )
+    return sides
 
 
 def _in_domain(domain: Domain, name: str, value: Scalar) -> Scalar:
@@ -178,7 +257,7 @@ class _Kinks(Mapping[str, tuple[Fraction, ...]]):
 
 def formula_parameters(active: str, passive: str | None = None) -> list[str]:
     """Names of the parameters in a formula and its passive part, in the order of the text."""
-    formulas = [parse(active)] + ([] if passive is None else [parse(passive, "--passive")])
+    formulas = _parse_sides(active, passive)
     return list(dict.fromkeys(p for f in formulas if f for p in f.parameters))
 
 
@@ -208,23 +287,40 @@ def from_formula(
     known_domains = {p: (domains or {}).get(p, DEFAULT_DOMAIN) for p in missing}
     values = {**parameters, **{p: _some(domain) for p, domain in known_domains.items()}}
     loss = Formula(active, passive, parameters=values, domains=domains, main=solve if solve in missing else None)
-    if loss.main is None:
-        return _validated(loss)
-    start = _scan(loss, loss.main).start
-    return _validated(loss if start is None else loss._with(**{loss.main: start}))
+    if loss.by_classes:  # checked when K is known
+        return loss
+    loss = loss._at_zero()
+    return _validated(loss if loss.main is None else _started(loss, loss.main))
+
+
+def _started(loss: F, parameter: str) -> F:
+    """The loss at a value of the parameter where it is one, as far as a search finds it."""
+    start = _scan(loss, parameter).start
+    return loss if start is None else loss._with(**{parameter: start})
+
+
+@lru_cache(maxsize=256)
+def _at_classes(loss: F, K: int) -> F:
+    here = loss._changed(classes=Fraction(K))._at_zero()
+    try:
+        return _validated(here if here.main is None else _started(here, here.main))
+    except InputError as error:
+        raise InputError(f"{error} (with K = {K})") from None
 
 
 def parse_domain(setting: str) -> tuple[str, Domain]:
-    """``a=1:inf`` as (name, interval); finite ends belong to it, except 0."""
+    """``a=1:inf`` as (name, interval). Finite ends belong to it, except 0, which does where it has a bracket: ``q=[0:1``."""
     name, equals, text = setting.partition("=")
     low, colon, high = text.partition(":")
+    with_low, with_high = low.strip().startswith("["), high.strip().endswith("]")
+    low, high = low.strip().removeprefix("["), high.strip().removesuffix("]")
     if not (name and equals and colon):
         raise InputError(f"--domain {setting!r}: NAME=LOW:HIGH is needed, such as a=1:inf")
     start = None if low.strip().lower() in ("-inf", "") else parse_number(low, f"--domain {name}")
     stop = None if high.strip().lower() in ("inf", "+inf", "") else parse_number(high, f"--domain {name}")
     if start is not None and stop is not None and start >= stop:
         raise InputError(f"--domain {setting!r}: LOW must be less than HIGH")
-    return name, Domain(start, stop, low_closed=start != 0, high_closed=stop != 0)
+    return name, Domain(start, stop, low_closed=start != 0 or with_low, high_closed=stop != 0 or with_high)
 
 
 def _some(domain: Domain) -> Fraction:
@@ -276,11 +372,14 @@ def _validated(loss: F) -> F:
         where = f" (at {at})" if at else ""
         value, slope, _ = _sampled(loss, side, u)
         for i in np.flatnonzero(~np.isfinite(value)):
+            if side == "passive" and u[i] == 1 and value[i] == math.inf:
+                continue  # log(1 - u) may be infinite where another class has everything
             if _no_value(loss, side, u[i]):
                 what = "is not finite" if np.isinf(value[i]) else "is no real number"
                 raise InputError(
                     f"{flag}: {what} at u = {u[i]:.3g}{where}: a loss must have a value for every u in (0, 1]"
                 )
+        _refuse_jumps(loss, side, flag, where)
         tolerance = 1e-9 * (np.max(np.abs(slope[np.isfinite(slope)]), initial=0.0))
         wrong = np.flatnonzero(slope * sign > tolerance)
         if not len(wrong):
@@ -301,10 +400,51 @@ def _validated(loss: F) -> F:
             unproved.append(side)
     if not varies:
         raise InputError("--formula: is constant in u: a loss must decrease in u")
+    notes = []
     if unproved:
         sides = " and ".join(unproved)
-        return loss._changed(note=f"that the {sides} part is monotone was checked at {len(u)} points, not proved")
-    return loss
+        notes.append(f"that the {sides} part is monotone was checked at {len(u)} points, not proved")
+    if not all(_meets(loss, side) for side in ("active", "passive")):
+        notes.append("that the branches of where meet was checked in floats, not proved")
+    return loss._changed(note="; ".join(notes)) if notes else loss
+
+
+def _refuse_jumps(loss: Formula, side: str, flag: str, where: str) -> None:
+    """InputError where the branches of a where do not meet, as far as floats show it: a loss is continuous."""
+    compiled = loss._side(side)
+    if compiled is None or not compiled.jumps:
+        return
+    grid = np.linspace(0, 1, 1001)[1:-1]
+    here = loss.on(FLOAT)
+    with np.errstate(all="ignore"):
+        differences = [np.broadcast_to(d, grid.shape) for d in _differences(loss, side, grid, numpy_())]
+    for index, values in enumerate(differences):
+        for i in np.flatnonzero(np.sign(values[1:]) != np.sign(values[:-1])):
+            low, high = _narrowed(loss, side, index, float(grid[i]), float(grid[i + 1]))
+            before, after = (here.run(side, x, math.log(x), FLOAT) for x in (low, high))
+            if not abs(after - before) <= 1e-7 * (1 + abs(before)):
+                raise InputError(
+                    f"{flag}: jumps at u = {low:.6g}{where}: the branches of where must meet, for a loss is continuous in u"
+                )
+
+
+def _meets(loss: Formula, side: str) -> bool:
+    """Is it proved that the branches of a where meet?"""
+    compiled = loss._side(side)
+    if compiled is None or not compiled.jumps:
+        return True
+    parts = _parts(loss, side)
+    if parts is None:
+        return False
+    for left, right in pairwise(parts):
+        u = Exact.of(left.high)
+        values = [
+            EXACT.number(loss.on(EXACT).run(side, u, EXACT.log(u), EXACT, _fixed(part.branches)))
+            for part in (left, right)
+        ]
+        if not values[0].equals(values[1]):
+            return False
+    return True
 
 
 # ------------------------------------------------------------------------------------- certificates on [0, 1]
@@ -332,12 +472,14 @@ class _Part:
 
 
 def _facts(loss: Formula, side: str) -> _Facts:
-    return _certified(loss.texts, side, tuple(loss.parameters.items()))
+    return _certified(loss.texts, side, tuple(loss.parameters.items()), loss.classes)
 
 
 @lru_cache(maxsize=4096)
-def _certified(texts: tuple[str, str | None], side: str, values: tuple[tuple[str, Fraction], ...]) -> _Facts:
-    loss = _bare(texts, values)
+def _certified(
+    texts: tuple[str, str | None], side: str, values: tuple[tuple[str, Fraction], ...], classes: Scalar
+) -> _Facts:
+    loss = _bare(texts, values, classes)
     if loss._side(side) is None:
         return _Facts(LINEAR, True, False, True)
     sign = 1 if side == "active" else -1
@@ -359,12 +501,14 @@ def _certified(texts: tuple[str, str | None], side: str, values: tuple[tuple[str
     return _Facts(shape, monotone, not monotone and any(sign in s.proved for s in slopes_of), constant)
 
 
-def _bare(texts: tuple[str, str | None], values: tuple[tuple[str, Scalar], ...]) -> Formula:
+def _bare(texts: tuple[str, str | None], values: tuple[tuple[str, Scalar], ...], classes: Scalar) -> Formula:
     """A formula without checks of its parameters."""
     loss = object.__new__(Formula)
     domains = {p: DEFAULT_DOMAIN for p, _ in values}
-    loss.__dict__.update(texts=texts, _sides=_parse_sides(*texts), parameters=dict(values), domains=domains, main=None)
-    return loss
+    loss.__dict__.update(
+        texts=texts, _sides=_parse_sides(*texts), parameters=dict(values), domains=domains, main=None, classes=classes
+    )
+    return loss._at_zero()
 
 
 def _joint_shape(shapes: list[int | None], bends: list[int | None]) -> int | None:
@@ -446,6 +590,14 @@ def _parts(loss: Formula, side: str) -> list[_Part] | None:
 def _cut(loss: Formula, side: str, index: int, low: float, high: float) -> Fraction | None:
     """The rational u in [low, high] at which a difference is exactly 0, if there is one."""
 
+    low, high = _narrowed(loss, side, index, low, high)
+    cut = simplest(Fraction(low), Fraction(high), slack=Fraction(1, 10**12))
+    return cut if _vanishes(loss, side, index, cut) else None
+
+
+def _narrowed(loss: Formula, side: str, index: int, low: float, high: float) -> tuple[float, float]:
+    """Two neighbouring floats between which a difference changes its sign."""
+
     def sign(u: float) -> int:
         d = float(_differences(loss, side, u, FLOAT)[index])
         return (d > 0) - (d < 0)
@@ -456,8 +608,7 @@ def _cut(loss: Formula, side: str, index: int, low: float, high: float) -> Fract
         if not low < middle < high:
             break
         low, high = (middle, high) if sign(middle) == start else (low, middle)
-    cut = simplest(Fraction(low), Fraction(high), slack=Fraction(1, 10**12))
-    return cut if _vanishes(loss, side, index, cut) else None
+    return low, high
 
 
 def _vanishes(loss: Formula, side: str, index: int, u: Fraction, branches: tuple[bool, ...] | None = None) -> bool:
@@ -531,7 +682,8 @@ class _Scan:
 def _scan(loss: Formula, parameter: str) -> _Scan:
     others = tuple((p, v) for p, v in loss.parameters.items() if p != parameter)
     now = loss.parameters[parameter]
-    return _scanned(loss.texts, parameter, others, loss.domains[parameter], now if isinstance(now, Fraction) else None)
+    known = now if isinstance(now, Fraction) else None
+    return _scanned(loss.texts, parameter, others, loss.domains[parameter], known, loss.classes)
 
 
 @lru_cache(maxsize=256)
@@ -541,12 +693,18 @@ def _scanned(
     others: tuple[tuple[str, Scalar], ...],
     domain: Domain,
     now: Fraction | None,
+    classes: Scalar,
 ) -> _Scan:
-    loss = _bare(texts, ((parameter, Fraction(1)), *others))
+    loss = _bare(texts, ((parameter, Fraction(1)), *others), classes)
 
     @cache
     def state(x: float) -> State | str:
-        return _state(loss._with(**{parameter: Fraction(x)}))
+        here = loss._with(**{parameter: Fraction(x)})
+        found = _state(here)
+        if not isinstance(found, tuple) or 0 not in found:
+            return found
+        sides = zip(found, ("active", "passive"), strict=True)  # linear to rounding: is it?
+        return tuple(_facts(here, side).shape if sign == 0 else sign for sign, side in sides)  # type: ignore[return-value]
 
     grid = [x for x in _grid(domain) if state(x) != "overflow"]
     if not grid:
@@ -568,7 +726,11 @@ def _scanned(
             pieces.append((state(right), []))
             low = right
         pieces[-1][1].append(high)
-    return _run_of_losses(domain, pieces, changes, now, state)
+    found = _run_of_losses(domain, pieces, changes, now, state)
+    zero = Fraction(0)
+    if zero in found.domain and zero not in found.kinks and loss._with(**{parameter: zero}).zeros:
+        return replace(found, kinks=tuple(sorted((*found.kinks, zero))))  # a value of its own, by a limit
+    return found
 
 
 def _run_of_losses(
@@ -642,6 +804,8 @@ def _state(loss: Formula) -> State | str:
         if loss._side(side) is None:
             continue
         value, slope, curve = _sampled(loss, side, u)
+        if side == "passive" and value[-1] == math.inf:
+            u, value, slope, curve = u[:-1], value[:-1], slope[:-1], curve[:-1]
         if not np.isfinite(value).all():
             bad = [x for x in u[~np.isfinite(value)]]
             return None if _no_value(loss, side, bad[0]) or _no_value(loss, side, bad[-1]) else "overflow"

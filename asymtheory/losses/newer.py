@@ -116,7 +116,9 @@ class FisherRao(Separable):
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         half = xp.number(Fraction(1, 2))
-        return xp.atan((1 - p) ** half / (p**half + 1)) ** 2 * 4  # tan(t/2) = sin t / (1 + cos t): finite at both ends
+        return (
+            xp.apply("atan", (1 - p) ** half / (p**half + 1)) ** 2 * 4
+        )  # tan(t/2) = sin t / (1 + cos t): finite at both ends
 
     def curvature(self) -> Curvature:
         # l' = -2t/sin(2t) with u = cos(t)^2: x/sin x increases on (0, pi), and t falls as u grows, so l' increases

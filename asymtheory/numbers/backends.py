@@ -1,7 +1,7 @@
 """The number systems on which one definition of a loss runs.
 
-A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp``, ``xp.atan``, ``xp.xlogx`` and ``xp.split``. The
-same line then runs on
+A loss writes its profile once, in plain operators plus ``xp.log``, ``xp.exp``, ``xp.apply`` (``ELEMENTARY`` functions),
+``xp.xlogx`` and ``xp.split``. The same line then runs on
 
 * ``FLOAT``     Python floats in the extended reals (``0 ** -0.5 = inf``), for start-up without numpy;
 * ``INTERVAL``  float intervals with outward rounding, for certificates without numpy;
@@ -17,14 +17,17 @@ Derivatives come from ``Jet``: truncated Taylor arithmetic (value, first, second
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from .exact import Exact, Poly
 from .interval import TINY, Interval
 from .jet import Jet
 from .scalar import Scalar
+
+ELEMENTARY = ("sinh", "cosh", "tanh", "asin", "acos", "atan")
+"""What ``Backend.apply`` knows beside log and exp."""
 
 
 class Backend:
@@ -41,7 +44,8 @@ class Backend:
         split: Callable[[Scalar, Scalar, Scalar, Scalar], Scalar] | None = None,
         level: int = 0,
         *,
-        atan: Callable[[Scalar], Scalar] | None = None,
+        functions: Mapping[str, Callable[[Scalar], Scalar]] | None = None,
+        one_less_square: Callable[[Scalar], Scalar] | None = None,
         xlogx: Callable[[Scalar, Scalar], Scalar] | None = None,
     ) -> None:
         self.name = name
@@ -52,7 +56,8 @@ class Backend:
         self._power = power
         self._divide = divide or (lambda x, y: x / y)
         self._split = split or _split_by_comparison
-        self._atan = atan or _no_function
+        self._functions = functions or {}
+        self._one_less_square = one_less_square or (lambda x: 1 - x * x)
         self._xlogx = xlogx or _product_off_zero
 
     def __repr__(self) -> str:
@@ -71,9 +76,15 @@ class Backend:
         """Exponential."""
         return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
 
-    def atan(self, x: Scalar) -> Scalar:
-        """Inverse tangent."""
-        return x.atan() if isinstance(x, Jet) and x.xp is self else _elementwise(self._atan, x)
+    def apply(self, name: str, x: Scalar) -> Scalar:
+        """One of the ``ELEMENTARY`` functions: sinh, cosh, tanh, asin, acos, atan. asin and acos are for -1 <= x <= 1."""
+        return x.apply(name) if isinstance(x, Jet) and x.xp is self else _elementwise(partial(self._apply, name), x)
+
+    def _apply(self, name: str, x: Scalar) -> Scalar:
+        function = self._functions.get(name)
+        if function is None:
+            raise TypeError(f"this number system does not have {name}")
+        return function(x)
 
     def xlogx(self, x: Scalar, logx: Scalar) -> Scalar:
         """``x log x``, 0 at x = 0 and with slope -inf there; ``logx`` is passed beside ``x`` as to a loss."""
@@ -152,10 +163,6 @@ def _is_zero(x: Scalar) -> bool:
     return not hasattr(x, "shape") and (bool(x.known and x.sign == 0) if isinstance(x, Exact) else bool(x == 0))
 
 
-def _no_function(x: Scalar) -> Scalar:
-    raise TypeError("this number system does not have the function")
-
-
 def _product_off_zero(x: Scalar, logx: Scalar) -> Scalar:
     return x * 0 if x == 0 else x * logx
 
@@ -192,7 +199,27 @@ def _float_divide(x: float, y: float) -> float:
     return x / y
 
 
-FLOAT = Backend("float", float, _float_log, _float_exp, _float_power, _float_divide, atan=math.atan)
+def _float_function(function: Callable[[float], float]) -> Callable[[float], float]:
+    def extended(x: float) -> float:
+        try:
+            return function(x)
+        except OverflowError:
+            return math.copysign(math.inf, function(math.copysign(1.0, x)))
+        except ValueError:
+            return math.nan
+
+    return extended
+
+
+FLOAT = Backend(
+    "float",
+    float,
+    _float_log,
+    _float_exp,
+    _float_power,
+    _float_divide,
+    functions={name: _float_function(getattr(math, name)) for name in ELEMENTARY},
+)
 
 
 # ------------------------------------------------------------------------------------- exact and intervals
@@ -238,7 +265,8 @@ INTERVAL = Backend(
     lambda x, e: _interval_number(x).power(e),
     _interval_divide,
     _interval_split,
-    atan=Interval.atan,
+    functions={name: partial(lambda name, x: _interval_number(x).apply(name), name) for name in ELEMENTARY},
+    one_less_square=lambda x: _interval_number(x).one_less_square(),
     xlogx=lambda x, _: x.xlogx(),
 )
 
@@ -273,9 +301,20 @@ DUAL = Backend(
     lambda x, y: x / y if isinstance(x, Jet) or isinstance(y, Jet) else _interval_divide(x, y),
     _dual_split,
     level=1,
-    atan=lambda x: x.atan(),
+    functions={name: partial(lambda name, x: x.apply(name), name) for name in ELEMENTARY},
+    one_less_square=lambda x: x * x * -1 + 1 if isinstance(x, Jet) else x.one_less_square(),
     xlogx=lambda x, logx: INTERVAL.xlogx(x, logx) if isinstance(x, Jet) else x.xlogx(),
 )
+
+
+def _exact_functions(kind: Scalar) -> dict[str, Callable[[Scalar], Scalar]]:
+    """The elementary functions where their value is rational: at 0, and acos at 1; unknown elsewhere."""
+
+    def at(argument: int, value: int, x: Scalar) -> Scalar:
+        return kind.of(value) if kind.of(x).rational() == argument else kind.unknown()
+
+    places = {"sinh": (0, 0), "cosh": (0, 1), "tanh": (0, 0), "asin": (0, 0), "acos": (1, 0), "atan": (0, 0)}
+    return {name: partial(at, *place) for name, place in places.items()}
 
 
 def _exact_split(kind: Scalar) -> Callable[[Scalar, Scalar, Scalar, Scalar], Scalar]:
@@ -296,7 +335,7 @@ EXACT = Backend(
     lambda x, e: Exact.of(x) ** e,
     lambda x, y: Exact.of(x) / y,
     _exact_split(Exact),
-    atan=Exact.atan,
+    functions=_exact_functions(Exact),
     xlogx=lambda x, logx: Exact.of(x) * (0 if Exact.of(x).sign == 0 and Exact.of(x).known else logx),
 )
 
@@ -308,7 +347,7 @@ POLY = Backend(
     lambda x, e: Poly.of(x) ** e,
     lambda x, y: Poly.of(x) / y,
     _exact_split(Poly),
-    atan=lambda x: Poly.unknown(),
+    functions=_exact_functions(Poly),
 )
 
 
@@ -334,7 +373,8 @@ def numpy_() -> Backend:
     def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         return np.where(x <= cut, below, above)
 
-    return Backend("numpy", float, np.log, np.exp, _array_power, np.divide, split, atan=np.arctan, xlogx=xlogx)
+    functions = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
+    return Backend("numpy", float, np.log, np.exp, _array_power, np.divide, split, functions=functions, xlogx=xlogx)
 
 
 @cache
@@ -348,7 +388,8 @@ def sympy_() -> Backend:
     def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         return sp.Piecewise((below, x <= cut), (above, True))
 
-    return Backend("sympy", number, sp.log, sp.exp, sp.Pow, None, split, atan=sp.atan)
+    functions = {name: getattr(sp, name) for name in ELEMENTARY}
+    return Backend("sympy", number, sp.log, sp.exp, sp.Pow, None, split, functions=functions)
 
 
 @cache
@@ -391,7 +432,21 @@ def arb_() -> Backend:
         reached = arb(0).union(top * top.log())
         return reached if top < low else reached.union(-low)
 
+    def inverse(name: str, x: Scalar) -> Scalar:
+        x = arb(x)
+        if abs(x) <= 1:
+            return getattr(x, name)()
+        low, high = (max(arb(-1), min(arb(1), end)) for end in (x.lower(), x.upper()))  # a radius is rounded up
+        if not x.overlaps(low.union(high)) or x.upper() > 1 + 2**-24 or x.lower() < -1 - 2**-24:
+            return arb("nan")
+        return getattr(low, name)().union(getattr(high, name)())
+
+    functions = {
+        name: partial(inverse, name)
+        if name in ("asin", "acos")
+        else partial(lambda name, x: getattr(arb(x), name)(), name)
+        for name in ELEMENTARY
+    }
     return Backend(
-        "arb", number, lambda x: arb(x).log(), lambda x: arb(x).exp(), power, None, split,
-        atan=lambda x: arb(x).atan(), xlogx=xlogx,
+        "arb", number, lambda x: arb(x).log(), lambda x: arb(x).exp(), power, None, split, functions=functions, xlogx=xlogx
     )  # fmt: skip

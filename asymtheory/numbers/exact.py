@@ -150,10 +150,6 @@ class Exact:
     def __rsub__(self, other: Scalar) -> Exact:
         return Exact.of(other) - self
 
-    def atan(self) -> Exact:
-        """Inverse tangent, where it is 0; else unknown."""
-        return self if self.known and self.sign == 0 else Exact.unknown()
-
     def exp(self) -> Exact:
         """e ** x: a power of e for rational x, a power of r for a rational multiple of log(r)."""
         if self.factors is None:

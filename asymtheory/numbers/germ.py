@@ -17,11 +17,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from math import inf
 from typing import TypeAlias
 
-from .backends import Backend, arb_
+from .backends import ELEMENTARY, Backend, arb_
 from .interval import Interval
 from .jet import yields_to_jets
 from .scalar import Scalar
@@ -42,11 +42,12 @@ class Balls:
 
     of: Callable[[Real], Scalar]
     sign: Callable[[Scalar], int | None]
+    apply: Callable[[str, Scalar], Scalar]
     unknown: Scalar
     """The ball that holds every number."""
 
 
-FLOATS = Balls(Interval.of, lambda x: x.sign, Interval(-inf, inf))
+FLOATS = Balls(Interval.of, lambda x: x.sign, lambda name, x: x.apply(name), Interval(-inf, inf))
 """Intervals of floats: at once there, and enough for most questions."""
 
 
@@ -54,7 +55,8 @@ FLOATS = Balls(Interval.of, lambda x: x.sign, Interval(-inf, inf))
 def arb_balls() -> Balls:
     """The balls of Arb, to BITS bits where its context says so."""
     number = arb_().number
-    return Balls(number, lambda x: 1 if x > 0 else -1 if x < 0 else 0 if x == 0 else None, number("nan"))
+    sign = lambda x: 1 if x > 0 else -1 if x < 0 else 0 if x == 0 else None  # noqa: E731
+    return Balls(number, sign, arb_().apply, number("nan"))
 
 
 def in_arb() -> AbstractContextManager[object]:
@@ -242,11 +244,62 @@ class Germ:
         if self.infinite:
             if self.sign is None:
                 raise NoGerm("an inverse tangent of something whose sign is not known")
-            right = self.xp.ball(1).atan() * (2 * self.sign)
+            right = self.xp.balls.apply("atan", self.xp.ball(1)) * (2 * self.sign)
             return self.xp.number(right) - self.reciprocal().atan()
         around = self._around()
-        x0: Real = Fraction(0) if _is(self.x0, 0) else self.xp.ball(self.x0).atan()
+        x0: Real = Fraction(0) if _is(self.x0, 0) else self.xp.balls.apply("atan", self.xp.ball(self.x0))
         return Germ(self.xp, x0, 0 if self.constant else self.c / (1 + around * around), self.r, self.k)
+
+    def apply(self, name: str) -> Germ:
+        """sinh, cosh, tanh, asin, acos or atan."""
+        if name == "atan":
+            return self.atan()
+        if self.infinite:
+            raise NoGerm(f"{name} of something infinite")
+        if name == "cosh":
+            half = (self * Fraction(1, 2)).apply("sinh")
+            return half * half * 2 + 1  # 1 + 2 sinh^2(x/2): no power is lost at 0
+        if name == "tanh":
+            return self.apply("sinh") / self.apply("cosh")
+        if name == "sinh":
+            around = self._around()
+            return self._moved(name, self.xp.balls.apply("cosh", around))
+        if name == "asin" and _is(self.x0, 0):
+            return self._moved(name, self._steepness())
+        right = self.xp.balls.apply("atan", self.xp.ball(1)) * 2
+        return self._arccosine() if name == "acos" else self.xp.number(right) - self._arccosine()
+
+    def _moved(self, name: str, slope: Scalar) -> Germ:
+        """A function with the slopes of a ball around, by the mean value."""
+        x0: Real = (
+            Fraction(0) if _is(self.x0, 0) and name != "acos" else self.xp.balls.apply(name, self.xp.ball(self.x0))
+        )
+        return Germ(self.xp, x0, 0 if self.constant else self.c * slope, self.r, self.k)
+
+    def _steepness(self) -> Scalar:
+        """``(1 - f^2)^(-1/2)``: the slope of asin."""
+        around = self._around()
+        rest = 1 - around * around
+        if self.xp.balls.sign(rest) != 1:
+            raise NoGerm("asin or acos next to where its slope is infinite")
+        return rest ** self.xp.ball(Fraction(-1, 2))
+
+    def _arccosine(self) -> Germ:
+        if _is(self.x0, -1):
+            return self.xp.number(self.xp.balls.apply("atan", self.xp.ball(1)) * 4) - (-self)._arccosine()
+        if not _is(self.x0, 1):
+            return self._moved("acos", -self._steepness())
+        if self.constant:
+            return Germ(self.xp, Fraction(0))
+        fall = (
+            self.xp.number(Fraction(1)) - self
+        )  # acos(1 - t) = sqrt(2 t) s(t), s rises from 1 and is below (1 - t/2)^(-1/2)
+        rest = 1 - fall.tail / 2
+        if self.xp.balls.sign(fall.c) != 1 or self.xp.balls.sign(rest) != 1:
+            raise NoGerm("acos of something that is not known to be below 1")
+        root = (fall * 2)._power(Fraction(1, 2))
+        stretch = self.xp.ball(1).union(rest ** self.xp.ball(Fraction(-1, 2)))
+        return Germ(self.xp, root.x0, root.c * stretch, root.r, root.k)
 
 
 Tail: TypeAlias = tuple[Scalar, Fraction, Fraction]
@@ -267,8 +320,11 @@ class Germs(Backend):
             lambda x, e: self._number(x) ** e,
             lambda x, y: self._number(x) / self._number(y),
             self._choose,
-            atan=lambda x: self._number(x).atan(),
+            functions={name: partial(self._applied, name) for name in ELEMENTARY},
         )
+
+    def _applied(self, name: str, x: Scalar) -> Germ:
+        return self._number(x).apply(name)
 
     def _number(self, x: Scalar) -> Germ:
         if isinstance(x, Germ):

@@ -162,12 +162,40 @@ class Interval:
         low, high = (-inf if x == 0 else math.log(x) if x < inf else inf for x in (self.low, self.high))
         return Interval(_around(low, LIBRARY, -inf)[0], _around(high, LIBRARY, inf)[1])
 
-    def atan(self) -> Interval:
-        """Inverse tangent, which rises."""
-        return Interval(
-            _around(math.atan(self.low), LIBRARY)[0] if self.low else 0.0,
-            _around(math.atan(self.high), LIBRARY)[1] if self.high else 0.0,
+    def apply(self, name: str) -> Interval:
+        """sinh, cosh, tanh, asin, acos or atan. What leaves [-1, 1] by rounding alone counts as inside for asin and acos."""
+        if name == "cosh":
+            least = min(abs(self.low), abs(self.high)) if self.low > 0 or self.high < 0 else 0.0
+            most = max(abs(self.low), abs(self.high))
+            return Interval(max(1.0, _library(math.cosh, least)[0]), _library(math.cosh, most)[1])
+        if name in ("asin", "acos"):
+            inside = self.inside()
+            if inside is None:
+                return Interval(-inf, inf)
+            ends = (inside.high, inside.low) if name == "acos" else (inside.low, inside.high)
+        else:
+            inside, ends = self, (self.low, self.high)
+        function = getattr(math, name)
+        found = Interval(_library(function, ends[0])[0], _library(function, ends[1])[1])
+        return Interval(max(found.low, -1.0), min(found.high, 1.0)) if name == "tanh" else found
+
+    def inside(self) -> Interval | None:
+        """The part in [-1, 1]; None where more than rounding lies outside."""
+        if not -1 - 2.0**-24 <= self.low <= self.high <= 1 + 2.0**-24:
+            return None
+        return Interval(min(max(self.low, -1.0), 1.0), min(max(self.high, -1.0), 1.0))
+
+    def one_less_square(self) -> Interval:
+        """``1 - x^2`` on [-1, 1], as a product that cancels nowhere."""
+        x = self.inside()
+        if x is None:
+            return 1 - self.power(2)
+        least = min(x.low, -x.high)  # even, and falls away from 0
+        nearest = (
+            Interval(x.low, x.low) if x.low > 0 else Interval(x.high, x.high) if x.high < 0 else Interval(0.0, 0.0)
         )
+        ends = [(1 - end) * (1 + end) for end in (Interval(least, least), nearest)]
+        return ends[0].union(ends[1])
 
     def xlogx(self) -> Interval:
         """``x log x`` on x >= 0: 0 at 0, convex, least at 1/e with the value -1/e."""
@@ -199,6 +227,14 @@ def _power(x: float, e: float) -> float:
         return float(x**e) or (0.0 if inf in (x, abs(e)) else TINY)
     except OverflowError:
         return inf
+
+
+def _library(function: Callable[[float], float], x: float) -> tuple[float, float]:
+    """Bounds of a function of the C library at one number."""
+    try:
+        return _around(function(x), LIBRARY, x)
+    except OverflowError:
+        return (LARGEST, inf) if x > 0 or function is math.cosh else (-inf, -LARGEST)
 
 
 def _exp(x: float) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
+from typing import TypeAlias
 
 from .scalar import Scalar
 
@@ -130,9 +131,45 @@ class Jet:
         value = self.xp._exp(self.value)
         return self._new(value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope))
 
-    def atan(self) -> Jet:
+    def apply(self, name: str) -> Jet:
+        """One of the elementary functions of the number system (sinh, cosh, tanh, asin, acos, atan), by its derivatives."""
+        xp, x = self.xp, self.value
+        value = xp.apply(name, x)
+        if name == "atan":
+            return self._arctangent(value)
+        first, second = _SLOPES[name](xp, x, value)
+        return self._new(value, first * self.slope, lambda: second() * self.slope * self.slope + first * self.curvature)
+
+    def _arctangent(self, value: Scalar) -> Jet:
         divide, below = self.xp._divide, self.value * self.value + 1
         first = divide(self.slope, below)  # at an infinite value inf / inf, which is lost, and not inf * 0, which is 0
-        return self._new(
-            self.xp._atan(self.value), first, lambda: divide(self.curvature, below) - first * first * self.value * 2
-        )
+        return self._new(value, first, lambda: divide(self.curvature, below) - first * first * self.value * 2)
+
+
+Slopes: TypeAlias = tuple[Scalar, Callable[[], Scalar]]  # the first derivative, and what computes the second
+
+
+def _of_tanh(xp: Scalar, x: Scalar, value: Scalar) -> Slopes:
+    first = xp._power(xp.apply("cosh", x), -2)
+    return first, lambda: value * first * -2
+
+
+def _of_asin(xp: Scalar, x: Scalar, _: Scalar) -> Slopes:
+    rest = xp._one_less_square(x)
+    return xp._power(rest, -half(xp)), lambda: x * xp._power(rest, -3 * half(xp))
+
+
+def _of_acos(xp: Scalar, x: Scalar, value: Scalar) -> Slopes:
+    first, second = _of_asin(xp, x, value)
+    return -first, lambda: -second()
+
+
+def half(xp: Scalar) -> Scalar:
+    return xp.number(Fraction(1, 2))
+
+
+_SLOPES: dict[str, Callable[[Scalar, Scalar, Scalar], Slopes]] = {
+    "sinh": lambda xp, x, value: (xp.apply("cosh", x), lambda: value),
+    "cosh": lambda xp, x, value: (xp.apply("sinh", x), lambda: value),
+    "tanh": _of_tanh, "asin": _of_asin, "acos": _of_acos,
+}  # fmt: skip

@@ -75,7 +75,7 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
         return _not_dominant(loss, noise, parameter)
     if parameter is None:
         return _without_parameter(loss, noise)
-    loss = loss.prepared(parameter)
+    loss = loss.at(noise.classes).prepared(parameter)
     cut = ranges(loss, parameter, noise.classes)
     pieces: tuple[Piece, ...] = (whole_domain(cut.domain),)
     binding, settled, used, note = noise.worst, True, None, ""

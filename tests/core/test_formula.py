@@ -32,6 +32,7 @@ from asymtheory.losses.expressions import Env, choose, parse
 from asymtheory.losses.formula import from_formula, parse_domain
 from asymtheory.noise import from_weights, symmetric
 from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_, numpy_, sympy_
+from asymtheory.numbers.boxes import Curve
 from asymtheory.numbers.exact import Exact, Poly
 from asymtheory.numbers.interval import Interval
 from asymtheory.threshold import solve, solve_rate
@@ -301,7 +302,18 @@ REFUSED = [
     ('1-"u"', 3, "no text"),
     ("1-u[0]", 4, "'[' is not allowed"),
     ("1-exp(u, 1)", 3, "exp takes one argument, got 2"),
-    ("1-max(u)", 3, "max takes 2 to 9 arguments, got 1"),
+    ("1-max()", 7, "missing before ')'"),
+    ("1-tanh(u, 2)", 3, "tanh takes one argument, got 2"),
+    ("where(u, 1, 0)", 7, "needs a condition here, such as u < 0.5"),
+    ("where(u<1, 1-u)", 1, "where takes 3 to 3 arguments"),
+    ("piecewise(u<0.5, 1-u, u<2, 1)", 1, "conditions and values in turn"),
+    ("where(u==1, 1, 0)", 8, "conditions are written with < <= > >="),
+    ("where(u<1 and u>0, 1-u, 0)", 11, "'and' is not allowed"),
+    ("where((u<1)<u, 1-u, 0)", 8, "a comparison is allowed as the condition of where"),
+    ("sum(sum(u))", 5, "stands inside another sum over classes"),
+    ("norm(u, u)", 9, "the exponent of a norm may not depend on u"),
+    ("norm(u, 0)", 9, "must be above 0"),
+    ("1-sum(2)", 3, "needs u in its argument"),
     ("exp()", 5, "missing before ')'"),
     ("1 - eval(u)", 5, "'eval' is no function"),
     ("exq(u)", 1, "did you mean 'exp'"),
@@ -316,7 +328,10 @@ REFUSED = [
     ("not u", 1, "'not' is not allowed"),
     ("1-u and u", 5, "'and' is not allowed"),
     ("True-u", 1, "'True' is not allowed"),
-    ("1-u<1", 4, "'<' is not allowed"),
+    ("1-u<1", 1, "a comparison is allowed as the condition of where"),
+    ("1-u<=", 6, "the formula breaks off"),
+    ("tanh.__class__", 1, "needs its argument in brackets"),
+    ("K**K**K**K**u.real", 14, "'.' is not allowed"),
     ("1-u^2", 4, "powers are written **"),
     ("1-u//2", 4, "division is written /"),
     ("1-u%2", 4, "'%' is not allowed"),
@@ -481,6 +496,8 @@ LEAVES = st.sampled_from(["u", "u", "a", "1", "2", "0", "0.5", "1e-30", "3.7e20"
 EXPRESSIONS = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
+        st.builds("{}({})".format, st.sampled_from(["tanh", "sinh", "cosh", "asin", "acos", "atan"]), inner),
+        st.builds("where({}{}{},{},{})".format, inner, st.sampled_from(["<", ">="]), inner, inner, inner),
         st.builds("({}{}{})".format, inner, st.sampled_from(["+", "-", "*", "/", "**"]), inner),
         st.builds("{}({})".format, st.sampled_from(["exp", "log", "sqrt", "abs", "-"]), inner),
         st.builds("{}({},{})".format, st.sampled_from(["min", "max"]), inner, inner),
@@ -522,7 +539,9 @@ def test_values_are_those_of_python(text, u) -> None:
         own = parse(text)
     except InputError:
         return
-    scope = {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "abs": _no_complex, "min": min, "max": max}
+    names = ("sinh", "cosh", "tanh", "asin", "acos", "atan")
+    scope = {name: getattr(math, name) for name in names} | {"where": lambda yes, a, b: a if yes else b}
+    scope |= {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "abs": _no_complex, "min": min, "max": max}
     try:
         value = eval(text, {"__builtins__": {}}, {**scope, "u": float(u), "a": 2.0})
     except (ArithmeticError, ValueError):
@@ -541,6 +560,89 @@ def test_values_are_those_of_python(text, u) -> None:
 def _env(u: float, a: float, xp: Backend) -> Env:
     x = np.float64(u) if xp is numpy_() else u
     return Env(x, xp.log(x), xp, {"a": xp.number(a)}, choose)
+
+
+# what each text is in plain Python, at (u, K) = (0.3, 4)
+FUNCTIONS = [
+    ("2-tanh(3*u)", lambda u: 2 - math.tanh(3 * u)),
+    ("cosh(2*(1-u))", lambda u: math.cosh(2 * (1 - u))),
+    ("sinh(1-u)/2", lambda u: math.sinh(1 - u) / 2),
+    ("2*acos(sqrt(u))", lambda u: 2 * math.acos(math.sqrt(u))),
+    ("asin(1-u)", lambda u: math.asin(1 - u)),
+    ("atan(1/(u+0.1))", lambda u: math.atan(1 / (u + 0.1))),
+    ("where(u<1/2, 3/4-u, (1-u)**2)", lambda u: 0.75 - u if u < 0.5 else (1 - u) ** 2),
+    ("piecewise(u<=1/4, 1-u, u<1/2, 7/8-u/2, 5/4*(1-u))", lambda u: 1 - u if u <= 0.25 else 0.875 - u / 2 if u < 0.5 else 1.25 * (1 - u)),  # noqa: E501
+    ("where(0.2<=u<0.9, 1-u, 1-u)/K", lambda u: (1 - u) / 4),
+    ("-log(u_y+1/K)", lambda u: -math.log(u + 0.25)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "known"), FUNCTIONS, ids=[text for text, _ in FUNCTIONS])
+def test_functions_on_every_number_system(text, known) -> None:
+    """Value, slope and curvature: floats, arrays, intervals, balls, symbols, and the proofs' boxes hold the values inside."""
+    loss = from_formula(text).at(4)
+    u, h = 0.3, 1e-4
+    near = [known(u + step) for step in (-h, 0, h)]
+    wanted = near[1], (near[2] - near[0]) / (2 * h), (near[2] - 2 * near[1] + near[0]) / h**2
+    for xp in (FLOAT, numpy_(), arb_(), sympy_(), INTERVAL):
+        x = xp.variable(xp.number(u), 2)
+        found = loss.on(xp).active(x, xp.log(x), xp)
+        for part, value, close in zip(
+            (found.value, found.slope, found.curvature), wanted, (1e-14, 1e-6, 1e-5), strict=True
+        ):
+            middle = (part.low + part.high) / 2 if isinstance(part, Interval) else float(part)
+            assert middle == pytest.approx(value, rel=close, abs=close)
+    box = Curve(lambda xp: loss.on(xp).active).box(0.28, 0.33)
+    values = [known(0.28 + 0.05 * i / 50) for i in range(51)]
+    assert box[0].low <= min(values) <= max(values) <= box[0].high
+
+
+def test_a_loss_is_continuous_and_its_ends_are_limits() -> None:
+    with pytest.raises(InputError, match=r"jumps at u = 0.5: the branches of where must meet"):
+        from_formula("where(u<0.5, 1, 1-u)")
+    assert (
+        "branches of where" in from_formula("where(u<exp(-1), -log(u), 2-exp(1)*u)").note
+    )  # they meet; no exact number
+    assert from_formula("where(u<=1/3, 1-u, 2/3*(3/2*(1-u)))").note == ""
+    sharp = check(from_formula("1-u", "-log(1-u)"), from_weights([3, 1]))  # infinite where another class has everything
+    assert (sharp.asymmetric, sharp.slack) == (False, -math.inf)
+    only = check(from_formula("1-u", "-log(1-u)"), from_weights([1, 0]))
+    assert only.asymmetric
+
+
+def test_limits_at_a_parameter_that_is_0() -> None:
+    """AGCE at q = 0 is log((a+1)/(a+u)), in every number system and for thresholds on both sides."""
+    whole = {"q": Domain(F(-1), F(2))}
+    loss, vce = from_formula(AGCE, a=1, q=0, domains=whole), build("vce", a=1)
+    np.testing.assert_allclose(loss([0.2, 0.3, 0.5]), vce([0.2, 0.3, 0.5]), rtol=1e-14)
+    assert loss.curvature() == vce.curvature()
+    assert check(loss, NOISE).slack == pytest.approx(check(vce, NOISE).slack, rel=1e-12)
+    assert (
+        solve(from_formula(AGCE, q=0, solve="a", domains=whole), NOISE, "a").answer
+        == solve(build("vce"), NOISE, "a").answer
+    )
+    assert pickle.loads(pickle.dumps(loss))([0.2, 0.8]) == pytest.approx(vce([0.2, 0.8]))
+    assert loss.replace(q=1)([0.25, 0.75]) == pytest.approx([0.75, 0.25])
+    box = from_formula("(1-u**q)/q", solve="q", domains={"q": Domain(F(-1), F(2))})
+    assert solve(box, symmetric(10, F("0.4")), "q").answer == "q >= 1"  # GCE, CE at 0, and beyond
+    name, domain = parse_domain("q=[0:2]")
+    assert (name, F(0) in domain, F(0) in parse_domain("q=0:2")[1]) == ("q", True, False)
+    with pytest.raises(InputError, match=r"is not finite .*q = 0"):
+        from_formula("(1-u)/q", q=0, domains=whole)  # infinite at 0: there is no limit
+
+
+def test_the_number_of_classes() -> None:
+    loss = from_formula("(a-u)**2/K", "u**2/K", a=9)
+    amse = build("amse", a=9)
+    for K in (2, 5):
+        u = np.full(K, 1 / K)
+        np.testing.assert_allclose(loss(u), amse(u), rtol=1e-14)
+        noise = symmetric(K, F("0.3"))
+        assert check(loss, noise).slack == pytest.approx(check(amse, noise).slack)
+        assert solve(loss, noise, "a").answer == solve(amse, noise, "a").answer
+    with pytest.raises(InputError, match=r"increases in u .* \(with K = 4\)"):
+        check(from_formula("1-u+(K-3)*2*u"), symmetric(4, F("0.3")))
+    assert check(from_formula("1-u+(K-3)*2*u/9"), symmetric(3, F("0.3"))).asymmetric
 
 
 @pytest.mark.parametrize("text", ["exp((log(u)**u))", "abs(log(u)**u)", "min(log(u)**u,1)", "max(1,(u-2)**(1/3))"])

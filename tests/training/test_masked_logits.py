@@ -109,7 +109,7 @@ def test_formula_with_a_pole_is_exact_up_to_its_end() -> None:
 # ------------------------------------------------------------------------------------------ the limits, in 300 digits
 
 MP = Backend(
-    "mp", lambda x: mp.mpf(x.numerator) / x.denominator, mp.log, mp.exp, lambda x, e: x**e, atan=mp.atan,
+    "mp", lambda x: mp.mpf(x.numerator) / x.denominator, mp.log, mp.exp, lambda x, e: x**e, functions={"atan": mp.atan},
     split=lambda x, cut, below, above: below if x <= cut else above, xlogx=lambda x, logx: x * logx,
 )  # fmt: skip
 

@@ -73,7 +73,8 @@ class RobustLoss(nn.Module):
             raise InputError(f"reduction {reduction!r} is not one of {', '.join(REDUCTIONS)}")
         if floor not in FLOORS:
             raise InputError(f"floor {floor!r} is not one of {', '.join(FLOORS)}")
-        Profile.of(loss, classes or 2)  # a loss of another form is refused here, not at the first batch
+        if classes is not None or not loss.by_classes:
+            Profile.of(loss, classes or 2)  # a loss of another form is refused here, not at the first batch
         if weight is not None:
             weight = torch.as_tensor(weight)
             if weight.dim() != 1 or not weight.is_floating_point():

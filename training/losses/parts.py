@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from asymtheory.errors import InputError
 from asymtheory.losses import CE, Loss, Separable
+from asymtheory.losses.formula import Formula
 from asymtheory.losses.profile import NEXT_TO_ONE, Profile
 from asymtheory.numbers.backends import FLOAT, POLY
 from asymtheory.numbers.exact import Poly
@@ -75,7 +76,7 @@ class FusedPlan:
     @classmethod
     def of(cls, loss: Loss, K: int, *, detach: bool = False, inward: bool = True) -> FusedPlan | None:
         """The parts of a loss; None where its slope at u_y = 1 is infinite (AUL a = 1, p < 1) and `reference` is exact."""
-        if not has_plan(loss):
+        if not has_plan(loss, K):
             return None
         profile = Profile.of(loss, K)
         active: list[Term] = []
@@ -133,9 +134,12 @@ class FusedPlan:
         )
 
 
-def has_plan(loss: Loss) -> bool:
-    """Is there a ``FusedPlan`` of the loss? Not where its slope at u_y = 1 is infinite."""
-    return all(math.isfinite(_slope_at_one(atom)) for _, atom in Profile.of(loss, 2).separable)
+def has_plan(loss: Loss, K: int = 2) -> bool:
+    """Is there a ``FusedPlan`` of the loss? Not where its slope at u_y = 1 is infinite, nor for arcs, see ``reference``."""
+    separable = [atom for _, atom in Profile.of(loss, K).separable]
+    if any(isinstance(atom, Formula) and atom.has_arcs for atom in separable):
+        return False
+    return all(math.isfinite(_slope_at_one(atom)) for atom in separable)
 
 
 def _polynomial(side: Callable[..., object], u: Poly) -> Poly:

@@ -11,7 +11,7 @@ Torch differentiates these lines, any number of times. ``fused`` computes the sa
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Real
 
 import torch
@@ -20,7 +20,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from asymtheory.losses import FL, LogitClipCE, Loss, Normalised, NormalisedNegative, Separable, total
 from asymtheory.losses.formula import Formula
-from asymtheory.numbers.backends import Backend
+from asymtheory.numbers.backends import ELEMENTARY, Backend
 from asymtheory.numbers.scalar import Scalar
 
 ABSENT = -1e30
@@ -183,9 +183,29 @@ def _exp(x: Scalar) -> Scalar:
     return torch.exp(x) if isinstance(x, Tensor) else math.exp(x)
 
 
-def _atan(x: Scalar) -> Scalar:
+def _elementary(name: str, x: Scalar) -> Scalar:
+    """sinh, cosh, tanh, asin, acos, atan of a tensor or number."""
+    if name in ("asin", "acos"):
+        return _angle(name, x)
     x = as_tensor(x)
-    return torch.atan(x) if isinstance(x, Tensor) else math.atan(x)
+    return getattr(torch, name)(x) if isinstance(x, Tensor) else getattr(math, name)(x)
+
+
+def _angle(name: str, x: Scalar) -> Scalar:
+    """asin or acos, with the gradient that it has next to u = 0 and 1, where its slope is infinite and that of u vanishes."""
+    if isinstance(x, Monomial) and (x.c, x.a, x.b) in ((1, 0.5, 0), (1, 0, 0.5)):  # sqrt(u), sqrt(1 - u)
+        side, base = Monomial(x.at, 1.0, x.b, x.a).tensor(), x.tensor()
+        return torch.atan2(side, base) if name == "acos" else torch.atan2(base, side)
+    if isinstance(x, Monomial) and (x.c, x.a, x.b) in ((1, 1, 0), (1, 0, 1)):  # acos(1 - t) = 2 asin(sqrt(t/2))
+        angle = 2 * torch.asin((Monomial(x.at, 1.0, x.b, x.a) ** 0.5).tensor() * math.sqrt(0.5))
+        return angle if name == "acos" else math.pi / 2 - angle
+    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        return getattr(math, name)(x)
+    function = getattr(torch, name)
+    least = 1 - torch.finfo(x.dtype).eps
+    inside = function(x.clamp(-least, least))
+    return inside + (function(x) - inside).detach()
 
 
 def _power(x: Scalar, exponent: Scalar) -> Scalar:
@@ -197,7 +217,16 @@ def _split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
 
 
 # Numbers of a loss are Python floats, so a loss on this namespace lives on every device.
-TORCH = Backend("torch", float, _log, _exp, _power, split=_split, atan=_atan, xlogx=lambda x, logx: x * logx)
+TORCH = Backend(
+    "torch",
+    float,
+    _log,
+    _exp,
+    _power,
+    split=_split,
+    functions={name: partial(_elementary, name) for name in ELEMENTARY},
+    xlogx=lambda x, logx: x * logx,
+)
 
 
 def precision(logits: Tensor) -> torch.dtype:
@@ -317,7 +346,7 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
     z = present(wide(logits))
     at = probabilities(z)
     result: Scalar = 0
-    for coefficient, each in loss.terms():
+    for coefficient, each in loss.at(z.shape[-1]).terms():
         atom = each.on(TORCH)
         if isinstance(atom, LogitClipCE):
             value = atom.labels(None, probabilities(clipped(z, atom.tau)).logu, TORCH)
@@ -365,7 +394,7 @@ def given_losses(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     every = _Softmax(z)
     own = every.at(y)
     result: Scalar = 0
-    for coefficient, atom in loss.terms():
+    for coefficient, atom in loss.at(z.shape[-1]).terms():
         here = atom.on(TORCH)
         if isinstance(here, Separable) and not may_leave(atom):
             value = here.active(Monomial(own), own.logu, TORCH)
