@@ -61,7 +61,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--advice",
         action="store_true",
-        help="first what trained best on noise like this: loss, value, rate, ramp (docs/regret.md)",
+        help="the ranking of all recipes that were measured on noise like this, too (docs/regret.md)",
     )
     parser.add_argument("--format", metavar="F", help="table (default), json, markdown")
     parser.add_argument("--plot", metavar="FILE", help="draw frontier and coverage (.pdf, .png, .svg)")
@@ -94,8 +94,8 @@ def run(given: argparse.Namespace) -> int:
         _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))
     if draw is not None:
         draw(chosen, given.plot)
-    advice = _advice(chosen) if given.advice else None
-    print(_rendered(chosen, form, advice))
+    advice = _advice(chosen, given.advice)
+    print(_rendered(chosen, form, advice, given.advice))
     for option, path in (("plot", given.plot), ("configuration", given.write_config)):
         if path is not None:
             print(f"asymtheory select: {option} written to {path}", file=sys.stderr)
@@ -115,21 +115,23 @@ def _losses(given: argparse.Namespace) -> tuple[list[str] | None, list[Loss]]:
     return losses, [loss_given(given)[0]]
 
 
-def _advice(chosen: Selection) -> Advice:
-    """What trained best on noise like this; it is measured for noise that depends on the class alone."""
-    if chosen.estimate.unit != "class":
+def _advice(chosen: Selection, asked: bool) -> Advice | None:
+    """What trained best on noise like this, where that was measured; InputError where it was asked for and is not there."""
+    if chosen.estimate.unit == "class" and (asked or chosen.estimate.noise.dominant):
+        return advise(chosen.estimate.noise)
+    if asked:
         raise InputError("--advice: was measured for noise with one row a class, not for --posteriors")
-    return advise(chosen.estimate.noise)
+    return None
 
 
-def _rendered(chosen: Selection, form: str, advice: Advice | None) -> str:
+def _rendered(chosen: Selection, form: str, advice: Advice | None, ranking: bool) -> str:
     if form == "json":
         also = {} if advice is None else {"advice": advice.to_dict()}
         return json.dumps({**chosen.to_dict(), **also}, indent=2)
+    answers = None if advice is None else str(advice) if ranking else advice.answers()
     if form == "markdown":
-        also_text = "" if advice is None else f"\n\n## What trained best\n\n```\n{advice}\n```"
-        return chosen.markdown() + also_text
-    return str(chosen) if advice is None else f"{advice}\n\n{chosen}"
+        return chosen.markdown() + ("" if answers is None else f"\n\n## What trained best\n\n```\n{answers}\n```")
+    return str(chosen) if answers is None else f"{answers}\n\n{chosen}"
 
 
 def _check_folder(option: str, path: str | None) -> None:

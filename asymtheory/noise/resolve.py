@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from ..errors import InputError, nearest, printable
 from ..numbers.text import Number, show
@@ -32,7 +33,9 @@ def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> Noise
         if eta is None:
             raise InputError(f"--noise {name} needs --eta (the noise rate, in [0, 1])")
         check_family(name, classes, "--K")
-        return family(name, classes)(check_rate(eta, "--eta"))
+        given = check_rate(eta, "--eta")
+        model = family(name, classes)(given)
+        return model if model.rate == given else replace(model, eta=given)
     from ..reading.files import FILES, looks_like_file  # late: families need no reader on the start-up path
     from ..reading.kinds import split_kind
 

@@ -147,6 +147,16 @@ class NoiseModel:
     source: str | None = None
     samples: tuple[int, ...] | None = None
     reading: str | None = field(default=None, compare=False)
+    eta: Number | None = field(
+        default=None, compare=False
+    )  # the rate as it was given, where the realised one is another
+
+    @property
+    def rate_text(self) -> str:
+        """The realised rate, after the one that was given where that is another: ``0.2 on average, eta = 0.4``."""
+        if self.rate is None:
+            return "-"
+        return show(self.rate) if self.eta is None else f"{show(self.rate)} on average (eta = {show(self.eta)})"
 
     @cached_property
     def worst(self) -> int:
@@ -215,6 +225,7 @@ class NoiseModel:
             "rows": len(self.rows),
             "representative": self.representative,
             "rate": as_float(self.rate),
+            "eta": as_float(self.rate if self.eta is None else self.eta),
             "clean_level": as_float(self.clean_level),
             "margin": as_float(self.margin),
             "exact": {
@@ -291,7 +302,7 @@ class Posteriors(NoiseModel):
 def _table_text(model: NoiseModel, most: int = 20) -> str:
     """A readable table: the summary, then at most `most` rows, those of least margin if there are more."""
     worst, clean = model.worst_row(), model.rows[model.worst_clean]
-    rate = "" if model.rate is None else f", noise rate {show(model.rate)}"
+    rate = "" if model.rate is None else f", noise rate {model.rate_text}"
     samples = f"{len(model.rows)} samples, " if model.kind == "posteriors" else ""
     lines = [f"{model.kind}: {samples}{model.classes} classes{rate}"]
     if model.source:

@@ -20,15 +20,16 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from ..asymmetry.condition import check
-from ..asymmetry.fitting import fitting_slope
+from ..asymmetry.fitting import FittingSlope, fitting_slope
 from ..errors import InputError
 from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.registry import build
 from ..noise.rows import NoiseModel
 from ..numbers.text import plain
+from ..threshold.pieces import Threshold
 from ..threshold.solve import solve
+from .recommended import ENOUGH, share_left
 
 NEAR = 1.0
 """Points that a faster fit may cost at most."""
@@ -60,12 +61,16 @@ class Recipe:
         """The worst deficit seen, between that on even and on uneven noise."""
         return (1 - spread) * self.worst[0] + spread * self.worst[1]
 
-    def on(self, noise: NoiseModel) -> Loss | None:
-        """The loss with its parameters on a noise; None where it has no threshold there, or no such value."""
-        loss = build(self.loss, **{name: Fraction(value) for name, value in self.parameters.items()})
+    @property
+    def given(self) -> Loss:
+        """The loss with the parameters that the recipe fixes."""
+        return build(self.loss, **{name: Fraction(value) for name, value in self.parameters.items()})
+
+    def at(self, found: Threshold) -> Loss | None:
+        """The loss with its parameters, given its threshold on a noise; None where there is none, or no such value."""
+        loss = self.given
         if self.factor is None or loss.main is None:
             return loss
-        found = solve(loss, noise)
         if found.status != "threshold" or found.end is None or found.end.value <= 0:
             return None
         end = Fraction(found.end.number if found.end.number is not None else found.end.high)
@@ -98,7 +103,8 @@ class Advised:
             if self.recipe.until
             else ""
         )
-        return f"{self.loss.title}{f' ({values})' if values else ''}{led}, rate {self.recipe.rate:g} (raw {self.raw_rate:.3g})"
+        rate = f"learning rate {self.recipe.rate:g} (raw {self.raw_rate:.3g})"
+        return f"{self.loss.title}{f' ({values})' if values else ''}{led}, {rate}"
 
     def to_dict(self) -> Json:
         """For JSON."""
@@ -116,8 +122,12 @@ class Advised:
 
 @dataclass(frozen=True)
 class Advice:
-    """``ranked`` by expected deficit; ``safest``: the least worst deficit; ``fastest``: of the losses that tolerate the noise and
-    are not led, the one with the largest fitting ratio within NEAR points of the best of them (None: there is none)."""
+    """What was measured, for a noise.
+
+    ``ranked`` by expected deficit; ``safest``: the least worst deficit; ``fastest``: of the losses that tolerate the noise, bear
+    half of the error that any loss can, and are not led, the one with the largest fitting ratio within NEAR points of the best
+    of them (None: there is none).
+    """
 
     ranked: tuple[Advised, ...]
     safest: Advised
@@ -135,29 +145,33 @@ class Advice:
             "measured": self.facts,
         }
 
-    def __str__(self) -> str:
+    def answers(self) -> str:
+        """The two answers, what they cost, and what that rests on."""
         lines = [
             f"safest       {self.safest}",
-            f"             fell short of the best by {self.safest.risk:.1f} points in the worst task of this spread, "
-            f"by {self.safest.deficit:.1f} on average",
+            f"             worst of the measured tasks of this spread {self.safest.risk:.1f} points below the best recipe, "
+            f"on average {self.safest.deficit:.1f}",
         ]
         if self.fastest is not None:
             lines += [
                 f"fastest fit  {self.fastest}",
-                f"             tolerates the noise, fitting ratio {self.fastest.fitting:.3g}; {self.fastest.deficit:.1f} points "
-                "on average",
+                f"             tolerates the noise, fitting ratio {self.fastest.fitting:.3g}; on average "
+                f"{self.fastest.deficit:.1f} points below",
             ]
-        lines += ["", "expected points below the best, and the worst seen:"]
-        lines += [f"{each.deficit:6.1f} {each.risk:6.1f}  {each}" for each in self.ranked[:SHOWN]]
-        return "\n".join([*lines, "", self._measured()])
+        facts, left_out = self.facts, self.facts["left_out"]
+        lines += [
+            f"measured     on {facts['tasks']} tasks of {len(facts['sets'])} data sets, for noise of spread {self.spread:.2f} "
+            "(docs/regret.md); on a data set left out",
+            f"             the first choice was {left_out['median']:.1f} points below the best in the median, "
+            f"{left_out['worst']:.1f} in the worst task",
+            "rates        of the loss scaled to the initial slope of CE (raw: unscaled), SGD with momentum 0.9, batches of 128;",
+            "             `asymtheory tune` finds one for your data",
+        ]
+        return "\n".join(lines)
 
-    def _measured(self) -> str:
-        facts = self.facts
-        return (
-            f"measured on {facts['tasks']} tasks of {len(facts['sets'])} data sets (docs/regret.md): spread of this noise "
-            f"{self.spread:.2f}; rates are those of CE with SGD, momentum 0.9, batches of 128; left out of the fit, a data set had "
-            f"a median regret of {facts['left_out']['median']:.1f} and a worst one of {facts['left_out']['worst']:.1f} points"
-        )
+    def __str__(self) -> str:
+        lines = [self.answers(), "", "expected points below the best, and the worst seen:"]
+        return "\n".join([*lines, *(f"{each.deficit:6.1f} {each.risk:6.1f}  {each}" for each in self.ranked[:SHOWN])])
 
 
 def _short(value: Fraction) -> str:
@@ -200,21 +214,41 @@ def advise(noise: NoiseModel) -> Advice:
     if not ranked:
         raise InputError("no advice: none of the measured recipes has a value on this noise")
     safest = min(ranked, key=lambda each: (each.risk, each.deficit))
-    plainly = [each for each in ranked if each.feasible and not each.recipe.until]
+    plainly = [each for each in ranked if each.feasible and not each.recipe.until and _bears(each, noise)]
     fast = [each for each in plainly if each.deficit <= plainly[0].deficit + NEAR]
     fastest = max(fast, key=lambda each: each.fitting, default=None)
     return Advice(tuple(ranked), safest, fastest, at, facts)
 
 
+def _bears(advised: Advised, noise: NoiseModel) -> bool:
+    """Not at the threshold itself: what is recommended bears half of the error that any loss can."""
+    left = share_left(advised.loss, noise)
+    return left is not None and left >= ENOUGH
+
+
 def _advised(recipes: tuple[Recipe, ...], noise: NoiseModel, at: float) -> Iterator[Advised]:
-    K, known = noise.classes, {}
+    K = noise.classes
+    thresholds: dict[object, Threshold] = {}
+    known: dict[object, tuple[Loss, bool | None, FittingSlope] | None] = {}
     for recipe in recipes:
-        key = (recipe.loss, tuple(recipe.parameters.items()), recipe.factor)
+        fixed = (recipe.loss, tuple(recipe.parameters.items()))
+        if fixed not in thresholds:
+            thresholds[fixed] = solve(recipe.given, noise)
+        found = thresholds[fixed]
+        key = (*fixed, recipe.factor)
         if key not in known:
-            loss = recipe.on(noise)
-            known[key] = None if loss is None else (loss, check(loss, noise).asymmetric, fitting_slope(loss, K))
-        found = known[key]
-        if found is not None:
-            loss, feasible, slope = found
+            loss = recipe.at(found)
+            known[key] = None if loss is None else (loss, _tolerates(loss, found), fitting_slope(loss, K))
+        if (judged := known[key]) is not None:
+            loss, feasible, slope = judged
             raw = recipe.rate * K / slope.unfitted
             yield Advised(recipe, loss, feasible, slope.ratio, raw, recipe.deficit(at), recipe.risk(at))
+
+
+def _tolerates(loss: Loss, found: Threshold) -> bool | None:
+    """Is a loss asymmetric where its threshold was found? None where that is undecided."""
+    if found.status == "undecided":
+        return None
+    if found.status == "threshold" and found.parameter is not None:
+        return any(loss.parameters[found.parameter] in piece for piece in found.pieces)
+    return found.status == "always"

@@ -1,7 +1,7 @@
 """One loss judged on a noise: its feasible values, the recommended one, what it covers, what it costs, and why.
 
-Within the feasible values the least robust one is recommended, for it fits best (``slopes``); where nothing covers all, a
-value that covers nearly the most that any does.
+Within the feasible values the one that fits best (``fitting``) of those that leave half of the error that any loss can bear is
+recommended (``recommended``); where nothing covers all, a value that covers nearly the most that any does.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from ..losses.published import Setting, published_settings
 from ..noise.estimate import NoiseEstimate, Range
 from ..noise.rows import NoiseModel
 from ..numbers.text import number, plain, show
-from ..threshold.pieces import Piece, Threshold
+from ..threshold.pieces import Threshold
 from ..threshold.solve import solve
 from .coverage import CurvePoint, Share, curve, missed, share
 from .floats import feasible
+from .recommended import ENOUGH as ENOUGH_LEFT
+from .recommended import leaves_enough, rounded, share_left, values_inside
 
 ENOUGH = 0.95
 """Where no value covers all rows: of the values that cover this part of the most that any does, the one that fits best."""
@@ -93,14 +95,20 @@ class Candidate:
     published: tuple[Published, ...]
     reason: str
     notes: tuple[str, ...]
-    tolerance: Tolerance | None = (
-        None  # what the recommended value guarantees on the point estimate; None where infeasible
-    )
+    # what the recommended value guarantees on the point estimate (None where infeasible), and its radius as a share of the
+    # most that any loss can bear (None where the form of the loss has none)
+    tolerance: Tolerance | None = None
+    left: float | None = None
 
     @property
     def led(self) -> bool:
         """Does an NCE term lead (see ``slopes.led_by_nce``)?"""
         return led_by_nce(self.loss, self.slope.K)
+
+    @property
+    def bears(self) -> bool:
+        """Does the recommended value bear enough of an error in the noise, as far as such an error is asked for?"""
+        return self.tolerance is None or (self.left is not None and self.left >= ENOUGH_LEFT)
 
     @property
     def feasible(self) -> bool:
@@ -121,7 +129,7 @@ class Candidate:
             "threshold": None if self.end is None else self.end.to_dict(),
             "coverage": self.coverage.to_dict(unit),
             "slope": self.slope.to_dict(),
-            "guarantee": None if self.tolerance is None else self.tolerance.to_dict(),
+            "guarantee": None if self.tolerance is None else {**self.tolerance.to_dict(), "share": self.left},
             "reason": self.reason,
             "notes": list(self.notes),
             "published": [setting.to_dict(unit) for setting in self.published],
@@ -142,13 +150,15 @@ def judge(loss: Loss, known: NoiseEstimate) -> Candidate:
         at, worst, best = (feasible(loss, parameter, known.noise, *pair, known.uniform) for pair in known.deciding)
     settings = _published(loss, known)
     points: tuple[CurvePoint, ...] = ()
+    inside: set[Fraction] = set()
     if parameter is not None:
+        margin_of = known.noise if known.unit == "class" else None
+        inside = {value for piece in worst.pieces for value in values_inside(loss, parameter, piece, margin_of)}
         ends = [end for answer in (worst, at, best) for piece in answer.pieces for end in (piece.low, piece.high)]
         asked = {Fraction(e.value) for e in ends if e is not None and Fraction(e.value) in loss.domains[parameter]}
         asked |= {s.parameters[parameter] for s in settings if parameter in s.parameters}
-        asked |= {value for piece in worst.pieces for value in _inside(piece)}
-        points = curve(loss, parameter, known, asked | {loss.parameters[parameter]})
-    chosen = _recommended(loss, parameter, worst, known, points)
+        points = curve(loss, parameter, known, asked | inside | {loss.parameters[parameter]})
+    chosen = _recommended(loss, parameter, worst, known, points, inside)
     covered = share(chosen, known)
     if worst.status in ("threshold", "always") and (parameter is None or known.unit == "class"):
         covered = Share(1.0, 1.0, 1.0)  # by the threshold, which floats may miss by their last bit
@@ -159,8 +169,10 @@ def judge(loss: Loss, known: NoiseEstimate) -> Candidate:
     candidate = Candidate(
         chosen, parameter, worst, at, _end(at, worst, best), covered, slope, points, settings, "", notes
     )
-    numbers = tolerance(chosen, known.noise) if candidate.feasible and known.unit == "class" else None
-    return replace(candidate, reason=_reason(candidate, known), tolerance=numbers)
+    if candidate.feasible and known.unit == "class":
+        numbers, left = tolerance(chosen, known.noise), share_left(chosen, known.noise)
+        candidate = replace(candidate, tolerance=numbers, left=left)
+    return replace(candidate, reason=_reason(candidate, known))
 
 
 def _solved(loss: Loss, parameter: str | None, model: NoiseModel) -> Threshold:
@@ -187,23 +199,25 @@ def _end(at: Threshold, worst: Threshold, best: Threshold) -> Range | None:
 
 
 def _recommended(
-    loss: Loss, parameter: str | None, found: Threshold, known: NoiseEstimate, points: Sequence[CurvePoint]
-) -> Loss:
-    """The loss with the feasible value that fits best; where none is feasible, the one that covers most."""
+    loss: Loss, parameter: str | None, found: Threshold, known: NoiseEstimate,
+    points: Sequence[CurvePoint], inside: set[Fraction],
+) -> Loss:  # fmt: skip
+    """The loss with the feasible value that fits best and leaves enough; where none is feasible, the one that covers most."""
     if parameter is None:
         return loss
     domain = loss.domains[parameter]
     if found.pieces and known.unit == "class":
-        values = {value for piece in found.pieces for value in _inside(piece)}
+        values = set(inside)
         if not values or any(loss.parameters[parameter] in piece for piece in found.pieces):
             values.add(loss.parameters[parameter])
-        return _best([loss._with(**{parameter: value}) for value in sorted(values)], known.K)
+        losses = [loss._with(**{parameter: value}) for value in sorted(values)]
+        return _best([each for each in losses if leaves_enough(each, known.noise)] or losses, known.K)
     most = max((covered_share(point.share) for point in points), default=0.0)
     if most == 0:
         return loss
     enough = [loss._with(**{parameter: p.exact}) for p in points if covered_share(p.share) >= ENOUGH * most]
     best = _best(enough, known.K).parameters[parameter]
-    tries = [_round(best, digits, up) for digits in (2, 3) for up in (True, False)]
+    tries = [rounded(best, digits, up) for digits in (2, 3) for up in (True, False)]
     losses = [loss._with(**{parameter: value}) for value in tries if value in domain]
     good = [each for each in losses if covered_share(share(each, known)) >= ENOUGH * most]
     return good[0] if good else loss._with(**{parameter: best})
@@ -218,33 +232,6 @@ def _best(losses: Sequence[Loss], K: int) -> Loss:
 def covered_share(found: Share) -> float:
     """What ranks a loss: its share at the confidence, else (nothing is certain anywhere) a hundredth of the estimate's."""
     return found.guaranteed or (found.rows or 0.0) / 100
-
-
-def _inside(piece: Piece) -> list[Fraction]:
-    """The ends of a feasible piece that are thresholds, rounded into it: two digits, or as many as it takes."""
-    found = []
-    for end, up in ((piece.low, True), (piece.high, False)):
-        if end is None or (end.of_domain and not _alone(piece)):
-            continue
-        outer = Fraction(end.high if up else end.low) if end.number is None else end.number
-        tries = (_round(outer, digits, up) for digits in (2, 3, 4, 6, 9, 12))
-        value = next((value for value in tries if value in piece and (end.closed or value != outer)), None)
-        if value is not None:
-            found.append(value)
-    return found
-
-
-def _alone(piece: Piece) -> bool:
-    """Is the piece one point?"""
-    return piece.low is not None and piece.high is not None and piece.low.key() == piece.high.key()
-
-
-def _round(value: Fraction, digits: int, up: bool) -> Fraction:
-    """The next decimal of so many significant digits, upwards or downwards."""
-    if value == 0:
-        return value
-    unit = Fraction(10) ** (math.floor(math.log10(abs(value))) - digits + 1)
-    return (math.ceil(value / unit) if up else math.floor(value / unit)) * unit
 
 
 def _published(loss: Loss, known: NoiseEstimate) -> tuple[Published, ...]:
@@ -266,11 +253,12 @@ def _published(loss: Loss, known: NoiseEstimate) -> tuple[Published, ...]:
 def rank(candidate: Candidate, most: float) -> tuple[Any, ...]:
     """What covers everything, then what covers nearly the most, by fitting ratio; then the others by what they cover.
 
-    A sum that its NCE term leads is among the others: its ratio is that of NCE.
+    A sum that its NCE term leads is among the others: its ratio is that of NCE. So is a loss that bears no error in the noise, or
+    of which no such number is known.
     """
     covered, slope = covered_share(candidate.coverage), candidate.slope.ratio
     enough = candidate.coverage.complete or (covered > 0 and covered >= ENOUGH * most)
-    enough = enough and not candidate.led
+    enough = enough and candidate.bears and not candidate.led
     group = 2 if not enough else 1 if most < 1 or not candidate.coverage.complete else 0
     undecided = candidate.coverage.guaranteed is None
     fit = -slope if math.isfinite(slope) else math.inf
@@ -286,18 +274,17 @@ def _reason(candidate: Candidate, known: NoiseEstimate) -> str:
     at = "" if known.boxes is None else f" at {known.confidence:g}"
     value = f"{candidate.parameter} = {plain(loss.parameters[candidate.parameter])}" if candidate.parameter else ""
     price = f"fitting ratio {show(candidate.slope.ratio, 3)}"
+    if candidate.tolerance is not None:
+        price = f"{_borne(candidate.left)}; {price}"
     extra = "".join(f"; {note.split(':')[0]}" for note in candidate.notes)
     if found.status == "always" and candidate.parameter is None:
         return f"asymmetric on every row{at}; {price}{extra}"
     if found.status == "always":
-        return f"asymmetric with any {candidate.parameter}{at}; {value} has {price}{extra}"
+        return f"asymmetric with any {candidate.parameter}{at}; {value} {price}{extra}"
     if found.status == "threshold":
         row = candidate.at.binding_row if known.unit == "class" else known.binding
         binding = "" if known.noise.representative else f", set by {known.row_name(row)}"
-        # of a sum with NCE the ratio need not be monotone in the parameter: others may pull more
-        most = not any(isinstance(atom, Normalised) for _, atom in loss.terms())
-        best = f"{value} pulls most on unfitted samples ({price})" if most else f"{value} has {price}"
-        return f"needs {found.answer}{at}{binding}; {best}{extra}"
+        return f"needs {found.answer}{at}{binding}; {value} {price}{extra}"
     if found.status == "undecided":
         return f"undecided: {found.condition}; {price}{extra}"
     if not known.dominant or candidate.coverage.rows:
@@ -309,6 +296,16 @@ def _reason(candidate: Candidate, known: NoiseEstimate) -> str:
         without = f", not {places}" if lost else f", but not for certain{at}"
         return f"{what}{f' at {value}' if value else ''}{without}; {price}{extra}"
     return f"never asymmetric here: {found.condition}{extra}"
+
+
+def _borne(left: float | None) -> str:
+    """How much of the error in the noise that any loss can bear is borne."""
+    if left is None:
+        return "bears an error in the noise of unknown size"
+    if left == 0:
+        return "bears no error in the noise"
+    share = "all" if left >= 1 else percent(left)
+    return f"bears {share} of the largest error in the noise that any loss can"
 
 
 def _notes(loss: Loss, slope: FittingSlope, known: NoiseEstimate) -> tuple[str, ...]:

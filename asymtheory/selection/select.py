@@ -2,9 +2,10 @@
 
 For every registered loss ``select`` finds the feasible interval of its main parameter (``threshold.solve`` on the worst row,
 at the worst corner of what an estimate leaves open), what it covers where nothing covers everything (``coverage``), and the
-price (``slopes``: how much less an asymmetric loss pulls on samples that are not fitted yet). Within the feasible values the
-least robust one is recommended, for it fits best; candidates are ranked by what they cover, then by that fitting ratio. The
-ratio orders losses by a property of their gradients, not by accuracy: the last word has training.
+price (``fitting``: how much less an asymmetric loss pulls on samples that are not fitted yet). Of the feasible values that bear
+half of the error in the noise that any loss can, the one that fits best is recommended (``recommended``); candidates are ranked by
+what they cover, then by that fitting ratio. The ratio orders losses by a property of their gradients, not by accuracy: the last
+word has training.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Selection:
         facts = [
             ("noise", f"{known.noise.kind}, K = {known.K}{source}"),
             ("method", known.method),
-            ("noise rate", "-" if known.rate is None else str(known.rate)),
+            ("noise rate", known.noise.rate_text if known.noise.eta is not None else str(known.rate or "-")),
             ("clean level", f"{known.clean_level}  least w_m / w_n"),
             ("margin", f"{known.margin}  least (w_m - w_n) / W"),
             ("dominant", "yes" if known.dominant else f"no: not in {lost} of {len(known.top)} rows"),

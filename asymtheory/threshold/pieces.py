@@ -153,7 +153,7 @@ class Threshold:
         others = ", ".join(f"{p} = {plain(v)}" for p, v in self.fixed().items())
         kind = f"{self.noise.kind}, K = {self.noise.classes}"
         if self.noise.rate is not None and self.parameter != RATE:
-            kind += f", noise rate {show(self.noise.rate)}"
+            kind += f", noise rate {self.noise.rate_text}"
         lines = [f"{self.loss.title}{f' ({others})' if others else ''} on {kind}", f"  {self.answer}"]
         end = self.end
         if end is not None and end.exact is not None and len(end.exact) > 40:
