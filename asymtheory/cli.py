@@ -1,4 +1,4 @@
-"""The command line: ``asymtheory bound | ratio | check | noise | losses | select | experiment | verify``.
+"""The command line: ``asymtheory bound | ratio | check | noise | losses | select | study | experiment | verify``.
 
 Exit status: 0 answered, 1 no parameter works (or a check failed), 2 bad input, which gets one line on standard error.
 Other packages add commands through the entry-point group ``asymtheory.commands``; they are looked up only when named.
@@ -100,6 +100,7 @@ COMMANDS = {
     "noise": "a noise model: rate, clean level, margin, dominance",
     "losses": "the atlas of losses",
     "select": "losses and hyper-parameters for a noise, before training",
+    "study": "from one loss or formula to the paper: theorem, table, figures, torch module, plan, references",
     "experiment": "weighted-risk: what gradient descent on softmax logits reaches",
     "verify": "the ledger: every claim of the four papers, judged by computation",
 }
@@ -129,6 +130,10 @@ EXAMPLES = {
         "select --K 10 --eta 0.4 --write-config run.toml",
         "select --labels noisy.csv --clean clean.csv --plot frontier.pdf",
         "select --K 10 --eta 0.4 --formula '(a-u)**2'",
+    ),
+    "study": (
+        "study --formula '((a+1)**q-(a+u)**q)/q' --set q=0.5 --out agce",
+        "study --loss jal-ce --noise cifar10n-worse --out jal",
     ),
     "experiment": ("experiment weighted-risk --loss agce --set q=0.5 --sweep a=0.05:20:9:log",),
     "verify": ("verify --claim jal-thm41", "verify --paper jal --quick"),

@@ -107,7 +107,7 @@ class Recipe:
     def stem(self) -> str:
         """The file name without its ending: the figure's name, and the loss where one was given."""
         loss = self.options.get("loss")
-        kept = "".join(c if c.isalnum() or c in "-+._=" else "-" for c in loss.lower()) if loss else ""
+        kept = "".join(c if c.isalnum() or c in "-+._" else "-" for c in loss.lower()) if loss else ""
         while "--" in kept:
             kept = kept.replace("--", "-")
         return f"{self.name}-{kept.strip('-')[:80]}" if kept else self.name

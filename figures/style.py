@@ -5,7 +5,7 @@ Nothing here touches pyplot; ``context()`` applies the style to what is drawn in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -19,11 +19,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.losses import Loss
+from asymtheory.losses.formula import Formula
+from asymtheory.losses.mathematics import definition
+from asymtheory.numbers.text import plain
 
 Keywords = dict[str, Any]
 """Keyword arguments of a matplotlib artist; matplotlib names no type for them."""
@@ -125,6 +130,32 @@ _SYMBOLS = {
 def symbol(parameter: str) -> str:
     """A parameter in mathematical text."""
     return _SYMBOLS.get(parameter, parameter)
+
+
+def loss_title(loss: Loss, hidden: Collection[str] = ()) -> str:
+    """A loss in a title: ``AGCE, $q=0.5$`` without the parameters in ``hidden``; one's own formula as mathematics, ``$L=...$``.
+
+    In a formula the parameters in ``hidden`` are letters and the others have their values. What matplotlib cannot set as
+    mathematics, or what is too long for a title, is called "own loss".
+    """
+    if any(isinstance(atom, Formula) for _, atom in loss.terms()):
+        text = definition(loss, hidden)
+        return f"$L={text}$" if len(text) <= LONGEST_FORMULA and _sets(text) else "own loss"
+    values = [f"${symbol(p)}={plain(v)}$" for p, v in loss.parameters.items() if p not in hidden and "." not in p]
+    return ", ".join([loss.title, *values])
+
+
+LONGEST_FORMULA = 140
+"""Characters of LaTeX that a title has room for."""
+
+
+def _sets(text: str) -> bool:
+    """Can matplotlib set it as mathematics?"""
+    try:
+        MathTextParser("path").parse(f"${text}$")
+    except ValueError:
+        return False
+    return True
 
 
 def context() -> AbstractContextManager[None]:

@@ -32,7 +32,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("losses", "noise"),
         ("asymmetry",),
         ("threshold",),
-        ("atlas", "claims", "experiments", "formal", "selection"),
+        ("atlas", "claims", "experiments", "formal", "selection", "study"),
         ("__init__",),
         ("commands",),
         ("cli",),

@@ -81,5 +81,5 @@ def calibration(*, width: float = 6.75, loss: Loss | None = None, points: int = 
     for panel in (first, second):
         style.legend_below(panel)
     style.letters((first, second))
-    style.title(drawn, f"{chosen} {VERDICTS[curve.calibrated]}")
+    style.title(drawn, f"{style.loss_title(chosen)} {VERDICTS[curve.calibrated]}")
     return drawn

@@ -26,7 +26,6 @@ from asymtheory.errors import InputError
 from asymtheory.experiments.descent import Objective
 from asymtheory.losses.profile import Profile
 from asymtheory.noise import parse_number
-from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
@@ -163,6 +162,10 @@ def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "
         Line2D([], [], **_END, linestyle="", label="where the flow on the edge ends"),
     ]
     style.legend(drawn, handles)
+    if loss is not None:
+        style.title(
+            drawn, f"Risk landscapes on three classes: {style.loss_title(loss, [loss.main] if loss.main else [])}"
+        )
     return drawn
 
 
@@ -170,15 +173,15 @@ def around_threshold(loss: Loss, weights: Any) -> list[tuple[Loss, str]]:
     """The loss below, at and above the threshold of its main parameter on these weights, with titles; alone if it has none."""
     found = solve(loss, from_weights(weights))
     if found.end is None or loss.main is None:
-        return [(loss, f"{loss}: {found.answer}")]
+        return [(loss, f"{style.loss_title(loss)}: {found.answer}")]
     name, at, domain = loss.main, found.end.number or found.end.value, loss.domains[loss.main]
     low = max(BELOW * float(at), float(domain.low if domain.low is not None else 0))
-    others = [f"${p}={plain(v)}$" for p, v in loss.parameters.items() if p != name]
-    first = ", ".join([loss.title, *others])
+    sign, first = style.symbol(name), style.loss_title(loss, (name,))
+    before = "" if first.startswith("$") else f"{first}, "  # a formula takes the place of the title above all panels
     return [
-        (loss.replace(**{name: low}), f"{first}, ${name}={low:.4g}<{name}^*$"),
-        (loss.replace(**{name: at}), f"${name}={float(at):.4g}={name}^*$"),
-        (loss.replace(**{name: float(at) * ABOVE}), f"${name}={float(at) * ABOVE:.4g}>{name}^*$"),
+        (loss.replace(**{name: low}), f"{before}${sign}={low:.4g}<{sign}^*$"),
+        (loss.replace(**{name: at}), f"${sign}={float(at):.4g}={sign}^*$"),
+        (loss.replace(**{name: float(at) * ABOVE}), f"${sign}={float(at) * ABOVE:.4g}>{sign}^*$"),
     ]
 
 

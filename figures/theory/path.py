@@ -16,7 +16,6 @@ from matplotlib.patches import Patch
 from asymtheory import Loss, Row, build, from_weights, minimise, named, solve
 from asymtheory.errors import InputError
 from asymtheory.noise import MEASURED, parse_number
-from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
@@ -174,12 +173,8 @@ def _draw(panel: Axes, data: MinimiserPath) -> None:
     sign = r"\eta" if data.parameter == RATE else style.symbol(data.parameter)
     label, rate = f"${sign}^*={data.threshold:.4g}$", data.parameter == RATE
     style.threshold(panel, data.threshold, label, side="left" if rate else "right", height=0.45)
-    others = [
-        f"${style.symbol(p)}={plain(v)}$"
-        for p, v in data.loss.parameters.items()
-        if p not in (data.parameter, data.loss.main)
-    ]
-    panel.set_title(", ".join([data.loss.title, *others]) + (": concave" if rate else ""))
+    hidden = [p for p in (data.parameter, data.loss.main) if p is not None]
+    panel.set_title(style.loss_title(data.loss, hidden) + (": concave" if rate else ""))
     panel.set_xlabel(r"noise rate $\eta$" if rate else f"${sign}$")
     if rate:
         panel.set_xticks([0, 0.5, 1])

@@ -24,7 +24,6 @@ from matplotlib.ticker import NullFormatter
 from asymtheory import Loss, Setting, build, check, pair, published_settings, solve_many, solve_rate, symmetric
 from asymtheory.errors import InputError
 from asymtheory.losses.registry import names_of_papers
-from asymtheory.numbers.text import plain
 
 from .. import style
 from ..gallery import figure
@@ -62,8 +61,7 @@ class Family:
     @property
     def title(self) -> str:
         """``AGCE, q = 0.2``: the term and its other parameters."""
-        others = [f"${p}={plain(v)}$" for p, v in self.atom.parameters.items() if p != self.parameter]
-        return ", ".join([self.atom.title, *others])
+        return style.loss_title(self.atom, (self.parameter,))
 
 
 @dataclass(frozen=True)

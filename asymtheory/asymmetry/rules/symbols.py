@@ -15,11 +15,16 @@ def slack(profile: Profile, top: Scalar, second: Scalar, total: Scalar) -> Scala
 
     Raises InputError where infinite slopes compete.
     """
-    slopes = Slopes(*(_slope(profile, side, at) for side in ("active", "passive") for at in (0, 1)))
+    slopes = end_slopes(profile)
     ends = {-sp.oo: slopes.active0 == -sp.oo or slopes.passive1 == sp.oo, sp.oo: slopes.active1 == -sp.oo}
     if all(ends.values()):
         raise InputError(f"{'+'.join(atom.name for _, atom in profile.separable)}: infinite slopes compete; no formula")
     return next((end for end, infinite in ends.items() if infinite), None) or slopes.slack(top, second, total)
+
+
+def end_slopes(profile: Profile) -> Slopes:
+    """The four end slopes of the separable part in symbols; limits where the formula has no value there."""
+    return Slopes(*(_slope(profile, side, at) for side in ("active", "passive") for at in (0, 1)))
 
 
 def _slope(profile: Profile, side: str, at: int) -> Scalar:
