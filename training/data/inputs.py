@@ -6,10 +6,10 @@ redrawn labels. Nothing here depends on what ran before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +21,16 @@ from .augment import augment, normalise
 
 RESIDENT = 2**29  # bytes of normalised images that are kept instead of being made anew in every epoch
 EVALUATION = 512  # images in one batch without gradients
+
+Batch: TypeAlias = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
+"""What a network is called with: a tensor, several, or several by name."""
+
+
+def mapped(change: Callable[[Tensor], Tensor], x: Batch) -> Batch:
+    """The same change of every tensor of a batch."""
+    if isinstance(x, Tensor):
+        return change(x)
+    return {k: change(v) for k, v in x.items()} if isinstance(x, Mapping) else tuple(change(each) for each in x)
 
 
 # -------------------------------------------------------------------------------------------- what is random, and how
@@ -72,13 +82,13 @@ class Inputs(Protocol):
 
     def first(self, count: int) -> Inputs: ...
 
-    def batch(self, which: Tensor | slice, dtype: torch.dtype) -> Tensor:
+    def batch(self, which: Tensor | slice, dtype: torch.dtype) -> Batch:
         """Network inputs of some, without chance."""
         ...
 
     def visits(
         self, parts: Sequence[Tensor], dtype: torch.dtype, visit: tuple[int, int] | None = None, world: World = ALONE
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Batch]:
         """This process's share of the batches ``parts`` of indices; at random for a ``visit`` (seed, epoch)."""
         ...
 
@@ -87,7 +97,8 @@ class Inputs(Protocol):
 class Images:
     """Inputs on the device: uint8 images that are augmented and normalised on the way, or floats that are taken as they are.
 
-    Floats of two bytes stay such until they are a batch: half the memory to read. ``mean`` and ``std``: None for floats.
+    Floats of two bytes stay such until they are a batch: half the memory to read. ``mean`` and ``std``: None for floats; bytes
+    without them are divided by 255.
     ``kind``: of augmentation, "none" for none.
     """
 
@@ -140,13 +151,18 @@ class Images:
         if share is not None:
             found = found[share]
         if self.mean is None or self.std is None:
+            if found.dtype == torch.uint8:
+                return found.to(dtype).div_(255)
             return found.to(dtype) if found.is_floating_point() else found
         return normalise(found, self.mean, self.std, dtype)
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a model is trained and tested on. Labels are int64 (N,).
+    """What a model is trained and tested on. Labels are int64 (N,), or (N, d1, ...) where every place has one.
+
+    ``given`` may be probabilities (N, K). ``ignore`` is a label that is none: such samples (places) are neither trained on nor
+    measured; None where all have one.
 
     ``given`` are the labels to fit, ``true`` the clean ones where they are known. With ``redraw`` every epoch, and so every
     visit of an image, gets a label of its own drawn from the noise for its true class; ``given`` is then not looked at.
@@ -162,6 +178,7 @@ class Data:
     second: Inputs | None = None
     second_labels: Tensor | None = None
     balanced: int | None = None
+    ignore: int | None = None
 
     def __post_init__(self) -> None:
         for what, labels, images in (
@@ -172,7 +189,8 @@ class Data:
         ):
             if labels is None:
                 continue
-            if labels.ndim != 1 or labels.dtype != torch.int64:
+            soft = labels is self.given and labels.ndim == 2 and labels.is_floating_point()
+            if not soft and (not labels.ndim or labels.dtype != torch.int64):
                 raise InputError(
                     f"{what} of shape {tuple(labels.shape)} and {labels.dtype}: int64 of shape (N,) is needed"
                 )
@@ -219,6 +237,7 @@ class Data:
             self.images.to(device, dtype), self.given.to(device), moved(self.true), self.redraw,
             None if self.test is None else self.test.to(device, dtype), moved(self.test_labels),
             None if self.second is None else self.second.to(device, dtype), moved(self.second_labels), self.balanced,
+            self.ignore,
         )  # fmt: skip
 
     def labels_in(self, epoch: int, seed: int) -> Tensor:

@@ -81,7 +81,7 @@ def build_loss(
     model = noise if noise is None or isinstance(noise, NoiseModel) else from_weights(noise)
     module = RobustLoss(core, classes=None if model is None else model.classes, **options)
     if model is not None:
-        _warn_below_threshold(core, model)
+        warn_below_threshold(core, model)
     return module
 
 
@@ -98,7 +98,7 @@ def _core_loss(loss: str | Loss | None, parameters: Mapping[str, Scalar]) -> Los
         raise
 
 
-def _warn_below_threshold(loss: Loss, noise: NoiseModel) -> None:
+def warn_below_threshold(loss: Loss, noise: NoiseModel) -> None:
     """Warn when the loss has a parameter to choose and, as it is chosen, is not asymmetric on the noise."""
     if loss.main is None or check(loss, noise).asymmetric is not False:
         return

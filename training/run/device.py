@@ -7,15 +7,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json
 from asymtheory.numbers.text import plural
 
-from ..data.inputs import Inputs
+from ..data.inputs import Batch, Inputs, mapped
 from ..distributed import ALONE, World
+from .calls import PLAIN, Call
 from .config import Settings
 
 SMALL = 10**8  # floating-point operations of a forward pass below which one thread is faster than two
@@ -49,7 +50,9 @@ class Setup:
     threads: int
 
     @classmethod
-    def of(cls, settings: Settings, model: nn.Module, images: Inputs, world: World = ALONE) -> Setup:
+    def of(
+        cls, settings: Settings, model: nn.Module, images: Inputs, world: World = ALONE, call: Call = PLAIN
+    ) -> Setup:
         device = world.device(find_device(settings.device))
         precision = settings.precision
         if precision == "auto":
@@ -62,15 +65,17 @@ class Setup:
             torch.bfloat16 if precision == "bfloat16" else None,
             settings.channels_last == "on" or (settings.channels_last == "auto" and convolves),
             settings.threads
-            or (1 if device.type == "cpu" and _small(model, images, settings) else torch.get_num_threads()),
+            or (1 if device.type == "cpu" and _small(model, images, settings, call) else torch.get_num_threads()),
         )
 
     def computing(self) -> AbstractContextManager[object]:
         """The context of a forward pass."""
         return nullcontext() if self.autocast is None else torch.autocast(self.device.type, dtype=self.autocast)
 
-    def inputs(self, x: Tensor) -> Tensor:
-        return x.contiguous(memory_format=torch.channels_last) if self.channels_last and x.ndim == 4 else x
+    def inputs(self, x: Batch) -> Batch:
+        if not self.channels_last:
+            return x
+        return mapped(lambda part: part.contiguous(memory_format=torch.channels_last) if part.ndim == 4 else part, x)
 
     def to_dict(self) -> Json:
         cuda = self.device.type == "cuda"
@@ -83,7 +88,7 @@ class Setup:
         }
 
 
-def _small(model: nn.Module, images: Inputs, settings: Settings) -> bool:
+def _small(model: nn.Module, images: Inputs, settings: Settings, call: Call) -> bool:
     """Does a forward pass of one batch take so little that threads would mostly wait for each other?"""
     first = next(model.parameters(), None)
     if first is None or first.device.type != "cpu":
@@ -91,9 +96,12 @@ def _small(model: nn.Module, images: Inputs, settings: Settings) -> bool:
     training = model.training
     model.eval()
     try:
-        x = images.batch(slice(0, 1), first.dtype).to(first.device)
+        x = mapped(
+            lambda part: part.to(first.device, first.dtype if part.is_floating_point() else None),
+            images.batch(slice(0, 1), first.dtype),
+        )
         with torch.no_grad(), FlopCounterMode(display=False) as counted:
-            model(x.to(first.dtype) if x.is_floating_point() else x)
+            call(model, x)
     finally:
         model.train(training)
     return counted.get_total_flops() * settings.batch < SMALL

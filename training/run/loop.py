@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import mul
 from time import perf_counter
 from typing import Protocol, cast
@@ -25,14 +26,16 @@ from torch import Tensor, nn
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 
-from ..data.inputs import Data, Inputs, batches, generator, stream
+from ..data.inputs import Batch, Data, Inputs, batches, generator, stream
 from ..distributed import ALONE, World, parallel
 from ..losses.module import RobustLoss
 from ..losses.moving import MovingLoss
+from .calls import PLAIN, Call, likeliest
 from .config import Settings
 from .device import Setup, seeded, using
-from .evaluation import fitted, predict
+from .evaluation import UNSEEN, fitted, predict
 from .jacobian import directions, squared_norm, watched
+from .optimiser import Optimiser
 from .record import Epoch, History
 from .schedule import Ramp, Schedule
 from .sgd import SGD, clipped
@@ -77,16 +80,48 @@ def led(loss: nn.Module, ramp: Ramp) -> MovingLoss:
     return moving
 
 
+Visit = tuple[Batch, Tensor, Tensor, float, int]
+"""A batch: inputs, labels, places in the training set, weight of this process's part, and how many labels count."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An epoch of training: the classes that the model saw, with the labels; by step the loss, the norm and the labels' count."""
+
+    predicted: Tensor
+    labels: Tensor
+    true: Tensor | None
+    losses: list[float]
+    norms: list[float]
+    sizes: list[int]
+
+
+def hard(labels: Tensor) -> Tensor:
+    """Labels as they are; of probabilities (N, K) the likeliest."""
+    return labels.argmax(1) if labels.is_floating_point() else labels
+
+
 class Trainer:
     """A model in training, between two epochs. ``step`` by ``step`` it is :meth:`epoch`; :meth:`state` is a checkpoint.
 
     With a ``world`` of several processes each of them has a trainer, and all do the same things in the same order.
     """
 
-    def __init__(self, model: nn.Module, loss: nn.Module, data: Data, settings: Settings, world: World = ALONE) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: nn.Module,
+        data: Data,
+        settings: Settings,
+        world: World = ALONE,
+        *,
+        call: Call = PLAIN,
+        optimiser: Callable[[Sequence[Tensor]], Optimiser] | None = None,
+    ) -> None:
         self.settings = settings
         self.world = world
-        self.setup = setup = Setup.of(settings, model, data.images, world)
+        self.call = call
+        self.setup = setup = Setup.of(settings, model, data.images, world, call)
         if world.size > 1:
             world.check_batches(data.visited, settings.batch)
             if settings.regularisation == "jacobian":
@@ -104,54 +139,79 @@ class Trainer:
             loss = led(loss, self.ramp)
         self.loss = loss.to(setup.device)
         self.data = data.to(setup.device, setup.dtype)
-        self.forward: Callable[[Tensor], Tensor] = through
+        self.forward: Callable[..., object] = through
         if settings.compile != "off":
             mode = "reduce-overhead" if settings.compile == "graphs" else "default"
             self.forward = torch.compile(through, mode=mode)
         self.weights: list[Tensor] = [p for part in (self.model, loss) for p in part.parameters() if p.requires_grad]
         if not self.weights:
             raise InputError("the model has no parameters to train")
-        self.optimiser = SGD(self.weights, settings)
+        self.optimiser: Optimiser = SGD(self.weights, settings) if optimiser is None else optimiser(self.weights)
         self.following: Following | None = cast(Following, loss) if hasattr(loss, "begin") else None
         if self.following is not None:
-            self.following.follow(self.data.given)
+            self._follow(self.following)
         self.jacobian = settings.strength if settings.regularisation == "jacobian" else 0.0
+        if self.jacobian and not isinstance(data.images.batch(slice(0, 1), setup.dtype), Tensor):
+            raise InputError('regularisation "jacobian" is of one input; these are several')
         self.random = generator(settings.seed, 0, "jacobian", setup.device)
         self.done = self.taken = 0  # epochs; steps
         self.curve: list[Epoch] = []
 
+    def _follow(self, loss: Following) -> None:
+        given, ignore = self.data.given, self.data.ignore
+        if given.ndim != 1 or (ignore is not None and bool((given == ignore).any())):
+            raise InputError(
+                "a loss that follows its samples needs one label of every sample: some are missing, or are not one"
+            )
+        loss.follow(given)
+
     @property
-    def steps(self) -> int:
-        """How many an epoch has."""
+    def steps(self) -> int | None:
+        """How many an epoch has; None where that is not known."""
         return len(batches(torch.arange(self.data.visited), self.settings.batch))
 
-    def step(self, x: Tensor, y: Tensor, which: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, x: Batch, y: Tensor, which: Tensor, weight: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         """One step on a batch of inputs: (logits, loss, norm of the gradient before clipping), all on the device.
+
+        The loss is the mean over the labels that are not to be ignored, or the sum where the loss module says so.
 
         ``which``: the batch's places in the training set, for a loss that follows its samples. ``weight``: of this process's part
         of the batch, see :meth:`.distributed.World.weight`.
         """
         x = self.setup.inputs(x)
-        if self.jacobian:
+        if self.jacobian and isinstance(x, Tensor):
             x = watched(x)
         with self.setup.computing():
-            logits = self.forward(x)
+            logits = self.call(self.forward, x)
         scores = logits if self.setup.autocast is None else logits.float()
         if self.ramp is not None:
             self._move(self.ramp, scores.shape[1])
-        value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
+        value = self._value(scores, y, which)
         if weight != 1:
             value = value * weight
         penalised = value
-        if self.jacobian:
+        if self.jacobian and isinstance(x, Tensor):
             penalised = value + self.jacobian / 2 * squared_norm(scores, x, directions(scores, self.random))
         penalised.backward()
         norm = self.optimiser.step(lambda gradients: clipped(gradients, self.settings.clip))
         self.taken += 1
         return logits.detach(), value.detach(), norm
 
+    def _value(self, scores: Tensor, y: Tensor, which: Tensor) -> Tensor:
+        """The loss of the labels that count; the mean of what a loss without reduction gives."""
+        if self.data.ignore is not None and y.ndim == 1:
+            kept = y != self.data.ignore
+            scores, y, which = scores[kept], y[kept], which[kept]
+        value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
+        if not value.ndim:
+            return value
+        return value.sum() / (
+            len(y) if y.is_floating_point() or self.data.ignore is None else (y != self.data.ignore).sum()
+        )
+
     def _move(self, ramp: Ramp, K: int) -> None:
         """Set the parameter of the loss for the next step; what it is depends on the number of steps that were taken alone."""
+        assert self.steps is not None
         loss = cast(MovingLoss, self.loss)
         end = float(loss.loss.parameters[ramp.parameter])
         loss.move(ramp.at(self.taken / (self.steps * self.settings.epochs), end), end, K)
@@ -162,68 +222,97 @@ class Trainer:
             return self._epoch(tick)
 
     def _epoch(self, tick: Callable[[], object]) -> Epoch:
-        settings, data, number = self.settings, self.data, self.done
+        settings = self.settings
         start = perf_counter()
-        given = data.labels_in(number, settings.seed)
-        order = data.order(settings.seed, number).to(self.setup.device)
-        labels, true = given[order], None if data.true is None else data.true[order]
-        predicted, losses, norms, sizes = self._train(order, given, labels, tick)
-        loss, norm = sum(map(mul, losses, sizes)) / sum(sizes), sum(norms) / len(norms)
-        share = sum(each > settings.clip for each in norms) / len(norms)
+        seen = self._train(tick)
+        loss = sum(map(mul, seen.losses, seen.sizes)) / sum(seen.sizes)
+        norm = sum(seen.norms) / len(seen.norms)
+        share = sum(each > settings.clip for each in seen.norms) / len(seen.norms)
         seconds = perf_counter() - start
+        rate = self.optimiser.rate
+        self.optimiser.finish(loss)
         self.done += 1
-        if settings.measure == "frozen":
-            predicted = predict(self.model, data.images, self.setup, world=self.world)[order]
-        (found,) = fitted(predicted, labels, true)
+        facts = self._frozen() if settings.measure == "frozen" else (seen.predicted, seen.labels, seen.true)
+        (found,) = fitted(*facts, self.data.ignore)
         due = self.done % settings.evaluate == 0 or self.done == settings.epochs
         test, second = (self.test(), self.second()) if due else (None, None)
-        speed = len(order) / seconds
-        result = Epoch(self.done, self.optimiser.rate, loss, found, test, norm, share, seconds, speed, second)
+        speed = len(seen.labels) / seconds
+        result = Epoch(self.done, rate, loss, found, test, norm, share, seconds, speed, second)
         self.curve.append(result)
         return result
 
-    def _train(
-        self, order: Tensor, given: Tensor, labels: Tensor, tick: Callable[[], object]
-    ) -> tuple[Tensor, list[float], list[float], list[int]]:
-        """The steps of the next epoch over the images in this order, with those labels in that order.
+    def _frozen(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Classes that the present weights predict, labels of the last epoch, true labels: of the training set, in one order."""
+        given = hard(self.data.labels_in(max(self.done - 1, 0), self.settings.seed))
+        with using(self.setup.threads):
+            return self._predict(self.data.images), given, self.data.true
 
-        Returns the classes as the model saw them (n,) and, of every step, loss, norm of the gradient and size of the batch.
-        """
-        settings, world, device, number = self.settings, self.world, self.setup.device, self.done
-        self.optimiser.rate = settings.rate_in(number)
+    def _predict(self, images: Inputs) -> Tensor:
+        return predict(self.model, images, self.setup, world=self.world, call=self.call)
+
+    def _train(self, tick: Callable[[], object]) -> Seen:
+        """The steps of the next epoch; batches without a label are left out."""
+        settings, device, number = self.settings, self.setup.device, self.done
+        self.optimiser.start(settings.rate_in(number))
         self.model.train()
         self.loss.train()
-        if self.following is not None:
-            own = generator(settings.seed, number, "loss", device)
-            self.following.begin(number, settings.epochs, given, own)
         self.random = generator(settings.seed, number, "jacobian", device)
-        parts, targets = batches(order, settings.batch), batches(labels, settings.batch)
-        inputs = self.data.images.visits(parts, self.setup.dtype, (settings.seed, number), world)
+        classes: list[Tensor] = []
+        losses: list[Tensor] = []
+        norms: list[Tensor] = []
+        sizes: list[int] = []
+        total = getattr(self.loss, "reduction", None) == "sum"
+        purpose = f"model/{self.world.rank}" if self.world.rank else "model"  # no two processes drop the same units
+        visits = self._visits(number)
+        with seeded(stream(settings.seed, number, purpose), device):
+            for x, y, which, weight, count in visits:
+                if not count:
+                    classes.append(torch.full_like(hard(y), UNSEEN))
+                    tick()
+                    continue
+                logits, loss, norm = self.step(x, y, which, weight)
+                classes.append(likeliest(logits))
+                losses.append(loss / count if total else loss)
+                norms.append(norm)
+                sizes.append(count)
+                if len(losses) % LOOK == 0:
+                    self._finite(losses[-LOOK:], norms[-LOOK:], len(losses) - LOOK)
+                tick()
+        if not losses:
+            raise InputError("an epoch without a single label: there is nothing to train on")
+        values, magnitudes = self._finite(losses, norms)
+        return Seen(*self._labels_of(torch.cat(classes)), values, magnitudes, sizes)
+
+    def _visits(self, number: int) -> Iterator[Visit]:
+        """The batches of an epoch: this process's share of each, with the labels that it fits."""
+        settings, world, data = self.settings, self.world, self.data
+        given = data.labels_in(number, settings.seed)
+        order = data.order(settings.seed, number).to(self.setup.device)
+        self._now = order, given
+        if self.following is not None:
+            self.following.begin(
+                number, settings.epochs, given, generator(settings.seed, number, "loss", self.setup.device)
+            )
+        parts, targets = batches(order, settings.batch), batches(given[order], settings.batch)
+        inputs = data.images.visits(parts, self.setup.dtype, (settings.seed, number), world)
         sizes = [len(part) for part in parts]
+        if data.ignore is not None and not given.is_floating_point():
+            kept = batches((given != data.ignore).reshape(len(given), -1).sum(1).cpu()[order.cpu()], settings.batch)
+            sizes = [int(part.sum()) for part in kept]
         weights = [1.0] * len(parts)
         if world.size > 1:
             weights = [world.weight(size) for size in sizes]
             parts, targets = ([part[world.share(len(part))] for part in each] for each in (parts, targets))
-        classes: list[Tensor] = []
-        losses: list[Tensor] = []
-        norms: list[Tensor] = []
-        purpose = f"model/{world.rank}" if world.rank else "model"  # no two processes drop the same units
-        with seeded(stream(settings.seed, number, purpose), device):
-            for x, y, which, weight in zip(inputs, targets, parts, weights, strict=True):
-                logits, loss, norm = self.step(x, y, which, weight)
-                classes.append(logits.argmax(-1))
-                losses.append(loss)
-                norms.append(norm)
-                if len(losses) % LOOK == 0:
-                    self._finite(losses[-LOOK:], norms[-LOOK:], len(losses) - LOOK)
-                tick()
-        values, magnitudes = self._finite(losses, norms)
-        predicted = torch.cat(classes)
+        return zip(inputs, targets, parts, weights, sizes, strict=True)
+
+    def _labels_of(self, predicted: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Predictions of the epoch as they were made, with the labels and the true labels of the same samples."""
+        (order, given), true, world = self._now, self.data.true, self.world
         if world.size > 1:
-            places = batches(torch.arange(len(order), device=device), settings.batch)
+            places = batches(torch.arange(len(order), device=order.device), self.settings.batch)
             mine = torch.cat([part[world.share(len(part))] for part in places])
             predicted = world.sum(torch.zeros_like(order).index_copy_(0, mine, predicted))
-        return predicted, values, magnitudes, sizes
+        return predicted, hard(given)[order], None if true is None else true[order]
 
     def _finite(
         self, losses: Sequence[Tensor], norms: Sequence[Tensor], before: int = 0
@@ -255,14 +344,11 @@ class Trainer:
     def _accuracy(self, images: Inputs | None, labels: Tensor | None) -> float | None:
         if images is None or labels is None:
             return None
-        return fitted(predict(self.model, images, self.setup, world=self.world), labels, None)[0].train
+        return fitted(self._predict(images), labels, None, self.data.ignore)[0].train
 
     def history(self) -> History:
         """The curve so far, with the training set under the present weights against the labels of the last epoch."""
-        given = self.data.labels_in(max(self.done - 1, 0), self.settings.seed)
-        with using(self.setup.threads):
-            predicted = predict(self.model, self.data.images, self.setup, world=self.world)
-        (final,) = fitted(predicted, given, self.data.true)
+        (final,) = fitted(*self._frozen(), self.data.ignore)
         return History(tuple(self.curve), final)
 
     def state(self) -> Json:
@@ -282,7 +368,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.curve = [Epoch.from_dict(facts) for facts in state["curve"]]
         self.done = int(state["epoch"])
-        self.taken = self.done * self.steps
+        self.taken = self.done * (self.steps or 0)
 
     def remaining(self) -> Iterator[int]:
         """The epochs still to train, from 0; :meth:`epoch` trains the next one."""

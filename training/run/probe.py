@@ -13,6 +13,7 @@ Looking changes nothing: no random number of the run is drawn, and no weight or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -122,7 +123,8 @@ class Probe:
     def _outputs(self, images: Inputs, which: Tensor, features: bool) -> Tensor:
         """Logits, or features, of some images in evaluation mode, in float64; the model's mode is restored."""
         model, setup = cast(Network, self.trainer.model), self.trainer.setup
-        through, training = model.features if features else model, model.training
+        through: Callable[..., Tensor] = model.features if features else model
+        training = model.training
         model.eval()
         try:
             with torch.no_grad(), using(setup.threads), setup.computing():

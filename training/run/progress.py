@@ -16,7 +16,8 @@ class Progress:
     def __init__(self, trainer: Trainer, wanted: bool) -> None:
         self.bar: tqdm[Never] | None = None
         if wanted:
-            total, done = trainer.steps * trainer.settings.epochs, trainer.steps * trainer.done
+            steps = trainer.steps
+            total, done = (None, 0) if steps is None else (steps * trainer.settings.epochs, steps * trainer.done)
             self.bar = tqdm(total=total, initial=done, unit="step", leave=False, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:

@@ -91,10 +91,16 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """The epochs of one training run. ``final`` is the training set under the last weights, frozen and not augmented."""
+    """The epochs of one training run. ``final`` is the training set under the last weights, frozen and not augmented.
+
+    ``reading``: how labels were read, where there is something to say (class names and their numbers); ``classes``: these names
+    in the order of the model's outputs.
+    """
 
     curve: tuple[Epoch, ...]
     final: Fitted
+    reading: str = ""
+    classes: tuple[str, ...] | None = None
 
     @property
     def last(self) -> Epoch:
@@ -126,7 +132,7 @@ class History:
         }
 
     def __str__(self) -> str:
-        return table(self.curve)
+        return table(self.curve) + (f"\nlabels: {self.reading}" if self.reading else "")
 
 
 @dataclass(frozen=True)

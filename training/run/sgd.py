@@ -43,6 +43,13 @@ class SGD:
             torch.zeros_like(weight) if settings.momentum else None for weight in self.weights
         ]
 
+    def start(self, rate: float) -> None:
+        """The learning rate of the next epoch."""
+        self.rate = rate
+
+    def finish(self, loss: float) -> None:
+        """The end of an epoch: nothing, for the rate comes from outside."""
+
     @torch.no_grad()
     def step(self, clip: Callable[[list[Tensor]], Tensor]) -> Tensor:
         """A step along the gradients, which are then gone; what ``clip`` returns, which is given them and may scale them."""
