@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +139,10 @@ class Run:
         return json.dumps([config, parameters, noise, self.images], sort_keys=True)
 
 
+TOY = 10_000
+"""Images below which a data set is called a toy; MNIST has 60,000, CIFAR-10 50,000."""
+
+
 @dataclass(frozen=True, order=True)
 class Where:
     """On what something was measured."""
@@ -152,6 +156,16 @@ class Where:
     def __str__(self) -> str:
         width = "" if self.width == 1 else f" (width {self.width:g})"
         return f"{self.dataset}, {self.images:,} images, {self.model}{width}, {self.epochs} epochs"
+
+    @property
+    def toy(self) -> bool:
+        """So few images that a figure must say so: what is seen on them need not hold on the papers' data sets."""
+        return self.images < TOY
+
+    @property
+    def heading(self) -> str:
+        """For a figure's title."""
+        return f"{self} (toy size)" if self.toy else str(self)
 
 
 @dataclass(frozen=True)
@@ -214,8 +228,14 @@ def load(folder: str = FOLDER) -> Results:
     found = files(folder)
     if not found:
         raise NothingMeasured(f"results {folder}: no *.jsonl there; name a folder or file with results=PATH")
+    stamps = [(path.stat().st_mtime_ns, path.stat().st_size) for path in found]
+    return _read(folder, tuple(zip(found, stamps, strict=True)))
+
+
+@lru_cache(maxsize=2)  # all figures of a command read the same files
+def _read(folder: str, found: tuple[tuple[Path, tuple[int, int]], ...]) -> Results:
     runs, rows, seen = [], [], set()
-    for file in found:
+    for file, _ in found:
         for line in jsonlines.read(file):
             text = json.dumps(line, sort_keys=True)
             if text in seen:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import Loss
@@ -64,19 +65,19 @@ class Look:
         return {"color": self.colour, "linestyle": self.dashes, **more}
 
 
-# Lightness L* from 0 to 74 in steps of at least 4.5, and CIE76 distances of at least 16 to a protanope, a deuteranope and a
-# tritanope (Machado et al. 2009): tests/test_figures_gallery.py computes both.
+# Lightness L* from 0 to 61 (a contrast of 3:1 on white) in steps of at least 4.5, and CIE76 distances of at least 16 to a
+# protanope, a deuteranope and a tritanope (Machado et al. 2009): tests/figures/test_gallery.py computes both.
 FAMILIES = {
     "ce": Look("#000000", "-", "o"),
-    "agce": Look("#2a3479", "-", "s"),
-    "amse": Look("#8a1e38", (0, (5, 1.5)), "^"),
-    "nce": Look("#0e6856", (0, (1, 1)), "P"),
-    "jal": Look("#8b54aa", (0, (6, 1.2, 1, 1.2)), "v"),
-    "aul": Look("#cf5002", (0, (3, 1)), "D"),
-    "mae": Look("#888a87", (0, (8, 2)), "x"),
-    "anl": Look("#34a3e2", (0, (4, 1, 1, 1, 1, 1)), "X"),
-    "gce": Look("#c7a244", (0, (2, 1.5)), "<"),
-    "ael": Look("#f49cc3", (0, (5, 1, 2, 1)), ">"),
+    "agce": Look("#28105c", "-", "s"),
+    "amse": Look("#701727", (0, (5, 1.5)), "^"),
+    "nce": Look("#00334b", (0, (1, 1)), "P"),
+    "jal": Look("#54319a", (0, (6, 1.2, 1, 1.2)), "v"),
+    "aul": Look("#9d2700", (0, (3, 1)), "D"),
+    "mae": Look("#6d6a69", (0, (8, 2)), "x"),
+    "anl": Look("#267cb7", (0, (4, 1, 1, 1, 1, 1)), "X"),
+    "gce": Look("#b1772a", (0, (2, 1.5)), "<"),
+    "ael": Look("#ac8b7c", (0, (5, 1, 2, 1)), ">"),
 }
 # which family an atom of the core belongs to; a loss that is not here looks like cross entropy
 _FAMILY_OF = {
@@ -97,7 +98,7 @@ HERE: Keywords = {
     "marker": "*",
     "markersize": 11,
     "linestyle": "none",
-    "markerfacecolor": "#e0a32e",
+    "markerfacecolor": "#d81b60",
     "markeredgecolor": "#202020",
 }
 BELOW = 0.36  # inches from an axis to what is placed under its label
@@ -220,25 +221,45 @@ def _size(what: str) -> float:
 
 
 def wrapped(text: str, width: float, size: float) -> str:
-    """``text`` of ``size`` points in lines of at most ``width`` inches; ``$...$`` stays whole."""
+    """``text`` of ``size`` points in the fewest lines of at most ``width`` inches, of even length; ``$...$`` stays whole."""
     words: list[str] = []
     for part in text.split(" "):
         if words and words[-1].count("$") % 2:
             words[-1] += " " + part
         else:
             words.append(part)
+    fewest = _filled(words, width, size)
+    if len(fewest) == 1:
+        return fewest[0]
+    # as even as they come in as many lines, so that no word is left alone at the end
+    low, high = width / len(fewest), width
+    while high - low > 0.02:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_filled(words, middle, size)) == len(fewest) else (middle, high)
+    return "\n".join(_filled(words, high, size))
+
+
+def _filled(words: Sequence[str], width: float, size: float) -> list[str]:
+    """Lines that are filled one after another."""
     lines = [words[0]]
     for word in words[1:]:
         if text_width(f"{lines[-1]} {word}", size) <= width:
             lines[-1] += " " + word
         else:
             lines.append(word)
-    return "\n".join(lines)
+    return lines
 
 
 def text_width(text: str, size: float) -> float:
     """Inches that one line takes in the style's font."""
-    return float(TextPath((0, 0), text, prop=FontProperties(size=size)).get_extents().x1) / 72
+    return _width(text, size, tuple(rcParams["font.family"]), rcParams["mathtext.fontset"])
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str, size: float, *_: object) -> float:
+    # the corners of the outlines' curves bound them; the exact extent takes ten times as long
+    vertices = TextPath((0, 0), text, prop=FontProperties(size=size)).vertices
+    return float(vertices[:, 0].max()) / 72 if len(vertices) else 0.0
 
 
 def legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str] | None = None) -> None:
@@ -279,6 +300,13 @@ def here(axes: Axes, x: float, y: float) -> None:
     axes.plot([x], [y], **HERE, zorder=6, clip_on=False)
 
 
+def shifted(axes: Axes, points: float) -> Transform:
+    """Data coordinates, moved to the right by points: marks that share a place side by side at any scale."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return axes.transData + ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+
+
 def legend_below(axes: Axes, columns: int = 1, **more: Any) -> None:
     """A panel's own legend under its x label, where no data can be; the layout makes room for it."""
     figure = axes.get_figure(root=True)
@@ -293,17 +321,15 @@ def legend_beside(axes: Axes, **more: Any) -> None:
 
 
 LIGHTEST = 61.0
-"""L* of the lightest line on white paper: a contrast of 3:1. A family's own colour may be lighter."""
+"""L* of the lightest line on white paper: a contrast of 3:1."""
 
 
 def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
     """``count`` tones of a colour from dark to light, for one loss with several parameters; none is too light to be seen."""
-    own = lightness(colour)
-    lightest = max(LIGHTEST, own)
-    darkest = 0.3 * own
+    darkest = 0.3 * lightness(colour)
     if count == 1:
         return [_tone(colour, darkest)]
-    return [_tone(colour, darkest + (lightest - darkest) * i / (count - 1)) for i in range(count)]
+    return [_tone(colour, darkest + (LIGHTEST - darkest) * i / (count - 1)) for i in range(count)]
 
 
 def _tone(colour: str, level: float) -> tuple[float, float, float]:

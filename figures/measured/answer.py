@@ -16,13 +16,14 @@ from .study_panels import SOURCE, over_factors
 
 ANSWER = "AMSE around its threshold: networks beside the exact minimiser"
 NOISES = ("symmetric 0.8", "pair 0.4", "cifar10n-worse")
+TITLES = {"cifar10n-worse": "CIFAR-10N"}
 GIVEN = {"labels worse_label": "cifar10n-worse"}
 """Human labels as they are, beside the noise that has their matrix."""
 PLACES = {
     ("cifar10-features", "linear"): ("CIFAR-10 features, linear", "o", "amse"),
     ("cifar10-features", "mlp1"): ("CIFAR-10 features, one hidden layer", "s", "agce"),
     ("mnist", "mlp"): ("MNIST, two hidden layers", "^", "nce"),
-    ("digits", "mlp"): ("digits, two hidden layers", "D", "ce"),
+    ("digits", "mlp"): ("digits (toy size), two hidden layers", "D", "ce"),
 }
 """(data set, network): name, marker, and the loss whose colour it borrows, in the order in which they are shown."""
 
@@ -53,7 +54,7 @@ def confirm_answer(*, width: float = 6.75, results: str = FOLDER) -> Figure:
             _probabilities(upper, [row for row in there if row["regime"] == "population"], place)
             _memorised(lower, [row for row in there if row["regime"] == "fixed"], place)
         _exact(upper, [row for row in own if row["regime"] == "population"])
-        upper.set_title(noise)
+        upper.set_title(TITLES.get(noise, noise))
         upper.set_ylim(-0.03, 1.06)
         lower.set_ylim(-0.03, 1.06)
         for panel in (upper, lower):

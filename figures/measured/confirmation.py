@@ -158,6 +158,7 @@ def _population_handles() -> list[Artist]:
     dot: style.Keywords = {"linestyle": "none", "marker": "o"}
     return [
         Line2D([], [], **EXACT, label="exact minimiser $u_m$"),
+        Line2D([], [], **{**EXACT, "linestyle": "-"}, marker=None, label="exact, at single values"),
         Line2D([], [], **dot, color=colour, label="mean, training images"),
         Line2D([], [], linestyle="none", marker="+", color=style.INK, label="mean, test images"),
         Line2D([], [], **dot, color=style.INK, markerfacecolor="white", label="mean without lost classes"),
@@ -183,13 +184,20 @@ def confirm_classes(
     shown = [*study.around, *study.ends]
     drawn, panels, across = pairs(width, len(shown), upper=1, lower=0.5, extra=0.3)
     limit = 1.15 * max(float(np.abs(_class_deviations(row)).max()) for subject in shown for row in _below(subject))
+    tick = float(f"{0.7 * limit:.1g}")
     for i, (subject, (upper, lower)) in enumerate(zip(shown, panels, strict=True)):
         upper.plot([0, 1], [0, 1], **EXACT)
         lower.axhline(0, **EXACT)
         for row in _below(subject):
             _vectors(upper, lower, subject, row)
-        upper.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), xlabel="exact $p$", title=subject.title)
+        upper.set(
+            xlim=(-0.04, 1.04),
+            ylim=(-0.04, 1.04),
+            xlabel="exact $p$",
+            title=style.wrapped(subject.title, width / across - 0.65, 8),
+        )
         lower.set(ylim=(-limit, limit), xlabel="true class")
+        lower.set_yticks([-tick, tick])
         lower.set_xticks(range(study.K) if study.K <= 10 else range(0, study.K, study.K // 5))
         for panel, label in ((upper, "measured $p$"), (lower, "deviation")):
             panel.set_ylabel(label if i % across == 0 else "")
@@ -197,7 +205,17 @@ def confirm_classes(
     factor_bar(drawn, [panel for pair in panels for panel in pair])
     style.letters([upper for upper, _ in panels])
     say_where(drawn, CLASSES, found, [study])
+    style.legend(drawn, _class_handles())
     return drawn
+
+
+def _class_handles() -> list[Artist]:
+    dot: style.Keywords = {"linestyle": "none", "marker": "o", "color": style.SOFT, "markersize": 2.6}
+    return [
+        Line2D([], [], **dot, label="true class"),
+        Line2D([], [], **dot, markerfacecolor="none", label="other classes"),
+        Line2D([], [], **EXACT, label="measured = exact"),
+    ]
 
 
 def _below(subject: Subject) -> list[Measurement]:

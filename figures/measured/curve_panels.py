@@ -120,13 +120,13 @@ def maps(shown: Sequence[Shown], width: float, least: float) -> Figure:
     """The last epoch's accuracy for every pair of weights, in percent; one colour scale for all panels of a measure."""
     rows = max(len({line.values[0] for line in panel.lines}) for panel in shown)
     across = width / style.columns(len(shown), width, least)
-    drawn, axes = style.grid(width, len(shown), aspect=(0.2 * rows + 0.45) / across + 0.04, least=least, extra=0.45)
+    drawn, axes = style.grid(width, len(shown), aspect=(0.2 * rows + 0.45) / across + 0.04, least=least, extra=0.95)
     for panel, ax in zip(shown, axes, strict=True):
         alphas, betas = (sorted({line.values[i] for line in panel.lines}) for i in (0, 1))
         cells = np.full((len(alphas), len(betas)), np.nan)
         for line in panel.lines:
             cells[alphas.index(line.values[0]), betas.index(line.values[1])] = 100 * line.last
-        ax.imshow(cells, vmin=0, vmax=100, aspect="auto", origin="lower")
+        image = ax.imshow(cells, vmin=0, vmax=100, aspect="auto", origin="lower")
         for (i, j), value in np.ndenumerate(cells):
             said = "-" if np.isnan(value) else f"{value:.0f}" if value >= 99.95 else f"{value:.1f}"
             light = not np.isnan(value) and value > 55  # cividis is light there
@@ -138,6 +138,10 @@ def maps(shown: Sequence[Shown], width: float, least: float) -> Figure:
         ax.set(xlabel=f"${style.symbol(second)}$", ylabel=f"${style.symbol(first)}$")
         ax.set_title(_title(panel))
         ax.grid(False)
+    bar = drawn.colorbar(image, ax=axes, location="bottom", aspect=50, fraction=0.03, pad=0.02, shrink=0.8)
+    one = len({line.series.what for panel in shown for line in panel.lines}) == 1
+    bar.set_label(_y_label(shown) if one else "share of the images that a title names (%)")
+    bar.ax.grid(False)
     return drawn
 
 

@@ -333,7 +333,7 @@ def _draw(spec: Spec, width: float, results: str, dataset: str | None) -> Figure
     drawn = DRAW[spec.kind](shown, width, spec.least)
     places = list(dict.fromkeys(panel.where for panel in shown))
     noises = list(dict.fromkeys(panel.noise for panel in shown))
-    parts = [noise_words(noises[0])] * (len(noises) == 1) + [str(places[0])] * (len(places) == 1)
+    parts = [noise_words(noises[0])] * (len(noises) == 1) + [places[0].heading] * (len(places) == 1)
     parts.append(seeds([line for panel in shown for line in panel.lines]))
     style.title(drawn, f"{spec.title}: {'; '.join(parts)}")
     remark(drawn, caption(spec, shown))

@@ -167,7 +167,7 @@ def _size(cell: float, count: int) -> float:
 
 
 def _finish(drawn: Figure, title: str, data: Sequence[Embedding], panels: Sequence[Panel], noise: str = "") -> None:
-    style.title(drawn, _heading(title, noise, str(data[0].shown.where)))
+    style.title(drawn, _heading(title, noise, data[0].shown.where.heading))
     parts = [measured([each.shown for each in data], panels)]
     used = ", ".join(map(str, sorted({each.seed for each in data})))
     parts.append(f"Shown: {len(data[0].labels):,} test images of seed {used}.")
@@ -297,7 +297,7 @@ def jal_fig3(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
     style.legend(drawn, _parts())
     shown = [each.shown for each in data]
     style.title(
-        drawn, _heading("Probability of the given label", noise_words(SYM_4), str(shown[0].where), _seeds(shown))
+        drawn, _heading("Probability of the given label", noise_words(SYM_4), shown[0].where.heading, _seeds(shown))
     )
     at_end = "; ".join(f"{each.loss}: {100 * each.above_half('corrupted'):.1f} %" for each in data)
     remark(
@@ -380,7 +380,7 @@ def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
     label_rows(axes, r"$\max_{j \neq y}\ \partial L_{\mathrm{NNCE}} / \partial p_j$")
     style.legend(drawn, _parts())
     shown = [each.shown for each in data]
-    style.title(drawn, _heading("Gradients of NNCE, ANL-CE", str(shown[0].where), _seeds(shown)))
+    style.title(drawn, _heading("Gradients of NNCE, ANL-CE", shown[0].where.heading, _seeds(shown)))
     medians = "; ".join(
         f"{each.shown.title}: "
         + ", ".join(f"{part} {v[0, 2]:.2g} to {v[-1, 2]:.2g}" for part, v in each.values.items())

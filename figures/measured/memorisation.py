@@ -4,6 +4,7 @@ threshold, and whether the losses lie on one curve over c r."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from scipy.optimize import isotonic_regression
 from scipy.stats import spearmanr
 
 from asymtheory.errors import InputError, nearest
@@ -25,6 +27,10 @@ from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_
 
 MEMORISED = "Fixed labels: what is memorised, below and above the threshold of each loss"
 COLLAPSE = "Fixed labels: do all losses lie on one curve over $c\\,r$?"
+FLOOR = 1 / 32  # levels below stand beside 0, left of the break of the axis
+TICKS = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
+"""Of the level's axis, where they fit between 0 and the noise's own clean level."""
+APART = 0.34  # inches between them
 HISTOGRAMS = "Fixed labels: probability of the given label, clean and corrupted images"
 CURVES = "Fixed labels: test accuracy over epochs, below and above the threshold"
 SIDES = (8**-0.5, 1.0, 8**0.5)  # of the threshold: below, at, above
@@ -38,7 +44,8 @@ def confirm_memorised(
     all losses on one axis; a row for each noise. Left over a/a*; large markers: where an isotonic fit passes the middle between
     its ends, with its 95 % bootstrap interval over seeds; short lines at the edges: losses without a parameter. Right: the same
     over c r, clean level times asymmetry ratio, and for losses without a ratio clean level over the clean level of the most noise
-    of the same kind that they tolerate: asymmetric from 1 on (dashed).
+    of the same kind that they tolerate: asymmetric from 1 on (dashed). The last tick is c, the level of a loss with r = 1, which
+    no loss exceeds; losses of level 0 (they tolerate no noise) and below 1/32 stand left of the axis's break.
     """
     found = load(results)
     shown = studies(found, "fixed", dataset, noise)
@@ -48,10 +55,9 @@ def confirm_memorised(
         left, right = axes[2 * row], axes[2 * row + 1]
         _memorised_over_factors(left, study)
         for subject in study.subjects:
-            _over_level(right, subject, "memorised", joined=True)
-        right.axvline(1, **style.THRESHOLD)
+            _over_level(right, subject, "memorised", zero_at(study), joined=True)
+        _level_axis(right, study, width / 2 - 0.5)
         left.axvline(1, **style.THRESHOLD)
-        right.set_xlabel("level $c\\,r$")
         left.set_xlabel("$a / a^*$")
         for panel in (left, right):
             panel.set_title(study.noise)
@@ -59,8 +65,19 @@ def confirm_memorised(
     _one_scale(axes)
     style.letters(axes)
     say_where(drawn, MEMORISED, found, shown)
-    style.legend(drawn, _loss_handles(shown))
+    style.legend(drawn, [*_loss_handles(shown), *_sign_handles()])
     return drawn
+
+
+def _sign_handles() -> list[Artist]:
+    """What is not a loss's own line."""
+    big: style.Keywords = {"marker": "o", "markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.7}
+    return [
+        Line2D([], [], color=style.SOFT, linewidth=2.2, **big, label="halfway, 95 % interval"),
+        Patch(color=style.SOFT, alpha=0.4, linewidth=0, label="range of the seeds"),
+        Line2D([], [], **style.THRESHOLD, label="threshold"),
+        Line2D([], [], color=style.INK, marker=0, markersize=6, linestyle="none", label="at an edge: no parameter"),
+    ]
 
 
 def _memorised_over_factors(axes: Axes, study: Study) -> None:
@@ -99,19 +116,67 @@ def _small(subject: Subject) -> style.Keywords:
     return {name: value for name, value in subject.mark().items() if name != "color"} | {"markersize": 2.6}
 
 
-def _over_level(axes: Axes, subject: Subject, what: str, *, joined: bool) -> None:
-    """A percentage over the level; the range over seeds as a bar, or as a band of the line that joins them."""
+def _levels(study: Study) -> Floats:
+    """Of every value of every loss, as they come."""
+    return np.concatenate([subject.read("level") for subject in study.subjects])
+
+
+def zero_at(study: Study) -> float:
+    """Where on a logarithmic axis losses of level 0 (and below the floor) stand: well left of the others."""
+    every = _levels(study)
+    shown = every[np.isfinite(every) & (every >= FLOOR)]
+    return float(shown.min()) / 3 if len(shown) else FLOOR / 3
+
+
+def _level_axis(axes: Axes, study: Study, room: float) -> None:
+    """A logarithmic axis of c r, ``room`` inches long, with a place for 0, the threshold at 1, and a tick at the noise's clean
+    level c: the greatest.
+    """
+    zero, every = zero_at(study), _levels(study)
+    greatest = float(np.nanmax(every)) if np.isfinite(every).any() else 1.0
+    apart = APART * np.log(greatest / zero) / room
+    taken, inside = [zero, greatest], []
+    for tick in sorted((tick for tick in TICKS if zero < tick < greatest), key=lambda tick: abs(np.log(tick))):
+        if min(abs(np.log(tick / other)) for other in taken) > apart:
+            taken.append(tick)
+            inside.append(tick)
+    inside.sort()
+    style.log_ticks(axes, "x", [zero, *inside, greatest])
+    names = [
+        "<1/32" if ((every > 0) & (every < FLOOR)).any() else "0",
+        *(str(Fraction(tick).limit_denominator(64)) for tick in inside),
+        f"{greatest:.3g}",
+    ]
+    axes.set_xticks([zero, *inside, greatest], labels=names)
+    axes.set_xlim(zero / 1.35, greatest * 1.35)
+    for at in (1.5 * zero, 1.7 * zero):  # the break
+        axes.plot(
+            [at, at * 1.08],
+            [-0.03, 0.03],
+            transform=axes.get_xaxis_transform(),
+            color=style.INK,
+            linewidth=0.6,
+            clip_on=False,
+        )
+    axes.axvline(1, **style.THRESHOLD)
+    axes.set_xlabel("level $c\\,r$ (last tick: $c$)")
+
+
+def _over_level(axes: Axes, subject: Subject, what: str, zero: float, *, joined: bool) -> None:
+    """A percentage over the level (0 at ``zero``); the range over seeds as a bar, or as a band of the line that joins them."""
     x, values = subject.read("level"), 100 * subject.by_seed(what)
     kept = np.isfinite(x) & np.isfinite(values).all(1)
     if not kept.any():
         return
     order = np.argsort(x[kept])
     x, values = x[kept][order], values[kept][order]
-    middle = values.mean(1)
-    if joined and len(x) > 1:
-        axes.plot(x, middle, **subject.line(), **_small(subject))
-        axes.fill_between(x, values.min(1), values.max(1), color=subject.line()["color"], alpha=BAND, linewidth=0)
-        return
+    middle, none = values.mean(1), x < FLOOR
+    x = np.where(none, zero, x)
+    if joined and (~none).sum() > 1:
+        band = values[~none].min(1), values[~none].max(1)
+        axes.plot(x[~none], middle[~none], **subject.line(), **_small(subject))
+        axes.fill_between(x[~none], *band, color=subject.line()["color"], alpha=BAND, linewidth=0)
+        x, middle, values = x[none], middle[none], values[none]
     around = np.clip([middle - values.min(1), values.max(1) - middle], 0, None)
     mark: style.Keywords = {**subject.mark(), "markersize": 4.2 if joined else 3.2}
     axes.errorbar(x, middle, around, linestyle="none", elinewidth=0.6, **mark)
@@ -121,18 +186,56 @@ MEASURES = {"last": "last accuracy (%)", "drop": "drop (points)", "memorised": "
 """What is drawn over the level: test accuracy, its drop from the best epoch, the share of the corrupted images."""
 
 
-def rank(study: Study, what: str) -> tuple[float, int] | None:
-    """Spearman's correlation of the level with a figure over all values of all losses, and their number; None below four."""
-    pairs = [
-        (level, value)
+def _points(study: Study, what: str) -> list[tuple[float, float]]:
+    """(level, mean over seeds) of every value of every loss that has both."""
+    return [
+        (float(level), float(value))
         for subject in study.subjects
         for level, value in zip(subject.read("level"), subject.by_seed(what).mean(1), strict=True)
         if np.isfinite(level) and np.isfinite(value)
     ]
+
+
+def rank(study: Study, what: str) -> tuple[float, int] | None:
+    """Spearman's correlation of the level with a figure over all values of all losses, and their number; None below four."""
+    pairs = _points(study, what)
     if len(pairs) < 4:
         return None
     rho = float(spearmanr(*zip(*pairs, strict=True)).statistic)
     return (rho, len(pairs)) if np.isfinite(rho) else None
+
+
+def explained(study: Study, what: str) -> float | None:
+    """The share of the variance of a figure, over all values of all losses, that the best monotone curve over the level explains.
+
+    1 where all losses lie on one monotone curve; None below four points or where nothing varies. Falling curves for the drop
+    and the memorised share, rising ones for accuracy; points of one level share a value.
+    """
+    pairs = _points(study, what)
+    if len(pairs) < 4:
+        return None
+    levels, values = np.array(sorted(pairs)).T
+    if np.ptp(values) == 0:
+        return None
+    each, counts = np.unique(levels, return_counts=True)
+    means = np.array([values[levels == level].mean() for level in each])
+    fitted = isotonic_regression(means, weights=counts, increasing=what == "last").x
+    left = float(((values - np.repeat(fitted, counts)) ** 2).sum())
+    return 1 - left / float(((values - values.mean()) ** 2).sum())
+
+
+_NAMED = {"last": "of last accuracy", "drop": "of its drop", "memorised": "of what is memorised"}
+
+
+def _answer(shown: Sequence[Study]) -> str:
+    """The figure's answer in a sentence; nothing where too little was measured."""
+    said = []
+    for what, name in _NAMED.items():
+        found = [share for study in shown if (share := explained(study, what)) is not None]
+        if found:
+            low, high = round(100 * min(found)), round(100 * max(found))
+            said.append(f"{low if low == high else f'{low} to {high}'} % {name}")
+    return f"A monotone curve explains {', '.join(said)}" if said else ""
 
 
 @figure("confirm-collapse", COLLAPSE, SOURCE)
@@ -141,7 +244,9 @@ def confirm_collapse(
 ) -> Figure:
     """Last test accuracy, its drop from the best epoch and the memorised share over c r (see confirm-memorised) for every value of
     every loss, mean over seeds; bars: lowest to highest seed; a row for each noise (in a column: the first noise). Dashed:
-    asymmetric from there on. In the titles: Spearman's rank correlation with c r over all points.
+    asymmetric from there on. In the title: the share of the variance over all points that the best monotone curve explains;
+    above the panels: Spearman's rank correlation with c r. The last tick is c, the level of a loss with r = 1; losses of
+    level 0 (they tolerate no noise) and below 1/32 stand left of the break.
     """
     found = load(results)
     across = 3 if width >= 5.4 else 1
@@ -151,14 +256,14 @@ def confirm_collapse(
     wanted = [(study, what) for study in shown for what in MEASURES]
     for panel, (study, what) in zip(axes, wanted, strict=True):
         for subject in study.subjects:
-            _over_level(panel, subject, what, joined=False)
-        panel.axvline(1, **style.THRESHOLD)
-        panel.set(xlabel="level $c\\,r$", ylabel=MEASURES[what])
+            _over_level(panel, subject, what, zero_at(study), joined=False)
+        _level_axis(panel, study, width / across - 0.5)
+        panel.set_ylabel(MEASURES[what])
         correlation = rank(study, what)
         said = "" if correlation is None else f": $\\rho = {correlation[0]:+.2f}$"
         panel.set_title(f"{study.noise}{said}")
     style.letters(axes)
-    say_where(drawn, COLLAPSE, found, shown)
+    say_where(drawn, f"{COLLAPSE} {_answer(shown)}".rstrip(), found, shown)
     style.legend(drawn, _loss_handles(shown, lines=False))
     return drawn
 
@@ -255,8 +360,18 @@ def confirm_curves(
         panel.set_ylabel("test accuracy (%)" if i % across == 0 else "")
     style.letters(axes)
     factor_bar(drawn, axes)
+    style.legend(drawn, _side_handles())
     say_where(drawn, CURVES, found, [study])
     return drawn
+
+
+def _side_handles() -> list[Artist]:
+    colour = style.SOFT
+    return [
+        Line2D([], [], color=colour, linestyle=(0, (3, 1.2)), linewidth=1, label="below the threshold"),
+        Line2D([], [], color=colour, linewidth=2, label="at it"),
+        Line2D([], [], color=colour, linewidth=1, label="above it"),
+    ]
 
 
 def _curve(row: Measurement) -> tuple[Floats, Floats]:

@@ -128,7 +128,9 @@ def curves(
     shown, left = curves_data(results, dataset, what, losses)
     drawn = epochs(shown, width, style.PANEL)
     every = [line for panel in shown for line in panel.lines]
-    style.title(drawn, f"{MEASURES[what][1].removesuffix(' (%)').capitalize()}: {shown[0].where}; {seeds(every)}")
+    style.title(
+        drawn, f"{MEASURES[what][1].removesuffix(' (%)').capitalize()}: {shown[0].where.heading}; {seeds(every)}"
+    )
     remark(drawn, measured(shown, kind="epochs"))
     if left:
         remark(drawn, f"{left} more experiments end lower in their panels and are not drawn.")

@@ -14,10 +14,10 @@ from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import Json
 from asymtheory.losses import Loss, build
 from asymtheory.noise import KINDS, NoiseModel, resolve
-from asymtheory.numbers.text import plain
 
 from .. import style
 from ..results import Floats, Measurement, NothingMeasured, Results, Where
+from .series import short
 
 _WEIGHTS = ("alpha", "beta")  # of a sum's terms
 _ALIKE = ("labels", "equalised", "regularisation", "strength")
@@ -192,7 +192,7 @@ def title_of(row: Measurement, weights: bool = False) -> str:
     """``AMSE, $q = 2$``: the loss and the parameters that do not vary; a sum's weights only where they are asked for."""
     given = {name: Fraction(str(value)) for name, value in row["fixed"].items()}
     shown = [
-        f"${style.symbol(name)} = {plain(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS
+        f"${style.symbol(name)} = {short(value)}$" for name, value in given.items() if weights or name not in _WEIGHTS
     ]
     return ", ".join([build(row["loss"], **given).title, *shown])
 

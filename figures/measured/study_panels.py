@@ -25,9 +25,9 @@ LOWEST = 1.35  # inches of a panel's height with its title and label
 
 
 def factor_colour(factor: float) -> Any:
-    """Of a/a* from 1/8 to 8, dark to light; the lightest yellow is left out."""
+    """Of a/a* from 1/8 to 8, dark to light; what is lighter than a contrast of 3:1 on white is left out."""
     share = (np.log2(min(max(factor, 1 / 8), 8)) + 3) / 6
-    return colormaps["cividis"](0.88 * share)
+    return colormaps["plasma"](0.02 + 0.58 * share)
 
 
 def pairs(
@@ -80,7 +80,8 @@ def over_factors(axes: Axes) -> None:
 def say_where(drawn: Figure, title: str, found: Results, shown: Sequence[Study]) -> None:
     """The title says where it was measured, the end of the caption what else was."""
     first, noises = shown[0], ", ".join(study.noise for study in shown)
-    style.title(drawn, f"{title} ({first.where.dataset}, {noises} noise)")
+    size = "; toy size" * first.where.toy
+    style.title(drawn, f"{title} ({first.where.dataset}, {noises} noise){size}")
     trained = "losses scaled to one initial slope" if first.equalised else "losses not scaled"
     seeds = said_seeds(set.union(*(study.seeds for study in shown)))
     said = f"Measured on {first.where}; {noises}, labels {first.labels}; {seeds}; {trained}. {also(found, shown)}"

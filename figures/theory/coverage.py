@@ -209,7 +209,7 @@ _ETA: dict[Fraction, style.Keywords] = {
     eta: {"color": colour, "linestyle": dashes, "linewidth": 1.2}
     for eta, colour, dashes in zip(
         RATES,
-        ("#000000", "#2b3a67", "#5b6c5d", "#a0813c", "#c7a244"),
+        ("#000000", "#2b3a67", "#5b6c5d", "#8a6d2c", "#b1772a"),
         ("-", (0, (6, 1)), (0, (4, 1.5)), (0, (2.5, 1.5)), (0, (1, 1))),
         strict=True,
     )

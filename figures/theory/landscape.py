@@ -208,7 +208,8 @@ def _draw(panel: Axes, data: Landscape, colours: Any, norm: Any) -> None:
     mesh.set_mask(np.isnan(share)[data.triangles].any(1))
     filled = np.where(np.isnan(share), 0.0, share)
     panel.tricontourf(mesh, filled, levels=CONTOURS, cmap=colours, norm=norm)
-    panel.tricontour(mesh, filled, levels=CONTOURS[1:-1], colors="white", linewidths=0.3)
+    edges = ["#404040" if i < len(CONTOURS) / 2 else "white" for i in range(1, len(CONTOURS) - 1)]  # light, dark shades
+    panel.tricontour(mesh, filled, levels=CONTOURS[1:-1], colors=edges, linewidths=0.3)
     panel.plot(*plane(np.eye(3)[[0, 1, 2, 0]]).T, color=style.INK, linewidth=0.7)
     if data.minimiser is not None:
         panel.plot(*plane(data.minimiser), **_MINIMISER, clip_on=False)

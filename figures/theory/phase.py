@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 
 from asymtheory import Loss, Setting, build, check, pair, published_settings, solve_many, solve_rate, symmetric
@@ -40,7 +40,8 @@ PROBE = np.array([[3], [10], [100]]), np.array([[0.1, 0.3, 0.5, 0.6]])  # (K, et
 MOST_CLASSES = 1000
 LEAST, WIDE = 1.6, 2.0  # inches of a panel: at least, and from which on it has more contours
 STAGGER = 0.26  # of the panel, between the labels of neighbouring contours
-SIDE_BY_SIDE = 1.8  # factor between settings on the same number of classes
+NEAR = 1.6  # factor between numbers of classes whose marks would lie over each other
+DODGE = 12.0  # points between the marks of such settings
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,10 @@ _LOOKS: dict[bool, style.Keywords] = {
     True: {"marker": "o", "markersize": 3.8, "markerfacecolor": "white"},
     False: {"marker": "X", "markersize": 6, "markeredgecolor": "black", "markeredgewidth": 0.5},
 }
+_LIMIT: style.Keywords = {
+    "linestyle": "", "marker": "_", "markersize": 9, "color": "white", "markeredgewidth": 1.2,
+    "path_effects": [withStroke(linewidth=2.6, foreground="black")],
+}  # fmt: skip
 
 
 def family_of(loss: Loss) -> Family:
@@ -261,20 +266,10 @@ def _mark_handles() -> list[Artist]:
         Line2D(
             [], [], **_LOOKS[False], markerfacecolor="black", linestyle="", label="published setting: condition fails"
         ),
-        Line2D(
-            [],
-            [],
-            color="white",
-            linewidth=1.2,
-            path_effects=_outline(),
-            label="greatest rate that a setting tolerates",
-        ),
+        Line2D([], [], **_LIMIT, label="greatest rate that a setting tolerates"),
         Patch(facecolor="white", edgecolor="#707070", hatch="//////", label=r"$\eta\geq(K-1)/K$: none is asymmetric"),
+        Patch(facecolor=colormaps["cividis"](1.0), label="yellow: asks most of the parameter"),
     ]
-
-
-def _outline() -> list[AbstractPathEffect]:
-    return [withStroke(linewidth=2.6, foreground="black")]
 
 
 def _line(family: Family, among: Sequence[Family]) -> style.Keywords:
@@ -286,10 +281,13 @@ def _line(family: Family, among: Sequence[Family]) -> style.Keywords:
 def _draw_map(panel: Axes, data: Phase, count: int) -> None:
     cuts = levels(data, count)
     x = np.broadcast_to(data.classes, data.rates.shape)
-    shades = colormaps["cividis"](np.linspace(0.15, 1, len(cuts) + 1))
+    share = np.linspace(
+        0.15, 1, len(cuts) + 1
+    )  # yellow asks most: the largest of least values, the least of greatest ones
+    share = share if data.family.least else share[::-1]
     values = np.minimum(data.values, 1e200)  # a count of terms without bound is inf
-    panel.contourf(x, data.rates, values, levels=cuts, colors=shades, extend="both")
-    edges = ["white" if i < len(cuts) / 2 else "black" for i in range(len(cuts))]
+    panel.contourf(x, data.rates, values, levels=cuts, colors=colormaps["cividis"](share), extend="both")
+    edges = ["white" if (share[i] + share[i + 1]) / 2 < 0.55 else "black" for i in range(len(cuts))]
     lines = panel.contour(x, data.rates, values, levels=cuts, colors=edges, linewidths=0.4)
     panel.set(xscale="log", xlim=(2, MOST_CLASSES), ylim=(0, 1))  # labels turn with the axes
     panel.clabel(lines, fmt=_number, fontsize=6, inline_spacing=1.5, manual=_label_places(data, cuts))
@@ -322,7 +320,7 @@ def _number(value: float) -> str:
 def _label_places(data: Phase, cuts: Sequence[float]) -> list[tuple[float, float]]:
     """Where contour lines run along the diagonal of the panel, in turn below and above it, beside the settings."""
     share = np.log(data.classes / 2) / np.log(MOST_CLASSES / 2)
-    taken = [np.log(K / 2) / np.log(MOST_CLASSES / 2) for K in _spread(data.family).values()]
+    taken = [np.log(CLASSES[setting.dataset] / 2) / np.log(MOST_CLASSES / 2) for setting, _ in _settings(data.family)]
     places = []
     for i, cut in enumerate(cuts):
         aim = 1 + STAGGER * (i % 2 - 0.5)
@@ -330,7 +328,7 @@ def _label_places(data: Phase, cuts: Sequence[float]) -> list[tuple[float, float
         for j, x in enumerate(share):
             column = data.values[:, j]
             above = column >= cut if data.family.least else column <= cut
-            if 0.05 < x < 0.95 and above.any() and not above[0] and min([1.0, *(abs(x - t) for t in taken)]) > 0.07:
+            if 0.05 < x < 0.95 and above.any() and not above[0] and min([1.0, *(abs(x - t) for t in taken)]) > 0.09:
                 y = float(data.rates[int(above.argmax()), j])
                 if abs(x + y - aim) < best and y > 0.04:
                     best, place = abs(x + y - aim), (float(data.classes[j]), y)
@@ -340,30 +338,38 @@ def _label_places(data: Phase, cuts: Sequence[float]) -> list[tuple[float, float
 
 
 def _draw_marks(panel: Axes, family: Family) -> None:
-    at = _spread(family)
+    """Published settings at their number of classes; those that are near each other side by side, in points."""
+    places = _dodged(family)
+
+    def at(setting: Setting, value: float) -> tuple[int, style.Keywords]:
+        shift = places[setting.dataset, value]
+        return CLASSES[setting.dataset], {"transform": style.shifted(panel, shift)}
+
     for mark in marks(family):
+        K, place = at(mark.setting, mark.value)
         colour: style.Keywords = {"markeredgecolor": "black"} if mark.holds else {"markerfacecolor": "black"}
-        panel.plot(at[mark.setting.dataset, mark.value], float(mark.eta), **_LOOKS[mark.holds], **colour, zorder=4)
+        panel.plot(K, float(mark.eta), **_LOOKS[mark.holds], **colour, **place, zorder=4)
     for setting, value, eta in limits(family):
-        x = at[setting.dataset, value]
-        panel.plot([x / 1.2, x * 1.2], [eta, eta], color="white", linewidth=1.2, path_effects=_outline(), zorder=3)
+        K, place = at(setting, value)
+        panel.plot(K, eta, **_LIMIT, **place, zorder=3)
         below = float(RATES["symmetric"][0]) if setting.dataset in SYNTHETIC else eta
         panel.annotate(
-            f"{value:g}", (x, below), xytext=(0, -4), textcoords="offset points", ha="center", va="top", fontsize=6.5,
-            color="black", zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+            f"{value:g}", (K, below), xytext=(places[setting.dataset, value], -4), textcoords="offset points", ha="center",
+            va="top", fontsize=6.5, color="black", zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
         )  # fmt: skip
 
 
-def _spread(family: Family) -> dict[tuple[str, float], float]:
-    """Where on the K axis a setting (data set, value) is drawn: those of the same number of classes side by side."""
-    groups: dict[int, list[tuple[str, float]]] = {}
-    for setting, value in _settings(family):
-        groups.setdefault(CLASSES[setting.dataset], []).append((setting.dataset, value))
-    return {
-        key: K * SIDE_BY_SIDE ** (i - (len(group) - 1) / 2)
-        for K, group in groups.items()
-        for i, key in enumerate(group)
-    }
+def _dodged(family: Family) -> dict[tuple[str, float], float]:
+    """Points by which a setting (data set, value) is moved from its number of classes: those near each other side by side."""
+    groups: list[list[tuple[str, float]]] = []
+    keys = [(setting.dataset, value) for setting, value in _settings(family)]
+    for key in sorted(keys, key=lambda key: (CLASSES[key[0]], key[1])):
+        if groups and CLASSES[key[0]] <= NEAR * CLASSES[groups[-1][-1][0]]:
+            groups[-1].append(key)
+        else:
+            groups.append([key])
+    return {key: DODGE * (i - (len(group) - 1) / 2) for group in groups for i, key in enumerate(group)}
 
 
 def _draw_pairs(panel: Axes, shown: Sequence[Family]) -> None:

@@ -229,9 +229,20 @@ def test_memorised_draws_all_losses_on_one_axis_and_where_they_turn(found: Resul
     assert big[0].get_ydata()[0] == pytest.approx(at)
     assert any(list(each.get_xdata()) == [1.2, 1.9] for each in left.lines)
     levels = line(right, amse.line()["color"])
-    np.testing.assert_allclose(levels.get_xdata(), sorted(amse.read("level")))
+    every = sorted(amse.read("level"))
+    np.testing.assert_allclose(
+        levels.get_xdata(), [level for level in every if level >= memorisation.FLOOR]
+    )  # the axis is logarithmic
+    assert every[0] == 0
+    (study,) = studies.studies(found, "fixed")
+    zero = memorisation.zero_at(study)
+    assert any(bars.lines[0].get_xdata()[0] == zero for bars in right.containers)
+    assert right.get_xscale() == "log"
+    assert right.get_xticklabels()[0].get_text() in ("0", "<1/32")
+    assert right.get_xticks()[-1] == max(each.read("level").max() for each in study.subjects)
     legend = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert legend == ["AMSE, $q = 2$", "AGCE, $q = 0.5$", "AGCE, $q = 1.5$", "CE", "MAE"]
+    signs = ["halfway, 95 % interval", "range of the seeds", "threshold", "at an edge: no parameter"]
+    assert legend == ["AMSE, $q = 2$", "AGCE, $q = 0.5$", "AGCE, $q = 1.5$", "CE", "MAE", *signs]
 
 
 def test_a_panel_for_each_noise(found: Results, tmp_path: Path) -> None:
@@ -253,6 +264,8 @@ def test_rank_correlation_is_over_all_losses(found: Results) -> None:
     (study,) = studies.studies(found, "fixed")
     count = sum(len(each.rows) for each in study.subjects)
     assert memorisation.rank(study, "memorised") == (pytest.approx(-1), count)
+    assert memorisation.explained(study, "memorised") == pytest.approx(1)
+    assert memorisation.explained(study, "drop") < 0.9
     few = Results("", (), tuple(row for row in found.rows if row["loss"] in ("ce", "mae")))
     assert memorisation.rank(studies.studies(few, "fixed")[0], "memorised") is None
 
@@ -260,10 +273,15 @@ def test_rank_correlation_is_over_all_losses(found: Results) -> None:
 def test_collapse_draws_every_value(measured: Path, found: Results) -> None:
     drawn = gallery.make("confirm-collapse", results=str(measured), width="full")
     (study,) = studies.studies(found, "fixed")
+    zero = memorisation.zero_at(study)
+    share = round(100 * memorisation.explained(study, "drop"))
+    assert f"{share} % of its drop" in drawn.get_suptitle().replace("\n", " ")
     for axes, what in zip(drawn.axes, memorisation.MEASURES, strict=True):
         points = {(x, y) for bars in axes.containers for x, y in zip(*map(list, bars.lines[0].get_data()), strict=True)}
         expected = {
-            (row["level"], 100 * float(np.mean(row["by_seed"][what]))) for each in study.subjects for row in each.rows
+            (row["level"] if row["level"] >= memorisation.FLOOR else zero, 100 * float(np.mean(row["by_seed"][what])))
+            for each in study.subjects
+            for row in each.rows
         }
         assert {(x, round(float(y), 9)) for x, y in points} == {(x, round(y, 9)) for x, y in expected}
 

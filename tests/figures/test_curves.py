@@ -505,7 +505,8 @@ def test_cells_of_a_map(tmp_path: Path) -> None:
         line("nce+rce", (0.1, last), parameters={"alpha": a, "beta": b})
         for a, b, last in ((1, 1, 0.9), (1, 10, 1), (10, 1, 0.5))
     ]
-    (panel,) = gallery.make("apl-fig5", results=written(tmp_path, lines)).axes
+    panel, bar = gallery.make("apl-fig5", results=written(tmp_path, lines)).axes
+    assert bar.get_xlabel() == "test accuracy (%)"
     assert [text.get_text() for text in panel.texts] == ["90.0", "100", "50.0", "-"]  # from below: alpha = 1, then 10
     np.testing.assert_array_equal(panel.images[0].get_array(), [[90, 100], [50, np.nan]])
     assert [label.get_text() for label in panel.get_yticklabels()] == ["1", "10"]
