@@ -19,6 +19,7 @@ from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .local_search import search_point, transfers
 from .rules import Decision, endless
+from .sweep import Sweep
 from .transfer import Transfer
 
 LINES = 240  # dual lines tried
@@ -26,15 +27,20 @@ BOXES = 4000
 
 
 FALLS = "certified: the risk falls as soon as mass leaves the vertex (its leading term there)"
-RISES = "certified: lower bounds of the risk by the mass that leaves the vertex (Arb)"
+RISES = "certified: lower bounds of the risk by the mass that leaves the vertex (intervals, Arb)"
 LINES_BELOW = "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
 CHORDS = "certified: a common chord slope separates the two classes (intervals)"
 LESS = "certified: a point of less risk than the vertex (Arb)"
 OPEN = "undecided: no proof, and the search found no point of less risk"
 
 
-def search(loss: Loss, row: Row, decision: Decision) -> tuple[Decision, NDArray[np.float64] | None, str]:
-    """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided."""
+def search(
+    loss: Loss, row: Row, decision: Decision, thorough: bool = True
+) -> tuple[Decision, NDArray[np.float64] | None, str]:
+    """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided.
+
+    ``thorough``: at last a local descent looks for such a point.
+    """
     profile = Profile.of(loss, len(row.weights))
     transfer = Transfer.of(loss, row)
     weights = np.array([float(x) for x in row.weights]) / float(row.total)
@@ -46,12 +52,14 @@ def search(loss: Loss, row: Row, decision: Decision) -> tuple[Decision, NDArray[
         holds, method = False, FALLS
     elif _certified_less(loss, row, point := transfers(loss, weights)):
         holds, method = False, LESS
-    elif transfer.proves():
+    elif Sweep.of(loss, row).point() or transfer.proves():
         holds, point, method = True, None, RISES
     elif profile.separable and least and not profile.negative and _chords_prove(profile, row):
         holds, point, method = True, None, CHORDS
     elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
         holds, point, method = True, None, LINES_BELOW
+    elif not thorough:
+        point, method = None, OPEN
     else:
         point = search_point(loss, weights)
         holds, method = (False, LESS) if _certified_less(loss, row, point) else (None, OPEN)

@@ -9,8 +9,9 @@ s = tip - u_m > 0 for the mass that has left it. For every u with that s the exc
 * NCE, NFL (on the whole simplex): at least their infimum min_k w_k, which is the limit at v; for K = 2 exactly
   ``(w_m - w_n) g(1 - s) / (g(1 - s) + g(s))``;
 * NGCE (and NCE and NFL on u_k >= p_min), with mean w' of the other weights and y(x) = g(f) - g(f + x) concave:
-  ``((w_m - w') g(tip - s) - (w_n - w') J y(s / J)) / sum g`` with J the number of classes with w_k > w'; the sum of the g lies
-  between its values for even and for concentrated mass (``_one_rival``: where n is the only such class it is the latter);
+  ``((w_m - w') g(tip - s) - (w_n - w') J y(s / J)) / sum g``, less its value at v, with J the number of classes with w_k > w'; the
+  sum of the g lies between its values for even and for concentrated mass (``_one_rival``: where n is the only such class it is the
+  latter);
 * NNCE, NNFL: ``(w_m - w_n) r / (r + g(f) - g(tip - s))``, r = g(f) - g(f + s), for the flipped base is concave and 0 at f.
 
 Where the mass goes to one class n alone the same expressions (J = 1, the denominator for concentrated mass) are its excess exactly,
@@ -19,13 +20,17 @@ so next to the vertex the leading term of that germ decides: a negative one prov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from operator import truediv
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from flint import arb, ctx
+from numpy.typing import NDArray
 
 from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
 from ..losses.profile import Profile
@@ -34,10 +39,13 @@ from ..numbers.backends import Backend, arb_, numpy_
 from ..numbers.germ import BITS, Germ, NoGerm, ball, germs
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
+from ..numbers.spans import Span
 from .rules.base import endless
 
 Ball: TypeAlias = Scalar
 Shape: TypeAlias = int | str | None
+Array: TypeAlias = NDArray[np.float64]
+Division: TypeAlias = Callable[[Scalar, Scalar], Scalar]
 
 SPLITS = 600  # cells at most
 NEAREST = (16, 30, 60, 120, 400)  # bits: how near to the vertex the germs take over
@@ -49,10 +57,11 @@ NARROWEST = 1e-9  # relative width below which a cell is not divided
 class Transfer:
     """The excess of one loss on one row; parameters of the loss may be Arb balls."""
 
-    loss: Loss
     profile: Profile
     weights: tuple[Fraction, ...]  # of total 1
     target: int
+    shapes: Mapping[str, list[int | None]]  # of every term of either side; linear ones count as convex
+    endless: tuple[bool, ...]  # of every normalised term: is its base infinite at 0?
 
     @classmethod
     def of(cls, loss: Loss, row: Row) -> Transfer:
@@ -63,7 +72,17 @@ class Transfer:
             else sum((Fraction(w) for w in row.weights), Fraction(0))
         )
         shares = tuple(Fraction(w) / total for w in row.weights)
-        return cls(loss, Profile.of(loss, len(shares)), shares, row.target)
+        profile = Profile.of(loss, len(shares))
+        curves = [atom.curvature() for _, atom in profile.separable]
+        shapes = {
+            side: [CONVEX if curve[i] == LINEAR else curve[i] for curve in curves]
+            for i, side in enumerate(("active", "passive"))
+        }
+        return cls(profile, shares, row.target, shapes, tuple(endless(atom) for _, atom in profile.normalised))
+
+    def at(self, loss: Loss) -> Transfer:
+        """The same excess for the loss with other parameters, in any number system, between two kinks: shapes stay."""
+        return replace(self, profile=Profile.of(loss, self.profile.K))
 
     @property
     def others(self) -> list[Fraction]:
@@ -80,15 +99,19 @@ class Transfer:
         """The largest entry, at the vertex."""
         return 1 - (self.profile.K - 1) * self.floor
 
+    def whole(self, xp: Backend) -> Scalar:
+        """All the mass that can leave the vertex, tip - f."""
+        return _number(xp, self.tip - self.floor)
+
     # ------------------------------------------------------------------------------------------- its parts
 
-    def received(self, x: Scalar, xp: Backend, shape: int | str | None = "all") -> Scalar:
+    def received(self, x: Scalar, xp: Backend, shape: Shape = "all") -> Scalar:
         """``phi_n(f + x) - phi_n(f)``, of all terms or of those of one shape."""
-        return self._phi(max(self.others), x + xp.number(self.floor), self.floor, xp, shape)
+        return self._phi(max(self.others), x + _number(xp, self.floor), self.floor, xp, shape)
 
     def given(self, s: Scalar, xp: Backend) -> Scalar:
         """``G(s) = phi_m(tip - s) - phi_m(tip)``."""
-        return self._phi(self.weights[self.target], xp.number(self.tip) - s, self.tip, xp, "all")
+        return self._phi(self.weights[self.target], _number(xp, self.tip) - s, self.tip, xp, "all")
 
     def _phi(self, weight: Fraction, u: Scalar, start: Fraction, xp: Backend, shape: int | str | None) -> Scalar:
         result: Scalar = 0
@@ -99,21 +122,11 @@ class Transfer:
                     continue
                 value = getattr(atom.on(xp), side)(u, logu, xp)
                 if not isinstance(value, int):
-                    factor = coefficient * share
                     # an infinite value at the end is left downwards
                     infinite = isinstance(value, Germ) and value.infinite
                     step = -value if infinite else value - self._start(i, side, start, xp)
-                    result = result + step * (xp.number(factor) if isinstance(factor, Fraction) else factor)
+                    result = result + step * _product(xp, coefficient, share)
         return result
-
-    @cached_property
-    def shapes(self) -> dict[str, list[int | None]]:
-        """The shape of every term of either side; linear ones count as convex."""
-        curves = [atom.curvature() for _, atom in self.profile.separable]
-        return {
-            side: [CONVEX if curve[i] == LINEAR else curve[i] for curve in curves]
-            for i, side in enumerate(("active", "passive"))
-        }
 
     @cached_property
     def mixed(self) -> bool:
@@ -122,7 +135,7 @@ class Transfer:
 
     def _start(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
         """The value of one side of a term at an end; the limit where the formula has no value there (u log u at 0)."""
-        at = xp.number(start)
+        at = _number(xp, start)
         atom = self.profile.separable[i][1]
         value = getattr(atom.on(xp), side)(at, xp.log(at), xp)
         if isinstance(value, arb) and not value.is_finite():
@@ -135,38 +148,63 @@ class Transfer:
             return value if limit.infinite else ball(limit.x0)
         return value
 
-    def normalised(self, s: Scalar, xp: Backend, alone: bool) -> Scalar:
-        """Lower bound of what the normalised terms add, exactly so where the mass goes to n alone (``alone``)."""
+    @property
+    def coupled(self) -> bool:
+        """Does it matter how the mass is spread, for a convex term and for a concave or normalised one in opposite ways?"""
+        shapes = {*self.shapes["active"], *self.shapes["passive"]}
+        bounded = self.profile.normalised and (self.profile.negative or not all(self.endless))
+        others = CONCAVE in shapes or self.profile.negative or bounded
+        return self.profile.K > 2 and CONVEX in shapes and not self.mixed and bool(others)
+
+    def normalised(
+        self, s: Scalar, xp: Backend, alone: bool, quotient: Division = truediv, spread: Spread | None = None
+    ) -> Scalar:
+        """Lower bound of what the normalised terms add, exactly so where the mass goes to n alone (``alone``).
+
+        ``quotient`` divides where the numerator is 0 at the vertex. ``spread``: the share that the largest receiver has.
+        """
         result: Scalar = 0
         top, second, K = self.weights[self.target], max(self.others), self.profile.K
-        low, tip = xp.number(self.floor), xp.number(self.tip)
+        low, tip = _number(xp, self.floor), _number(xp, self.tip)
 
         def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)
 
-        for coefficient, atom in self.profile.normalised:
+        def fallen(base: Any, start: Scalar) -> Callable[[Scalar], Scalar]:
+            return lambda x: start - at(base, low + x)
+
+        for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
             base = atom.base.on(xp)
-            if endless(atom) and not self.profile.negative:
+            if infinite and not self.profile.negative:
                 if K == 2:
                     own = at(base, tip - s)
-                    result = result + own / (own + at(base, s)) * xp.number(coefficient * (top - second))
+                    result = result + quotient(own, own + at(base, s)) * _product(xp, coefficient, top - second)
                 continue
             mean = sum(self.others, Fraction(0)) / (K - 1)
             many = 1 if alone else max(1, sum(w > mean for w in self.others))
             start = at(base, low)
             own = at(base, tip - s)
-            fall = (start - at(base, low + s / many)) * xp.number(many * (second - mean)) if second > mean else 0
-            top_part = own * xp.number(top - mean) - (0 if isinstance(fall, int) else fall)
-            most = own + start * (K - 2) + at(base, low + s)
+            heap = _heaped(fallen(base, start), s, spread)
+            fall = (start - at(base, low + s / many)) * _number(xp, many * (second - mean)) if second > mean else 0
+            top_part = own * _number(xp, top - mean) - (0 if isinstance(fall, int) else fall)
+            most = own + start * (K - 1) - heap
+            divide = truediv if self.profile.negative else quotient
             if alone or second == mean or self._one_rival(mean):
-                result = result + top_part / most * xp.number(coefficient)
+                part = divide(top_part, most)
             else:
-                result = result + self._least(top_part, most, own, base, s, xp) * xp.number(coefficient)
+                part = self._least(top_part, most, own, base, s, xp, divide)
+            if self.profile.negative:  # else g(tip) = g(1) = 0
+                end = at(base, tip)
+                part = part - end * _number(xp, top - mean) / (end + start * (K - 1))
+            result = result + part * _number(xp, coefficient)
         for coefficient, negative in self.profile.negative:
             base = negative.base.on(xp)
             start = at(base, low)
-            rise, left = start - at(base, low + s), start - at(base, tip - s)
-            result = result + rise / (rise + left) * xp.number(coefficient * (top - second))
+            rise, left = (
+                _heaped(fallen(base, start), s, spread),
+                start - at(base, tip - s),
+            )
+            result = result + quotient(rise, rise + left) * _product(xp, coefficient, top - second)
         return result
 
     def _one_rival(self, mean: Fraction) -> bool:
@@ -180,18 +218,59 @@ class Transfer:
         below = [mean - w for w in self.others if w <= mean]
         return len(above) == 1 and min(below, default=Fraction(0)) * (self.profile.K - 2) >= above[0]
 
-    def _least(self, top: Scalar, most: Scalar, own: Scalar, base: Any, s: Scalar, xp: Backend) -> Scalar:
+    def _least(
+        self, top: Scalar, most: Scalar, own: Scalar, base: Any, s: Scalar, xp: Backend, divide: Division
+    ) -> Scalar:
         """The numerator over the denominator that makes it least."""
-        share = s / (self.profile.K - 1) + xp.number(self.floor)
+        share = s / (self.profile.K - 1) + _number(xp, self.floor)
         fewest = own + base.active(share, xp.log(share), xp) * (self.profile.K - 1)
         value: Scalar = getattr(top, "value", top)
         if isinstance(value, np.ndarray):
             return np.minimum(top / most, top / fewest)
-        if value > 0:
-            return top / most
-        if value < 0:
-            return top / fewest
-        return _hull(top / most, top / fewest)
+        if not isinstance(value, Span) and value > 0:
+            return divide(top, most)
+        if not isinstance(value, Span) and value < 0:
+            return divide(top, fewest)
+        return _hull(divide(top, most), divide(top, fewest))
+
+    # ------------------------------------------------------------------------------------ exactly, on some points
+
+    def sent(self, s: Scalar, count: int, xp: Backend) -> Scalar:
+        """The excess where the mass s goes evenly to the ``count`` largest other weights; of NCE and NFL its least limit."""
+        receivers = sorted(self.others, reverse=True)[:count]
+        low, each, tip = _number(xp, self.floor), s / count, _number(xp, self.tip)
+        top = self.weights[self.target]
+        result: Scalar = 0
+        if self.profile.separable:
+            result = self.given(s, xp)
+            for weight, times in Counter(receivers).items():
+                result = result + self._phi(weight, each + low, self.floor, xp, "all") * times
+
+        def at(base: Any, u: Scalar) -> Scalar:
+            return base.active(u, xp.log(u), xp)
+
+        for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
+            base = atom.base.on(xp)
+            rest, left = sum(self.others, Fraction(0)) - sum(receivers, Fraction(0)), self.profile.K - 1 - count
+            if infinite and not self.profile.negative and left:
+                continue  # a class of least weight stays at 0: the infimum
+            own, part = at(base, tip - s), at(base, each + low)
+            above, below = own * _number(xp, top) + part * _number(xp, sum(receivers, Fraction(0))), own + part * count
+            vertex: Scalar = _number(xp, min(self.weights))
+            if not infinite or self.profile.negative:
+                start, end = at(base, low), at(base, tip)
+                above, below = above + start * _number(xp, rest), below + start * left
+                vertex = (end * _number(xp, top) + start * _number(xp, sum(self.others, Fraction(0)))) / (
+                    end + start * (self.profile.K - 1)
+                )
+            result = result + (above / below - vertex) * _number(xp, coefficient)
+        for coefficient, negative in self.profile.negative:
+            base = negative.base.on(xp)
+            start = at(base, low)
+            rise, left_over = start - at(base, each + low), start - at(base, tip - s)
+            gain = _number(xp, count * top - sum(receivers, Fraction(0)))
+            result = result + rise / (rise * count + left_over) * gain * _number(xp, coefficient)
+        return result
 
     # ------------------------------------------------------------------------------------------ next to the vertex
 
@@ -299,8 +378,6 @@ class Transfer:
 
     def _promising(self) -> bool:
         """In floats, on a grid: is the bound positive? If not there is nothing to certify."""
-        if not all(isinstance(v, Fraction) for v in self.loss.parameters.values()):
-            return True
         end = float(self.tip - self.floor)
         s = end * np.concatenate([np.geomspace(1e-6, 1e-2, 60), np.linspace(1e-2, 1, 300)[1:]])
         with np.errstate(all="ignore"):
@@ -351,17 +428,58 @@ class Transfer:
         return Bounds(*found)
 
     def _chords(self, s: Scalar, xp: Backend) -> tuple[Scalar, Scalar]:
-        """(what is known at s, the chord of the terms of unknown shape), both divided by s."""
-        rest, chord = self.normalised(s, xp, alone=False), 0
+        """``bounds`` divided by s."""
+        rest, chord = self.bounds(s, xp)
+        return rest / s, chord / s if not isinstance(chord, int) else 0
+
+    def bounds(
+        self, s: Scalar, xp: Backend, quotient: Division = truediv, spread: Spread | None = None
+    ) -> tuple[Scalar, Scalar]:
+        """(what is known at s, h of the terms of unknown shape): the excess is at least the first, plus s times the least chord
+        h(x)/x of the second on (0, s]."""
+        rest, chord = self.normalised(s, xp, alone=False, quotient=quotient, spread=spread), 0
         if self.profile.separable:
             J = self.profile.K - 1
             rest = rest + self.given(s, xp)
             if J == 1:
                 rest = rest + self.received(s, xp)
             else:
-                rest = rest + self.received(s, xp, CONCAVE) + self.received(s / J, xp, CONVEX) * J
+                rest = rest + _heaped(lambda x: self.received(x, xp, CONCAVE), s, spread)
+                if spread is None:
+                    rest = rest + self.received(s / J, xp, CONVEX) * J
+                else:  # of sequences with a largest part of s * low at least this one is the most even
+                    others, most = s * ((1 - Span.of(spread.low)) / (J - 1)), s * Span.of(spread.low)
+                    rest = rest + self.received(most, xp, CONVEX) + self.received(others, xp, CONVEX) * (J - 1)
                 chord = self.received(s, xp, MIXED)
-        return rest / s, chord / s if not isinstance(chord, int) else 0
+        return rest, chord
+
+
+class Spread(NamedTuple):
+    """The largest receiver has at least ``low`` and at most ``high`` of the mass; arrays."""
+
+    low: Array
+    high: Array
+
+
+def _heaped(rise: Callable[[Scalar], Scalar], s: Scalar, spread: Spread | None) -> Scalar:
+    """The least sum of a concave function, 0 at 0, over parts of s: all in one, or as many as fit of the largest size."""
+    if spread is None:
+        return rise(s)
+    whole = np.floor(1 / spread.high)
+    rest = 1 - whole * spread.high
+    small = Span(np.maximum(rest - 1e-15, 0.0), np.maximum(rest + 1e-15, 0.0))
+    return rise(s * Span.of(spread.high)) * Span.of(whole) + rise(s * small)
+
+
+def _number(xp: Backend, x: Scalar) -> Scalar:
+    """An exact number in the number system of ``xp``; one that is there already stays."""
+    return xp.number(x) if isinstance(x, int | Fraction) else x
+
+
+def _product(xp: Backend, coefficient: Scalar, share: Fraction) -> Scalar:
+    """A coefficient, exact or in the number system of ``xp``, times an exact share."""
+    exact = isinstance(coefficient, int | Fraction)
+    return xp.number(coefficient * share) if exact else coefficient * xp.number(share)
 
 
 class Bounds(NamedTuple):
@@ -375,6 +493,8 @@ def _hull(one: Scalar, two: Scalar) -> Scalar:
     """The enclosure of two balls, jets of balls, or germs of one order."""
     if isinstance(one, Jet):
         return Jet(one.xp, _hull(one.value, two.value), _hull(one.slope, two.slope))
+    if isinstance(one, Span):
+        return one.hull(two)
     if isinstance(one, Germ):
         if (one.r, one.k) != (two.r, two.k):
             raise NoGerm("two bounds of different order")

@@ -245,7 +245,7 @@ class Sum(Loss):
         for _, atom in checked:
             for parameter, value in atom.parameters.items():
                 shared = values.setdefault(parameter, value)
-                if shared is not value and shared != value:
+                if shared is not value and (hasattr(value, "shape") or hasattr(shared, "shape") or shared != value):
                     values[f"{atom.name}.{parameter}"] = value
         set_(self, "parameters", values)
 

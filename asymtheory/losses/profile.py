@@ -75,7 +75,7 @@ class Profile:
                 )
         if clipped and (separable or normalised or negative or len(clipped) > 1):
             raise InputError("logitclip-ce lives on its own domain and cannot be summed with another loss")
-        if negative and len({(type(atom), *atom.parameters.values()) for _, atom in negative}) > 1:
+        if len(negative) > 1 and len({(type(atom), *atom.parameters.values()) for _, atom in negative}) > 1:
             raise InputError("two different normalised negative losses cannot be summed: their domains differ")
         return cls(K, tuple(separable), tuple(normalised), tuple(negative), tuple(clipped))
 

@@ -55,7 +55,7 @@ class Mixing:
 
     def verdict(self, t: Fraction) -> bool | None:
         """Asymmetric with this weight? Certified, or None."""
-        return settled(self.loss._with(**{self.parameter: t}), self.row)
+        return settled(self.loss._with(**{self.parameter: t}), self.row, thorough=False)
 
     def solve(self) -> Isolated:
         """The feasible weights; not settled where a certificate is missing."""
@@ -159,10 +159,10 @@ class Mixing:
         return above is not None and above < below
 
 
-def settled(loss: Loss, row: Row) -> bool | None:
+def settled(loss: Loss, row: Row, thorough: bool = True) -> bool | None:
     """Asymmetric on one row, by a rule or by a certificate; None where neither says."""
     decision = decide(loss, row)
-    return decision.holds if decision.holds is not None else search(loss, row, decision)[0].holds
+    return decision.holds if decision.holds is not None else search(loss, row, decision, thorough)[0].holds
 
 
 def _fraction(ball: Scalar) -> Fraction:

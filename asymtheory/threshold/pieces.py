@@ -37,6 +37,9 @@ class End:
         return cls(value, value, value, closed, plain(number), number, of_domain)
 
     def __str__(self) -> str:
+        width = self.high - self.low
+        if self.exact is None and width > 1e-10 * abs(self.value):  # no more digits than the enclosure has
+            return f"{self.value:.{max(2, math.floor(-math.log10(width / abs(self.value))))}g}"
         decimal = f"{self.value:.10g}"
         if self.exact is None and float(decimal) == self.low < self.high:  # next to an end that does not belong to it
             decimal = repr(self.high)

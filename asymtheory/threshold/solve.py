@@ -27,7 +27,7 @@ from ..noise.rows import NoiseModel, Row
 from ..numbers.backends import EXACT, FLOAT, INTERVAL, Backend
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
-from ..numbers.text import show
+from ..numbers.text import plain, show
 from .inequality import LEAST_RATE, Isolated, isolate
 from .isolate import Inequality
 from .pieces import (
@@ -182,7 +182,13 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
         note = note or own.note
         pieces += own.pieces
     for point in cut.points:
-        holds = decide(loss._with(**{parameter: point}), row).holds
+        at = loss._with(**{parameter: point})
+        holds = decide(at, row).holds
+        if holds is None:
+            from .mixing import settled as certified  # late: numpy is not on the start-up path of the simplest `bound`
+
+            holds = certified(at, row)
+        note = note or (f"{parameter} = {plain(point)} itself is not settled" if holds is None else "")
         settled = settled and holds is not None
         pieces = with_point(pieces, point, bool(holds), domain)
     assert used is not None
@@ -216,6 +222,7 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
         verdict = what.decide(row).holds
         if verdict is not None:
             return Isolated(everything if verdict else (), True)
+    found, known = Isolated((), False), None
     if what.inequality or what.necessary:
         exact = [Fraction(w) for w in (row.top, row.second, row.total)]
 
@@ -233,12 +240,25 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
             return found
         if found.settled and found.pieces == (everything if what.inequality else ()):
             return found  # sufficient everywhere, or necessary and nowhere true
-    if affine:
-        from .mixing import Mixing  # late: numpy and flint are not on the start-up path of the simplest `bound`
+        known = found.pieces if found.settled else None
+    return _searched(what, parameter, opened, row, known)
 
-        assert isinstance(what.loss, Sum)
-        return Mixing(what.loss, parameter, row).solve()
-    return Isolated((), False)
+
+def _searched(what: Rule, parameter: str, opened: Domain, row: Row, known: tuple[Piece, ...] | None) -> Isolated:
+    """Feasible values where no inequality decides: certified boxes of the parameter, and for a weight what is affine in it.
+
+    ``known``: where an inequality holds that is sufficient, or necessary.
+    """
+    from ..asymmetry.sweep import Sweep  # late: numpy and flint are not on the start-up path of the simplest `bound`
+    from .mixing import Mixing
+    from .sweeping import swept, within
+
+    inside, outside = (0, 0) if known is None else (1, 0) if what.inequality else (0, -1)
+    found = swept(Sweep.of(what.loss, row, parameter), opened, within(known or (), inside, outside))
+    if found.settled or not (isinstance(what.loss, Sum) and is_coefficient(parameter)):
+        return found
+    other = Mixing(what.loss, parameter, row).solve()
+    return other if other.settled else found
 
 
 def _at_zeros(what: Rule, inequality: Inequality, opened: Domain, at: Callable[[Fraction], Decision]) -> Isolated:

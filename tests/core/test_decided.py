@@ -19,6 +19,7 @@ from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE,
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import numpy_
 from asymtheory.numbers.germ import BITS, Germ, NoGerm, ball, germs
+from asymtheory.numbers.spans import Span
 from asymtheory.threshold.beyond import sign_beyond
 
 F = Fraction
@@ -192,6 +193,63 @@ def test_a_limit_has_its_value() -> None:
         )
         assert found.value == pytest.approx(float(nce + agce), rel=1e-9)
     assert found.value < 7.6506
+
+
+# ----------------------------------------------------------------------------- thresholds from boxes of a parameter
+
+
+def least_excess(loss: Loss, w: Any, floor: float) -> float:
+    """min F(u) - F(vertex) over a grid of the simplex on three classes, in floats."""
+    s, share = np.meshgrid(np.linspace(1e-4, 1 - 1e-4, 250), np.linspace(0, 1, 101))
+    u = floor + (1 - 3 * floor) * np.stack([1 - s, s * share, s * (1 - share)], -1).reshape(-1, 3)
+    vertex = np.array([[1 - 2 * floor, floor, floor]])
+    return float(((loss(u) - loss(vertex)) @ np.asarray(w, dtype=float)).min())
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter", "model", "floor"),
+    [
+        (NGCE(q=F(7, 10)) + AUL(a=2, p=2), "p", symmetric(3, F(2, 5)), 0.0),
+        (4 * NNCE() + F(21, 100) * AUL(a=F(13, 4), p=2), "p", symmetric(3, F(2, 5)), 1e-7),
+        (AGCE(a=F(1, 2), q=F(3, 2)) + F(19, 5) * AMSE(a=3), "amse.a", symmetric(3, F(2, 5)), 0.0),
+    ],
+    ids=["NGCE+AUL", "NNCE+AUL", "AGCE+AMSE"],
+)
+def test_a_threshold_from_certified_boxes_is_where_a_grid_sees_it(
+    loss: Loss, parameter: str, model: Any, floor: float
+) -> None:
+    found = solve(loss, model, parameter)
+    assert found.status in ("threshold", "always")
+    w = [float(x) for x in model.rows[0].weights]
+    ends = [end for piece in found.pieces for end in (piece.low, piece.high) if end is not None and not end.of_domain]
+    for end in (end for end in ends if end.low < end.high):
+        values = (end.low * (1 - 2e-3), end.high * (1 + 2e-3))
+        for value in values:
+            holds = any(value in piece for piece in found.pieces)
+            assert (least_excess(loss.replace(**{parameter: F(value)}), w, floor) >= -1e-12) == holds
+
+
+def test_spans_hold_every_result() -> None:
+    """Random intervals against mpmath: members of the operands go to members of the result, next to 0, 1 and overflow too."""
+    rng = np.random.default_rng(1)
+    n = 400
+    ends = rng.uniform(-1, 1, (2, n)) * 10.0 ** rng.uniform(-8, 3, (2, n))
+    ends[:, :40] = rng.choice([0.0, 1.0, -1.0, 1e-200, -1e-200, 1e200, 5e-320], (2, 40))
+    x = Span(ends.min(0), ends.max(0))
+    y = Span(x.low[::-1], x.high[::-1])
+    with np.errstate(all="ignore"):
+        results = [x + y, x - y, x * y, x / y, x**2, x**3, x.exp(), x.log(), x.xlogx(), x.atan(), x**y]
+    with mp.workdps(40):
+        for i in range(n):
+            for u, v in ((x.low[i], y.high[i]), (x.high[i], y.low[i]), ((x.low[i] + x.high[i]) / 2, y.low[i])):
+                a, b, big = mp.mpf(float(u)), mp.mpf(float(v)), abs(u) < 600
+                power = a > 0 and abs(v) < 300
+                true = [a + b, a - b, a * b, a / b if b else None, a * a, a**3, mp.exp(a) if big else None]
+                true += [mp.log(a), a * mp.log(a)] if a > 0 else [None, None]
+                true += [mp.atan(a), a**b if power else None]
+                for result, value in zip(results, true, strict=True):
+                    if value is not None:
+                        assert mp.mpf(float(result.low[i])) <= value <= mp.mpf(float(result.high[i]))
 
 
 # -------------------------------------------------------------------------------------------- thresholds far away

@@ -1,0 +1,346 @@
+"""Verdicts over boxes of one parameter: many enclosures at once, by spans in the parameter and in the mass that leaves the vertex.
+
+For a box [low, high] of the parameter and t = s / (tip - floor) in (0, 1], the share of the mass that has left,
+
+* yes: the lower bound of the excess (``transfer``) is positive on every cell of t, for every parameter in the box. Next to t = 0
+  the slope of the bound is enclosed over [0, delta]; on cells above it the bound, directly and in mean value forms in t and in the
+  parameter. Where that fails, the share of the mass that the largest receiver has is divided into intervals, too;
+* no: a transfer of the mass s to the largest other weights, s suggested by floats, has an excess that is negative for every
+  parameter in the box; or its slope at t = 0 is.
+
+All is outward rounded (``numbers.spans``). What neither settles is 0: smaller boxes may be settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from operator import truediv
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from flint import ctx
+from numpy.typing import NDArray
+
+from ..losses.base import Loss
+from ..noise.rows import Row
+from ..numbers.backends import arb_, numpy_
+from ..numbers.germ import BITS
+from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
+from ..numbers.spans import Span, spans
+from .transfer import Division, Spread, Transfer
+
+Array: TypeAlias = NDArray[np.float64]
+Verdicts: TypeAlias = NDArray[np.int8]  # 1 yes, -1 no, 0 not settled
+
+NEAREST = 52  # bits: the cells of t begin at 2^-NEAREST
+CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)]))
+CELLS[-1] = 1.0
+LEFT, RIGHT = CELLS[:-1], CELLS[1:]
+DIVISIONS, DIVIDED, GROWTH = 7, 3, 2.5  # of the share that the largest receiver has; how many parts may be left
+NEAR = np.exp2([-2.0, -4.0, -7.0, -12.0, -18.0, -26.0, -34.0, -NEAREST])  # how far the slope at 0 may be tried
+SHARES = np.concatenate([np.geomspace(1e-12, 1e-3, 40), np.linspace(2e-3, 1, 160)])
+ZOOMS, FINER = 2, np.linspace(0.0, 1.0, 17)  # around the least excess in floats
+MOST_SPREADS = 1500  # failing cells at once, of the boxes with the fewest
+GROUPS = (1, 2, 3, 5, 10, 20)  # how many classes may receive the mass
+ROUNDING = 1e-14  # of an excess, relative to the largest one
+CHUNK = 2**17  # enclosures at once
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One loss on one row, its parameter free (or none)."""
+
+    loss: Loss
+    transfer: Transfer  # at some value of the parameter
+    parameter: str | None
+
+    @classmethod
+    def of(cls, loss: Loss, row: Row, parameter: str | None = None) -> Sweep:
+        """The loss with a sample value of the parameter; the shapes of its terms are taken to be those at the sample."""
+        return cls(loss, Transfer.of(loss, row), parameter)
+
+    def _at(self, value: Scalar) -> Transfer:
+        return self.transfer if self.parameter is None else self.transfer.at(self.loss._with(**{self.parameter: value}))
+
+    def point(self) -> bool | None:
+        """The verdict for the loss as it is."""
+        nothing = np.zeros(1)
+        return {1: True, -1: False, 0: None}[int(self.verdicts(nothing, nothing)[0])]
+
+    def verdicts(self, low: Array, high: Array) -> Verdicts:
+        """What is certified for every parameter in each box [low, high]."""
+        found = np.zeros(len(low), dtype=np.int8)
+        step = max(1, CHUNK // (2 * len(CELLS)))
+        for start in range(0, len(low), step):
+            part = slice(start, start + step)
+            found[part] = self._some(low[part], high[part])
+        return found
+
+    def _some(self, low: Array, high: Array) -> Verdicts:
+        result = np.zeros(len(low), dtype=np.int8)
+        with np.errstate(all="ignore"):
+            found = self._suggested(_inside(low, high))
+            for size in np.unique(found.receivers[found.least < 0]):
+                rest = np.flatnonzero((found.receivers == size) & (found.least < 0))
+                result[rest] = -self._less(low[rest], high[rest], found.share[rest], int(size)).astype(np.int8)
+            rest = np.flatnonzero(result == 0)
+            if len(rest):
+                result[rest] = -self._falls(low[rest], high[rest]).astype(np.int8)
+            rest = np.flatnonzero(result == 0)
+            if len(rest):
+                result[rest] = self._yes(low[rest], high[rest], (found.least >= 0)[rest] & found.known[rest])
+        return result
+
+    def floats(self, value: Array) -> Verdicts:
+        """What transfers say in floats at values of the parameter: -1 where one has less risk, else 1. It proves nothing."""
+        with np.errstate(all="ignore"):
+            return np.where(self._suggested(value).least < 0, -1, 1).astype(np.int8)
+
+    def sampled(self, edge: float, last: float, verdict: int) -> bool:
+        """Does the verdict hold at samples between two values, of which the second may be infinite? This proves nothing.
+
+        For a no, a transfer that is certified in Arb to have less risk; for a yes, none that has in floats.
+        """
+        far = last if np.isfinite(last) else np.copysign(2.0**30, edge)
+        values = edge + (far - edge) * np.exp2(-np.arange(1.0, 30.0, 7.0))
+        with np.errstate(all="ignore"):
+            found = self._suggested(values)
+        if verdict > 0:
+            return bool((found.least >= 0).all() and found.known.all())
+        return all(self._certified_less(Fraction(value)) for value in values.tolist())
+
+    def _certified_less(self, value: Fraction) -> bool:
+        xp, at = arb_(), self._at(value)
+        with ctx.workprec(BITS):
+            whole = at.whole(xp)
+            return any(
+                at.sent(whole * share, size, xp) < 0
+                for size in self._groups
+                for share in (0.5, 0.9, 0.1, 1e-2, 1e-4, 1.0)
+            )
+
+    @cached_property
+    def _groups(self) -> list[int]:
+        K = self.transfer.profile.K
+        return sorted({min(size, K - 1) for size in (*GROUPS, K - 1)})
+
+    def _suggested(self, value: Array) -> Suggested:
+        """In floats: the least excess of a transfer (0 for none below 0), its share t, and how many classes receive it."""
+        xp = numpy_()
+        least, share = np.zeros(len(value)), np.ones(len(value))
+        count = np.ones(len(value), dtype=np.int64)
+        at = self._at(value[:, None])
+        end = at.whole(xp)
+        known = np.ones(len(value), dtype=bool)
+        for size in self._groups:
+            excess = np.broadcast_to(at.sent(SHARES * end, size, xp), (len(value), len(SHARES)))
+            known &= np.isfinite(excess).all(-1)
+            noise = ROUNDING * np.abs(np.where(np.isfinite(excess), excess, 0.0)).max(-1)
+            grid = np.broadcast_to(SHARES, excess.shape)
+            for zoom in range(ZOOMS + 1):
+                excess = np.where(np.isfinite(excess), excess, np.inf)
+                best = excess.argmin(-1)
+                rows = np.arange(len(value))
+                found, where = excess[rows, best], grid[rows, best]
+                better = (found < least) & (found < -noise)
+                least, share = np.where(better, found, least), np.where(better, where, share)
+                count = np.where(better, size, count)
+                if zoom < ZOOMS:
+                    before, after = (
+                        grid[rows, np.maximum(best - 1, 0)],
+                        grid[rows, np.minimum(best + 1, grid.shape[1] - 1)],
+                    )
+                    grid = before[:, None] + (after - before)[:, None] * FINER
+                    excess = np.broadcast_to(at.sent(grid * end, size, xp), grid.shape)
+        return Suggested(least, share, count, known)
+
+    # ------------------------------------------------------------------------------------------------------- yes
+
+    def _yes(self, low: Array, high: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Is the lower bound of the excess positive for every t in (0, 1]? Where that is ``likely`` more is tried."""
+        at = self._at(Span(low[:, None], high[:, None]))
+        near, chord = (_part(part, "slope").low for part in self._bounds(at, Span(0.0, NEAR), _by_value))
+        shape = (len(low), len(NEAR))
+        near, chord = np.broadcast_to(near, shape), np.broadcast_to(chord, shape)
+        fine = near + chord > 0
+        reach = np.where(fine, NEAR, 0.0).max(-1)  # the slope settles (0, reach]
+        found = reach > 0
+        rows = np.flatnonzero(found)
+        if len(rows):
+            pick = np.where(fine, NEAR, 0.0).argmax(-1)[rows]
+            starts = Start(reach[rows], near[rows, pick], chord[rows, pick])
+            failing = ~self._above(low[rows], high[rows], starts)
+            again = np.flatnonzero(failing.any(-1) & (high > low)[rows])
+            if len(again):
+                some = Start(*(part[again] for part in starts))
+                failing[again] = ~self._above(low[rows[again]], high[rows[again]], some, drift=True)
+            again = np.flatnonzero(failing.any(-1) & likely[rows] & self.transfer.coupled)
+            if len(again):
+                again = again[np.argsort(failing[again].sum(-1), kind="stable")]
+                again = again[np.cumsum(failing[again].sum(-1)) <= MOST_SPREADS]
+                failing[again] = self._spread(low[rows[again]], high[rows[again]], failing[again])
+            found[rows] = ~failing.any(-1)
+        return found
+
+    def _above(self, low: Array, high: Array, start: Start, drift: bool = False) -> NDArray[np.bool_]:
+        """Is the bound positive, on the cells of t above where the slope settles it?"""
+        settled = RIGHT <= start.reach[:, None]
+        box = Span(low[:, None], high[:, None])
+        bounds = self._over(box, LEFT, RIGHT)
+        if drift:
+            bounds = [np.fmax(*pair) for pair in zip(bounds, self._drifted(box, LEFT, RIGHT, None), strict=True)]
+        else:
+            slopes = (_part(part, "slope").low for part in self._bounds(self._at(box), Span(LEFT, RIGHT)))
+            for i, (slope, first) in enumerate(zip(slopes, (start.local, start.chord), strict=True)):
+                climbed = _climbed(np.broadcast_to(slope, settled.shape), start.reach, first)
+                bounds[i] = np.fmax(bounds[i], np.where(climbed > 0, climbed / RIGHT, climbed / LEFT))
+        local, chord = bounds
+        least = np.minimum.accumulate(np.minimum(np.where(settled, np.inf, chord), start.chord[:, None]), axis=-1)
+        return np.asarray(settled | (local + least > 0))
+
+    def _spread(self, low: Array, high: Array, failing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which cells still fail when the share of the mass that the largest receiver has is divided, too?"""
+        box, cell = np.nonzero(failing)
+        even = 1 / (self.transfer.profile.K - 1)
+        first, last = np.full(len(box), even), np.ones(len(box))
+        most, result = GROWTH * failing.sum(-1), np.zeros(failing.shape, dtype=bool)
+        for _ in range(DIVISIONS):
+            where = Span(low[box], high[box]), LEFT[cell], RIGHT[cell], Spread(first, last)
+            left = ~(self._over(*where)[0] > 0)
+            if self.parameter is not None and left.any():
+                some = np.flatnonzero(left)
+                here = where[0][some], where[1][some], where[2][some], Spread(first[some], last[some])
+                left[some] = ~(self._drifted(*here)[0] > 0)
+            hopeless = np.bincount(box[left], minlength=len(failing)) > most
+            result[hopeless] = True
+            left &= ~hopeless[box]
+            if not left.any():
+                return result
+            box, cell, first, last = (np.repeat(part[left], DIVIDED) for part in (box, cell, first, last))
+            step, index = (last - first) / DIVIDED, np.tile(np.arange(DIVIDED), len(box) // DIVIDED)
+            first, last = first + step * index, np.where(index == DIVIDED - 1, last, first + step * (index + 1))
+        result[box, cell] = True
+        return result
+
+    def _over(self, value: Span, left: Array, right: Array, spread: Spread | None = None) -> list[Array]:
+        """Lower bounds over cells, divided by t, of what is known and of the terms of unknown shape."""
+        at, middle = self._at(value), left + (right - left) / 2
+        pairs = zip(
+            self._bounds(at, Span(left, right), spread=spread),
+            self._bounds(at, Span(middle, middle), spread=spread),
+            strict=True,
+        )
+        return [_over_t(whole, point, left, right) for whole, point in pairs]
+
+    def _drifted(self, box: Span, left: Array, right: Array, spread: Spread | None) -> list[Array]:
+        """The same in the mean value form in the parameter: at its middle, and how far the bound may move from there."""
+        xp, middle = spans(), box.low + (box.high - box.low) / 2
+        at = self._at(Jet(xp, box, Span(1.0, 1.0)))
+        moved = at.bounds(Span(left, right) * at.whole(xp), xp, spread=spread)
+        away = Span(box.low - middle, box.high - middle) / Span(left, right)
+        found = self._over(Span(middle, middle), left, right, spread)
+        return [(Span(low, low) + _part(part, "slope") * away).low for low, part in zip(found, moved, strict=True)]
+
+    def _bounds(
+        self, at: Transfer, t: Span, quotient: Division = truediv, spread: Spread | None = None
+    ) -> tuple[Scalar, Scalar]:
+        """(what is known at t, the terms of unknown shape where one class receives all), as jets in t."""
+        xp = spans()
+        one = Span(1.0, 1.0)
+        s = Jet(xp, t, one) * at.whole(xp)
+        return at.bounds(s, xp, quotient, spread)
+
+    # -------------------------------------------------------------------------------------------------------- no
+
+    def _less(self, low: Array, high: Array, share: Array, count: int) -> NDArray[np.bool_]:
+        """Is the excess of a transfer of that share of the mass to ``count`` classes negative?"""
+        xp, middle = spans(), low + (high - low) / 2
+
+        def excess(parameter: Scalar) -> Span | Jet:
+            at = self._at(parameter)
+            found: Scalar = at.sent(Span(share, share) * at.whole(xp), count, xp)
+            return found
+
+        whole = Span.of(excess(Span(low, high)))
+        negative = np.broadcast_to(whole.high < 0, low.shape)
+        if self.parameter is None or negative.all():
+            return np.asarray(negative)
+        slope = _part(excess(Jet(xp, Span(low, high), Span(1.0, 1.0))), "slope")  # in the parameter
+        mean = Span.of(excess(Span(middle, middle))) + slope * Span(low - middle, high - middle)
+        return np.asarray(negative | np.broadcast_to(mean.high < 0, low.shape))
+
+    def _falls(self, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Does the excess fall as soon as mass leaves for class n, or for all classes?"""
+        xp = spans()
+        at = self._at(Span(low, high))
+        end = at.whole(xp)
+        found = np.zeros(len(low), dtype=bool)
+        for count in {1, self._groups[-1]}:
+            excess = at.sent(Jet(xp, Span(0.0, CELLS[0]), Span(1.0, 1.0)) * end, count, xp)
+            found |= np.broadcast_to(_part(excess, "slope").high < 0, low.shape)
+        return found
+
+
+class Suggested(NamedTuple):
+    """Transfers of least excess, for every box."""
+
+    least: Array
+    share: Array
+    receivers: NDArray[np.int64]
+    known: NDArray[np.bool_]  # is every excess finite?
+
+
+def _inside(low: Array, high: Array) -> Array:
+    """A value in each box, which may be unbounded."""
+    middle = low + (high - low) / 2
+    far = np.where(
+        np.isfinite(low),
+        np.maximum(2 * np.abs(low), low + 1),
+        np.where(np.isfinite(high), high - np.abs(high) - 1, 0.0),
+    )
+    return np.where(np.isfinite(middle), middle, far)
+
+
+class Start(NamedTuple):
+    """Where the slopes settle the bound, for every box: (0, reach], with the least slopes there."""
+
+    reach: Array
+    local: Array
+    chord: Array
+
+
+def _over_t(whole: Scalar, point: Scalar, left: Array, right: Array) -> Array:
+    """Lower bounds over cells of a function divided by t: directly, and in mean value forms of it and of the quotient."""
+    middle, box = left + (right - left) / 2, Span(left, right)
+    value, slope, here = _part(whole, "value"), _part(whole, "slope"), _part(point, "value")
+    away = Span(left - middle, right - middle)
+    best = np.fmax(value.low, (here + slope * away).low)
+    quotient = here / Span(middle, middle) + (slope - value / box) / box * away
+    return np.fmax(np.where(best > 0, best / right, best / left), quotient.low)
+
+
+def _climbed(slope: Array, reach: Array, first: Array) -> Array:
+    """Lower bounds over cells from the least slopes on the way there, from 0 at t = 0 on: ``first`` up to ``reach``."""
+    step = np.where(RIGHT <= reach[:, None], first[:, None], slope) * (RIGHT - LEFT)
+    start = first[:, None] * LEFT[0]
+    total = start + np.cumsum(step, axis=-1)
+    size = np.abs(start) + np.cumsum(np.abs(step), axis=-1)
+    before = np.concatenate([np.broadcast_to(start, (len(step), 1)), total[:, :-1]], axis=-1)
+    found = before + np.minimum(step, 0.0) - 1e-13 * size
+    return np.where(np.isfinite(found), found, -np.inf)
+
+
+def _by_value(top: Scalar, bottom: Scalar) -> Scalar:
+    """A quotient whose numerator is 0 at t = 0: the slope of its chord from there is (slope of the numerator's) / denominator."""
+    if not isinstance(top, Jet):
+        return top / bottom
+    value = bottom.value if isinstance(bottom, Jet) else bottom
+    return Jet(top.xp, top.value / value, top.slope / value)
+
+
+def _part(x: Scalar, part: str) -> Span:
+    """The value or the slope of a jet, or of a constant."""
+    return Span.of(getattr(x, part) if isinstance(x, Jet) else x if part == "value" else 0.0)
