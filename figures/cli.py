@@ -4,6 +4,7 @@ asymtheory figure --list
 asymtheory figure alf-fig1 alf-fig2 --out figures --format pdf,svg --width icml-column
 asymtheory figure calibration --loss agce --set a=1 q=2
 asymtheory figure --all --out figures
+asymtheory figure path --animate gif --width full
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
 from tqdm import tqdm
 
 from asymtheory.commands.options import ANSWERED, join_formulas, loss_given, print_json
 from asymtheory.errors import InputError, nearest
 
-from . import gallery, style, workers
+from . import animation, gallery, style, workers
 from .gallery import Options
 from .options import parser_by_name, wants_list
-from .results import NothingMeasured
+from .results import FOLDER, NothingMeasured
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ def figure(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(join_formulas(list(arguments)))
     if wants_list(options):
         return _list(options)
+    if options.animate is not None:
+        return _animate(options)
+    if options.small:
+        raise InputError("--small goes with --animate")
     jobs = _jobs(options)
     count = None if options.formula is None else 1  # a formula's loss does not travel to other processes
     for job, done in _drawn(jobs, count):
@@ -75,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", default="pdf", metavar="F[,F...]", help="pdf (default), png, svg")
     widths = ", ".join(style.WIDTHS)
     parser.add_argument("--width", default="column", metavar="W", help=f"inches, or one of {widths}")
-    parser.add_argument("--dpi", type=int, default=gallery.DPI, metavar="N", help="of png files (default 300)")
+    parser.add_argument("--animate", metavar="F", help="the figure path in motion: gif, svg, or mp4 (needs ffmpeg)")
+    parser.add_argument("--small", action="store_true", help="with --animate: fewer frames at fewer dots per inch")
+    parser.add_argument("--dpi", type=int, metavar="N", help="of png files (default 300) and animations (130)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--loss", metavar="NAME", help="for figures of one loss: a name from `asymtheory losses`")
     which.add_argument("--formula", metavar="TEXT", help="for figures of one loss: your own formula in u")
@@ -128,10 +136,34 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
         gallery.find(name)
     forms = tuple(dict.fromkeys(gallery.check_format(form.strip().lower()) for form in options.format.split(",")))
     style.inches(options.width)
-    gallery.check_dpi(options.dpi)
+    dpi = gallery.DPI if options.dpi is None else gallery.check_dpi(options.dpi)
     given = _options(options, names)
     folder = gallery.check_folder(options.out)
-    return [Job(name, folder, forms, options.width, options.dpi, given[name], not options.all) for name in names]
+    return [Job(name, folder, forms, options.width, dpi, given[name], not options.all) for name in names]
+
+
+def _animate(options: argparse.Namespace) -> int:
+    """``--animate``: the figure ``path`` as a film."""
+    if options.all or options.names != ["path"]:
+        raise InputError("--animate goes with the figure path alone: asymtheory figure path --animate gif")
+    animation.check(options.animate)
+    frames = animation.SMALL_FRAMES if options.small else animation.FRAMES
+    dpi = options.dpi or (animation.SMALL_DPI if options.small else animation.DPI)
+    gallery.check_dpi(dpi)
+    settings = [setting for setting in options.option if not setting.startswith(("frames=", "results="))]
+    own = dict(setting.split("=", 1) for setting in options.option if setting not in settings)
+    options.option = settings
+    given: dict[str, Any] = dict(_options(options, ["path"])["path"])
+    if "here" in given:
+        raise InputError("--animate has no option 'here': the place moves")
+    if "frames" in own and not own["frames"].isdecimal():
+        raise InputError(f"--option frames={own['frames']}: a whole number is needed")
+    made = animation.film(
+        style.inches(options.width), **given, frames=int(own.get("frames", frames)), results=own.get("results", FOLDER)
+    )
+    loss = f"-{given['loss'].name}" if "loss" in given else ""
+    print(animation.save(made, Path(options.out) / f"path{loss}.{options.animate}", options.animate, dpi))
+    return ANSWERED
 
 
 def _options(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Options]:

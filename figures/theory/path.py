@@ -143,7 +143,7 @@ def path(
     if len(axes) > 1:
         style.letters(axes)
     handles: list[Artist] = [
-        *(Line2D([], [], **line, label=label) for line, label in _LINES),
+        *(Line2D([], [], **line, label=label) for line, label in LINES),
         Line2D([], [], **style.THRESHOLD, label="exact threshold"),
         Patch(facecolor=_SHADE, label="asymmetric"),
         *([Line2D([], [], **style.HERE, label="you are here")] if here is not None else []),
@@ -153,7 +153,7 @@ def path(
 
 
 _SHADE = "#e9eef4"
-_LINES: tuple[tuple[style.Keywords, str], ...] = (
+LINES: tuple[tuple[style.Keywords, str], ...] = (
     ({"color": "#000000", "linestyle": "-", "linewidth": 1.3}, "$p_m$, clean class"),
     ({"color": "#cf5002", "linestyle": (0, (4, 1)), "linewidth": 1.2}, "$p_n$, runner-up"),
     ({"color": "#2a3479", "linestyle": (0, (1, 1)), "linewidth": 1.2}, "sum of the rest"),
@@ -161,7 +161,7 @@ _LINES: tuple[tuple[style.Keywords, str], ...] = (
 
 
 def _draw(panel: Axes, data: MinimiserPath) -> None:
-    for (line, _), values in zip(_LINES, (data.top, data.second, data.rest), strict=True):
+    for (line, _), values in zip(LINES, (data.top, data.second, data.rest), strict=True):
         if data.parameter != RATE:
             panel.plot(data.values, values, **line)
             continue
