@@ -7,6 +7,7 @@ Other packages add commands through the entry-point group ``asymtheory.commands`
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -23,7 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if command is not None and command not in COMMANDS:
             return _plugin(command, arguments[1:])
+        if (
+            argv is None
+        ):  # a process of its own: what it imports is no garbage and lives to its end, so it is not looked through
+            gc.disable()
         parser = _parser(command)
+        if argv is None:
+            gc.freeze()
+            gc.enable()
         options = parser.parse_args(join_formulas(arguments))
         if command is None:
             parser.print_help()

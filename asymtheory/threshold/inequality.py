@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from ..losses.domain import Domain
 from ..numbers.backends import INTERVAL, POLY
@@ -18,8 +18,7 @@ from .pieces import Piece, open_end
 LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
 
 
-@dataclass(frozen=True)
-class Isolated:
+class Isolated(NamedTuple):
     """Where an inequality holds, whether every value got a sign, and what is to be said of it (what is not known)."""
 
     pieces: tuple[Piece, ...]

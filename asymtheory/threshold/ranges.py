@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from ..errors import InputError
 from ..losses.base import Loss
@@ -12,8 +12,7 @@ from ..losses.domain import Domain
 from .pieces import End, Piece, intersect, whole_domain
 
 
-@dataclass(frozen=True)
-class Ranges:
+class Ranges(NamedTuple):
     """The domain of one parameter and the kinks of the loss in it (or at its ends): between two of them one rule decides."""
 
     domain: Domain

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import NamedTuple
 
 from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
@@ -49,8 +49,7 @@ LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 MOST_COUNT = 65536  # and further while they are feasible
 
 
-@dataclass(frozen=True)
-class Feasible:
+class Feasible(NamedTuple):
     """The feasible values on one row, what decided (the last rule with a threshold), and whether every value is settled."""
 
     pieces: tuple[Piece, ...]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -33,17 +31,12 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows as the command writes them, of both regimes, in one folder; the first process that asks trains for all."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "confirm-rows"
-    folder.mkdir(exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for regime in ("population", "fixed"):
-            if not (folder / f"{regime}.jsonl").exists():
-                out = tmp_path_factory.mktemp(regime)
-                assert confirm(f"{SMALL} --loss {LOSSES} --regime {regime} --out {out}".split()) == 0
-                (folder / f"{regime}.jsonl").write_text((out / "rows.jsonl").read_text())
+    """Rows as the command writes them, of both regimes, in one folder."""
+    folder = tmp_path_factory.mktemp("confirm-rows")
+    for regime in ("population", "fixed"):
+        out = tmp_path_factory.mktemp(regime)
+        assert confirm(f"{SMALL} --loss {LOSSES} --regime {regime} --out {out}".split()) == 0
+        (folder / f"{regime}.jsonl").write_text((out / "rows.jsonl").read_text())
     return folder
 
 

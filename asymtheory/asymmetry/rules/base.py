@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from ...losses.base import Loss, Normalised
 from ...losses.profile import Profile
@@ -44,8 +44,7 @@ AnyRule = TypeVar("AnyRule", bound="Rule")
 Slack: TypeAlias = Callable[[Scalar, Scalar, Scalar, Backend], Scalar]  # of w_m, w_n and W
 
 
-@dataclass(frozen=True)
-class HalfPlane:
+class HalfPlane(NamedTuple):
     """The inequality ``top * w_m - second * w_n >= total * W`` of a rule, its coefficients in one number system."""
 
     top: Scalar
@@ -65,8 +64,7 @@ class HalfPlane:
             return np.asarray((own * top - rival * second >= rest - size) & np.isfinite(own + rival + rest))
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """The verdict on one row of weights: ``holds`` is None where a search would be needed."""
 
     holds: bool | None
@@ -85,8 +83,7 @@ class Decision:
         return BY_FORM if self.note else self.rule.method
 
 
-@dataclass(frozen=True)
-class Minimum:
+class Minimum(NamedTuple):
     """Minimisers (B, K) of a batch of weighted risks, a bound on how far they are from the minimum, and how they were found."""
 
     points: Array
