@@ -20,6 +20,7 @@ _HOMES = {
     "run.config": ("Noise", "Settings", "TrainConfig"),
     "run.record": ("Epoch", "History", "RunResult"),
     "data.inputs": ("Data", "Images"),
+    "run.classifier": ("RobustClassifier",),
     "run.fit": ("fit",),
     "run.loop": ("DivergedError", "Trainer"),
     "run.run": ("run", "trained_model"),

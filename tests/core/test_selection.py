@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import tomllib
 from dataclasses import replace
 from fractions import Fraction
@@ -15,6 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
+from sklearn.base import clone
+from sklearn.exceptions import SkipTestWarning
+from sklearn.utils import estimator_checks as checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from asymtheory import (
     AsymmetricLossSelector,
@@ -448,8 +453,26 @@ def test_the_selector_is_an_estimator() -> None:
     assert selector.fit(noisy, clean_labels=clean) is selector
     assert selector.loss_.name == "amse"
     assert selector.selection_.estimate.confidence == 0.9
-    with pytest.raises(InputError, match="'alpha' is not a parameter"):
+    with pytest.raises(ValueError, match="Invalid parameter 'alpha'"):
         selector.set_params(alpha=1)
+    with pytest.raises(InputError, match="fit needs pred_probs"):
+        selector.fit(noisy)
+    again = pickle.loads(pickle.dumps(selector))
+    assert again.selection_.to_dict() == selector.selection_.to_dict()
+    assert not hasattr(clone(selector), "loss_")
+
+
+def test_selector_passes_the_checks_of_its_kind() -> None:
+    """check_estimator leaves out what is about tables of features, for the tags say that labels are taken; the rest by name."""
+    selector = AsymmetricLossSelector(losses=["amse"])
+    with pytest.warns(SkipTestWarning):
+        check_estimator(selector)
+    for name in (
+        "no_attributes_set_in_init", "get_params_invariance", "set_params", "estimator_repr", "parameters_default_constructible",
+        "estimator_tags_renamed", "valid_tag_types", "mixin_order",
+    ):  # fmt: skip
+        check_it = getattr(checks, f"check_{name}")
+        check_it("AsymmetricLossSelector", selector)
 
 
 # ----------------------------------------------------------------------------------------------- output

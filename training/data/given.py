@@ -1,7 +1,13 @@
-"""What people give to train on, as the loop takes it: tensors, arrays, lists, frames, data sets, loaders, batches of any form.
+"""What people give to train on, as the loop takes it: arrays, lists, frames, data sets, loaders, batches of any form.
 
-Inputs are a tensor, a tuple of tensors or a mapping of names to tensors; the sample of a data set is ``(input, label)``,
-``(input, ..., label)``, ``({...}, label)`` or a mapping in which one entry is called ``labels``, ``label``, ``target`` or ``y``.
+Inputs are arrays (N, ...) of torch, numpy, lists, pandas or polars: floats go to the model in its type, bytes divided by 255,
+other whole numbers (tokens) as they are. A tuple, or a mapping of names to arrays such as a tokeniser gives, are several inputs:
+``model(*x)`` or ``model(**x)``. Data sets are of torch or of ``datasets``, or a list of samples; batches come
+from a DataLoader, an IterableDataset or another iterable, in its size and order. A sample, or a batch, is ``(input, label)``,
+``(input, ..., label)``, ``({...}, label)``, or a mapping with an entry ``labels``, ``label``, ``target`` or ``y``.
+
+A model returns logits (N, K) or (N, K, d1, ...), alone, first in a tuple, or under the name ``logits``; (N, T, K), as models of
+transformers have it, is told by the shape of the labels.
 """
 
 from __future__ import annotations

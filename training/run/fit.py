@@ -33,77 +33,39 @@ OF_SGD = ("rate", "momentum", "nesterov")
 
 
 def fit(
-    model: nn.Module,
-    loss: nn.Module | Loss | str | None,
-    images: object,
-    labels: object = None,
-    *,
-    true: object = None,
-    test: object = None,
-    classes: Sequence[str] | None = None,
-    ignore_index: int | None = None,
-    parameters: Mapping[str, Scalar] | None = None,
-    formula: str | None = None,
-    passive: str | None = None,
-    noise: str | NoiseModel | Iterable[Scalar] | None = None,
-    eta: Number | None = None,
-    redraw: Redraw | None = None,
-    optimiser: MakeOptimiser | None = None,
-    scheduler: MakeScheduler | None = None,
-    scheduler_every: str = "epoch",
-    epochs: int = 60,
-    batch: int = 128,
-    rate: float = 0.01,
-    momentum: float = 0.9,
-    nesterov: bool = False,
-    schedule: str | Mapping[str, JsonValue] = "cosine",
-    clip: float = 5.0,
-    regularisation: str = "none",
-    strength: float = 0.0,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    channels_last: str = "auto",
-    compile: str = "off",
-    evaluate: int = 1,
-    measure: str = "running",
-    threads: int | None = None,
-    workers: int = 0,
-    progress: bool = False,
+    model: nn.Module, loss: nn.Module | Loss | str | None, images: object, labels: object = None, *, true: object = None,
+    test: object = None, classes: Sequence[str] | None = None, ignore_index: int | None = None,
+    parameters: Mapping[str, Scalar] | None = None, formula: str | None = None, passive: str | None = None,
+    noise: str | NoiseModel | Iterable[Scalar] | None = None, eta: Number | None = None, redraw: Redraw | None = None,
+    optimiser: MakeOptimiser | None = None, scheduler: MakeScheduler | None = None, scheduler_every: str = "epoch",
+    epochs: int = 60, batch: int = 128, rate: float = 0.01, momentum: float = 0.9, nesterov: bool = False,
+    schedule: str | Mapping[str, JsonValue] = "cosine", clip: float = 5.0, regularisation: str = "none", strength: float = 0.0,
+    seed: int = 0, device: str = "auto", precision: str = "auto", channels_last: str = "auto", compile: str = "off",
+    evaluate: int = 1, measure: str = "running", threads: int | None = None, workers: int = 0, progress: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
-) -> History:
+) -> History:  # fmt: skip
     """Train your own model on your own data, in place; the model is then on the device and in evaluation mode.
-
-    **Model.** Called as ``model(x)``, as ``model(*x)`` for a tuple of inputs or ``model(**x)`` for a mapping. It returns logits
-    (N, K) or (N, K, d1, ...), alone, first in a tuple, or under the name ``logits``. (N, T, K), as from transformers, is told by
-    the shape of the labels.
 
     **Loss.** A module, or a name ("jal-ce", "nce+agce") with ``parameters``, a loss of the core, or None with ``formula`` (and
     ``passive``). ``noise`` (a kind that ``asymtheory noise`` knows, with the rate ``eta``; a noise model; a matrix; the class
     weights of a row) chooses the parameters of a name where none are given: those that ``asymtheory select`` recommends. Where
     the loss with its parameters is not asymmetric on that noise, a BelowThreshold warning names the threshold.
 
-    **Data.** ``images`` (N, ...) with ``labels``, each of torch, numpy, lists, pandas or polars: floats go to the model in its
-    type, bytes divided by 255, other whole numbers (tokens) as they are. A tuple, or a mapping such as a tokeniser gives, are
-    several inputs. Or a data set of torch or of ``datasets`` (also a list of samples); or a DataLoader, an IterableDataset or
-    another iterable of batches, whose size and order are then those. Samples and batches are ``(input, label)``, ``(input, ...,
-    label)``, ``({...}, label)``, or mappings with an entry ``labels``, ``label``, ``target`` or ``y``.
-
-    **Labels** are whole numbers of any type 0..K-1 (or 1..K, where the model has K outputs), class names, which are numbered in
-    sorted order or as ``classes`` has them, or probabilities (N, K) whose rows sum to 1; for logits (N, K, d1, ...) there is one
-    a place, (N, d1, ...). Where a label is None, NaN, -1 or ``ignore_index`` (that of the loss, else -100) there is none: it is
-    left out of the loss and of every measure, and a batch without any is skipped. ``history.reading`` says how they were read.
-    ``true`` labels, where you know them, tell the clean part from the corrupted; ``test`` is (inputs, labels), a data set or a
-    loader. ``redraw`` gives a fresh noisy label at every visit.
+    **Data.** ``images`` (N, ...) with ``labels``, a tuple or a mapping of several inputs, a data set, or an iterable of batches
+    such as a DataLoader: every kind that :mod:`.given <asymtheory_training.data.given>` lists. Labels are whole numbers 0..K-1 (or
+    1..K, where the model has K outputs), class names, numbered in sorted order or as ``classes`` has them, probabilities (N, K)
+    whose rows sum to 1, or one label a place (N, d1, ...) for logits (N, K, d1, ...). None, NaN, -1 and ``ignore_index`` (that of
+    the loss, else -100) are no label: left out of the loss and of every measure, and a batch of them is skipped.
+    ``history.reading`` says how labels were read. ``true`` labels, where you know them, tell the clean part from the corrupted;
+    ``test`` is (inputs, labels), a data set or a loader. ``redraw`` gives a fresh noisy label at every visit.
 
     **Optimiser.** SGD as the papers have it, with ``rate``, ``momentum``, ``nesterov`` and ``schedule``, or your own: an instance,
     or what makes one of the weights (``torch.optim.AdamW``), with a ``scheduler`` (an instance, or what makes one of the
     optimiser) that steps after every epoch, or every step with ``scheduler_every="step"``. ``clip`` holds for both.
 
     The other settings are those of the command (:class:`.config.Settings`). ``workers``: processes that read a data set.
-    ``on_epoch`` is called with every :class:`.record.Epoch`; ``progress`` shows a bar.
-
-    Raises InputError for what does not fit together and :class:`.loop.DivergedError` when the loss is no longer finite.
+    ``on_epoch`` is called with every :class:`.record.Epoch`; ``progress`` shows a bar. Raises InputError for what does not fit
+    together and :class:`.loop.DivergedError` when the loss is no longer finite.
     """
     settings = Settings(
         epochs=epochs, batch=batch, rate=rate, momentum=momentum, nesterov=nesterov, schedule=schedule,  # type: ignore[arg-type]
@@ -111,23 +73,26 @@ def fit(
         channels_last=channels_last, compile=compile, evaluate=evaluate, measure=measure, threads=threads,
     )  # fmt: skip
     make = _optimiser(settings, optimiser, scheduler, scheduler_every)
-    if labels is None and redraw is not None:
-        labels = true
-    source, given = source_of(images, labels, workers)
+    source, given = source_of(images, true if labels is None and redraw is not None else labels, workers)
     first = _first(source, given)
     call, shape = _tried(model, *first, settings)
     module = chosen_loss(loss, shape[1], parameters, formula, passive, noise, eta, ignore_index)
     labelling = Labelling(shape, _ignored(module, ignore_index), None if classes is None else tuple(map(str, classes)))
     sets = _Sets(source, first, given, true, test_of(test), redraw)
     trainer, labelling, said = _trainer(model, module, sets, settings, labelling, call, make)
+    _train(trainer, progress, on_epoch)
+    return replace(trainer.history(), reading=said, classes=labelling.classes)
+
+
+def _train(trainer: Trainer, progress: bool, on_epoch: Callable[[Epoch], object] | None) -> None:
+    """All epochs that remain; the model is then in evaluation mode."""
     with Progress(trainer, progress) as bar:
         for _ in trainer.remaining():
             epoch = trainer.epoch(bar.tick)
             bar.show(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
-    model.eval()
-    return replace(trainer.history(), reading=said, classes=labelling.classes)
+    trainer.model.eval()
 
 
 Make = Callable[[Sequence[Tensor]], OwnOptimiser]
