@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .backends import Backend
+from .backends import ELEMENTARY, Backend
 from .interval import Interval
 from .jet import Jet, yields_to_jets
 from .scalar import Scalar
@@ -26,6 +26,7 @@ ARITHMETIC = 2.0**-52
 LIBRARY = 2.0**-48
 TINY = 2.0**-1000  # what may have been lost below the least normal number, and more
 LARGEST = np.finfo(float).max
+FUNCTIONS = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
 
 
 class Span:
@@ -154,9 +155,21 @@ class Span:
         lost = self.low < 0
         return Span(np.where(lost, -np.inf, found.low), np.where(lost, np.inf, found.high)) if lost.any() else found
 
-    def atan(self) -> Span:
-        """The inverse tangent."""
-        return _outward(np.arctan(self.low), np.arctan(self.high), LIBRARY)
+    def apply(self, name: str) -> Span:
+        """sinh, cosh, tanh, asin, acos or atan. What leaves [-1, 1] by rounding alone counts as inside for asin and acos."""
+        low, high = self.low, self.high
+        lost = np.zeros(np.broadcast_shapes(low.shape, high.shape), dtype=bool)
+        if name in ("asin", "acos"):
+            lost = (low < -1 - LIBRARY) | (high > 1 + LIBRARY)
+            low, high = np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0)
+        if name == "cosh":  # even
+            low, high = (
+                np.where((low <= 0) & (high >= 0), 0.0, np.minimum(abs(low), abs(high))),
+                np.maximum(abs(low), abs(high)),
+            )
+        ends = (FUNCTIONS[name](low), FUNCTIONS[name](high))
+        found = _outward(*(ends[::-1] if name == "acos" else ends), LIBRARY)
+        return Span(np.where(lost, -np.inf, found.low), np.where(lost, np.inf, found.high)) if lost.any() else found
 
     def xlogx(self) -> Span:
         """``x log x`` on x >= 0: 0 at 0, convex, least at 1/e with the value -1/e."""
@@ -250,6 +263,6 @@ def spans() -> Backend:
         lambda x, e: Span.of(x) ** e,
         lambda x, y: Span.of(x) / y,
         _split,
-        atan=lambda x: Span.of(x).atan(),
+        functions={name: partial(lambda name, x: Span.of(x).apply(name), name) for name in ELEMENTARY},
         xlogx=lambda x, _: Span.of(x).xlogx(),
     )

@@ -17,7 +17,7 @@ from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
 from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE, NNCE, Loss
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
-from asymtheory.numbers.backends import numpy_
+from asymtheory.numbers.backends import ELEMENTARY, numpy_
 from asymtheory.numbers.germ import BITS, Germ, NoGerm, ball, germs
 from asymtheory.numbers.spans import Span
 from asymtheory.threshold.beyond import sign_beyond
@@ -238,7 +238,7 @@ def test_spans_hold_every_result() -> None:
     x = Span(ends.min(0), ends.max(0))
     y = Span(x.low[::-1], x.high[::-1])
     with np.errstate(all="ignore"):
-        results = [x + y, x - y, x * y, x / y, x**2, x**3, x.exp(), x.log(), x.xlogx(), x.atan(), x**y]
+        results = [x + y, x - y, x * y, x / y, x**2, x**3, x.exp(), x.log(), x.xlogx(), *map(x.apply, ELEMENTARY), x**y]
     with mp.workdps(40):
         for i in range(n):
             for u, v in ((x.low[i], y.high[i]), (x.high[i], y.low[i]), ((x.low[i] + x.high[i]) / 2, y.low[i])):
@@ -246,6 +246,8 @@ def test_spans_hold_every_result() -> None:
                 power = a > 0 and abs(v) < 300
                 true = [a + b, a - b, a * b, a / b if b else None, a * a, a**3, mp.exp(a) if big else None]
                 true += [mp.log(a), a * mp.log(a)] if a > 0 else [None, None]
+                true += [getattr(mp, name)(a) if big else None for name in ("sinh", "cosh", "tanh")]
+                true += [mp.asin(a), mp.acos(a)] if max(-x.low[i], x.high[i]) <= 1 else [None, None]
                 true += [mp.atan(a), a**b if power else None]
                 for result, value in zip(results, true, strict=True):
                     if value is not None:
