@@ -6,6 +6,7 @@ Seen failing: with an unknown loss, with labels that are all wrong, and with a l
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -53,3 +54,36 @@ def test_a_language_model_learns_the_rule_and_not_the_wrong_tokens() -> None:
     (ce, by_heart), (agce, learnt) = found["ce"], found["agce"]
     assert agce > ce + 5
     assert learnt < by_heart / 2
+
+
+def test_accumulated_parts_have_the_gradient_of_their_batch(tmp_path: Path) -> None:
+    """The Trainer on 24 samples as one batch and as parts of unequal numbers of labels: the same weights after a step.
+
+    Seen failing: with the mean over each part in place of the sum over all labels.
+    """
+    for package in NEEDED["hf_trainer.py"]:
+        pytest.importorskip(package)
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    example = runpy.run_path(str(EXAMPLES / "hf_trainer.py"))
+    x = torch.randn(24, 5, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(24) % 3
+    labels[:9] = -100  # the first parts have few
+    rows = [{"pixel_values": row, "labels": int(label)} for row, label in zip(x, labels, strict=True)]
+
+    def stepped(parts: int) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model = example["Classifier"](torch.nn.Linear(5, 3))
+        arguments = TrainingArguments(
+            str(tmp_path), max_steps=2, per_device_train_batch_size=24 // parts, gradient_accumulation_steps=parts,
+            learning_rate=1.0, max_grad_norm=0.0, optim="sgd", lr_scheduler_type="constant", use_cpu=True, seed=0,
+            save_strategy="no", report_to="none", disable_tqdm=True, logging_strategy="no",
+        )  # fmt: skip
+        Trainer(model, arguments, train_dataset=rows, compute_loss_func=example["for_trainer"]("gce")).train()
+        return [each.detach() for each in model.parameters()]
+
+    whole = stepped(1)
+    for parts in (2, 6):
+        for found, each in zip(stepped(parts), whole, strict=True):
+            torch.testing.assert_close(found, each)
