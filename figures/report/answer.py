@@ -209,13 +209,3 @@ def _cell(share: float, true: bool, second: bool, K: int) -> str:
     text = f"{share:.2f}".removeprefix("0") if K <= MOST_NUMBERS and share >= 0.005 else ""
     dark = " dark" if share > 0.45 else ""
     return f'<td class="{kind}{dark}" style="--share: {share:.4f}" title="{share:.4g}">{text}</td>'
-
-
-def rows_for_panel(report: Report) -> Sequence[dict[str, object]]:
-    """Every row that the matrix shows, for the panel: its name, its true class, its weights that sum to 1."""
-    if not matrix(report):
-        return []
-    return [
-        {"name": report.noise.row_name(i), "target": row.target, "weights": [float(w / row.total) for w in row.weights]}
-        for i, row in enumerate(report.noise.rows)
-    ]

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from html import unescape
 from typing import Any
 
@@ -29,8 +28,6 @@ from asymtheory.threshold.pieces import Piece
 from .. import gallery
 from .. import workers as workers_
 from .markup import from_mathtext, inline_svg, natural_width, typeset
-
-DEFAULT_NOISE = ("symmetric", 10, Fraction(4, 5))  # when none is named
 
 MOST_SEARCHED = 50  # rows: more are not searched one by one for losses that no rule decides
 

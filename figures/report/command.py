@@ -18,8 +18,9 @@ from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
 
 from .. import gallery
-from .collect import DEFAULT_NOISE, Progress, collect, steps
+from .collect import Progress, collect, steps
 from .page import page
+from .panel import DEFAULT_NOISE
 
 
 def report(arguments: list[str]) -> int:

@@ -11,18 +11,16 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Sequence
-from fractions import Fraction
 from html import escape
 from pathlib import Path
 from string import Template
 
 from asymtheory import __version__
 from asymtheory.atlas import Atlas
-from asymtheory.noise import NoiseModel
-from asymtheory.numbers.text import Number, plain
+from asymtheory.numbers.text import plain
 
 from . import answer, ledger, panel
-from .collect import DEFAULT_NOISE, Picture, Report
+from .collect import Picture, Report
 from .markup import keyed, table, typeset
 from .thresholds import thresholds
 
@@ -36,8 +34,8 @@ def page(report: Report) -> str:
     """The whole HTML file."""
     noise, headline = report.noise, answer.headline(report.noise)
     family, start = _panel_start(report)
-    definitions = panel.script(None if family else noise, answer.rows_for_panel(report))
-    scripts = [_read("page.js"), definitions + _read("solve.js") + _read("panel.js") + _read("simplex.js")]
+    definitions = panel.script(None if family else noise, panel.rows(noise) if answer.matrix(report) else ())
+    scripts = [_read("page.js"), definitions + panel.code()]
     bodies = [f'\n"use strict";\n(() => {{\n{script}}})();\n' for script in scripts]
     hashes = " ".join(f"'sha256-{_digest(body)}'" for body in bodies)
     return Template(_read("report.html")).substitute(
@@ -93,32 +91,10 @@ def _folded(name: str, title: str, body: str, summary: str) -> str:
 
 def _panel_start(report: Report) -> tuple[bool, str]:
     """Does one of the panel's families describe the noise? And the panel's first state, as attributes."""
-    noise, rate = report.noise, _family_rate(report.noise)
-    kind, K = DEFAULT_NOISE[:2]
-    eta: Number = DEFAULT_NOISE[2]
-    family = rate is not None and noise.classes <= 1000
-    if rate is not None and family:
-        kind, K, eta = noise.kind, noise.classes, rate
-    if not family and panel.fits(noise):
-        kind = "given"
     best = report.best
     loss, value = ("amse", "") if best is None or panel.why_not(best.loss) else (best.loss.name, best.parameter)
-    attributes = {
-        "loss": loss,
-        "value": f"{float(best.loss.parameters[value])!r}" if best is not None and value else "",
-        "noise": kind,
-        "k": str(K),
-        "eta": f"{float(eta)!r}",
-        "given": report.given,
-    }
-    return family, " ".join(f'data-{name}="{escape(text, quote=True)}"' for name, text in attributes.items())
-
-
-def _family_rate(noise: NoiseModel) -> Number | None:
-    """The rate as it was typed: for uniform noise it is not the realised one."""
-    if noise.kind not in panel.NOISES or noise.rate is None:
-        return None
-    return noise.rate * Fraction(noise.classes, noise.classes - 1) if noise.kind == "uniform" else noise.rate
+    said = f"{float(best.loss.parameters[value])!r}" if best is not None and value else ""
+    return panel.is_family(report.noise), panel.start(report.noise, loss, said, report.given)
 
 
 def _panel_without() -> str:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from html import escape
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import sympy as sp
@@ -28,13 +30,27 @@ from asymtheory.losses.profile import Profile
 from asymtheory.losses.published import published_settings
 from asymtheory.noise import KINDS, NoiseModel, worst_weights
 from asymtheory.numbers.backends import sympy_
-from asymtheory.numbers.text import plain
+from asymtheory.numbers.text import Number, plain
 
 from .markup import typeset
 
+HERE = Path(__file__).parent
+DEFAULT_NOISE: tuple[str, int, Number] = ("symmetric", 10, Fraction(4, 5))
 NOISES = ("symmetric", "uniform", "pair")  # families whose rate and class count are open
 MOST_CELLS = 4000  # of a measured noise: rows times classes that go into the page
 STEPS = 150  # of a slider, about
+
+
+def code() -> str:
+    """What runs on these constants: the solver, the panel and its triangle. It expects the elements of :func:`form`."""
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in ("solve.js", "panel.js", "simplex.js"))
+
+
+def form(started: str) -> str:
+    """The panel's elements, as report.html has them; ``started``: from :func:`start`."""
+    whole = (HERE / "report.html").read_text(encoding="utf-8")
+    first, end = whole.index('<form id="panel"'), "</form>"
+    return whole[first : whole.index(end, first) + len(end)].replace("$panel_start", started)
 
 
 def script(noise: NoiseModel | None = None, rows: Sequence[dict[str, object]] = ()) -> str:
@@ -44,19 +60,19 @@ def script(noise: NoiseModel | None = None, rows: Sequence[dict[str, object]] = 
     """
     kept = {name: loss for name in names() if not why_not(loss := build(name))}
     used = {atom.name: atom for loss in kept.values() for _, atom in loss.terms() if isinstance(atom, Separable)}
-    atoms = ",\n".join(f"{_js(name)}: {definition(atom)}" for name, atom in used.items())
-    losses = ",\n".join(f"{_js(name)}: {_js(_facts(loss))}" for name, loss in kept.items())
-    families = ",\n".join(f"{_js(kind)}: {_family(kind)}" for kind in NOISES)
+    atoms = ",\n".join(f"{constant(name)}: {definition(atom)}" for name, atom in used.items())
+    losses = ",\n".join(f"{constant(name)}: {constant(_facts(loss))}" for name, loss in kept.items())
+    families = ",\n".join(f"{constant(kind)}: {_family(kind)}" for kind in NOISES)
     given = None if noise is None else _given(noise)
     return (
         f"const ATOMS = {{\n{atoms}\n}};\nconst LOSSES = {{\n{losses}\n}};\nconst NOISES = {{\n{families}\n}};\n"
-        f"const NOISE_TEXT = {_js({kind: typeset(KINDS[kind]) for kind in NOISES})};\nconst GIVEN = {_js(given)};\n"
-        f"const ROWS = {_js(list(rows))};\n"
+        f"const NOISE_TEXT = {constant({kind: typeset(KINDS[kind]) for kind in NOISES})};\nconst GIVEN = {constant(given)};\n"
+        f"const ROWS = {constant(list(rows))};\n"
     )
 
 
-def _js(value: Any) -> str:
-    """JSON that is safe inside <script>."""
+def constant(value: Any) -> str:
+    """A constant for JavaScript: JSON that is safe inside <script>."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -99,7 +115,9 @@ def definition(atom: Separable) -> str:
         value, slope = (term, 0) if isinstance(term, int) else (term.value, term.slope)
         return f"{{value: {head} {expression(sp.sympify(value))}, slope: {head} {expression(sp.sympify(slope))}}}"
 
-    shapes = ", ".join(f"{{where: {_js(where)}, shape: {_js(list(shape))}}}" for where, shape in _shapes(atom))
+    shapes = ", ".join(
+        f"{{where: {constant(where)}, shape: {constant(list(shape))}}}" for where, shape in _shapes(atom)
+    )
     scale = expression(sp.sympify(atom.scale(K)))
     return f"{{active: {side('active')}, passive: {side('passive')}, scale: K => {scale}, shapes: [{shapes}]}}"
 
@@ -215,6 +233,11 @@ def _parameters(loss: Loss, several: bool) -> list[dict[str, Any]]:
     ]
 
 
+def parameter_names(loss: Loss) -> list[str]:
+    """The parameters that have a slider."""
+    return [str(each["name"]) for each in _parameters(loss, len(Profile.of(loss, 3).separable) > 1)]
+
+
 def _slider(loss: Loss, name: str, domain: Domain, default: Fraction) -> list[float]:
     """(least, greatest, step): three times as far as the default and everything published, in round steps."""
     used = [default, *(s.parameters[name] for s in published_settings(loss.name) if s.parameters.get(name))]
@@ -245,6 +268,37 @@ def _round_up(value: Fraction) -> Fraction:
 
 
 # ---------------------------------------------------------------------------------------------------- noise
+
+
+def is_family(noise: NoiseModel) -> bool:
+    """Does one of the panel's families, with its sliders, describe the noise?"""
+    return family_rate(noise) is not None and noise.classes <= 1000
+
+
+def start(noise: NoiseModel, loss: str, value: str, given: str) -> str:
+    """The panel's first state, as the attributes of its form; ``given``: the noise as options of the command line."""
+    rate, (kind, K, eta) = family_rate(noise), DEFAULT_NOISE
+    if rate is not None and is_family(noise):
+        kind, K, eta = noise.kind, noise.classes, rate
+    elif fits(noise):
+        kind = "given"
+    attributes = {"loss": loss, "value": value, "noise": kind, "k": str(K), "eta": f"{float(eta)!r}", "given": given}
+    return " ".join(f'data-{name}="{escape(text, quote=True)}"' for name, text in attributes.items())
+
+
+def family_rate(noise: NoiseModel) -> Number | None:
+    """The rate as it was typed: for uniform noise it is not the realised one."""
+    if noise.kind not in NOISES or noise.rate is None:
+        return None
+    return noise.rate * Fraction(noise.classes, noise.classes - 1) if noise.kind == "uniform" else noise.rate
+
+
+def rows(noise: NoiseModel) -> list[dict[str, object]]:
+    """Every row of a matrix, for the panel: its name, its true class, its weights that sum to 1."""
+    return [
+        {"name": noise.row_name(i), "target": row.target, "weights": [float(w / row.total) for w in row.weights]}
+        for i, row in enumerate(noise.rows)
+    ]
 
 
 def _family(kind: str) -> str:
