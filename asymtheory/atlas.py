@@ -7,7 +7,6 @@ it tolerates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,6 +15,7 @@ from .asymmetry.ratio import Ratio, asymmetry_ratio
 from .asymmetry.rules import rule
 from .errors import InputError
 from .jsonlines import Json
+from .layout import table
 from .losses.base import LINEAR, Loss, Normalised, NormalisedNegative, Separable
 from .losses.published import Setting, published_settings
 from .losses.registry import build, names
@@ -83,7 +83,7 @@ class Atlas:
             r = entry.ratio
             three = ("-", "-", "-") if r is None else tuple(f"{x.high:.4g}" for x in (r.r, r.r_pointwise, r.r_upper))
             cells.append((entry.loss.name, given, entry.kind, constant, *three, entry.asymmetric, entry.tolerates))
-        return _columns(cells) + (
+        return "\n".join(table(cells, drop=("r Def.3", "r_u", head[3], "type", "parameters", "r"))) + (
             "\nsum: sum_k L(u, k) where it is constant (symmetric losses). r: whole transfer; Def. 3 of ALF as printed; r_u: Eq. 8."
             "\nasymmetric: on which weights, c = w_m / w_n, margin = (w_m - w_n) / W."
             "\n`asymtheory losses NAME` shows formula, domain, source and settings."
@@ -126,11 +126,6 @@ class Page:
             values = ", ".join(f"{p} = {plain(v)}" for p, v in used.parameters.items()) or "no parameters"
             lines.append(f"  {used.dataset:<12} {values}  [{used.source}]")
         return "\n".join(lines)
-
-
-def _columns(cells: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
 def atlas(K: int = 10) -> Atlas:

@@ -53,7 +53,7 @@ class Job:
 
 def figure(arguments: Sequence[str]) -> int:
     """``asymtheory figure``: list figures, or write some or all of them."""
-    options = _parser().parse_args(join_formulas(list(arguments)))
+    options = build_parser().parse_args(join_formulas(list(arguments)))
     if wants_list(options):
         return _list(options)
     if options.animate is not None:
@@ -71,7 +71,8 @@ def figure(arguments: Sequence[str]) -> int:
     return ANSWERED
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     summary = "Draw the papers' figures, and the ones they should have had, from the core."
     parser = parser_by_name("figure", summary, "name, source, title, options")
     parser.add_argument(

@@ -27,7 +27,7 @@ INSTALLED = {"asymtheory": "asymtheory", "training": "asymtheory_training", "fig
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "asymtheory": (
         ("errors",),
-        ("jsonlines", "numbers"),
+        ("jsonlines", "layout", "numbers"),
         ("reading",),
         ("losses", "noise"),
         ("asymmetry",),

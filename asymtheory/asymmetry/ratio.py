@@ -29,6 +29,7 @@ from flint import ctx
 
 from ..errors import InputError
 from ..jsonlines import Json
+from ..layout import table
 from ..losses.base import CONVEX, LINEAR, MIXED, Loss
 from ..losses.curvature import certify_curvature
 from ..losses.profile import Profile
@@ -97,12 +98,10 @@ class Ratio:
             ("r_pointwise", self.r_pointwise, "Definition 3 as printed"),
             ("r_upper", self.r_upper, "Eq. 8: w_m/w_n >= 1/r_upper is needed (Theorem 8)"),
         ]
-        values = max(len(str(found)) for _, found, _ in rows)
-        places = max(len(found.at) for _, found, _ in rows)
-        lines = [self.title]
-        lines += [f"  {name:<12}{found!s:<{values}}  {found.at:<{places}}  {why}" for name, found, why in rows]
+        cells = [(name, str(found), found.at, why) for name, found, why in rows]
+        lines = [self.title, *table(cells, indent="  ")]
         methods = dict.fromkeys(found.method for _, found, _ in rows)
-        return "\n".join([*lines, f"  {'method':<12}{'; '.join(methods)}"])
+        return "\n".join([*lines, f"  {'method':<13}{'; '.join(methods)}"])
 
 
 def asymmetry_ratio(loss: Loss, K: int = 10, *, search: bool = False) -> Ratio:

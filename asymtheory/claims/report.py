@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from itertools import groupby
 
 from tqdm import tqdm
 
+from .. import layout
 from ..numbers.scalar import Scalar
 from .ledger import CERTIFIED, PROVED, Row
 from .theorems import coq_theorems
@@ -24,6 +24,8 @@ PREAMBLE = (
     "`asymtheory verify --proofs` compiles them; [proofs.md](proofs.md) says how to read them."
 )
 FORMATS = ("table", "json", "markdown", "latex")
+FULL = 140
+"""The columns of the table where no terminal says how many there are."""
 
 
 def with_progress(rows: Iterable[Row], total: int) -> Iterator[Row]:
@@ -64,20 +66,15 @@ def tally(rows: Sequence[Row]) -> str:
 
 def table(rows: Sequence[Row], width: int | None = None) -> str:
     """A table a paper: id, where, verdict, one line of evidence, time."""
-    width = width or max(100, shutil.get_terminal_size((140, 24)).columns)
+    width = width or layout.WIDTH.get() or FULL
     blocks = []
     for title, group in _papers(rows):
-        head = [("claim", "where", "verdict", "seconds")]
-        cells = head + [(row.claim.id, row.claim.where, _verdict(row), f"{row.seconds:.2f}") for row in group]
-        widths = [max(len(line[i]) for line in cells) for i in range(4)]
-        room = max(30, width - sum(widths) - 10)
-        lines = [title]
-        for line, text in zip(cells, ["evidence", *(row.finding.evidence for row in group)], strict=True):
-            left = "  ".join(cell.ljust(w) for cell, w in zip(line[:3], widths, strict=False))
-            wrapped = textwrap.wrap(text, room) or [""]
-            lines.append(f"  {left}  {line[3].rjust(widths[3])}  {wrapped[0]}")
-            lines += [" " * (len(left) + widths[3] + 6) + more for more in wrapped[1:]]
-        blocks.append("\n".join(lines))
+        cells = [("claim", "where", "verdict", "seconds", "evidence")]
+        cells += [
+            (row.claim.id, row.claim.where, _verdict(row), f"{row.seconds:.2f}", row.finding.evidence) for row in group
+        ]
+        lines = layout.table(cells, right=frozenset({3}), indent="  ", drop=("seconds", "where"), width=width)
+        blocks.append("\n".join([title, *lines]))
     return "\n\n".join([*blocks, tally(rows)])
 
 

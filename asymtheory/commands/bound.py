@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..errors import InputError
+from ..layout import table
 from ..losses.base import Loss
 from ..noise.resolve import resolve
 from ..numbers.text import Number, plain, show
@@ -25,9 +26,11 @@ from .options import (
     print_json,
     rate_given,
     rates_given,
+    say,
     say_reading,
     write_certificate,
 )
+from .words import explained
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -76,9 +79,9 @@ def run(given: argparse.Namespace) -> int:
         facts = [result.to_dict() for result in results]
         print_json(facts if given.eta is not None and "," in given.eta else facts[0])
     elif len(results) == 1:
-        print(results[0])
+        say(lambda: explained(str(results[0])))
     else:
-        print(_rate_table(results, rates))
+        say(lambda: explained(_rate_table(results, rates)))
     if given.certificate is not None:
         if len(results) > 1:
             raise InputError("--certificate goes with one noise rate: leave one in --eta")
@@ -111,8 +114,7 @@ def _rate_table(results: Sequence[Threshold], rates: Sequence[Number | None]) ->
         row = result.noise.rows[result.binding_row]
         realised = [show(result.noise.rate)] if average else []
         cells.append([show(rate), *realised, show(row.clean_level), show(row.margin), result.answer])
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]) - 1)]
-    lines += ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=False)) + f"  {row[-1]}" for row in cells]
+    lines += table(cells, right=frozenset(range(len(cells[0]) - 1)), indent="  ", drop=("margin",))
     return "\n".join([*lines, f"  because {first.condition}"])
 
 
@@ -126,5 +128,5 @@ def _bound_symbolic(options: argparse.Namespace, loss: Loss, given: set[str], K:
     if options.json:
         print_json(answer.to_dict())
     else:
-        print(answer.latex if options.latex else answer)
+        print(answer.latex) if options.latex else say(lambda: explained(str(answer)))
     return ANSWERED

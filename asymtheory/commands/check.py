@@ -20,9 +20,11 @@ from .options import (
     noise_options,
     print_json,
     rate_given,
+    say,
     say_reading,
     write_certificate,
 )
+from .words import explained
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         print_json({**answer.to_dict(), "guarantee": None if numbers is None else numbers.to_dict()})
     else:
-        print(answer if numbers is None else f"{answer}\n  guarantee  {numbers}")
+        say(lambda: explained(str(answer if numbers is None else f"{answer}\n  guarantee  {numbers}")))
     if given.certificate is not None:
         from ..formal.certificate import certificate  # late: numpy and flint are for this option alone
 

@@ -9,7 +9,15 @@ from ..errors import InputError, nearest
 from ..experiments.sweep import parse_sweep
 from ..experiments.weighted_risk import EXPERIMENTS, WeightedRiskExperiment, with_progress
 from ..numbers.text import parse_number
-from .options import ANSWERED, classes_given, count_given, loss_given, loss_options, print_json
+from .options import (
+    ANSWERED,
+    classes_given,
+    count_given,
+    loss_given,
+    loss_options,
+    print_json,
+    say,
+)
 
 COUNTS = ("draws", "starts", "seed", "steps")
 
@@ -27,8 +35,13 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--optimiser", metavar="NAME", default="adam", help="adam (default), gd: plain gradient descent"
     )
     parser.add_argument("--steps", metavar="N", default="250", help="at most (default 250)")
-    parser.add_argument("--rate", metavar="X", help="step size (default: adam 0.2, gd 0.5)")
-    parser.add_argument("--weights", metavar="NAME", default="uniform", help="each uniform on (0, 1], or dirichlet")
+    parser.add_argument("--step-size", metavar="X", help="of the descent (default: adam 0.2, gd 0.5)")
+    parser.add_argument(
+        "--draw-from",
+        metavar="NAME",
+        default="uniform",
+        help="of the class weights: each uniform on (0, 1], or dirichlet",
+    )
     parser.add_argument("--scale", metavar="X", default="1", help="z ~ N(0, X^2 I) (default 1)")
     parser.add_argument("--out", metavar="DIR", help="keep experiment.json, rows.jsonl and arrays.npz there")
     parser.add_argument("--resume", action="store_true", help="go on with what DIR holds")
@@ -53,10 +66,10 @@ def run(given: argparse.Namespace) -> int:
     if given.solve in parameters:
         raise InputError(f"--set {given.solve}: leave it out when --sweep {given.solve} asks for it")
     counts = {name: count_given(getattr(given, name), f"--{name}", 0 if name == "seed" else 1) for name in COUNTS}
-    rate = None if given.rate is None else float(parse_number(given.rate, "--rate"))
+    rate = None if given.step_size is None else float(parse_number(given.step_size, "--step-size"))
     recipe = WeightedRiskExperiment(
         loss, given.solve, values, K=classes_given(given.K) or 10, optimiser=given.optimiser, rate=rate,
-        weights=given.weights, scale=float(parse_number(given.scale, "--scale")), engine=given.engine, **counts,
+        weights=given.draw_from, scale=float(parse_number(given.scale, "--scale")), engine=given.engine, **counts,
     )  # fmt: skip
     workers = None if given.workers is None else count_given(given.workers, "--workers", least=1)
     try:
@@ -68,5 +81,5 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         print_json(result.to_dict())
     else:
-        print(result)
+        say(result)
     return ANSWERED

@@ -20,7 +20,9 @@ from .options import (
     noise_options,
     print_json,
     rate_given,
+    say,
 )
+from .words import explained
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +67,7 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         print_json(answer.to_dict() | ({} if best is None else {"best": best.to_dict()}))
     else:
-        print(answer if best is None else f"{answer}\n{best}")
+        say(lambda: explained(str(answer if best is None else f"{answer}\n{best}")))
     return ANSWERED if answer.asymmetric else NO
 
 

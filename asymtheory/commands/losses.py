@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 
 from ..atlas import atlas, page
-from .options import ANSWERED, classes_given, print_json
+from .options import (
+    ANSWERED,
+    classes_given,
+    print_json,
+    say,
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +31,5 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         print_json(answer.to_dict())
     else:
-        print(answer)
+        say(answer)
     return ANSWERED

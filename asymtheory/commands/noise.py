@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from ..layout import table
 from ..noise.models import KINDS
 from ..noise.resolve import resolve
-from .options import ANSWERED, NOISE_HELP, classes_given, print_json, rate_given
+from .options import (
+    ANSWERED,
+    NOISE_HELP,
+    classes_given,
+    print_json,
+    rate_given,
+    say,
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +30,11 @@ def run(given: argparse.Namespace) -> int:
         if given.json:
             print_json(KINDS)
         else:
-            width = max(map(len, KINDS))
-            print("\n".join(f"{kind:<{width}}  {text}" for kind, text in KINDS.items()))
+            say(lambda: "\n".join(table(list(KINDS.items()))))
         return ANSWERED
     model = resolve(given.name, classes_given(given.K), rate_given(given.eta))
     if given.json:
         print_json(model.to_dict())
     else:
-        print(model)
+        say(model)
     return ANSWERED

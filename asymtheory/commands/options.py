@@ -6,11 +6,13 @@ The command line imports this module at start-up; what the core computes with is
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InputError
+from ..layout import columns
+from ..layout import say as say  # the commands of extras take it from here, too
+from .catalogue import examples_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +33,13 @@ class Formatter(argparse.HelpFormatter):
     """The terminal's width without importing shutil, for start-up time: argparse makes a formatter for every option."""
 
     def __init__(self, prog: str) -> None:
-        try:
-            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
-        except (OSError, ValueError):
-            columns = 80
-        super().__init__(prog, width=columns - 2)
+        super().__init__(prog, width=(columns() or 80) - 2)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Names of commands are indented once more than argparse counts, so the longest would get a line of their own."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += 2
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         """A text of several lines, such as examples, keeps its lines."""
@@ -44,15 +48,12 @@ class Formatter(argparse.HelpFormatter):
         return "\n".join(indent + line for line in text.splitlines())
 
 
-def examples(*lines: str) -> str:
-    """The examples at the end of a help text, one command a line."""
-    return "\n".join(["examples:", *(f"  asymtheory {line}" for line in lines)])
-
-
 class Parser(argparse.ArgumentParser):
-    """Errors in one line, without the usage text."""
+    """Errors in one line, without the usage text; the help ends with the command's examples."""
 
     def __init__(self, **options: Any) -> None:
+        if options.get("epilog") is None:
+            options["epilog"] = examples_of(options.get("prog") or "")
         super().__init__(formatter_class=Formatter, **options)
 
     def error(self, message: str) -> NoReturn:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 
 from ..asymmetry.ratio import asymmetry_ratio
-from .options import ANSWERED, loss_given, loss_options, print_json
+from .options import (
+    ANSWERED,
+    loss_given,
+    loss_options,
+    print_json,
+    say,
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -19,5 +25,5 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         print_json(answer.to_dict())
     else:
-        print(answer)
+        say(answer)
     return ANSWERED

@@ -17,7 +17,11 @@ from ..noise.models import check_classes
 from ..numbers.text import parse_number
 from ..selection.advice import Advice, advise
 from ..selection.select import Selection, select
-from .options import formula_options, loss_given
+from .options import (
+    formula_options,
+    loss_given,
+    say,
+)
 
 FORMATS = ("table", "json", "markdown")
 PLOTS = "asymtheory.plots"
@@ -95,7 +99,10 @@ def run(given: argparse.Namespace) -> int:
     if draw is not None:
         draw(chosen, given.plot)
     advice = _advice(chosen, given.advice)
-    print(_rendered(chosen, form, advice, given.advice))
+    if form == "table":
+        say(lambda: _rendered(chosen, form, advice, given.advice))
+    else:
+        print(_rendered(chosen, form, advice, given.advice))
     for option, path in (("plot", given.plot), ("configuration", given.write_config)):
         if path is not None:
             print(f"asymtheory select: {option} written to {path}", file=sys.stderr)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..claims.files import load
-from ..claims.ledger import REFUTED, UNDECIDED, Effort, changed, judge_claim, record, select, verify
+from ..claims.ledger import REFUTED, UNDECIDED, Effort, Row, changed, judge_claim, record, select, verify
 from ..claims.report import FORMATS, render, with_progress
 from ..errors import InputError, nearest
 from ..formal.development import MACHINE_NUMBERS, ProofRefused, compiled
-from .options import ANSWERED, NO, count_given
+from .options import (
+    ANSWERED,
+    NO,
+    count_given,
+    say,
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +50,7 @@ def run(given: argparse.Namespace) -> int:
     ids = select(given.paper, given.claim)
     effort = Effort(quick=given.quick, seed=count_given(given.seed, "--seed", least=0))
     rows = list(with_progress(verify(ids, effort, workers), len(ids)))
-    print(render(rows, form, full=bool(given.claim)))
+    _show(rows, form, full=bool(given.claim))
     if given.record:
         record(rows)
         return ANSWERED
@@ -71,6 +77,14 @@ def _proofs() -> bool:
     return True
 
 
+def _show(rows: Sequence[Row], form: str, full: bool) -> None:
+    """Print the rows: at the width of the terminal for people, as they are for programs."""
+    if form == "table":
+        say(lambda: render(rows, form, full))
+    else:
+        print(render(rows, form, full))
+
+
 def _own(given: argparse.Namespace, form: str) -> int:
     """Judge the claims of a file; 1 where one is refuted or undecided, or its control is not refuted."""
     for flag in ("paper", "record", "workers", "proofs"):
@@ -84,6 +98,6 @@ def _own(given: argparse.Namespace, form: str) -> int:
     chosen = [entry for entry in entries if not given.claim or entry.id in given.claim]
     effort = Effort(quick=given.quick, seed=count_given(given.seed, "--seed", least=0))
     rows = list(with_progress((judge_claim(entry, effort) for entry in chosen), len(chosen)))
-    print(render(rows, form, full=bool(given.claim)))
+    _show(rows, form, full=bool(given.claim))
     held = all(row.finding.verdict not in (REFUTED, UNDECIDED) and row.control is REFUTED for row in rows)
     return ANSWERED if held else NO

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..jsonlines import Json
+from ..layout import table
 from ..numbers.text import plain
 from .descent import FLAT
 from .engines import NUMPY, Array
@@ -110,8 +111,9 @@ class WeightedRiskResult:
                 *(f"{p.get(q, math.nan):.4f}" for q in ("median", "low", "high")),
                 *(_percent(row[name]) for name in OUTCOMES), "-" if moving is None else f"{moving['median']:.1e}",
             ))  # fmt: skip
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines += ["  ".join(c.rjust(n) for c, n in zip(line, widths, strict=True)) for line in cells]
+        lines += table(
+            cells, right=frozenset(range(len(cells[0]))), drop=("10 %", "90 %", "|grad|", "flat", "moving", "other")
+        )
         lines += [
             "",
             "asymmetric: share of draws on which e_m is the only minimiser. p_m: median over draws and starts, and quantiles.",

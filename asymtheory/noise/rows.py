@@ -19,6 +19,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import InputError, printable
+from ..layout import table
 from ..numbers.text import Number, as_exact, as_float, divide, show
 
 if TYPE_CHECKING:
@@ -333,9 +334,7 @@ def _table_text(model: NoiseModel, most: int = 20) -> str:
         share = [divide(row_.top, row_.total), divide(row_.second, row_.total), row_.clean_level, row_.margin]
         kept, second, level, margin = map(show, share)
         cells.append((model.row_name(i), kept, model.class_name(row_.runner_up), second, level, margin))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
-    return "\n".join(lines)
+    return "\n".join([*lines, *table(cells, indent="  ", drop=("weight", "clean level"))])
 
 
 def _against(model: NoiseModel, index: int, row: Row) -> str:

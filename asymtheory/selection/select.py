@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import InputError, printable
 from ..jsonlines import Json
+from ..layout import table
 from ..losses.base import Loss
 from ..losses.registry import build, names_compared
 from ..losses.settings import named
@@ -114,7 +115,7 @@ class Selection:
     def __str__(self) -> str:
         width = max(len(name) for name, _ in self._head())
         lines = [f"{name:<{width}}  {text}" for name, text in self._head()]
-        lines += ["", *_columns(self._cells(self._shown())), ""]
+        lines += ["", *table(self._cells(self._shown()), drop=("papers' settings", "covers")), ""]
         lines += [f"{place}. {c.loss.title}: {c.reason}" for place, c in self._shown()]
         if self.best.tolerance is not None:
             lines += ["", f"guarantee of {self.best.loss.title}: {self.best.tolerance}"]
@@ -221,11 +222,6 @@ def _papers(candidate: Candidate) -> str:
             what = f"{candidate.parameter} = {', '.join(values)}" if values else f"{count} setting{'s' * (count > 1)}"
             parts.append(f"{what} {one if count == 1 else many}")
     return "; ".join(parts) or "-"
-
-
-def _columns(cells: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
 
 
 # ------------------------------------------------------------------------------------------------ select

@@ -23,8 +23,8 @@ from .page import page
 from .panel import DEFAULT_NOISE
 
 
-def report(arguments: list[str]) -> int:
-    """``asymtheory report``: write the HTML report."""
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = Parser(prog="asymtheory report", description="Write one self-contained HTML report for a noise model.")
     parser.add_argument("--out", default="report.html", metavar="FILE", help="the file to write (default report.html)")
     parser.add_argument("--noise", metavar="KIND", help=NOISE_HELP + "; with no option at all: K = 10, eta = 0.8")
@@ -35,7 +35,12 @@ def report(arguments: list[str]) -> int:
         "--ledger", action="store_true", help="judge every claim of the papers now (minutes); else those on record"
     )
     parser.add_argument("--figures", metavar="NAME[,NAME...]", help="these figures alone, or none (default: all)")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def report(arguments: list[str]) -> int:
+    """``asymtheory report``: write the HTML report."""
+    options = build_parser().parse_args(arguments)
     out, figures = Path(options.out), _names(options.figures)
     noise, given = _noise(options)
     say_reading("report", noise)

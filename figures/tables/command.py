@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from asymtheory.commands.options import ANSWERED
+from asymtheory.commands.options import ANSWERED, say
 from asymtheory.errors import InputError
 
 from ..options import parser_by_name, wants_list
@@ -22,15 +22,18 @@ from .published import names, published
 
 def table(arguments: Sequence[str]) -> int:
     """Print one table, or the list of them; returns the exit status."""
-    options = _parser().parse_args(list(arguments))
+    options = build_parser().parse_args(list(arguments))
     if wants_list(options):
-        print(listing())
+        say(listing)
         return ANSWERED
     if len(options.names) != 1:
         given = f" (given: {', '.join(options.names)})" if options.names else ""
         raise InputError(f"one table's name is needed{given}; asymtheory table --list shows them")
     found = compare(options.names[0], _results(options.results), options.dataset)
-    print(show(found, options.format, options.best), end="")
+    if options.format == "text":
+        say(lambda: show(found, options.format, options.best).rstrip("\n"))
+    else:
+        print(show(found, options.format, options.best), end="")
     return ANSWERED
 
 
@@ -48,7 +51,8 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     summary = "A paper's table of test accuracies: measured beside published."
     parser = parser_by_name("table", summary, "name, paper, what it shows")
     parser.add_argument(

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from textwrap import wrap
 
+from asymtheory import layout
+
 from ..results import Where
 from .accuracies import Accuracy, Cell, Deviation, Measured, Method, Section, Table
 from .published import Column
@@ -35,9 +37,7 @@ def text(table: Table, best: bool = False) -> str:
     grids = [_grid(table, section, best) for section in table.sections]
     lines = [table.title, *wrap(f"Published: {table.runs} runs each. {_counted(table)}", WIDTH)]
     for section, grid in zip(table.sections, grids, strict=True):
-        widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-        lines += ["", f"{section.dataset}: {_setup(section)}"]
-        lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in grid]
+        lines += ["", f"{section.dataset}: {_setup(section)}", *layout.table(grid, indent="  ")]
     for heading, remarks in _below(table):
         lines += ["", heading]
         for remark in remarks:

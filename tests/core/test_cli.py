@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from asymtheory.cli import main
+from asymtheory.commands.catalogue import FURTHER
 
 Output = tuple[int, str, str]
 
@@ -233,7 +234,8 @@ def test_help_names_the_commands_of_extras(capsys: pytest.CaptureFixture[str], m
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert "further commands: figure, report (extra figures); train (extra training)" in shown
+    for name, extra in (("train", "training"), ("report", "figures"), ("figure", "figures")):
+        assert f" {name} {FURTHER[name]} [{extra}] " in shown
 
 
 def test_module_entry_point_and_closed_pipe() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asymtheory.commands.options import ANSWERED, Parser, print_json
+from asymtheory import layout
+from asymtheory.commands.options import ANSWERED, Parser, print_json, say
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue, read
 from asymtheory.noise import parse_number
@@ -42,7 +43,7 @@ SETTINGS = chosen(
 
 def confirm(arguments: list[str]) -> int:
     """``asymtheory confirm``; returns the exit status (130 for Ctrl-C)."""
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(arguments)
     if options.plan is not None:
         return _plan(options, parser)
@@ -66,7 +67,7 @@ def confirm(arguments: list[str]) -> int:
     if options.json:
         print_json({"rows": rows, "summary": summary})
     else:
-        print(_shown(design.facts(), rows, summary))
+        say(lambda: _shown(design.facts(), rows, summary))
     return ANSWERED
 
 
@@ -162,7 +163,8 @@ def _dry_run(studies: Sequence[Study], out: Path, as_json: bool) -> int:
     return ANSWERED
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = Parser(
         prog="asymtheory confirm",
         description="Train networks over a grid of loss parameters around the exact threshold, a*/8 to 8a*, and compare "
@@ -288,13 +290,7 @@ def _shown(
             ("" if name == last else name, _number(row["value"]), _number(row["factor"]), *texts, f"{row['scale']:.3g}")
         )
         last = name
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for each in table:
-        lines.append(
-            "  "
-            + each[0].ljust(widths[0])
-            + "".join("  " + c.rjust(w) for c, w in zip(each[1:], widths[1:], strict=True))
-        )
+    lines += layout.table(table, right=frozenset(range(1, len(table[0]))), indent="  ")
     return "\n".join([*lines, "", *summary["says"]])
 
 

@@ -20,7 +20,7 @@ STOPPED = 130
 
 def features(arguments: list[str]) -> int:
     """``asymtheory features``; returns the exit status (130 for Ctrl-C)."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     size = None if options.size is None else count_given(options.size, "--size", 8)
     batch, threads = (
         count_given(options.batch, "--batch", 1),
@@ -62,7 +62,8 @@ def features(arguments: list[str]) -> int:
     return ANSWERED
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = Parser(
         prog="asymtheory features",
         description="Features of all images of a data set by a frozen network, written once to a file: `asymtheory train --data "

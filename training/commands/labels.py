@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asymtheory.commands.options import ANSWERED, Parser, classes_given, count_given, print_json, rate_given
+from asymtheory.commands.options import ANSWERED, Parser, classes_given, count_given, print_json, rate_given, say
 from asymtheory.errors import InputError, nearest, printable
 from asymtheory.reading.labels import Column, align, read_labels
 
@@ -29,7 +29,8 @@ def labels(arguments: list[str]) -> int:
     return _write(arguments)
 
 
-def _write(arguments: Sequence[str]) -> int:
+def build_parser() -> Parser:
+    """The parser of the command."""
     parser = Parser(
         prog="asymtheory labels",
         description="Noisy labels of a data set's training part, from (data set, K, rate, seed) alone. "
@@ -52,7 +53,11 @@ def _write(arguments: Sequence[str]) -> int:
         "--out", metavar="FILE", required=True, help="where to: .npy (recipe in FILE.json), .npz or .csv"
     )
     parser.add_argument("--json", action="store_true", help="the facts as JSON")
-    options = parser.parse_args(list(arguments))
+    return parser
+
+
+def _write(arguments: Sequence[str]) -> int:
+    options = build_parser().parse_args(list(arguments))
     if Path(options.out).suffix.lower() not in (".npy", ".npz", ".csv"):
         raise InputError(f"--out {options.out}: labels are written to .npy, .npz or .csv")
     made = _human(options) if options.human is not None else _drawn(options)
@@ -60,7 +65,7 @@ def _write(arguments: Sequence[str]) -> int:
     if options.json:
         print_json({"file": options.out, **made.to_dict()})
     else:
-        print(f"{options.out}: {_summary(made)}")
+        say(f"{options.out}: {_summary(made)}")
         _say(made)
     return ANSWERED
 
@@ -116,7 +121,7 @@ def _inspect(arguments: Sequence[str]) -> int:
     if options.json:
         print_json({"file": options.file, **found.to_dict(), "noise": None if model is None else model.to_dict()})
         return ANSWERED
-    print(f"{options.file}: {_summary(found)}")
+    say(f"{options.file}: {_summary(found)}")
     _say(found)
     if found.recipe:
         print(
@@ -127,7 +132,7 @@ def _inspect(arguments: Sequence[str]) -> int:
     else:
         binding = model.worst
         print(f"  binding      {model.row_name(binding)}, against {model.class_name(model.rows[binding].runner_up)}")
-        print("\n".join(str(model).splitlines()[1:]))
+        say(lambda: "\n".join(str(model).splitlines()[1:]))
     if found.K <= SHOWN_CLASSES:
         print(_matrix(found, names))
     return ANSWERED

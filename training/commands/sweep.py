@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from asymtheory.commands.options import ANSWERED, NO, Parser, count_given, print_json
+from asymtheory.commands.options import ANSWERED, NO, Parser, count_given, print_json, say
 from asymtheory.errors import InputError
 from asymtheory.numbers.text import plural
 
@@ -26,7 +26,7 @@ STOPPED = 130
 
 def sweep(arguments: list[str]) -> int:
     """``asymtheory sweep``; returns the exit status: 0 all runs are in the results, 1 some failed, 130 stopped."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     if options.list:
         return _list(options)
     if options.plan is None:
@@ -58,7 +58,8 @@ def sweep(arguments: list[str]) -> int:
         return _report(plan, store, len(points), options)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = Parser(
         prog="asymtheory sweep",
         description="Train all runs of a plan (TOML: [defaults] and [[runs]] with grids; see docs/sweeps.md). Runs that are in "
@@ -109,7 +110,7 @@ def _list(options: argparse.Namespace) -> int:
         print_json([{"name": name, "runs": runs, "title": title} for name, runs, title in found])
     else:
         width = max(len(name) for name, _, _ in found)
-        print("\n".join(f"{name:<{width}}  {runs:>4} runs  {title}" for name, runs, title in found))
+        say("\n".join(f"{name:<{width}}  {runs:>4} runs  {title}" for name, runs, title in found))
     return ANSWERED
 
 
@@ -186,7 +187,7 @@ def _report(plan: Plan, store: Store, trained: int, options: argparse.Namespace)
         facts = {"folder": str(store.folder), "runs": len(plan.points), "done": done, "handed_out": trained}
         print_json({**facts, "failures": failures, "groups": rows})
     else:
-        print(summary(rows))
+        say(lambda: summary(rows))
         for failure in failures:
             print(f"failed: {failure['key'][:8]} {failure['error']}: {first_line(failure['message'])}")
     return NO if failures else ANSWERED

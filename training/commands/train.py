@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
-from asymtheory.commands.options import ANSWERED, NO, Parser, join_formulas, print_json
+from asymtheory.commands.options import ANSWERED, NO, Parser, join_formulas, print_json, say
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
@@ -24,11 +24,11 @@ STOPPED = 130
 
 def train(arguments: list[str]) -> int:
     """``asymtheory train``; returns the exit status (1 for a loss that became NaN, 130 for Ctrl-C)."""
-    options = _parser().parse_args(join_formulas(arguments))
+    options = build_parser().parse_args(join_formulas(arguments))
     if options.recipe == "list":
         from ..run.recipes import table
 
-        print(table())
+        say(table)
         return ANSWERED
     config = _configuration(options)
     if options.write_config is not None:
@@ -63,7 +63,7 @@ def train(arguments: list[str]) -> int:
     if options.json:
         print_json(result.to_dict())
     else:
-        print(result)
+        say(result)
     return ANSWERED
 
 
@@ -77,7 +77,8 @@ def _say_readings() -> None:
         log.addHandler(handler)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = Parser(
         prog="asymtheory train",
         description="Train a network with a noise-robust loss on noisy labels. Without options: a small network on "

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asymtheory.commands.options import ANSWERED, Parser, count_given, print_json
+from asymtheory.commands.options import ANSWERED, Parser, count_given, print_json, say
 from asymtheory.errors import InputError
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import parse_number
@@ -32,7 +32,7 @@ SETTINGS = chosen(
 
 def tune(arguments: list[str]) -> int:
     """``asymtheory tune``; returns the exit status (130 for Ctrl-C)."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     with errors_name(SETTINGS):
         given = settings_given(options, SETTINGS)
         base = TrainConfig.resolve(
@@ -52,14 +52,15 @@ def tune(arguments: list[str]) -> int:
     if options.json:
         print_json(found.to_dict())
     else:
-        print(found)
+        say(found)
         print(
             f"written: {path}; asymtheory train --config {path} trains it" if path else "--write-config FILE keeps it"
         )
     return ANSWERED
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = Parser(
         prog="asymtheory tune",
         description="Find the loss, the value of its parameter and the learning rate for noisy labels: losses that tolerate "

@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from asymtheory import layout
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.jsonlines import read as read  # the other half of append: a torn last line is left out
@@ -248,8 +249,9 @@ def table(curve: tuple[Epoch, ...], most: int | None = None) -> str:
         f = epoch.fitted
         shares = tuple(percent(share) for share in (f.train, f.clean, f.memorised, f.recovered, epoch.test))
         cells.append((str(epoch.epoch), f"{epoch.rate:.3g}", f"{epoch.loss:.4g}", *shares, f"{epoch.gradient:.3g}"))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(
+        layout.table(cells, right=frozenset(range(9)), indent="  ", drop=("gradient", "recovered", "rate"))
+    )
 
 
 def _rounded(value: JsonValue) -> JsonValue:

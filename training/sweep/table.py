@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from time import monotonic
 from typing import TextIO
 
+from asymtheory import layout
 from asymtheory.jsonlines import Json, JsonValue
 
 from ..run.record import percent
@@ -141,10 +142,4 @@ def summary(rows: Sequence[Mapping[str, JsonValue]]) -> str:
     for row in rows:
         spread = "" if row["std"] is None else f" ± {percent(row['std'])}"
         cells.append((row["run"], str(row["seeds"]), f"{percent(row['mean'])}{spread}", percent(row["memorised"])))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for first, *others in cells:
-        lines.append(
-            "  ".join([first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))])
-        )
-    return "\n".join(lines)
+    return "\n".join(layout.table(cells, right=frozenset({1, 2, 3})))
