@@ -76,7 +76,10 @@ class Sweep:
         step = max(1, CHUNK // (2 * len(CELLS)))
         for start in range(0, len(low), step):
             part = slice(start, start + step)
-            found[part] = self._some(low[part], high[part])
+            try:
+                found[part] = self._some(low[part], high[part])
+            except (AttributeError, TypeError):  # abs, min and max in a formula: spans do not choose a branch
+                break
         return found
 
     def _some(self, low: Array, high: Array) -> Verdicts:
@@ -135,10 +138,11 @@ class Sweep:
         at = self._at(value[:, None])
         end = at.whole(xp)
         known = np.ones(len(value), dtype=bool)
+        size_of_terms = at.size()
         for size in self._groups:
             excess = np.broadcast_to(at.sent(SHARES * end, size, xp), (len(value), len(SHARES)))
             known &= np.isfinite(excess).all(-1)
-            noise = ROUNDING * np.abs(np.where(np.isfinite(excess), excess, 0.0)).max(-1)
+            noise = ROUNDING * (np.abs(np.where(np.isfinite(excess), excess, 0.0)).max(-1) + size_of_terms / 10)
             grid = np.broadcast_to(SHARES, excess.shape)
             for zoom in range(ZOOMS + 1):
                 excess = np.where(np.isfinite(excess), excess, np.inf)

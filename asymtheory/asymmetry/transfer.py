@@ -103,6 +103,16 @@ class Transfer:
         """All the mass that can leave the vertex, tip - f."""
         return _number(xp, self.tip - self.floor)
 
+    def size(self) -> Scalar:
+        """How large the terms are at the ends of [0, 1], in floats: what an excess is the difference of."""
+        xp, total = numpy_(), np.zeros(1)
+        for i, (coefficient, _) in enumerate(self.profile.separable):
+            for side in self.shapes:
+                for end in (Fraction(0), Fraction(1)):
+                    value = np.abs(self._start(i, side, end, xp) * _product(xp, coefficient, Fraction(1)))
+                    total = total + np.where(np.isfinite(value), value, 0.0)
+        return np.reshape(total, -1)
+
     # ------------------------------------------------------------------------------------------- its parts
 
     def received(self, x: Scalar, xp: Backend, shape: Shape = "all") -> Scalar:

@@ -665,6 +665,7 @@ def _bend(loss: Formula, side: str, left: _Part, right: _Part) -> int | None:
 
 SIMPLE = 1000  # a change point is taken for a fraction when its numerator times denominator stay below this, squared
 MOST_KINKS = 12
+FAR = 2**12
 NEAR_ZERO = 2.0**-100
 """A change of kind this near to 0 is at 0: bisection by relative width would not end there."""
 State = tuple[int | None, int | None] | None  # signs of the curvatures; None: no loss there
@@ -726,7 +727,12 @@ def _scanned(
             pieces.append((state(right), []))
             low = right
         pieces[-1][1].append(high)
-    found = _run_of_losses(domain, pieces, changes, now, state)
+
+    def proved(x: float) -> Curvature:
+        here = loss._with(**{parameter: Fraction(x)})
+        return _facts(here, "active").shape, _facts(here, "passive").shape
+
+    found = _run_of_losses(domain, pieces, changes, now, state, proved)
     zero = Fraction(0)
     if zero in found.domain and zero not in found.kinks and loss._with(**{parameter: zero}).zeros:
         return replace(found, kinks=tuple(sorted((*found.kinks, zero))))  # a value of its own, by a limit
@@ -739,8 +745,13 @@ def _run_of_losses(
     changes: list[Fraction],
     now: Fraction | None,
     state: Callable[[float], Any],
+    proved: Callable[[float], Curvature],
 ) -> _Scan:
-    """Of the runs of pieces on which the formula is a loss, the one around ``now``, else the one of most values."""
+    """Of the runs of pieces on which the formula is a loss, the one around ``now``, else the one of most values.
+
+    Far from 1 a change of the sampled curvature is none where the same is proved on both sides: floats lose a curvature that
+    all but vanishes.
+    """
     edges = [domain.low, *changes, domain.high]
     runs: list[list[int]] = []
     for i, (what, _) in enumerate(pieces):
@@ -764,7 +775,13 @@ def _run_of_losses(
 
     low_closed = closed(low, domain.low_closed, low == domain.low)
     cut = Domain(low, high, low_closed, closed(high, domain.high_closed, high == domain.high))
-    kinks = tuple(sorted({changes[i - 1] for i in run[1:] if changes[i - 1] not in (low, high)}))
+
+    def differs(i: int) -> bool:
+        left, right = pieces[i - 1][1], pieces[i][1]
+        far = changes[i - 1] != 0 and not 1 / FAR < abs(changes[i - 1]) < FAR
+        return not (far and left and right) or proved(left[-1]) != proved(right[0])
+
+    kinks = tuple(sorted({changes[i - 1] for i in run[1:] if changes[i - 1] not in (low, high) and differs(i)}))
     inside = [x for i in run for x in pieces[i][1]]
     start = Fraction(inside[len(inside) // 2]) if inside else None
     if start is not None and Fraction(1) in cut and state(1.0) not in (None, "overflow"):
