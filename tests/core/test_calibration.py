@@ -46,7 +46,7 @@ UPPER = np.linspace(0.5, 1, 101)
 ETA = np.concatenate([1 - UPPER[:0:-1], UPPER])  # symmetric to the last bit, for 1 - eta is exact from 1/2 on
 FOLDED = np.maximum(ETA, 1 - ETA)
 THETA = 2 * FOLDED - 1
-CLOSE = {"rtol": 0, "atol": 1e-13}
+CLOSE: dict[str, Any] = {"rtol": 0, "atol": 1e-13}
 
 # mixed: neither convex nor concave on two classes
 MIXED: dict[str, Loss] = {

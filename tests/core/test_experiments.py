@@ -22,6 +22,7 @@ from asymtheory.experiments import descent
 from asymtheory.experiments import weighted_risk as experiments
 from asymtheory.experiments.descent import Objective
 from asymtheory.experiments.result import MINIMISER, MOVING, OTHER, OUTCOMES, VERTEX
+from asymtheory.experiments.runner import Runner
 from asymtheory.experiments.sweep import parse_sweep
 from asymtheory.experiments.weighted_risk import WeightedRiskExperiment
 from asymtheory.losses import build, names
@@ -412,7 +413,12 @@ def test_engine_whose_extra_is_missing_says_what_to_install(monkeypatch: pytest.
 def test_threads_are_used_where_arrays_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     runner = experiments.Runner
-    monkeypatch.setattr(experiments, "Runner", lambda *arguments: asked.append(arguments[-1]) or runner(*arguments))
+
+    def counted(*arguments: Any) -> Runner:
+        asked.append(arguments[-1])
+        return runner(*arguments)
+
+    monkeypatch.setattr(experiments, "Runner", counted)
     monkeypatch.setattr(experiments.os, "cpu_count", lambda: 3)
     recipe = WeightedRiskExperiment(build("mae"), draws=4, starts=2, steps=1)
     recipe.run()

@@ -11,6 +11,7 @@ import math
 import pickle
 from fractions import Fraction
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,7 +219,7 @@ ATOM_CASES = {
 }  # fmt: skip
 
 # name -> its terms (coefficient name, atom, the atom's parameters), the papers' CIFAR-10 values, and another setting
-SUM_CASES = {
+SUM_CASES: dict[str, Any] = {
     "ropo": ({"alpha": 1, "beta": 1}, ("ce", "unhinged"), {"alpha": F(1, 10)}),
     "sce": ({"alpha": F(1, 10), "beta": 1, "A": -4}, ("ce", "rce"), {"alpha": 6, "beta": F(1, 10)}),
     "nce+mae": ({"alpha": 1, "beta": 1}, ("nce", "mae"), {"alpha": 10, "beta": F(1, 10)}),

@@ -19,7 +19,7 @@ ALL = settings.published_settings()
 PAPERS = Path(__file__).parents[3] / "shared" / "papers"
 
 # (source, loss) -> values row by row as the table prints them; None is a dash
-ROWS = {
+ROWS: dict[tuple[str, str], list[str | None]] = {
     ("JAL Table 8", "gce"): ["q", "0.9", "0.7", "0.7", "0.6"],
     ("JAL Table 8", "sce"): ["alpha beta A", "0.1, 1, -4", "6, 1, -4", "10, 1, -4", "10, 1, -4"],
     ("JAL Table 8", "nce+rce"): ["alpha beta A", "1, 1, -4", "10, 0.1, -4", "50, 0.1, -4", "10, 1, -4"],

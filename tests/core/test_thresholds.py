@@ -73,6 +73,7 @@ def test_the_condition_changes_there(case, K, thousandths, kind):
         return
     step = Fraction(1, 10**8) * (1 if case in LEAST else -1) * Fraction(value)
     row = model.worst_row()
+    assert domain.low is not None
     assert decide(loss.replace(**{parameter: Fraction(value) + step}), row).holds
     assert not decide(loss.replace(**{parameter: max(Fraction(value) - step, domain.low)}), row).holds
 

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from asymtheory_figures.theory import alf
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -73,7 +74,7 @@ def overlaps(figure: Figure) -> list[str]:
             drawn = line.get_linestyle() not in ("None", "none", "")
             for name, box in inside:
                 shrunk = Bbox.from_extents(box.x0 + SLACK, box.y0 + SLACK, box.x1 - SLACK, box.y1 - SLACK)
-                dots = any(shrunk.contains(x, y) for x, y in path.vertices)
+                dots = any(shrunk.contains(x, y) for x, y in np.asarray(path.vertices))
                 if dots or (drawn and len(path.vertices) > 1 and path.intersects_bbox(shrunk, filled=False)):
                     wrong.append(f"{name} / a line of {panel.get_title(loc='left')}")
     return wrong

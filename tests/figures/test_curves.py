@@ -41,7 +41,7 @@ def line(
     penalty: tuple[str, float] = ("l2", 1e-4),
     count: int = 1000,
     others: Mapping[str, Sequence[float]] | None = None,
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float | str] | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """A line as ``sweep`` writes it, with what figures read."""

@@ -41,7 +41,7 @@ def faint(figure: Figure) -> list[str]:
     for panel in every_axes(figure):
         if panel.images or any(isinstance(each, ContourSet) for each in panel.collections):
             continue
-        seen = [
+        seen: list[Any] = [
             (line.get_color() if drawn(line) else line.get_markeredgecolor(), line.get_alpha()) for line in panel.lines
         ]
         for group in panel.collections:

@@ -481,8 +481,8 @@ def test_embedded_votes_are_those_of_the_file():
     for loss in coverage.LOSSES:
         for eta in (0, Fraction(4, 5)):
             values = coverage.default_values(loss, 7)
-            shares = [coverage.share(loss, v.symmetric(eta), values) for v in (votes, whole)]
-            np.testing.assert_allclose(*shares, atol=1e-12)
+            first, second = (coverage.share(loss, v.symmetric(eta), values) for v in (votes, whole))
+            np.testing.assert_allclose(first, second, atol=1e-12)
 
 
 def test_posteriors_are_read(tmp_path):

@@ -147,7 +147,7 @@ def test_the_command_trains_counts_and_goes_on(
     assert facts["seconds"] > 0
     assert not Path("study").exists()
 
-    trained = []
+    trained: list[Any] = []
     real = confirming.train
 
     def one(together, *rest):  # type: ignore[no-untyped-def]

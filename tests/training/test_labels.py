@@ -33,7 +33,9 @@ SHARED = Path(__file__).parents[3] / "shared" / "data" / "noisy-labels"
 CLEAN = np.random.default_rng(0).permutation(np.arange(5000) % 10)
 
 weights = st.one_of(st.integers(0, 9), st.fractions(0, 3, max_denominator=12), st.floats(0, 5, allow_subnormal=False))
-rows = st.lists(weights, min_size=2, max_size=8).filter(lambda row: sum(map(Fraction, row)) > 0)
+rows: st.SearchStrategy[list[Any]] = st.lists(weights, min_size=2, max_size=8).filter(
+    lambda row: sum(map(Fraction, row)) > 0
+)
 
 
 # -------------------------------------------------------------------------------------------------------- exact counts

@@ -625,7 +625,12 @@ def test_killed_at_any_moment_and_resumed_to_the_same_weights(tmp_path: Path) ->
 
 def test_checkpoints_take_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[int] = []
-    monkeypatch.setattr(checkpoint, "save", lambda path, content: (time.sleep(0.02), saved.append(content["epoch"])))
+
+    def save(path: Path, content: dict[str, Any]) -> None:
+        time.sleep(0.02)
+        saved.append(content["epoch"])
+
+    monkeypatch.setattr(checkpoint, "save", save)
     run(tiny(epochs=30), tmp_path)
     assert saved[0] == 1
     assert saved[-1] == 30
