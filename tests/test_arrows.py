@@ -282,6 +282,12 @@ def test_no_dead_checks(folder: str) -> None:
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
+def test_the_map_of_the_house_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = [name for floor in FLOORS["asymtheory"] for name in floor if not name.startswith("__")]
+    assert [name for name in rooms if f"{name}/`" not in text and f"{name}`" not in text] == []
+
+
 def long_functions(source: str, most: int = 60) -> list[str]:
     """Functions of more than ``most`` lines, docstring and signature included."""
     functions = (x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.FunctionDef | ast.AsyncFunctionDef))
