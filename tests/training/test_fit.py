@@ -131,6 +131,7 @@ SAME: dict[str, tuple[Any, Any]] = {
     "pandas categories": (X, pd.Series(pd.Categorical(NAMED, categories=["dog", "cat", "bird"]))),
     "polars": (pl.DataFrame(X.numpy()), pl.Series(Y.tolist())),
     "polars names": (pl.DataFrame(X.numpy()), pl.Series(NAMED)),
+    "sparse": (X.to_sparse(), Y),
     "a tuple of one": ((X,), Y),
     "a mapping of one": ({"input": X}, Y),
     "a mapping with labels": ({"input": X, "labels": Y}, None),
@@ -353,6 +354,7 @@ def test_a_batch_without_labels_is_skipped() -> None:
 def test_losses_by_name_and_noise() -> None:
     fit(linear(), None, X, Y, formula="1 - u**q", parameters={"q": 0.7}, **QUICK)
     fit(linear(), build("gce", q=0.5), X, Y, **QUICK)
+    fit(linear(), nn.functional.cross_entropy, X, Y, **QUICK)
     with pytest.warns(BelowThreshold, match="is not asymmetric on this noise"):
         fit(linear(), "agce", X, Y, parameters={"a": 0.01, "q": 0.6}, noise="symmetric", eta=0.5, **QUICK)
     with pytest.warns(BelowThreshold, match="is not asymmetric"):
@@ -433,6 +435,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"images": Rows(lambda i: X[i]), "labels": None}, "the samples have no labels"),
     ({"labels": [None, *Y.tolist()[1:]], "loss": "nlnl"}, "needs one label of every sample"),
     ({"loss": "jal"}, "jal"),
+    ({"loss": nn.BCEWithLogitsLoss()}, r"the loss BCEWithLogitsLoss cannot be called with logits \(60, 3\)"),
+    ({"model": 3}, "the model is int; an nn.Module is needed"),
     ({"loss": 3}, "a loss is a name such as 'jal-ce'"),
     ({"parameters": {"a": 3}}, "this one is a module and has its own"),
     ({"noise": "symmetric", "eta": 0.2}, "CrossEntropyLoss is not a loss of the theory"),

@@ -15,7 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from asymtheory_training import build_loss, linear_loss  # noqa: E402
+from asymtheory_training import BinaryLoss, build_loss, linear_loss, preference_loss  # noqa: E402
 from asymtheory_training.losses import fused  # noqa: E402
 from asymtheory_training.losses.reference import given_losses  # noqa: E402
 from asymtheory_training.losses.registry import BASELINES  # noqa: E402
@@ -59,7 +59,14 @@ def test_every_loss_is_finite(dtype: Any) -> None:
                 check(module(z, target), z)
         if dtype.itemsize > 2:
             check(given_losses(build(name), z, y), z)
-    for name in set(BASELINES) - {"nlnl", "lt-apl", "lt-apl-student"}:
+    check(build_loss("gjs", reduction="none")(torch.stack([z, z.flip(1)]), y), z)
+    margin = torch.tensor([X, -X, 1e4, -6e4, 0.0], dtype=dtype, requires_grad=True)
+    for name in ("agce", "nce", "ce", "jal-fl"):
+        for losses in (preference_loss(margin, loss=name, reduction="none"), BinaryLoss(name)(margin, torch.ones(5))):
+            (slope,) = torch.autograd.grad(losses.sum(), margin)
+            assert losses.isfinite().all()
+            assert slope.isfinite().all()
+    for name in set(BASELINES) - {"nlnl", "lt-apl", "lt-apl-student", "gjs"}:
         check(build_loss(name, reduction="none")(z, y), z)
     followed = build_loss("nlnl")
     followed.begin(0, 3, y)

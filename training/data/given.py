@@ -41,7 +41,7 @@ NONE = -1
 def tensor_of(x: object, what: str) -> Tensor:
     """Numbers of any library as a tensor: (N, ...). InputError for what does not hold numbers of one shape."""
     if isinstance(x, Tensor):
-        found = x.detach()
+        found = x.detach().to_dense() if x.layout != torch.strided else x.detach()
     else:
         if hasattr(x, "toarray"):  # a sparse matrix of scipy
             x = x.toarray()

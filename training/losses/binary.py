@@ -19,7 +19,7 @@ from asymtheory.numbers.scalar import Scalar
 
 from .build import build_loss
 from .module import REDUCTIONS, RobustLoss, described
-from .reference import precision
+from .reference import precision, present, wide
 
 
 class BinaryLoss(nn.Module):
@@ -150,7 +150,8 @@ def _two(logit: Tensor) -> Tensor:
     """Logits (0, z), one row a logit; InputError for what is not a logit."""
     if not logit.is_floating_point():
         raise InputError(f"logit: a floating-point tensor is needed, got {described(logit)}")
-    return torch.stack([torch.zeros_like(logit), logit], -1).reshape(-1, 2)
+    z = -present(-wide(logit))  # +inf is a class that is not there, as -inf is
+    return torch.stack([torch.zeros_like(z), z], -1).reshape(-1, 2)
 
 
 def _two_targets(logit: Tensor, target: Tensor) -> Tensor:

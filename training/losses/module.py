@@ -218,7 +218,9 @@ class RobustLoss(nn.Module):
         return {**self.__dict__, "_plans": {}}
 
 
-MULTI_HOT = "several labels a sample (multi-hot) are another task, for these losses are of one class among K"
+MULTI_HOT = (
+    "several labels a sample (multi-hot) are another task, that of MultiLabelLoss; here a sample has one of K classes"
+)
 
 
 def check_rows(target: Tensor, axis: int, counted: Tensor | None = None) -> None:

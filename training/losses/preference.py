@@ -19,7 +19,7 @@ from asymtheory.threshold import Threshold, solve
 
 from .build import build_loss
 from .module import RobustLoss, described
-from .reference import precision
+from .reference import precision, present, wide
 
 
 def preference_loss(
@@ -85,7 +85,8 @@ class PreferenceLoss(nn.Module):
         """The loss of the margins."""
         if not margin.is_floating_point():
             raise InputError(f"margin: a floating-point tensor is needed, got {described(margin)}")
-        logits = torch.stack([margin, torch.zeros_like(margin)], -1).reshape(-1, 2)
+        z = -present(-wide(margin))  # +inf is a class that is not there, as -inf is
+        logits = torch.stack([z, torch.zeros_like(z)], -1).reshape(-1, 2)
         if preference is None:
             target = torch.zeros(len(logits), dtype=torch.int64, device=margin.device)
         else:

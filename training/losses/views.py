@@ -16,7 +16,7 @@ from asymtheory.numbers.scalar import Scalar
 from .baselines import BaselineLoss
 from .fused import Reduction
 from .module import REDUCTIONS, described
-from .reference import wide
+from .reference import present, wide
 
 OPEN_UNIT = between(0, 1, low_closed=False, high_closed=False)
 
@@ -51,7 +51,7 @@ class GJS(BaselineLoss):
         logits = self._checked(views, target)
         kept = target != self.ignore_index
         label = torch.where(kept, target, 0).long().unsqueeze(-1)
-        logu = torch.log_softmax(wide(logits), -1)  # (M, N, K)
+        logu = torch.log_softmax(present(wide(logits)), -1)  # (M, N, K)
         u = logu.exp()
         share = (1 - self.pi1) / len(logits)
         mean = u.sum(0) * share

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from asymtheory.errors import InputError
 from asymtheory.losses import Loss
@@ -37,8 +38,23 @@ def noise_of(noise: str | NoiseModel | Iterable[Scalar] | None, eta: Number | No
     return model
 
 
+AnyLoss: TypeAlias = nn.Module | Callable[[Tensor, Tensor], Tensor] | Loss | str
+"""A loss as people give it: a module or a function of logits and labels, a loss of the core, a name."""
+
+
+class _Function(nn.Module):
+    """A function of logits and labels, such as ``torch.nn.functional.cross_entropy``, as a loss module."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self.function(logits, labels)
+
+
 def chosen_loss(
-    loss: nn.Module | Loss | str | None,
+    loss: AnyLoss | None,
     K: int,
     parameters: Mapping[str, Scalar] | None = None,
     formula: str | None = None,
@@ -53,6 +69,8 @@ def chosen_loss(
     theory does not judge, and for parameters beside a module, which has its own.
     """
     model = noise_of(noise, eta, K)
+    if callable(loss) and not isinstance(loss, nn.Module | Loss | type):
+        loss = _Function(loss)
     if isinstance(loss, nn.Module):
         if parameters or formula or passive:
             raise InputError("parameters, formula and passive make a loss; this one is a module and has its own")
@@ -65,7 +83,7 @@ def chosen_loss(
         return loss
     if loss is not None and not isinstance(loss, str | Loss):
         raise InputError(
-            f"a loss is a name such as 'jal-ce', a loss of asymtheory or a module, got {type(loss).__name__}"
+            f"a loss is a name such as 'jal-ce', a loss of asymtheory, a module or a function, got {type(loss).__name__}"
         )
     if (
         model is not None

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from asymtheory.errors import InputError, printable
 from asymtheory.jsonlines import JsonValue
-from asymtheory.losses import Loss
 from asymtheory.noise import NoiseModel
 from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import Number
@@ -19,7 +18,7 @@ from asymtheory.numbers.text import Number
 from ..data.given import Indexed, Labelling, batch_of, inputs_of, joined, on_device, source_of, split, test_of
 from ..data.inputs import Batch, Data, Redraw, mapped
 from .calls import Call
-from .choose import chosen_loss
+from .choose import AnyLoss, chosen_loss
 from .config import Settings
 from .device import find_device
 from .loop import Trainer
@@ -33,7 +32,7 @@ OF_SGD = ("rate", "momentum", "nesterov")
 
 
 def fit(
-    model: nn.Module, loss: nn.Module | Loss | str | None, images: object, labels: object = None, *, true: object = None,
+    model: nn.Module, loss: AnyLoss | None, images: object, labels: object = None, *, true: object = None,
     test: object = None, classes: Sequence[str] | None = None, ignore_index: int | None = None,
     parameters: Mapping[str, Scalar] | None = None, formula: str | None = None, passive: str | None = None,
     noise: str | NoiseModel | Iterable[Scalar] | None = None, eta: Number | None = None, redraw: Redraw | None = None,
@@ -46,10 +45,10 @@ def fit(
 ) -> History:  # fmt: skip
     """Train your own model on your own data, in place; the model is then on the device and in evaluation mode.
 
-    **Loss.** A module, or a name ("jal-ce", "nce+agce") with ``parameters``, a loss of the core, or None with ``formula`` (and
-    ``passive``). ``noise`` (a kind that ``asymtheory noise`` knows, with the rate ``eta``; a noise model; a matrix; the class
-    weights of a row) chooses the parameters of a name where none are given: those that ``asymtheory select`` recommends. Where
-    the loss with its parameters is not asymmetric on that noise, a BelowThreshold warning names the threshold.
+    **Loss.** A module or a function of logits and labels, a name ("jal-ce", "nce+agce") with ``parameters``, a loss of the core, or
+    None with ``formula`` (and ``passive``). ``noise`` (a kind that `asymtheory noise` knows, of the rate ``eta``; a noise model;
+    a matrix; the class weights of a row) chooses the parameters of a name where none are given: those that ``asymtheory select``
+    recommends. Where the loss with its parameters is not asymmetric on that noise, a BelowThreshold warning names the threshold.
 
     **Data.** ``images`` (N, ...) with ``labels``, a tuple or a mapping of several inputs, a data set, or an iterable of batches
     such as a DataLoader: every kind that :mod:`.given <asymtheory_training.data.given>` lists. Labels are whole numbers 0..K-1 (or
@@ -148,6 +147,8 @@ def _first(source: Indexed | Iterable[Any], given: Any) -> tuple[Batch, Any]:
 @torch.no_grad()
 def _tried(model: nn.Module, x: Batch, labels: Any, settings: Settings) -> tuple[Call, tuple[int, ...]]:
     """How the model is called, and the shape (n, K, d1, ...) of its logits, from a call with the first samples."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"the model is {type(model).__name__}; an nn.Module is needed")
     first = next((each for each in model.parameters()), None)
     if first is None:
         raise InputError("the model has no parameters to train")
@@ -168,7 +169,7 @@ def _tried(model: nn.Module, x: Batch, labels: Any, settings: Settings) -> tuple
     if logits.ndim < 2 or not logits.is_floating_point() or logits.shape[1] < 2:
         raise InputError(
             f"the model returned {logits.dtype} of shape {tuple(logits.shape)} for {_described(x)}: logits (N, K) are needed, "
-            "K >= 2"
+            "K >= 2 (two classes are two outputs)"
         )
     if logits.ndim > 2:
         places = (

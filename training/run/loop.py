@@ -202,7 +202,13 @@ class Trainer:
         if self.data.ignore is not None and y.ndim == 1:
             kept = y != self.data.ignore
             scores, y, which = scores[kept], y[kept], which[kept]
-        value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
+        try:
+            value: Tensor = self.loss(scores, y) if self.following is None else self.loss(scores, y, which)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            if self.taken or isinstance(error, InputError):
+                raise
+            what = f"logits {tuple(scores.shape)} and labels {tuple(y.shape)} of {y.dtype}"
+            raise InputError(f"the loss {type(self.loss).__name__} cannot be called with {what}: {error}") from error
         if not value.ndim:
             return value
         return value.sum() / (
