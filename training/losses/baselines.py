@@ -249,7 +249,7 @@ class NLNL(BaselineLoss):
         if not len(self._weights):
             raise InputError("nlnl: begin(epoch, epochs, labels) comes before the first batch of an epoch")
         n, K = logits.shape
-        at = probabilities(present(wide(logits)))
+        at = probabilities(wide(logits))
         own = at.logu.gather(1, labels[:, None])[:, 0]
         least = self.gamma if self.phase == "SelPL" else 0.0 if self.phase == "NL" else 1 / K
         weights = self._weights[labels].to(own.dtype)

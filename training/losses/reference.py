@@ -252,6 +252,7 @@ def probabilities(logits: Tensor) -> Probabilities:
 
     The likeliest class is the only one whose ``1 - u`` can be lost to rounding, so it is taken from the other classes.
     """
+    logits = present(logits)
     top = logits.argmax(-1, keepdim=True)
     others = logits.scatter(-1, top, -math.inf)
     peak = logits.gather(-1, top)
@@ -343,7 +344,7 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
     ``detach_modulation`` takes the factor ``(1 - u)^gamma`` of FL, NFL and NNFL for a constant in the gradient. ``inward``
     is explained in ``_floored``.
     """
-    z = present(wide(logits))
+    z = wide(logits)
     at = probabilities(z)
     result: Scalar = 0
     for coefficient, each in loss.at(z.shape[-1]).terms():
