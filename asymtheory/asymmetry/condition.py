@@ -14,11 +14,14 @@ from ..noise.rows import NoiseModel, Row
 from ..numbers.scalar import Scalar
 from .binding import binding_rows, distinct_rows
 from .ordering import keeps_order
-from .rules import Decision, decide
+from .rules import Decision, decide, endless
 from .rules.base import CUT_OFF, EXACT_VERTEX
 
 if TYPE_CHECKING:
     from ..jsonlines import Json
+
+
+IN_THE_LIMIT = "as logits grow without bound; for logits within B of each other ask `guarantee --logits B`"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Condition:
     classes: int
     names: tuple[str, ...] | None = None
     keeps_argmax: bool | None = None  # not asymmetric, and yet the minimiser's largest entry is the clean class
+    in_the_limit: bool = False  # the verdict is about sequences towards the boundary, which no finite softmax reaches
 
     def to_dict(self) -> Json:
         return {
@@ -49,6 +53,7 @@ class Condition:
             "rival": self.rival,
             "classes": self.classes,
             "keeps_argmax": self.keeps_argmax,
+            "in_the_limit": self.in_the_limit,
         }
 
     def __str__(self) -> str:
@@ -61,6 +66,8 @@ class Condition:
             lines.append(f"  slack      {self.slack:.6g}")
         if self.keeps_argmax:
             lines.append("  argmax     kept: the minimiser is not the vertex, but its largest entry is the clean class")
+        if self.in_the_limit:
+            lines.append(f"  limit      {IN_THE_LIMIT}")
         lines += [f"  method     {self.method}", f"  why        {self.reason}"]
         return "\n".join(lines)
 
@@ -94,6 +101,7 @@ def check(loss: Loss, noise: NoiseModel | Iterable[Scalar]) -> Condition:
         str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
         decision.reason, index, row.runner_up, len(row.weights), model.names,
         keeps_order(Profile.of(loss, len(row.weights))) if decision.holds is False and row.dominant else None,
+        _in_the_limit(Profile.of(loss, len(row.weights)), decision),
     )  # fmt: skip
 
 
@@ -111,6 +119,14 @@ def _witness(loss: Loss, row: Row, decision: Decision) -> tuple[Scalar, str]:
     if not math.isfinite(solution.value) and by_inequality:
         return None, "the inequality, in Arb; the risk itself is too large for floats"
     return solution.point, solution.method
+
+
+def _in_the_limit(profile: Profile, decision: Decision) -> bool:
+    """Is the verdict one about minimising sequences? NCE and NFL have no value at the boundary, and F may be unbounded below."""
+    if profile.negative or decision.holds is None:
+        return False
+    unbounded = decision.holds and decision.rule.at_zero and decision.gap not in (None, 0.0)
+    return unbounded or any(endless(atom) for _, atom in profile.normalised)
 
 
 def _order(decision: Decision) -> tuple[int, float]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..layout import table
 from ..losses.base import Loss
 from ..noise.resolve import resolve
-from ..numbers.text import Number, plain, show
+from ..numbers.text import Number, parse_number, plain, show
 from ..threshold.pieces import RATE, Threshold
 from ..threshold.solve import solve, solve_rate
 from .options import (
@@ -32,6 +33,9 @@ from .options import (
 )
 from .words import explained
 
+if TYPE_CHECKING:
+    from ..threshold.tolerance import Guaranteed
+
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -46,6 +50,10 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--open", nargs="+", metavar="NAME", help="what --symbolic leaves open: K, eta, c, or parameters of the loss"
     )
     parser.add_argument("--latex", action="store_true", help="with --symbolic: LaTeX")
+    parser.add_argument(
+        "--guarantee", action="store_true", help="what a value above the threshold guarantees in numbers"
+    )
+    parser.add_argument("--at", metavar="X", help="with --guarantee: at this value of the parameter")
     certificate_option(parser, "the threshold")
 
 
@@ -53,7 +61,11 @@ def run(given: argparse.Namespace) -> int:
     """Print the thresholds; 1 where no value makes the loss asymmetric."""
     loss, parameters = loss_given(given)
     K = classes_given(given.K)
+    if given.at is not None and not given.guarantee:
+        raise InputError("--at goes with --guarantee")
     if given.symbolic:
+        if given.guarantee:
+            raise InputError("--guarantee goes with numbers: leave out --symbolic")
         if given.certificate is not None:
             raise InputError("--certificate goes with numbers: leave out --symbolic")
         return _bound_symbolic(given, loss, parameters, K)
@@ -75,11 +87,15 @@ def run(given: argparse.Namespace) -> int:
         from ..threshold.closed_form import name_ends
 
         results = [name_ends(result) for result in results]
+    numbers = _guarantees(given, results)
     if given.json:
         facts = [result.to_dict() for result in results]
+        for fact, found in zip(facts, numbers, strict=False):
+            fact["guarantee"] = None if found is None else found.to_dict()
         print_json(facts if given.eta is not None and "," in given.eta else facts[0])
     elif len(results) == 1:
-        say(lambda: explained(str(results[0])))
+        said = [str(results[0]), *(str(found) for found in numbers if found is not None)]
+        say(lambda: explained("\n".join(said)))
     else:
         say(lambda: explained(_rate_table(results, rates)))
     if given.certificate is not None:
@@ -89,6 +105,18 @@ def run(given: argparse.Namespace) -> int:
 
         write_certificate(given.certificate, lambda: threshold_certificate(results[0]))
     return ANSWERED if any(result.status in ("threshold", "always") for result in results) else NO
+
+
+def _guarantees(given: argparse.Namespace, results: Sequence[Threshold]) -> list[Guaranteed | None]:
+    """With --guarantee the numbers for each threshold (None where no value works), else nothing."""
+    if not given.guarantee:
+        return []
+    if given.solve == RATE or (len(results) > 1 and not given.json):
+        raise InputError("--guarantee goes with a parameter of the loss and one noise rate (several with --json)")
+    from ..threshold.tolerance import guaranteed  # late: numpy and scipy are for this option alone
+
+    at = None if given.at is None else parse_number(given.at, "--at")
+    return [guaranteed(result, at) for result in results]
 
 
 def _free_parameter(loss: Loss, given: set[str]) -> str | None:

@@ -1,4 +1,6 @@
-"""The best tolerance constant that a parameter can reach: the infimum of range / slack, and whether a value attains it.
+"""What a threshold is worth in numbers: the guarantee at a value above it, and the best constant over the parameter.
+
+The best constant is the infimum of range / slack, and a value may or may not attain it.
 
 Range / slack is what a noisy excess risk, as a share of what a confident mistake costs, is multiplied with (twice) to bound
 the clean error. By convexity ``slack <= margin x range``, with equality iff the risk is linear along the edge from e_m to e_n.
@@ -9,16 +11,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from ..asymmetry.guarantees import relative_constant
+from ..asymmetry.guarantees import Tolerance, relative_constant, tolerance
 from ..errors import InputError
+from ..jsonlines import Json
 from ..losses.base import CONVEX, Loss
 from ..losses.profile import Profile
 from ..noise.rows import NoiseModel
-from .pieces import Piece
+from ..numbers.text import Number, plain
+from .pieces import Piece, Threshold
 from .solve import solve
 
 POINTS = 121
@@ -101,6 +106,52 @@ def best_constant(loss: Loss, noise: NoiseModel, parameter: str) -> BestConstant
         if refined.fun < least:
             least, value = float(refined.fun), float(refined.x)
     return BestConstant(parameter, least, True, value, floor)
+
+
+@dataclass(frozen=True)
+class Guaranteed:
+    """What a threshold's loss guarantees at one value that works: the constant and the radius there."""
+
+    parameter: str | None
+    value: float | None
+    tolerance: Tolerance
+
+    def to_dict(self) -> Json:
+        at = {} if self.parameter is None else {self.parameter: self.value}
+        return {"at": at, **self.tolerance.to_dict()}
+
+    def __str__(self) -> str:
+        at = "" if self.parameter is None else f"at {self.parameter} = {self.value:.6g}: "
+        return f"  guarantee {at}{self.tolerance}"
+
+
+def guaranteed(threshold: Threshold, at: Number | None = None) -> Guaranteed | None:
+    """The guarantee at a value of the parameter; None where no value works.
+
+    Without ``at``: twice as far out as the threshold where the values go on without end, else the middle of the widest range.
+    Raises InputError for a value that does not work.
+    """
+    piece = threshold.feasible
+    if piece is None or threshold.status not in ("threshold", "always"):
+        return None
+    if threshold.parameter is None:
+        return Guaranteed(None, None, tolerance(threshold.loss, threshold.noise))
+    if at is not None and not any(at in each for each in threshold.pieces):
+        raise InputError(f"--at {plain(at)}: the loss is not asymmetric there ({threshold.answer})")
+    value = Fraction(_some(piece)) if at is None else Fraction(at)
+    if threshold.loss.domains[threshold.parameter].integer:
+        value = Fraction(math.ceil(value))
+    loss = threshold.loss.replace(**{threshold.parameter: value})
+    return Guaranteed(threshold.parameter, float(value), tolerance(loss, threshold.noise))
+
+
+def _some(piece: Piece) -> float:
+    """A plain value of a range, away from its ends."""
+    if piece.low is None:
+        return 1.0 if piece.high is None else piece.high.value - max(1.0, abs(piece.high.value))
+    if piece.high is None:
+        return piece.low.value + max(1.0, abs(piece.low.value))
+    return (piece.low.value + piece.high.value) / 2
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 from typing import Any
@@ -322,6 +323,32 @@ def test_the_rate_that_was_given_stands(capsys: pytest.CaptureFixture[str]) -> N
     assert head.split()[:2] == ["eta", "average"]
     assert first.split()[:2] == ["0.1", "0.05"]
     assert second.split()[:2] == ["0.4", "0.2"]
+
+
+def test_a_threshold_is_shown_with_its_guarantee(capsys: pytest.CaptureFixture[str]) -> None:
+    """AMSE at a = 20, q = 2, K = 10, symmetric 0.4: slack (2/K)(a margin - 1), constant 2 / slack."""
+    command = ["bound", "--loss", "amse", "--K", "10", "--eta", "0.4", "--guarantee", "--at", "20"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["guarantee"]
+    assert found["at"] == {"a": 20}
+    assert found["constant"] == pytest.approx(2 / (2 / 10 * (20 * 5 / 9 - 1)))
+    assert found["radius"]["l1"] == pytest.approx(0.50556, abs=1e-5)
+    assert main([*command[:-1], "1"]) == 2
+    assert "not asymmetric there" in capsys.readouterr().err
+
+
+def test_a_verdict_in_the_limit_says_so() -> None:
+    for loss, weights, limit in (
+        (NCE(), [6, 4], True),
+        (NCE() + MAE(), [6, 3, 1], True),
+        (NGCE(), [6, 2, 2], False),
+        (MAE(), [6, 3, 1], False),
+        (build("rdpo", e=F(9, 20)), [6, 4], True),  # unbounded below
+    ):
+        found = check(loss, weights)
+        assert found.in_the_limit is limit
+        assert found.to_dict()["in_the_limit"] is limit
+        assert ("limit" in str(found).split("method")[0]) is limit
 
 
 def test_p_min_has_its_formula(capsys: pytest.CaptureFixture[str]) -> None:
