@@ -5,6 +5,7 @@ Ternary coordinates: the clean class is the upper corner, its runner-up the lowe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -18,7 +19,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.tri import Triangulation
-from scipy.integrate import solve_ivp
+from scipy.integrate import LSODA
 
 from asymtheory import NCE, Loss, build, from_weights, minimise, solve, weighted_risk
 from asymtheory.asymmetry.rules import endless
@@ -36,6 +37,7 @@ BELOW, ABOVE = 0.4, 3.0  # parameters drawn, as multiples of the threshold
 CONTOURS = (0.0, 0.01, 0.03, 0.06, 0.1, 0.16, 0.24, 0.34, 0.46, 0.6, 0.78, 1.0)  # shares of the range of the risk
 STARTS = 8  # flow starts at the inner points of a lattice with this many steps along an edge
 TIMES = np.geomspace(1e-2, 1e9, 320)  # at which flow lines are drawn; the last is so late that all of them have arrived
+MOST_STEPS = 3000  # of the flow; a smooth risk takes some hundreds
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,25 @@ def flow(loss: Loss, weights: Floats, starts: Floats, times: Floats = TIMES) -> 
             return -objective.gradient(z.reshape(shape), w, total)[2].ravel()
 
     t = np.append(0.0, times)
-    z = solve_ivp(down, (0.0, t[-1]), np.log(starts.T).ravel(), method="LSODA", t_eval=t, rtol=1e-6, atol=1e-8).y
+    z = _followed(down, np.log(starts.T).ravel(), t)
     z = z.reshape(*shape, len(t))
     with np.errstate(all="ignore"):
         u = objective.gradient(z.reshape(shape[0], -1), np.repeat(w, len(t), 1), np.repeat(total, len(t)))[0]
     return tuple(np.moveaxis(u.reshape(z.shape), 0, -1))
+
+
+def _followed(down: Callable[[float, Floats], Floats], start: Floats, times: Floats) -> Floats:
+    """The solution at ``times`` (M,), as columns; where a gradient that jumps takes more than MOST_STEPS steps, it ends there."""
+    solver = LSODA(down, 0.0, start, times[-1], rtol=1e-6, atol=1e-8)
+    found = [start]
+    for _ in range(MOST_STEPS):
+        if solver.status != "running" or len(found) == len(times):
+            break
+        solver.step()
+        if times[len(found)] <= solver.t:
+            between = solver.dense_output()
+            found += [between(t) for t in times[len(found) :] if t <= solver.t]
+    return np.stack([*found, *[solver.y] * (len(times) - len(found))], -1)
 
 
 @figure(
