@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from .answers import Answer
 from .asymmetry.ratio import Ratio, asymmetry_ratio
 from .asymmetry.rules import rule
 from .errors import InputError
@@ -55,7 +56,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Atlas:
+class Atlas(Answer):
     """All registered losses at their default parameters, for K classes."""
 
     K: int
@@ -91,7 +92,7 @@ class Atlas:
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(Answer):
     """One loss: its entry, formula, domains, source and the papers' settings."""
 
     entry: Entry

@@ -7,3 +7,7 @@
 from .gallery import make, names, render, save
 
 __all__ = ["make", "names", "render", "save"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

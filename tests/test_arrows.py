@@ -26,7 +26,7 @@ INSTALLED = {"asymtheory": "asymtheory", "training": "asymtheory_training", "fig
 # may import each other as long as no circle comes of it.
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "asymtheory": (
-        ("errors",),
+        ("answers", "errors"),
         ("jsonlines", "layout", "numbers"),
         ("reading",),
         ("losses", "noise"),

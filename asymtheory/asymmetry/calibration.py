@@ -32,10 +32,12 @@ from typing import Any
 
 import numpy as np
 
+from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
 from ..losses.base import CONCAVE, CONVEX, LINEAR, Loss
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..numbers.backends import FLOAT, INTERVAL, numpy_
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
@@ -52,7 +54,7 @@ BELOW = "l(1/2) is below the mean of l(0) and l(1), so eta = 1 with v next to 1/
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(Answer):
     """H, H^- and psi of one loss on a grid of posteriors; arrays of equal length, read-only.
 
     Beside rounding (a few units of 1e-16, relative to l), H and H_minus lie in [value - error, value] and psi lies in
@@ -109,7 +111,7 @@ class Witness:
 
 
 @dataclass(frozen=True)
-class ExcessRiskBound:
+class ExcessRiskBound(Answer):
     """``R01 - R01* <= constant (R_l - R_l*)`` with ALF Theorem 2's constant 2 / (l(0) - l(1)): is it true of this loss?
 
     ``least`` is the least constant of any linear bound, inf where there is none, None where it is not settled.
@@ -161,13 +163,19 @@ class ExcessRiskBound:
         return "\n".join(lines)
 
 
-def calibrate(loss: Loss, eta: Scalar = None) -> Calibration:
+def calibrate(loss: Loss | str, eta: Scalar = None, **parameters: Scalar) -> Calibration:
     """H, H^-, psi~ and psi at posteriors ``eta`` in [0, 1] (a number or a vector; default 401 equal steps).
 
     Exact for losses that are convex, linear or concave on two classes (one root of a monotone function, or the ends of
     the interval); else a search certified by interval enclosures of l, l' and l''. Raises InputError for a loss that is
     not separable and for eta outside [0, 1]. Source: Bartlett, Jordan & McAuliffe 2006, Def. 2; ALF Theorem 1, Fig. 1.
+
+        >>> calibrate("agce", a=1, q=2).calibrated
+        True
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     pointwise = _Pointwise.of(loss)
     points = _posteriors(eta)
     folded = np.maximum(points, 1 - points)  # C(1 - eta, 1 - v) = C(eta, v)
@@ -199,12 +207,18 @@ def calibrate(loss: Loss, eta: Scalar = None) -> Calibration:
     return Calibration(str(loss), method, *arrays, gap_half, error, psi_error, calibrated, reason, witness)
 
 
-def excess_risk_bound(loss: Loss) -> ExcessRiskBound:
+def excess_risk_bound(loss: Loss | str, **parameters: Scalar) -> ExcessRiskBound:
     """ALF Theorem 2's constant 2 / (l(0) - l(1)), whether its inequality holds for this loss, and the least constant.
 
     The inequality holds for all distributions iff ``psi~(theta) >= theta (l(0) - l(1)) / 2`` on [0, 1]. Raises
     InputError for a loss that is not separable, and where l(0) > l(1) fails.
+
+        >>> float(excess_risk_bound("mae").constant)
+        1.0
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     pointwise = _Pointwise.of(loss)
     zero, half, one = (pointwise.at(v) for v in (0.0, HALF, 1.0))
     if (zero - one).high <= 0 or not (zero - one).low > 0:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..answers import Answer
 from ..losses.base import Loss
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..noise.models import from_weights
 from ..noise.rows import NoiseModel, Row
 from ..numbers.scalar import Scalar
@@ -25,7 +27,7 @@ IN_THE_LIMIT = "as logits grow without bound; for logits within B of each other 
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(Answer):
     """Is ``loss`` asymmetric on ``noise``? Printed as a small table; ``to_dict`` for JSON."""
 
     loss: str
@@ -72,12 +74,20 @@ class Condition:
         return "\n".join(lines)
 
 
-def check(loss: Loss, noise: NoiseModel | Iterable[Scalar]) -> Condition:
+def check(loss: Loss | str, noise: NoiseModel | Iterable[Scalar], **parameters: Scalar) -> Condition:
     """Decide whether ``loss`` is asymmetric on every row of a noise model (or on one vector of weights).
 
     The row reported is one that fails (of those the rules settle, the one with least slack), else an undecided one,
     else the one with least slack. Raises InputError for weights without a unique largest one.
+
+        >>> check("amse", [5, 3, 2], a=3).asymmetric
+        False
+        >>> check("amse:a=5", [5, 3, 2]).asymmetric
+        True
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     from .certificates import search  # late: numpy is not on the start-up path of `bound`
 
     model = noise if isinstance(noise, NoiseModel) else from_weights(noise)

@@ -26,10 +26,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
 from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..noise.models import from_weights
 from ..noise.rows import NoiseModel, Posteriors, Row
 from ..numbers.backends import FLOAT, POLY, numpy_
@@ -125,7 +127,7 @@ class FiniteLogits:
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class Tolerance(Answer):
     """The numbers of the binding row alone, for a loss that is known to be asymmetric: see :class:`Guarantee`."""
 
     constant: float | None
@@ -146,7 +148,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Guarantee:
+class Guarantee(Answer):
     """What a loss guarantees on a noise, in numbers (W = 1). Printed as a small table; ``to_dict`` for JSON.
 
     * ``asymmetric``: the verdict of :func:`asymtheory.check`;
@@ -245,7 +247,7 @@ class Guarantee:
 
 
 def guarantee(
-    loss: Loss,
+    loss: Loss | str,
     noise: NoiseModel | Sequence[Number],
     *,
     excess: float | None = None,
@@ -253,13 +255,21 @@ def guarantee(
     models: int = 1,
     confidence: float = 0.95,
     logits: float | None = None,
+    **parameters: Scalar,
 ) -> Guarantee:
     """What ``loss`` guarantees on a noise model, on posteriors, or on one vector of weights, in numbers.
 
     ``excess``: a noisy excess risk (per sample, W = 1), for the trade-off over instances (each row of the noise counts as one
     sample). ``samples``, ``models``, ``confidence``: the bound that held-out noisy labels give. ``logits``: the largest
     difference of two logits. Raises InputError for values outside their range.
+
+        >>> from asymtheory import symmetric
+        >>> guarantee("amse", symmetric(10, 0.4), a=30).asymmetric
+        True
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
     _check_options(excess, samples, models, confidence, logits)
     form = _Form(loss, model.classes)

@@ -27,12 +27,14 @@ from typing import Any
 
 from flint import ctx
 
+from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
 from ..layout import table
 from ..losses.base import CONVEX, LINEAR, MIXED, Loss
 from ..losses.curvature import certify_curvature
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..numbers.backends import Backend
 from ..numbers.boxes import BITS, Curve, Formula, Infimum, infimum, meet, outward
 from ..numbers.interval import Interval
@@ -72,7 +74,7 @@ class Enclosure:
 
 
 @dataclass(frozen=True)
-class Ratio:
+class Ratio(Answer):
     """The three infima for one loss. Prints as a small table."""
 
     loss: str
@@ -104,12 +106,18 @@ class Ratio:
         return "\n".join([*lines, f"  {'method':<13}{'; '.join(methods)}"])
 
 
-def asymmetry_ratio(loss: Loss, K: int = 10, *, search: bool = False) -> Ratio:
+def asymmetry_ratio(loss: Loss | str, K: int = 10, *, search: bool = False, **parameters: Scalar) -> Ratio:
     """The asymmetry ratios of a loss of the form ``l(u_y)``; K matters only to sums whose terms depend on it.
 
     ``search`` uses branch and bound even where the curvature settles the answer. Raises InputError for a loss that has
     no such form (normalised losses, nonlinear passive parts, clipped logits) or does not decrease in u_y.
+
+        >>> asymmetry_ratio("agce", a=1, q=0.5).r.high
+        0.7071067811865476
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     pointwise = pointwise_profile(loss, K)
     shape = None if search else pointwise.shape()
     if shape is None:

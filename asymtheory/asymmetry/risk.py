@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..numbers.scalar import Scalar
 from .newton import Array
 from .rules import rule
@@ -25,7 +27,7 @@ __all__ = ["Minimiser", "minimise", "weighted_risk"]
 
 
 @dataclass(frozen=True)
-class Minimiser:
+class Minimiser(Answer):
     """Minimiser(s) of the weighted risk: ``point`` (K,) or (B, K), ``value`` and ``gap`` scalar or (B,).
 
     ``gap`` is a bound on value - inf F (duality, up to rounding), or None where the method gives none. ``exact`` is False
@@ -49,11 +51,17 @@ class Minimiser:
         }
 
 
-def minimise(loss: Loss, weights: ArrayLike) -> Minimiser:
+def minimise(loss: Loss | str, weights: ArrayLike, **parameters: Scalar) -> Minimiser:
     """Minimise the weighted risk over the simplex for weights (K,) or (B, K), nonnegative, not all zero in a row.
 
     Raises InputError for weights that are negative, not finite, all zero, or of another shape.
+
+        >>> minimise("amse", [5, 3, 2], a=2).point.round(4).tolist()
+        [0.6667, 0.2667, 0.0667]
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     w = np.asarray(weights, dtype=float)
     if w.ndim not in (1, 2) or w.shape[-1] < 2:
         raise InputError(f"weights of shape {w.shape}: (K,) or (B, K) with K >= 2 is needed")

@@ -9,18 +9,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..losses.base import Loss
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..numbers.scalar import Scalar
 from .rules.base import endless
 
 Array: TypeAlias = NDArray[np.float64]
 
 
-def weighted_risk(loss: Loss, weights: ArrayLike, u: ArrayLike) -> Scalar:
+def weighted_risk(loss: Loss | str, weights: ArrayLike, u: ArrayLike, **parameters: Scalar) -> Scalar:
     """``F_w(u) = sum_k w_k L(u, k)`` in float64; weights and u are array-likes (..., K) that broadcast. 0 * inf counts as 0.
 
     At points of the boundary where an NCE or NFL term has no value (it depends on the path) the result is NaN or one of its
     limits; ``limit_risk`` gives the least of them.
+
+        >>> float(weighted_risk("mae", [3, 1], [0.75, 0.25]))
+        3.0
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     w, values = np.asarray(weights, dtype=float), loss(u)
     with np.errstate(invalid="ignore"):
         return np.where(w == 0, 0.0, w * values).sum(-1)

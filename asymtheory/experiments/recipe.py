@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError, nearest
 from ..jsonlines import Json
 from ..losses.base import Loss, unknown_parameter
+from ..losses.registry import as_loss
 from ..noise.models import check_classes
 from ..numbers.text import Number
 from .descent import BETAS, CHECK, EPSILON, FLAT, SETTLED, Descent, Objective
@@ -48,6 +49,7 @@ class Recipe:
     engine: str = NUMPY
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "loss", as_loss(self.loss))  # a name is taken too
         for name, least in (("draws", 1), ("starts", 1), ("seed", 0), ("steps", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..answers import Answer
 from ..jsonlines import Json
 from ..layout import table
 from ..numbers.text import plain
@@ -21,7 +22,7 @@ VERTEX, MINIMISER, OTHER, STATIONARY, MOVING = range(5)
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedRiskResult:
+class WeightedRiskResult(Answer):
     """Arrays over P parameter values, D draws, S starts; ``str()`` is the table, ``to_dict()`` the rows and the recipe."""
 
     experiment: Recipe

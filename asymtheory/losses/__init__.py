@@ -135,3 +135,7 @@ __all__ = [
     "total",
     "unknown_parameter",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -101,6 +101,9 @@ def published_settings(loss: str | None = None, dataset: str | None = None) -> t
 
     ``dataset`` is one of mnist, cifar10, cifar100, webvision, clothing1m and animal10n (``CIFAR-10`` is understood). A
     loss of the registry for which nothing is published gives ``()``. Raises InputError for an unknown loss or data set.
+
+        >>> [str(setting) for setting in published_settings("gce", "clothing1m")]
+        ['gce on clothing1m: q=0.6 + 0.001 L2 (ANL App. D.5)', 'gce on clothing1m: q=0.6 (JAL Table 8)']
     """
     found = _published()
     if loss is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from ..errors import InputError, nearest
 from ..numbers.scalar import Scalar
+from ..numbers.text import parse_number
 from .base import COEFFICIENTS, Loss, Sum
 from .newer import ELSEWHERE, NEWER
 from .papers import (
@@ -118,13 +119,40 @@ def names_compared() -> Iterator[str]:
 def build(name: str, **parameters: Scalar) -> Loss:
     """A loss by its registered name, or a sum of two by ``"x+y"``; parameters not given keep their CIFAR-10 defaults.
 
+        >>> build("amse", a=3) == build("amse:a=3")
+        True
+        >>> str(build("nce+agce:alpha=10,a=6"))
+        'NCE+AGCE(alpha=10, beta=4, a=6, q=1.5)'
+
     ``alpha`` scales a loss that is no sum: ``build("nce", alpha=10)`` is ``10 * NCE()`` (APL Fig. 3).
     Raises InputError for an unknown name (with the nearest one), an unknown parameter or a value outside its domain.
     """
+    name, _, settings = name.partition(":")
+    parameters = {**_written(settings), **parameters}
     loss = _find(_key(name))
     if COEFFICIENTS[0] in parameters and COEFFICIENTS[0] not in loss.domains:
         loss = 1 * loss
     return loss.replace(**parameters) if parameters else loss
+
+
+def as_loss(loss: Loss | str, parameters: Mapping[str, Scalar] | None = None) -> Loss:
+    """The loss itself, or the one of that name, with parameters set: what every function of the package does with its ``loss``."""
+    if isinstance(loss, str):
+        return build(loss, **(parameters or {}))
+    if not isinstance(loss, Loss):
+        raise InputError(f"loss: a loss or a name such as 'amse' is needed, got {type(loss).__name__}")
+    return loss.replace(**parameters) if parameters else loss
+
+
+def _written(settings: str) -> dict[str, Scalar]:
+    """The parameters in ``a=3,q=2``."""
+    found: dict[str, Scalar] = {}
+    for setting in settings.split(",") if settings else ():
+        name, equals, value = setting.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--loss: {setting!r}: NAME=VALUE is needed, as in amse:a=3,q=2")
+        found[name.strip()] = parse_number(value, f"--loss: {name.strip()}")
+    return found
 
 
 def _key(name: str) -> str:

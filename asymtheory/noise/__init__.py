@@ -77,3 +77,7 @@ __all__ = [
     "uniform",
     "worst_weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
+from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
 from ..numbers.text import as_float, show
@@ -92,7 +93,7 @@ class Boxes:
 
 
 @dataclass(frozen=True)
-class NoiseEstimate:
+class NoiseEstimate(Answer):
     """A noise model, what follows from it with intervals, and the shares that conditions are decided on.
 
     ``unit``: what a row is, "class" or "sample". ``top``, ``second``: shares (R,) of the point estimate; ``target``,

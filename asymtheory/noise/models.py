@@ -143,6 +143,9 @@ def from_matrix(
 
     Any nested sequence or array: square, K >= 2, finite, >= 0, every row summing to 1 within 1e-6; else InputError that
     names the row (counted from 0). The noise rate is ``1 - mean_i T[i][i]``: classes are taken as equally frequent.
+
+        >>> from_matrix([[0.75, 0.25], [0.25, 0.75]]).rate
+        0.25
     """
     table = _table(matrix, source, names)
     K = _square(table, source, "a transition matrix")
@@ -172,6 +175,9 @@ def from_counts(
 
     Entries must be whole numbers >= 0 and every class needs a sample, else InputError. The noise rate is that of all
     samples together, so classes weigh by their counts.
+
+        >>> from_counts([[90, 10], [30, 70]]).rows[1].weights
+        (Fraction(3, 10), Fraction(7, 10))
     """
     table = _table(counts, source, names)
     K = _square(table, source, "a table of counts")
@@ -207,6 +213,9 @@ def from_labels(
     Sequences, arrays, tensors or columns of a data frame, of integers in 0..K-1 (10^6 array labels take milliseconds), of
     1..K, of floats that are whole, or of class names. Samples without a clean label (None, NaN, -1) are left out. K defaults
     to the largest label plus one. Other values, lengths that differ or a class without a clean sample raise InputError.
+
+        >>> from_labels(["cat", "cat", "dog"], ["cat", "dog", "dog"]).names
+        ('cat', 'dog')
     """
     from ..reading.labels import Column, column_of, pair  # late: the module is on the start-up path
     from ..reading.objects import of_object
@@ -240,6 +249,9 @@ def from_posteriors(array: TableLike, names: Sequence[str] | None = None, source
 
     The target of a sample is its largest weight; a tie is kept and counts as not dominant. Arrays stay arrays (10^5
     samples are cheap); small nested sequences keep their exact numbers. The noise rate is not known: None.
+
+        >>> from_posteriors([[3, 1, 1], [0, 4, 1]]).classes
+        3
     """
     array = _as_rows(array)
     if hasattr(array, "dtype"):
@@ -296,6 +308,9 @@ def from_weights(weights: Iterable[Number], names: Sequence[str] | None = None) 
     """Bare class weights, K >= 2 numbers >= 0 of any scale; the target is the largest.
 
     A tie for the largest weight, fewer than 2 weights, negative, NaN or only zero weights raise InputError.
+
+        >>> from_weights([5, 3, 2]).rows[0].target
+        0
     """
     weights = _as_rows(weights)
     if isinstance(weights, (str, bytes, Mapping)) or not isinstance(weights, Iterable):
@@ -401,6 +416,10 @@ def symmetric(K: int, eta: Number) -> NoiseModel:
     """Symmetric noise: to each of the K-1 *other* classes with probability ``eta / (K - 1)``.
 
     The noise rate is eta; clean labels dominate for ``eta < (K - 1) / K``. One representative row.
+
+        >>> from fractions import Fraction
+        >>> symmetric(10, Fraction(4, 5)).clean_level
+        Fraction(9, 4)
     """
     K, eta = check_classes(K), check_rate(eta)
     top, rest, _ = symmetric_weights(K, eta)
@@ -411,6 +430,9 @@ def uniform(K: int, eta: Number) -> NoiseModel:
     """Uniform noise: with probability eta the label is drawn anew over *all* K classes, the true one included.
 
     The noise rate is ``eta (K - 1) / K``: symmetric noise at that rate. One representative row.
+
+        >>> float(uniform(10, 0.5).rate)
+        0.45
     """
     K, eta = check_classes(K), check_rate(eta)
     top, rest, _ = uniform_weights(K, eta)
@@ -418,7 +440,11 @@ def uniform(K: int, eta: Number) -> NoiseModel:
 
 
 def pair(K: int, eta: Number) -> NoiseModel:
-    """Pair flip: class i to class ``i + 1 mod K`` with probability eta. One representative row."""
+    """Pair flip: class i to class ``i + 1 mod K`` with probability eta. One representative row.
+
+    >>> pair(3, 0.25).rows[0].weights
+    (0.75, 0.25, Fraction(0, 1))
+    """
     K, eta = check_classes(K), check_rate(eta)
     top, other, _ = flip_weights(K, eta)
     return NoiseModel("pair", (Row((top, other, *(ZERO,) * (K - 2)), 0),), K, eta, representative=True)
@@ -431,6 +457,9 @@ def class_map(
 
     The noise rate is ``eta * len(mapping) / K`` (equally frequent classes). Indices outside 0..K-1 and a class mapped
     to itself raise InputError.
+
+        >>> class_map({0: 1}, 3, 0.3).rows[0].runner_up
+        1
     """
     K, eta = check_classes(K), check_rate(eta)
     for i, j in mapping.items():
@@ -503,6 +532,9 @@ def named(name: str) -> NoiseModel:
     """An embedded measured noise: ``cifar10n-aggre``, ``-random1``, ``-random2``, ``-random3`` or ``-worse``.
 
     Exact Fractions from the counts over the 50,000 training images (Wei et al. 2022, CC BY-NC 4.0).
+
+        >>> float(named("cifar10n-worse").rate)
+        0.40208
     """
     if name not in MEASURED:
         raise InputError(f"unknown noise {name!r}; allowed: {', '.join(MEASURED)}{nearest(name, MEASURED)}")

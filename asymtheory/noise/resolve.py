@@ -24,6 +24,9 @@ def resolve(kind: str, K: int | None = None, eta: Number | None = None) -> Noise
 
     Errors speak of ``--noise``, ``--K`` and ``--eta``. A K that disagrees with the noise raises InputError; so does a
     rate given for noise that has its own.
+
+        >>> resolve("pair", 10, 0.4).kind
+        'pair'
     """
     name = kind.strip().lower()
     classes = None if K is None else check_classes(K, "--K")

@@ -18,6 +18,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, overload
 
+from ..answers import Answer
 from ..errors import InputError, printable
 from ..layout import table
 from ..numbers.text import Number, as_exact, as_float, divide, show
@@ -129,7 +130,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class NoiseModel:
+class NoiseModel(Answer):
     """One row of class weights for every true class (or sample), and what follows from it.
 
     `kind`: ``symmetric``, ``uniform``, ``pair``, ``mnist``, ``cifar10``, ``cifar100``, ``cifar100-blocks``,

@@ -20,6 +20,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+from ..answers import Answer
 from ..asymmetry.fitting import FittingSlope, fitting_slope
 from ..errors import InputError
 from ..jsonlines import Json
@@ -121,7 +122,7 @@ class Advised:
 
 
 @dataclass(frozen=True)
-class Advice:
+class Advice(Answer):
     """What was measured, for a noise.
 
     ``ranked`` by expected deficit; ``safest``: the least worst deficit; ``fastest``: of the losses that tolerate the noise, bear

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from ..answers import Answer
 from ..errors import InputError, printable
 from ..jsonlines import Json
 from ..layout import table
@@ -39,7 +40,7 @@ SHORT_LIST = 8
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(Answer):
     """The noise, the ranked candidates, and what to beware of. Prints as a short list; ``to_dict`` for JSON."""
 
     estimate: NoiseEstimate
@@ -263,6 +264,10 @@ def select(
     intervals where the noise is estimated; ``losses`` restricts the candidates, to names or losses of one's own (unless
     given: ``asymtheory.losses.registry.names_compared``); ``also`` ranks more beside them; ``replicates`` and ``seed`` are of the
     bootstrap. Raises InputError.
+
+        >>> found = select(K=10, eta=0.4, losses=["amse", "ce"])
+        >>> [(c.loss.name, c.threshold.answer) for c in found.candidates]
+        [('amse', 'a >= 1.8'), ('ce', 'never')]
     """
     also = tuple(also)
     estimate.check_confidence(confidence)

@@ -4,3 +4,7 @@ from .facts import Facts, Line, facts
 from .files import Written, write
 
 __all__ = ["Facts", "Line", "Written", "facts", "write"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

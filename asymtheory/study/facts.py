@@ -17,6 +17,7 @@ from ..jsonlines import Json
 from ..losses.base import Loss
 from ..losses.mathematics import definition, symbol
 from ..losses.profile import Profile, Slopes
+from ..losses.registry import as_loss
 from ..noise.models import MEASURED, named, pair, symmetric
 from ..noise.rows import NoiseModel
 from ..numbers.scalar import Scalar
@@ -106,12 +107,13 @@ def steps() -> int:
 
 
 def facts(
-    loss: Loss, noise: NoiseModel, parameter: str | None = None, told: Callable[[str], None] = lambda what: None
+    loss: Loss | str, noise: NoiseModel, parameter: str | None = None, told: Callable[[str], None] = lambda what: None
 ) -> Facts:
     """Compute everything. ``parameter`` (default: the loss's main one) is what thresholds are for; ``told`` hears of progress.
 
     Raises InputError for a parameter that the loss does not have.
     """
+    loss = as_loss(loss)
     parameter = loss.main if parameter is None else parameter
     unknown: dict[str, str] = {}
     found = _solved(loss, noise, parameter)  # first: it refuses a parameter that is not there

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..answers import Answer
 from ..errors import InputError
 from ..losses.base import Loss
 from ..noise.rows import NoiseModel
@@ -29,7 +30,7 @@ class Draw(Protocol):
 
 
 @dataclass(frozen=True)
-class Written:
+class Written(Answer):
     """What a study wrote: its folder, the files with what they are, and what could not be made, with the reason."""
 
     folder: Path

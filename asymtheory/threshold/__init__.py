@@ -19,3 +19,7 @@ __all__ = [
     "solve",
     "solve_rate",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

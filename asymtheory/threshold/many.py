@@ -27,6 +27,7 @@ from ..asymmetry.rules import Rule, is_pointed, rule
 from ..errors import InputError
 from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
+from ..losses.registry import as_loss
 from ..noise.models import MAX_CLASSES, worst_weights
 from ..numbers.backends import numpy_
 from ..numbers.scalar import Scalar
@@ -49,7 +50,12 @@ COARSE = 32  # nodes of a table from one that is looked at first to the next
 
 
 def solve_many(
-    loss: Loss, K: ArrayLike, eta: ArrayLike, parameter: str | None = None, kind: str = "symmetric"
+    loss: Loss | str,
+    K: ArrayLike,
+    eta: ArrayLike,
+    parameter: str | None = None,
+    kind: str = "symmetric",
+    **parameters: Scalar,
 ) -> Array:
     """The threshold of one parameter for every pair of ``K`` and ``eta``: float64, of the shape they broadcast to.
 
@@ -62,7 +68,13 @@ def solve_many(
     wherever c - 1 > 1e-6 (nearer to c = 1 the inequality cancels in float64). Values beyond 2^60, and counts above
     2^16, are not looked at. Raises InputError for a bad K, eta, kind or parameter, for losses that no proof decides,
     and where the feasible values do not reach to one end of the domain (use ``solve``).
+
+        >>> solve_many("amse", [2, 10], 0.25).round(9).tolist()
+        [2.0, 1.384615385]
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     name = loss.main if parameter is None else parameter
     if name is None:
         raise InputError(f"{loss.name} has no parameter to solve for")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ..answers import Answer
 from ..losses.base import Loss
 from ..losses.domain import Domain
 from ..noise.rows import NoiseModel
@@ -82,7 +83,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Answer):
     """Where a loss is asymmetric: feasible values of one parameter on one noise model."""
 
     loss: Loss

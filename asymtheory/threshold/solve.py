@@ -22,6 +22,7 @@ from ..asymmetry.rules import Decision, Rule, decide, rule
 from ..errors import InputError
 from ..losses.base import Loss, Sum, is_coefficient, unknown_parameter
 from ..losses.domain import Domain
+from ..losses.registry import as_loss
 from ..noise.models import FAMILIES, family, worst_weights
 from ..noise.rows import NoiseModel, Row
 from ..numbers.backends import EXACT, FLOAT, INTERVAL, Backend
@@ -58,12 +59,20 @@ class Feasible(NamedTuple):
     note: str = ""
 
 
-def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Threshold:
+def solve(loss: Loss | str, noise: NoiseModel, parameter: str | None = None, **parameters: Scalar) -> Threshold:
     """All values of ``parameter`` (default: the loss's main one) that make it asymmetric on every row of ``noise``.
 
     A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an note
     parameter, and for ``eta``: use ``solve_rate``.
+
+        >>> from fractions import Fraction
+        >>> from asymtheory import symmetric
+        >>> solve("agce", symmetric(10, Fraction(4, 5)), q=0.5).answer
+        'a >= 16/65 (0.246154)'
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     if parameter is None:
         parameter = loss.main
     if parameter == RATE:
@@ -93,11 +102,17 @@ def solve(loss: Loss, noise: NoiseModel, parameter: str | None = None) -> Thresh
     return Threshold(loss, parameter, status, pieces, noise, binding, why, method)
 
 
-def solve_rate(loss: Loss, kind: str, K: int | None) -> Threshold:
+def solve_rate(loss: Loss | str, kind: str, K: int | None, **parameters: Scalar) -> Threshold:
     """The noise rates of a family ("symmetric", "pair", "cifar10", ...) that the loss with its parameters tolerates.
 
     Raises InputError for a noise without a rate.
+
+        >>> solve_rate("amse", "symmetric", 10, a=9).answer
+        'eta <= 0.8'
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     if kind not in FAMILIES:
         raise InputError(f"--solve eta: noise {kind!r} has no rate to solve for (it may be: {', '.join(FAMILIES)})")
     build = family(kind, K)

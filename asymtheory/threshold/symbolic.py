@@ -16,11 +16,13 @@ from functools import cached_property
 
 import sympy as sp
 
+from ..answers import Answer
 from ..asymmetry.rules import Rule, decide, rule
 from ..errors import InputError
 from ..jsonlines import Json
 from ..losses.base import Loss, unknown_parameter
 from ..losses.domain import Domain
+from ..losses.registry import as_loss
 from ..noise.models import FAMILIES, FIXED_CLASSES, family, from_weights, worst_weights
 from ..noise.rows import Row
 from ..numbers.backends import sympy_
@@ -53,7 +55,7 @@ class VerificationError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Symbolic:
+class Symbolic(Answer):
     """A threshold with open symbols.
 
     ``relation`` is ``>=``, ``<=``, ``>``, ``<``, ``always``, ``never`` or ``undecided``.
@@ -110,12 +112,13 @@ class Symbolic:
 
 
 def derive(
-    loss: Loss,
+    loss: Loss | str,
     parameter: str | None = None,
     kind: str = "symmetric",
     open: Iterable[str] = (CLASSES, RATE),
     fixed: Mapping[str, Scalar] | None = None,
     assume: Mapping[str, Domain] | None = None,
+    **parameters: Scalar,
 ) -> Symbolic:
     """The feasible values of ``parameter`` (default: the loss's main one; ``eta`` for the noise rate) as a formula.
 
@@ -127,7 +130,13 @@ def derive(
 
     Raises InputError for names that do not fit, VerificationError if the formula fails its check against
     ``threshold.solve`` (relative 1e-9 at random rational values).
+
+        >>> derive("amse").text
+        'a >= (K - 1)/(K*(1 - eta) - 1)'
+
+    ``loss`` may be a name (``"amse"``, ``"amse:a=3"``), whose parameters are keywords.
     """
+    loss = as_loss(loss, parameters)
     problem = _Problem.of(loss, parameter, kind, tuple(open), dict(fixed or {}), dict(assume or {}))
     what = problem.rule
     if what.searched or what.verdict is False:

@@ -24,3 +24,7 @@ __all__ = [
     "preference_threshold",
     "use_native",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,3 +3,7 @@
 from .plan import read_plan
 
 __all__ = ["read_plan"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

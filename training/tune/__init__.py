@@ -3,3 +3,7 @@
 from .tune import Tuned, tune
 
 __all__ = ["Tuned", "tune"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
