@@ -126,7 +126,8 @@ def test_the_installed_wheel_answers(wheel: Path, tmp_path: Path) -> None:
         "from asymtheory_figures.tables.published import names\n"
         "from asymtheory_training.sweep.shipped import find\n"
         "for package in (asymtheory, asymtheory_figures, asymtheory_training): print(package.__file__)\n"
-        "found = [e for group in ('commands', 'plots', 'engines', 'checks', 'widgets') for e in m.entry_points(group='asymtheory.' + group)]\n"
+        "groups = ('commands', 'plots', 'engines', 'checks', 'widgets')\n"
+        "found = [e for group in groups for e in m.entry_points(group='asymtheory.' + group)]\n"
         "print(len({e.name for e in found if e.load()}), len(gallery.names()), len(names()), find('apl-fig2') is not None)"
     )
     *files, counts = run(programs / "python", "-c", seen, cwd=tmp_path).splitlines()

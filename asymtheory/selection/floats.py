@@ -104,9 +104,7 @@ class _Test:
             plane = what.at(**{self.parameter: values}).half_plane(numpy_())
         if plane is None:
             return np.array([self._one(Fraction(value)) for value in theta])
-        columns = HalfPlane(
-            *(np.broadcast_to(np.asarray(x, dtype=float), theta.shape)[:, None] for x in vars(plane).values())
-        )
+        columns = HalfPlane(*(np.broadcast_to(np.asarray(x, dtype=float), theta.shape)[:, None] for x in plane))
         return np.asarray((columns.holds(self.top, self.second) | (self.second == 0)).all(axis=1))
 
 

@@ -269,7 +269,6 @@ def select(
         >>> [(c.loss.name, c.threshold.answer) for c in found.candidates]
         [('amse', 'a >= 1.8'), ('ce', 'never')]
     """
-    also = tuple(also)
     estimate.check_confidence(confidence)
     origin: dict[str, Any] = {}
     if annotators is not None:
@@ -280,6 +279,13 @@ def select(
             if value is not None:
                 raise InputError(f"{option} {value}: goes with --annotators")
         known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
+    return _ranked(known, origin, losses, tuple(also))
+
+
+def _ranked(
+    known: NoiseEstimate, origin: dict[str, Any], losses: Iterable[str | Loss] | None, also: tuple[str | Loss, ...]
+) -> Selection:
+    """The losses judged on the noise, best first."""
     wanted = [*(names_compared() if losses is None else losses), *also]
     chosen = [build(loss) if isinstance(loss, str) else loss for loss in wanted]
     if not chosen:
