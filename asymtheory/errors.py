@@ -11,7 +11,7 @@ LONGEST = 600
 class InputError(ValueError):
     """Input that cannot be used. The message is one line: what was given, what is allowed, what to do.
 
-    What stands in it may come from a file: control characters and line ends are shown as ``?``, and of a very long text the
+    Its text may come from a file: control characters and line ends are shown as ``?``, and of a very long text the
     middle is left out, so that no message writes to a terminal what it should not.
     """
 

@@ -77,7 +77,7 @@ def table(
 
 
 def _words(cells: list[list[str]]) -> list[int]:
-    """Of every column the width below which a word is cut; long words may be."""
+    """The width of every column below which a word is cut; long words may be."""
     return [
         max(min(max(map(len, cell.split()), default=0), LEAST_CELL) for cell in column)
         for column in zip(*cells, strict=True)

@@ -1,7 +1,7 @@
 """The figure ``path`` in motion: the exact minimiser runs to its vertex as the parameter grows, trained networks beside it.
 
 Every artist of a frame is drawn once and has a name; a moment of the animation is which of them are visible. So a gif, a video and
-an svg show the same, and the svg is one drawing with a style sheet: it stands still for readers who ask for reduced motion.
+an svg show the same, and the svg is one drawing with a style sheet: it does not move for readers who ask for reduced motion.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ def check(form: str) -> None:
 
 
 def _pictures(made: Film, dpi: int) -> Iterator[Image.Image]:
-    """Frame by frame, with even sides, as videos want them."""
+    """Frame by frame, with even sides, as videos need them."""
     made.figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(made.figure)
     for frame in tqdm(range(made.frames), desc="frames", unit="frame", leave=False):

@@ -1,6 +1,6 @@
 """The gallery: figures by name, each with its title, its source and its recipe, drawn in the style and written to files.
 
-A figure is a function that returns a ``matplotlib.figure.Figure``; beside it stands a function that computes what is
+A figure is a function that returns a ``matplotlib.figure.Figure``; beside it is a function that computes what is
 drawn, so that the numbers can be tested against the core without looking at a picture:
 
     @figure("alf-fig1", "Classification calibration of completely asymmetric losses", "ALF Fig. 1")
@@ -288,7 +288,7 @@ def plain_text(text: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """For metadata."""
+    """The text in ASCII, for metadata."""
     return plain_text(text).encode("ascii", "replace").decode()
 
 

@@ -96,7 +96,7 @@ class Run:
 
     @property
     def images(self) -> int:
-        """Of the training set, as it was used."""
+        """The number of images of the training set, as it was used."""
         return int(self.line["labels"]["count"])
 
     @property
@@ -145,7 +145,7 @@ TOY = 10_000
 
 @dataclass(frozen=True, order=True)
 class Where:
-    """On what something was measured."""
+    """The data, network and noise on which something was measured."""
 
     dataset: str
     model: str
@@ -159,12 +159,12 @@ class Where:
 
     @property
     def toy(self) -> bool:
-        """So few images that a figure must say so: what is seen on them need not hold on the papers' data sets."""
+        """Are there so few images that a figure must say so? what is seen on them need not hold on the papers' data sets."""
         return self.images < TOY
 
     @property
     def heading(self) -> str:
-        """For a figure's title."""
+        """The text for a figure's title."""
         return f"{self} (toy size)" if self.toy else str(self)
 
 

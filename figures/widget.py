@@ -1,7 +1,7 @@
 """The report's panel as a widget for notebooks: the same elements, the same JavaScript, its state shared with Python.
 
 The state is the text that the report keeps in its address (``loss=amse;a=9;noise=symmetric;K=10;eta=0.8``), so a panel in a
-notebook, an address and a command say the same. The panel stands in a shadow root: several fit on one page.
+notebook, an address and a command say the same. The panel is in a shadow root: several fit on one page.
 """
 
 from __future__ import annotations

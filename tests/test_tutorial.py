@@ -1,4 +1,4 @@
-"""docs/tutorial.md is executed, as it stands, in an empty folder: commands, Python, pictures, and the table in its text.
+"""docs/tutorial.md is executed, word for word, in an empty folder: commands, Python, pictures, and the table in its text.
 
 ``PYTHONPATH=. python tests/test_tutorial.py`` rewrites outputs and pictures (not the text).
 

@@ -169,7 +169,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     @classmethod
     def of(cls, norm: nn.modules.batchnorm._BatchNorm) -> SharedBatchNorm:
-        """With the parameters and buffers of `norm` themselves, not copies."""
+        """The module with the parameters and buffers of `norm` themselves, not copies."""
         made = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         made.train(norm.training)
         made._parameters, made._buffers = norm._parameters, norm._buffers

@@ -57,7 +57,7 @@ class FittingSlope(Answer):
         return self.unfitted * (1 - 1 / self.K) / self.K
 
     def to_dict(self) -> Json:
-        """For JSON, which has neither infinity nor NaN: None then."""
+        """The facts for JSON, which has neither infinity nor NaN: None then."""
         return {
             "unfitted": as_float(self.unfitted),
             "fitted": as_float(self.fitted),

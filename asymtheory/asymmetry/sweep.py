@@ -131,7 +131,7 @@ class Sweep:
         return sorted({min(size, K - 1) for size in (*GROUPS, K - 1)})
 
     def _suggested(self, value: Array) -> Suggested:
-        """In floats: the least excess of a transfer (0 for none below 0), its share t, and how many classes receive it."""
+        """The least excess of a transfer, in floats (0 for none below 0), its share t, and how many classes receive it."""
         xp = numpy_()
         least, share = np.zeros(len(value)), np.ones(len(value))
         count = np.ones(len(value), dtype=np.int64)

@@ -387,7 +387,7 @@ class Transfer:
         return failing
 
     def _promising(self) -> bool:
-        """In floats, on a grid: is the bound positive? If not there is nothing to certify."""
+        """Is the bound positive, in floats on a grid? If not there is nothing to certify."""
         end = float(self.tip - self.floor)
         s = end * np.concatenate([np.geomspace(1e-6, 1e-2, 60), np.linspace(1e-2, 1, 300)[1:]])
         with np.errstate(all="ignore"):

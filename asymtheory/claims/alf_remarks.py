@@ -160,7 +160,7 @@ def _affine_is_convex(effort: Effort, p: Scalar) -> Finding:
         details,
         point,
         tools.corrected("a symmetric loss that is convex, in u or in the scores, is affine", fixed),
-        "The point of the section: strictly convex losses, which ALF wants, are never symmetric.",
+        "The point of the section: strictly convex losses, which ALF looks for, are never symmetric.",
     )
 
 

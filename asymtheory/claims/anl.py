@@ -572,8 +572,7 @@ def nnce_gradient_derived(claimed: Branches, effort: Effort) -> Finding:
 
 
 def _slope_factors() -> tuple[Scalar, ...]:
-    """(p_y, p_1, p_2, p_min, h_y, slope in p_1, slope in p_2) of NNCE, symbols; a fourth class stands for all "
-    "others."""
+    """(p_y, p_1, p_2, p_min, h_y, slope in p_1, slope in p_2) of NNCE, symbols; a fourth class stands for all others."""
     a, b, c, d, floor = symbols("p1 p2 p3 p4 m")
     loss, xp = NNCE()._with(p_min=floor), sympy_()
     h = labels(Negative(CE(), floor), (b, a), xp)[0]  # its one term is A + log p_y
@@ -740,8 +739,7 @@ def published() -> list[tuple[str, Loss, int]]:
 
 
 def _noises(dataset: str) -> list[NoiseModel]:
-    """What ANL runs on a data set: the class maps at 0.2-0.4, CIFAR-10N where measured; pair flips stand in "
-    "elsewhere."""
+    """What ANL runs on a data set: the class maps at 0.2-0.4, CIFAR-10N where measured; pair flips elsewhere."""
     maps = {"mnist": mnist, "cifar10": cifar10, "cifar100": cifar100}
     rates = (Q(1, 5), Q(3, 10), Q(2, 5))
     models = [maps[dataset](r) if dataset in maps else pair(CLASSES[dataset], r) for r in rates]

@@ -200,7 +200,7 @@ def _cases(entry: Mapping[str, Value], kind: str, where: str) -> list[NoiseModel
     weights = entry.get("weights")
     if weights is not None:
         if not isinstance(weights, list) or "noise" in entry or "eta" in entry:
-            raise InputError(f'{where}: weights = ["3", "1"] is a list, and stands without noise and eta')
+            raise InputError(f'{where}: weights = ["3", "1"] is a list, and goes without noise and eta')
         return [from_weights([_exactly(w, f"{where}: weights") for w in weights])]
     classes = entry.get("K")
     if classes is not None and (isinstance(classes, bool) or not isinstance(classes, int)):

@@ -79,7 +79,7 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
 
 
 def _behind(row: Row) -> str:
-    """What stands behind a verdict in a word: a theorem in Coq, symbols or a rigorous enclosure; empty for other verdicts."""
+    """The kind of proof behind a verdict, in a word: Coq, symbols or a rigorous enclosure; empty for other verdicts."""
     if coq_theorems(row.claim.id):
         return "Coq"
     return {PROVED: "symbolic", CERTIFIED: "enclosure"}.get(row.finding.verdict, "")
@@ -130,7 +130,7 @@ def _cell(text: str) -> str:
 
 
 def _verdict_cell(row: Row) -> str:
-    """The verdict and what stands behind it: ``**proved** (Coq: `Agce.corollary_1`)``, ``**proved** (symbolic)``."""
+    """The verdict and the kind of proof behind it: ``**proved** (Coq: `Agce.corollary_1`)``, ``**proved** (symbolic)``."""
     by, theorems = _behind(row), ", ".join(f"`{name}`" for name in coq_theorems(row.claim.id))
     return f"**{row.finding.verdict}**" + (f" ({by}: {theorems})" if theorems else f" ({by})" if by else "")
 

@@ -64,7 +64,7 @@ class Later:
     """
 
     __slots__ = ("_array", "_scale", "_shift", "_source")
-    __array_ufunc__ = None  # `array * later` must come to __rmul__
+    __array_ufunc__ = None  # `array * later` must call __rmul__
 
     def __init__(self, source: _Source, scale: float = 1.0, shift: float = 0.0) -> None:
         self._source, self._scale, self._shift = source, scale, shift

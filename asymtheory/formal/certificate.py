@@ -93,7 +93,7 @@ def _next_to(end: End, side: int) -> Fraction:
 
 
 def coq_file(title: str, blocks: Sequence[str]) -> str:
-    """Theorems with their header; the title stands in a comment."""
+    """Theorems with their header; the title is a comment."""
     safe = title.replace("*)", "* )").replace("(*", "( *").replace('"', "'")
     return "\n".join([HEADER.format(title=safe, version=version("asymtheory")), *blocks])
 
@@ -200,7 +200,7 @@ class _Theorem:
             sum_ = _plus(sum_, c, piece)
         named = None
         if len(pieces) == 1 and head.named is not None:
-            scaled = head.named.startswith("amse")  # its own 1/K stands in the definition
+            scaled = head.named.startswith("amse")  # its own 1/K is in the definition
             if first == (Fraction(1, self.K) if scaled else 1):
                 named = head.named.format(K=self.K)
                 sum_ = head

@@ -84,7 +84,7 @@ def _numbers(flag: str, text: str) -> dict[int, Fraction]:
             _refuse(flag, column, "'//' is not allowed: division is written /")
         if kind == "number":
             if following and (following.isalnum() or following in "_."):
-                _refuse(flag, column, f"{value + following!r} is no number (2u is written 2*u)")
+                _refuse(flag, column, f"{value + following!r} is not a number (2u is written 2*u)")
             numbers[at] = _number(flag, column, value)
         elif kind == "name":
             called = text[token.end() :].lstrip(" \t")[:1] == "("
@@ -115,7 +115,7 @@ def _numbers(flag: str, text: str) -> dict[int, Fraction]:
 def _number(flag: str, column: int, text: str) -> Fraction:
     exponent = text.lower().partition("e")[2]
     if re.match(r"0\d", text):
-        _refuse(flag, column, f"{text[:12]!r} is no number: it starts with a zero too many")
+        _refuse(flag, column, f"{text[:12]!r} is not a number: it starts with a zero too many")
     if len(text) > LONGEST_NUMBER or (exponent and abs(int(exponent)) > LARGEST_EXPONENT):
         shown = text if len(text) <= 12 else text[:9] + "..."
         _refuse(flag, column, f"the number {shown} is too long or too large")
@@ -132,7 +132,7 @@ def _check_name(flag: str, column: int, name: str, called: bool) -> None:
     if not called and name in ARITY:
         _refuse(flag, column, f"the function {shown} needs its argument in brackets")
     if name.startswith("_") or len(name) > LONGEST_NAME:
-        _refuse(flag, column, f"{shown} is no name: a letter first, at most {LONGEST_NAME} in all")
+        _refuse(flag, column, f"{shown} is not a name: a letter first, at most {LONGEST_NAME} in all")
     if name in RESERVED:
         _refuse(flag, column, f"{shown} is {RESERVED[name]}, not a parameter of a loss: choose another name")
 
@@ -222,7 +222,7 @@ def _parsed(text: str, flag: str) -> Compiled:
     try:
         tree = ast.parse(text.strip(" \t"), mode="eval")
     except SyntaxError as error:
-        raise InputError(f"{flag}: column {max(1, error.offset or 1) + start}: this is no formula") from None
+        raise InputError(f"{flag}: column {max(1, error.offset or 1) + start}: this is not a formula") from None
     except (ValueError, MemoryError, RecursionError):
         raise InputError(f"{flag}: column {start + 1}: the formula is nested too deep") from None
     compiler = _Compiler(flag, numbers, start)
@@ -316,7 +316,7 @@ class _Compiler:
         joined = _joined(run, [base, exponent], FLOAT._power)
         degree = joined.degree * size
         if degree > LARGEST_DEGREE:
-            self.refuse(at, f"powers of powers come to an exponent above {LARGEST_DEGREE}")
+            self.refuse(at, f"powers of powers have an exponent above {LARGEST_DEGREE}")
         return replace(joined, degree=degree)
 
     def call(self, node: ast.Call, name: str, depth: int) -> _Term:
@@ -395,7 +395,7 @@ class _Compiler:
     def over_classes(self, node: ast.Call, name: str, depth: int) -> _Term:
         """A sum over classes; its value is found before the formula runs, and read by its place in ``Env.sums``."""
         if self.inside:
-            self.refuse(node, f"{name} stands inside another sum over classes, which is not allowed")
+            self.refuse(node, f"{name} is inside another sum over classes, which is not allowed")
         self.inside = True
         inner = self.term(node.args[0], depth + 1)
         self.inside = False

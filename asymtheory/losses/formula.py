@@ -273,7 +273,7 @@ def from_formula(
 
     Every named parameter needs a value, except the one to ``solve`` for, which may be left out; a start for it is then
     searched for in its domain. ``domains`` replaces the default domain (0, inf) of a parameter. Raises InputError, with
-    the column where there is one, for text that is no formula and for a formula that is no loss: not finite on (0, 1],
+    the column where there is one, for text that is not a formula and for a formula that is not a loss: not finite on (0, 1],
     increasing in u (active) or decreasing (passive), constant.
     """
     needed = formula_parameters(active, passive)
@@ -747,7 +747,7 @@ def _run_of_losses(
     state: Callable[[float], Any],
     proved: Callable[[float], Curvature],
 ) -> _Scan:
-    """Of the runs of pieces on which the formula is a loss, the one around ``now``, else the one of most values.
+    """The run of pieces on which the formula is a loss: the one around ``now``, else the one of most values.
 
     Far from 1 a change of the sampled curvature is none where the same is proved on both sides: floats lose a curvature that
     all but vanishes.
@@ -813,7 +813,7 @@ def _grid(domain: Domain) -> list[float]:
 
 
 def _state(loss: Formula) -> State | str:
-    """Signs of the curvatures on samples, None where the formula is no loss, "overflow" where floats do not reach."""
+    """Signs of the curvatures on samples, None where the formula is not a loss, "overflow" where floats do not reach."""
     u = np.array((*_SAMPLES[::4], 1.0))
     signs: list[int | None] = [0, 0]
     varies = False

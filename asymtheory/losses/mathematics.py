@@ -120,7 +120,7 @@ def _atom(atom: Loss, opened: Opened) -> tuple[str, bool]:
 
 
 def _bracketed(expression: Scalar) -> str:
-    """LaTeX of what stands behind a sum sign."""
+    """LaTeX of the terms behind a sum sign."""
     import sympy as sp
 
     text = latex(expression)

@@ -28,7 +28,7 @@ class JS(Separable):
 
     H is the entropy and Z = -(1-pi1) log(1-pi1). It tends to CE as pi1 -> 0 and to MAE/2 as pi1 -> 1, each up to a
     factor. The terms
-    of the other classes come to 1 - u_y on the simplex, so the loss depends on u_y alone.
+    of the other classes are 1 - u_y on the simplex, so the loss depends on u_y alone.
     """
 
     name, title = "js", "JS"

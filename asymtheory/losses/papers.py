@@ -152,7 +152,7 @@ class TaylorCE(Separable):
     t: Scalar
 
     def on(self, xp: Backend) -> Self:
-        return self  # t counts terms: it is no number of the backend
+        return self  # t counts terms: it is not a number of the backend
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         x = 1 - p

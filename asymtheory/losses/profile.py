@@ -206,7 +206,7 @@ def _endless(slope: Scalar) -> bool:
 
 @lru_cache(64)
 def _end(xp: Backend, end: int) -> tuple[Scalar, Scalar]:
-    """u = 0 or 1 as the variable of a jet, and its logarithm: they come by at every value of a parameter."""
+    """u = 0 or 1 as the variable of a jet, and its logarithm, which are needed at every value of a parameter."""
     x = xp.variable(xp.number(Fraction(end)))
     return x, xp.log(x)
 

@@ -7,7 +7,7 @@ from .formula import Formula
 
 
 def named(loss: Loss) -> dict[str, str]:
-    """``{"loss": "amse"}``, or ``{"formula": ..., "passive": ...}`` for a loss from a formula; parameters stand beside it."""
+    """``{"loss": "amse"}``, or ``{"formula": ..., "passive": ...}`` for a loss from a formula; parameters are beside it."""
     if not isinstance(loss, Formula):
         return {"loss": loss.name}
     active, passive = loss.texts

@@ -64,7 +64,7 @@ class Range:
     high: float | None = None
 
     def to_dict(self) -> dict[str, float | None]:
-        """For JSON, which has no infinity: None then. ``low`` and ``high`` only where estimated."""
+        """The facts for JSON, which has no infinity: None then. ``low`` and ``high`` only where estimated."""
         ends = {} if self.low is None else {"low": as_float(self.low), "high": as_float(self.high)}
         return {"value": as_float(self.value), **ends}
 
@@ -75,7 +75,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Boxes:
-    """For every row the shares of the true class and of its largest rival, each in [low, high] (arrays (R,))."""
+    """The shares, for every row, of the true class and of its largest rival, each in [low, high] (arrays (R,))."""
 
     top_low: Array
     top_high: Array
@@ -194,7 +194,7 @@ class NoiseEstimate(Answer):
         return self.boxes is None and self.unit == "class"
 
     def to_dict(self) -> Json:
-        """The facts of the noise for JSON (rate, clean level and margin stand beside it)."""
+        """The facts of the noise for JSON (rate, clean level and margin are beside it)."""
         return {
             "kind": self.noise.kind,
             "classes": self.K,

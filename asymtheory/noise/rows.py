@@ -220,7 +220,7 @@ class NoiseModel(Answer):
         }
 
     def to_dict(self) -> Json:
-        """The same facts for JSON; an infinite clean level is null, exact values stand beside as text."""
+        """The same facts for JSON; an infinite clean level is null, exact values are beside it as text."""
         return {
             "kind": self.kind,
             "classes": self.classes,

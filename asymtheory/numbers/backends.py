@@ -233,7 +233,7 @@ def _interval_number(x: Scalar) -> Interval:
 
 @lru_cache(4096)
 def _fraction_enclosed(x: Fraction) -> Interval:
-    return Interval.of(x)  # exact parameters come by again and again, and comparing fractions is slow
+    return Interval.of(x)  # exact parameters are met again and again, and comparing fractions is slow
 
 
 def _interval_divide(x: Scalar, y: Scalar) -> Interval:

@@ -182,7 +182,7 @@ class Span:
 
 @lru_cache(4096)
 def _enclosed(x: Fraction) -> Span:
-    """The narrowest span around a fraction; exact parameters come by again and again."""
+    """The narrowest span around a fraction; exact parameters are met again and again."""
     around = Interval.of(x)
     return Span(around.low, around.high)
 

@@ -112,7 +112,7 @@ def divide(a: Scalar, b: Scalar) -> Number:
 
 
 def as_float(value: Number | None) -> float | None:
-    """For JSON, which has no infinity: a finite float, or None."""
+    """The number for JSON, which has no infinity: a finite float, or None."""
     if value is None:
         return None
     try:
@@ -123,7 +123,7 @@ def as_float(value: Number | None) -> float | None:
 
 
 def as_exact(value: Number | None) -> str | None:
-    """For JSON beside :func:`as_float`: ``4/5`` for a Fraction or an int, None for a float, which is not exact."""
+    """The exact number for JSON, beside :func:`as_float`: ``4/5`` for a Fraction or an int, None for a float."""
     return str(value) if isinstance(value, (Fraction, int)) else None
 
 

@@ -66,7 +66,7 @@ def split_spec(spec: str) -> tuple[str, str | None]:
 def read_file(spec: str | os.PathLike[str], option: str = "") -> tuple[Table, str | None]:
     """What the file holds, and the name of the column where ``FILE:NAME`` gave one.
 
-    `option` (``--labels``) stands before the path where the file cannot be opened at all. InputError names the file, and the
+    `option` (``--labels``) is written before the path where the file cannot be opened at all. InputError names the file, and the
     line or the entry that cannot be used.
     """
     path, name = split_spec(os.fspath(spec))

@@ -21,7 +21,7 @@ from .table import Table, unique
 def read(source: Any, what: str) -> tuple[Table, str | None]:
     """What a source holds, and the column that its spec names: ``FILE``, ``FILE:NAME``, or an object in memory.
 
-    `what` (``--labels``) is what messages call an object in memory, and stands before the path of a file.
+    `what` (``--labels``) is what messages call an object in memory, and is written before the path of a file.
     """
     if isinstance(source, str | os.PathLike):
         return read_file(source, what)

@@ -176,7 +176,7 @@ def tolerance_of(table: Array) -> float:
 def likelier_order(labels: Codes, table: Array, names: Sequence[str] | None) -> str | None:
     """A hint, where another order of the columns explains the labels much better; None where none does.
 
-    The share of samples whose label is not the class of the largest probability, as the columns stand and after the
+    The share of samples whose label is not the class of the largest probability, in the order of the columns and after the
     permutation of the columns for which it is least.
     """
     K = table.shape[1]

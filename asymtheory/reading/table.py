@@ -31,7 +31,7 @@ class Table:
     """Columns and tables by name; a file without names has the columns 1, 2, ... or one table named ``""``.
 
     ``headed``: the names are the source's own. ``tabular``: the columns are those of one table, so that they can be taken
-    together as rows. ``index``: what stands before the rows (a data frame's index) and is not a column. ``lines``: the line
+    together as rows. ``index``: the column before the rows (a data frame's index) and is not a column. ``lines``: the line
     of every row of a text. ``listing``: lines ``PATH LABEL``. ``others``: names of
     entries that are neither columns nor tables.
     """

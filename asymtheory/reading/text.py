@@ -33,7 +33,7 @@ _BOMS = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe",
 class Text:
     """The cells of a text by rows, all of one width, without the header line; the line of every row; the header.
 
-    ``listing``: lines ``PATH LABEL``, as lists of images have them. ``comment``: what stands after ``#`` in a first line.
+    ``listing``: lines ``PATH LABEL``, as lists of images have them. ``comment``: the text after ``#`` in a first line.
     """
 
     rows: list[list[str]]

@@ -93,7 +93,7 @@ class Advised:
 
     @property
     def schedule(self) -> str:
-        """As ``asymtheory train --schedule`` takes it."""
+        """The ramp as ``asymtheory train --schedule`` takes it."""
         ramp = "" if not self.recipe.until else f"+ramp:{self.loss.main}:1::{self.recipe.until:g}"
         return f"cosine{ramp}"
 
@@ -108,7 +108,7 @@ class Advised:
         return f"{self.loss.title}{f' ({values})' if values else ''}{led}, {rate}"
 
     def to_dict(self) -> Json:
-        """For JSON."""
+        """The facts for JSON."""
         return {
             "loss": self.loss.name,
             "parameters": {name: float(value) for name, value in self.loss.parameters.items()},
@@ -137,7 +137,7 @@ class Advice(Answer):
     facts: Json
 
     def to_dict(self) -> Json:
-        """For JSON."""
+        """The facts for JSON."""
         return {
             "spread": round(self.spread, 4),
             "safest": self.safest.to_dict(),

@@ -1,4 +1,4 @@
-"""On how much of a noise a loss is asymmetric, as its parameter grows.
+"""How much of a noise a loss is asymmetric on, as its parameter grows.
 
 Where no parameter covers every row, the share of classes, samples or probability mass that it covers is the answer. Rows
 are decided in floats, many at once: (1) of docs/theory.md reads ``A w_m/W - B w_n/W >= C`` with three numbers of the loss.

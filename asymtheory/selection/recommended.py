@@ -71,7 +71,7 @@ def values_inside(loss: Loss, parameter: str, piece: Piece, noise: NoiseModel | 
 def _with_margin(
     loss: Loss, parameter: str, piece: Piece, noise: NoiseModel, outer: Fraction, nearest: Fraction, up: bool
 ) -> Fraction:
-    """From the value nearest to a threshold (``outer``) as far into the piece as it takes."""
+    """A value of the piece, as far from the one nearest to a threshold (``outer``) as it takes."""
     domain, left = loss.domains[parameter], dict[Fraction, float]()
 
     def enough(value: Fraction) -> bool:

@@ -196,7 +196,7 @@ def _remarks(found: Facts) -> list[str]:
 
 
 def _comment(text: str) -> str:
-    """On one line, so that nothing leaves the comment."""
+    """The text on one line, so that nothing leaves the comment."""
     return " ".join(text.split()).encode("ascii", "replace").decode()
 
 

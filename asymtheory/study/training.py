@@ -47,7 +47,7 @@ if __name__ == "__main__":
 
 
 def _said(found: Facts) -> str:
-    """On which noise, and whether the parameters of the module are asymmetric there."""
+    """The noise in words, and whether the parameters of the module are asymmetric there."""
     model, verdict = (
         found.noise,
         {True: "asymmetric", False: "not asymmetric", None: "undecided"}[found.verdict.asymmetric],

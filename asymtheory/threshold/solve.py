@@ -62,7 +62,7 @@ class Feasible(NamedTuple):
 def solve(loss: Loss | str, noise: NoiseModel, parameter: str | None = None, **parameters: Scalar) -> Threshold:
     """All values of ``parameter`` (default: the loss's main one) that make it asymmetric on every row of ``noise``.
 
-    A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an note
+    A loss without a free parameter gets status "always" or "never" (or "undecided"). Raises InputError for an unknown
     parameter, and for ``eta``: use ``solve_rate``.
 
         >>> from fractions import Fraction

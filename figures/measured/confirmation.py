@@ -146,7 +146,7 @@ def _without_threshold(upper: Axes, lower: Axes, subjects: Sequence[Subject], ro
 
 
 def _extent(subjects: Sequence[Subject]) -> tuple[float, float]:
-    """Of all deviations and 0, with a margin."""
+    """The range of all deviations and 0, with a margin."""
     low = min(float(np.nanmin(subject.read("deviation_low"))) for subject in subjects)
     high = max(float(np.nanmax(subject.read("deviation_high"))) for subject in subjects)
     room = 0.12 * (max(high, 0) - min(low, 0))

@@ -174,7 +174,7 @@ def seeds(lines: Sequence[Line]) -> str:
 
 
 def measured(shown: Sequence[Shown], asked: Sequence[Panel] = (), kind: str = "") -> str:
-    """For a caption: where and with how many seeds, what is drawn of these (``kind``: of :data:`DRAW`), the penalties of the
+    """A caption's sentence: where and with how many seeds, what is drawn of these (``kind``: of :data:`DRAW`), the penalties of the
     losses, and which series, and panels of ``asked``, are missing.
     """
     places: dict[Where, dict[Noise, list[Line]]] = {}
@@ -317,7 +317,7 @@ def _strength_looks(panel: Shown) -> list[style.Keywords]:
 
 
 def _label(panel: Shown, line: Line) -> str:
-    """In the legend. Where the legend is headed by the parameter, its value alone, and c r in brackets."""
+    """The label in the legend. Where the legend is headed by the parameter, its value alone, and c r in brackets."""
     if _by_measure(panel):
         return MEASURES[line.series.what][0]
     if line.level is None or not _heading(panel):
@@ -327,7 +327,7 @@ def _label(panel: Shown, line: Line) -> str:
 
 
 def _heading(panel: Shown) -> str:
-    """Of a panel's legend: the parameter, and c r where its lines have one."""
+    """The heading of a panel's legend: the parameter, and c r where its lines have one."""
     names = {line.series.over for line in panel.lines}
     if len(names) != 1 or not (over := next(iter(names))) or not any(line.level for line in panel.lines):
         return ""
@@ -358,7 +358,7 @@ def _same_labels(shown: Sequence[Shown]) -> bool:
 
 
 def _columns(panel: Shown, width: float, count: int, least: float) -> int:
-    """Of a panel's legend: as many as the panel's width holds."""
+    """The columns of a panel's legend: as many as the panel's width holds."""
     room = width / style.columns(count, width, least) - 0.45
     widest = max(style.text_width(_label(panel, line), 7) for line in panel.lines) + 0.4
     return max(1, min(len(panel.lines), int(room / widest)))

@@ -67,7 +67,7 @@ class Embedding:
 
 
 def _embedding(panel: Shown) -> Embedding:
-    """That of the first seed: an embedding has no mean."""
+    """The embedding of the first seed: an embedding has no mean."""
     run: Run = panel.lines[0].runs[0]
     found = run.line["probe"]["embedding"]
     labels, points = np.array(found["labels"]), np.array(found["points"], dtype=float)
@@ -162,7 +162,7 @@ def alf_fig5(*, width: float = 6.75, results: str = FOLDER, dataset: str | None 
 
 
 def _size(cell: float, count: int) -> float:
-    """Of a marker in points: smaller for many points in a small panel."""
+    """The size of a marker in points: smaller for many points in a small panel."""
     return float(np.clip(50 * cell / np.sqrt(count), 1.0, 3.0))
 
 
@@ -363,7 +363,7 @@ def anl_fig4_data(results: str = FOLDER, dataset: str | None = None) -> list[Box
 )
 def anl_fig4(*, width: float = 6.75, results: str = FOLDER, dataset: str | None = None) -> Figure:
     """The largest derivative of NNCE by the probability of a class other than the given label, in training with ANL-CE. Boxes:
-    quartiles and median; whiskers: 5 and 95 %; triangles: means; each is the mean over seeds; what stands on the axis goes down
+    quartiles and median; whiskers: 5 and 95 %; triangles: means; each is the mean over seeds; what is drawn on the axis goes down
     to 0. Left, filled: images whose label is true; right: is wrong.
     """
     data = anl_fig4_data(results, dataset)

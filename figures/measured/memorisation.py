@@ -27,7 +27,7 @@ from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_
 
 MEMORISED = "Fixed labels: what is memorised, below and above the threshold of each loss"
 COLLAPSE = "Fixed labels: do all losses lie on one curve over $c\\,r$?"
-FLOOR = 1 / 32  # levels below stand beside 0, left of the break of the axis
+FLOOR = 1 / 32  # levels below are drawn beside 0, left of the break of the axis
 TICKS = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
 """Of the level's axis, where they fit between 0 and the noise's own clean level."""
 APART = 0.34  # inches between them
@@ -45,7 +45,7 @@ def confirm_memorised(
     its ends, with its 95 % bootstrap interval over seeds; short lines at the edges: losses without a parameter. Right: the same
     over c r, clean level times asymmetry ratio, and for losses without a ratio clean level over the clean level of the most noise
     of the same kind that they tolerate: asymmetric from 1 on (dashed). The last tick is c, the level of a loss with r = 1, which
-    no loss exceeds; losses of level 0 (they tolerate no noise) and below 1/32 stand left of the axis's break.
+    no loss exceeds; losses of level 0 (they tolerate no noise) and below 1/32 are drawn left of the axis's break.
     """
     found = load(results)
     shown = studies(found, "fixed", dataset, noise)
@@ -117,12 +117,12 @@ def _small(subject: Subject) -> style.Keywords:
 
 
 def _levels(study: Study) -> Floats:
-    """Of every value of every loss, as they come."""
+    """The level of every value of every loss, in their order."""
     return np.concatenate([subject.read("level") for subject in study.subjects])
 
 
 def zero_at(study: Study) -> float:
-    """Where on a logarithmic axis losses of level 0 (and below the floor) stand: well left of the others."""
+    """Where on a logarithmic axis losses of level 0 (and below the floor) are drawn: well left of the others."""
     every = _levels(study)
     shown = every[np.isfinite(every) & (every >= FLOOR)]
     return float(shown.min()) / 3 if len(shown) else FLOOR / 3
@@ -246,7 +246,7 @@ def confirm_collapse(
     every loss, mean over seeds; bars: lowest to highest seed; a row for each noise (in a column: the first noise). Dashed:
     asymmetric from there on. In the title: the share of the variance over all points that the best monotone curve explains;
     above the panels: Spearman's rank correlation with c r. The last tick is c, the level of a loss with r = 1; losses of
-    level 0 (they tolerate no noise) and below 1/32 stand left of the break.
+    level 0 (they tolerate no noise) and below 1/32 are drawn left of the break.
     """
     found = load(results)
     across = 3 if width >= 5.4 else 1

@@ -71,7 +71,7 @@ def _order(run: Run) -> tuple[bool, str, Fraction]:
 
 
 def noise_title(run: Run) -> str:
-    """Of a panel: the noise, its rate and how the labels were drawn, or the file that they are from."""
+    """The title of a panel: the noise, its rate and how the labels were drawn, or the file that they are from."""
     if run.config["labels"]:
         return " ".join(filter(None, [Path(run.config["labels"]).name, run.config["column"]]))
     kind, rate = run.noise

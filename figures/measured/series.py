@@ -77,7 +77,7 @@ class Series:
         return [self.elsewhere[dataset], self.parameters] if dataset in self.elsewhere else [self.parameters]
 
     def rank(self, run: Run) -> int:
-        """Of a run of this series: 0 for the parameters that the paper took on the run's data set, 1 for those of CIFAR-10."""
+        """The rank of a run: 0 for the parameters that the paper took on the run's data set, 1 for those of CIFAR-10."""
         return next(i for i, given in enumerate(self._choices(run.dataset)) if self._read(run, given) is not None)
 
     def _read(self, run: Run, given: Mapping[str, str]) -> Values | None:
@@ -155,12 +155,12 @@ class Line:
 
     @property
     def best(self) -> float:
-        """Of the mean curve; chosen by the test labels, so no estimate of accuracy."""
+        """The best value of the mean curve; it is chosen by the test labels, so it is not an estimate of accuracy."""
         return float(self.mean.max())
 
     @property
     def drop(self) -> float:
-        """From the best epoch to the last one."""
+        """The loss of accuracy from the best epoch to the last one."""
         return self.best - self.last
 
 

@@ -25,7 +25,7 @@ LOWEST = 1.35  # inches of a panel's height with its title and label
 
 
 def factor_colour(factor: float) -> Any:
-    """Of a/a* from 1/8 to 8, dark to light; what is lighter than a contrast of 3:1 on white is left out."""
+    """The colour of a/a* from 1/8 to 8, dark to light; what is lighter than a contrast of 3:1 on white is left out."""
     share = (np.log2(min(max(factor, 1 / 8), 8)) + 3) / 6
     return colormaps["plasma"](0.02 + 0.58 * share)
 

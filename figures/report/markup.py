@@ -91,7 +91,7 @@ def _bare(html: str) -> str:
 
 
 def keyed(key: object, cell: str) -> str:
-    """A cell sorted by ``key``, whatever stands in it: escaped, it cannot end the comment that carries it."""
+    """A cell sorted by ``key``, whatever its text is: escaped, it cannot end the comment that carries it."""
     return f"<!--{escape(str(key)).replace('--', '&#45;&#45;')}-->{cell}"
 
 
@@ -196,7 +196,7 @@ def in_the_dark(colour: str) -> str:
     level = lightness(colour)
     wanted = 98 - 0.45 * level if level <= 75 else 64 - 57 * (level - 75) / 25
     low, high = 0.0, 1.0
-    for _ in range(24):  # the lightness of the model that has the wanted L*
+    for _ in range(24):  # the lightness of the model that has the L* asked for
         light = (low + high) / 2
         made = colorsys.hls_to_rgb(hue, light, saturation)
         if lightness(made) < wanted:

@@ -35,7 +35,7 @@ function shapesOf(atom, parameters) {
   const here = atom.shapes.find(({where}) => Object.entries(where).every(([name, [low, high, point]]) => {
     const x = parameters[name];
     return point ? x === low : (low === null || x >= low) && (high === null || x <= high);
-  })); // points stand before the intervals that they end
+  })); // points come before the intervals that they end
   return here.shape;
 }
 

@@ -27,7 +27,7 @@ class Accuracy:
 
     @classmethod
     def parse(cls, text: str, runs: int) -> Accuracy:
-        """From "90.48 ± 0.11"; papers do not say whether they divide by n or n - 1."""
+        """The mean and deviation of a text such as "90.48 ± 0.11"; papers do not say whether they divide by n or n - 1."""
         middle, _, spread = text.partition(" ± ")
         return cls(float(middle), float(spread), runs)
 

@@ -218,7 +218,7 @@ class _Builder:
         return "none", 0.0
 
     def deviations(self) -> Iterator[Deviation]:
-        """Of the paper's place first, then of the others, in the order of the settings."""
+        """The deviations: of the paper's place first, then of the others, in the order of the settings."""
         for where in (self.home, *self.places):
             methods: dict[tuple[str, str, str], dict[str, None]] = {}
             measured: dict[str, None] = {}

@@ -33,7 +33,7 @@ def show(table: Table, form: str, best: bool = False) -> str:
 
 
 def text(table: Table, best: bool = False) -> str:
-    """For people, in columns."""
+    """The table for people, in columns."""
     grids = [_grid(table, section, best) for section in table.sections]
     lines = [table.title, *wrap(f"Published: {table.runs} runs each. {_counted(table)}", WIDTH)]
     for section, grid in zip(table.sections, grids, strict=True):

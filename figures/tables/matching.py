@@ -29,7 +29,7 @@ def have_as_many_classes(dataset: str, other: str) -> bool:
 
 
 def parameters_of(row: Json, count: int) -> list[dict[str, str]]:
-    """Of the loss in each of ``count`` cells: the row's, and what a cell has otherwise (``parameters_at``, by its place)."""
+    """The loss's parameters in each of ``count`` cells: the row's, and what a cell changes (``parameters_at``, by its place)."""
     return [{**row["parameters"], **row.get("parameters_at", {}).get(str(i), {})} for i in range(count)]
 
 
@@ -44,7 +44,7 @@ def loss_asked(name: str, parameters: tuple[tuple[str, str], ...], dataset: str)
 
 
 def _defaults(baseline: str) -> dict[str, Fraction]:
-    """Of a baseline's parameters; what training takes for those that a line does not name."""
+    """The defaults of a baseline's parameters: what training takes for those that a line does not name."""
     return {key: Fraction(text) for key, text in published()["baselines"].get(baseline, {}).items()}
 
 

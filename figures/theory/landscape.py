@@ -212,7 +212,7 @@ _FLOW: style.Keywords = {"color": "black", "linewidth": 0.5}
 
 
 def _shades(count: int) -> Floats:
-    """From light (little risk) to a blue-grey that black lines are still seen on."""
+    """A colour map from light (little risk) to a blue-grey that black lines are still seen on."""
     return np.asarray(colormaps["cividis"](np.linspace(1, 0.3, count)))
 
 

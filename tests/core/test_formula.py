@@ -310,7 +310,7 @@ REFUSED = [
     ("where(u==1, 1, 0)", 8, "conditions are written with < <= > >="),
     ("where(u<1 and u>0, 1-u, 0)", 11, "'and' is not allowed"),
     ("where((u<1)<u, 1-u, 0)", 8, "a comparison is allowed as the condition of where"),
-    ("sum(sum(u))", 5, "stands inside another sum over classes"),
+    ("sum(sum(u))", 5, "is inside another sum over classes"),
     ("norm(u, u)", 9, "the exponent of a norm may not depend on u"),
     ("norm(u, 0)", 9, "must be above 0"),
     ("1-sum(2)", 3, "needs u in its argument"),
@@ -337,12 +337,12 @@ REFUSED = [
     ("1-u%2", 4, "'%' is not allowed"),
     ("(1-u, u)", 1, "a list with commas"),
     ("1-u,", 5, "breaks off"),
-    ("1j-u", 1, "is no number"),
+    ("1j-u", 1, "is not a number"),
     ("1-2u", 3, "2u is written 2*u"),
-    ("0x10-u", 1, "is no number"),
-    ("1_000-u", 1, "is no number"),
-    ("007-u", 1, "is no number"),
-    ("1.2.3-u", 1, "is no number"),
+    ("0x10-u", 1, "is not a number"),
+    ("1_000-u", 1, "is not a number"),
+    ("007-u", 1, "is not a number"),
+    ("1.2.3-u", 1, "is not a number"),
     ("1-u a", 5, "an operator is missing before 'a'"),
     ("1-u 2", 5, "an operator is missing before '2'"),
     ("(1-u", 1, "is never closed"),
@@ -358,8 +358,8 @@ REFUSED = [
     ("1-u\n", 4, "one line"),
     ("1-u # comment", 5, "no comments"),
     ("1-\ud800", 3, "'U+D800' is not allowed"),
-    ("1-_u", 3, "is no name"),
-    ("1-" + "a" * 31, 3, "is no name"),
+    ("1-_u", 3, "is not a name"),
+    ("1-" + "a" * 31, 3, "is not a name"),
     ("eta*(1-u)", 1, "'eta' is the noise rate"),
     ("1/0-u", 3, "division by zero"),
     ("1/(2-2)-u", 4, "division by zero"),
@@ -470,7 +470,7 @@ parse("u+exp(u)")  # compiled patterns and codecs are loaded here, not in the fi
 
 
 def refusal(text: str) -> str | None:
-    """Why a text is no formula, None for a formula; any other error comes through."""
+    """Why a text is not a formula; None for a formula; any other error comes through."""
     try:
         parse(text)
     except InputError as error:

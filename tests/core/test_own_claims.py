@@ -81,7 +81,7 @@ def test_irrational_thresholds_ratios_and_verdicts(tmp_path: Path) -> None:
         ('[[claim]]\nloss = "amze"\nK = 10\neta = "0.8"\nat_least = "9"', "'amze' is not a known loss"),
         ('[[claim]]\nloss = "amse"\nK = 10\neta = 0.8\nat_least = "9"', "write decimals as text"),
         ('[[claim]]\nloss = "amse"\nK = 10\neta = "0.8"\nat_least = "__import__"', "not allowed|name"),
-        ('[[claim]]\nloss = "mae"\nweights = ["3", "1"]\neta = "0.1"\nasymmetric = true', "stands without noise"),
+        ('[[claim]]\nloss = "mae"\nweights = ["3", "1"]\neta = "0.1"\nasymmetric = true', "goes without noise"),
     ],
 )
 def test_wrong_files_get_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str) -> None:

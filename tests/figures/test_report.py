@@ -1,4 +1,4 @@
-"""The report: what stands in the file, and the page in headless Chromium with its panel held against the core."""
+"""The report: what the file holds, and the page in headless Chromium with its panel held against the core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The papers' tables: what was transcribed stands in the papers' texts, and what was measured stands where it belongs."""
+"""The papers' tables: what was transcribed is in the papers' texts, and what was measured is where it belongs."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def test_settings_that_cannot_be_meant(given: str, said: str) -> None:
 
 def test_a_plan_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("apl-fig2").mkdir()  # the folder of its results is no plan
+    Path("apl-fig2").mkdir()  # the folder of its results is not a plan
     assert find("apl-fig2") == find("APL-fig2.toml") == shipped()[sorted(RUNS).index("apl-fig2")].path
     Path("apl-fig2.toml").write_text("")
     assert find("apl-fig2.toml") == Path("apl-fig2.toml")

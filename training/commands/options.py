@@ -30,7 +30,7 @@ class Option:
 
     @property
     def name(self) -> str:
-        """Of its attribute, as argparse makes it."""
+        """The name of its attribute, as argparse makes it."""
         return self.flag.removeprefix("--").replace("-", "_")
 
     def __str__(self) -> str:

@@ -255,7 +255,7 @@ class Group:
 
     @property
     def steps(self) -> int:
-        """For a progress bar: epochs times models."""
+        """The steps of a progress bar: epochs times models."""
         return len(self.values) * len(self.seeds) * self.design.config.epochs
 
 

@@ -169,7 +169,7 @@ def _lost(vectors: Floats, p: Floats, truth: Truth, v: int) -> Json:
 
 
 def _shares(design: Design, whole: Trained, v: int) -> Json:
-    """What was fitted of the labels that stand: fixed regime only."""
+    """What was fitted of the given labels: fixed regime only."""
     if design.regime != "fixed":
         return dict.fromkeys(("clean", "memorised", "recovered", "histograms"))
     mean = whole.shares[:, v].mean(0)
@@ -191,7 +191,7 @@ def _accuracy(whole: Trained, v: int) -> Json:
 
 
 def _drop(curve: Floats) -> Floats:
-    """From the best to the last test accuracy, of every seed."""
+    """The drop from the best to the last test accuracy, of every seed."""
     return curve.max(1) - curve[:, -1]
 
 
@@ -301,7 +301,7 @@ def joined(design: Design, count: int, outcomes: Sequence[tuple[Group, Trained]]
 
 
 def rounded(value: JsonValue) -> JsonValue:
-    """For JSON: plain numbers, six digits, None for what is not finite."""
+    """The value for JSON: plain numbers, six digits, None for what is not finite."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, bool | np.bool_):

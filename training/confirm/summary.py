@@ -127,7 +127,7 @@ def name_of(row: Row) -> str:
 
 
 def _population_of(name: str, rows: Sequence[Row]) -> tuple[Json, list[str]]:
-    """What the runs of one loss in the population regime come to: figures, and lines for people."""
+    """The runs of one loss in the population regime: figures, and lines for people."""
     good = [row for row in rows if row["measured"] is not None]
     facts: Json = {"status": rows[0]["status"], "threshold": rows[0]["threshold"]}
     facts["rank"] = spearman([(row["exact"], row["measured"]) for row in good])
@@ -274,7 +274,7 @@ def _side(rows: Sequence[Row]) -> Json | None:
 
 
 def _lost(rows: Sequence[Row]) -> str:
-    """Of the classes that some seed took for another one, and of p without them."""
+    """A sentence on the classes that some seed took for another one, and on p without them."""
     sides: dict[str, list[Row]] = {"below": [], "at": [], "above": [], "in all": []}
     for row in rows:
         factor = row["factor"]

@@ -140,7 +140,7 @@ def _standardised(source: str, changed: int, size: int) -> _Held:
 
 
 def read_features(path: str | os.PathLike[str]) -> FeatureFile:
-    """What a file of features holds, as it stands there; see :func:`load_features` for what is refused."""
+    """What a file of features holds, as it is written there; see :func:`load_features` for what is refused."""
     source = os.fspath(path)
     suffix = Path(source).suffix.lower()
     if suffix not in FEATURE_FILES:

@@ -86,7 +86,7 @@ class FolderImages:
         return replace(self, names=self.names[indices], lines=lines)
 
     def first(self, count: int) -> FolderImages:
-        """So many of them only."""
+        """The first ``count`` of them only."""
         return self.take(np.arange(min(count, len(self))))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> FolderImages:
@@ -243,7 +243,7 @@ class FolderSet:
         return self.train.shape
 
     def subset(self, samples: int) -> FolderSet:
-        """With the first training images of every class only, as :meth:`.data.Dataset.subset` takes them."""
+        """The set with the first training images of every class only, as :meth:`.data.Dataset.subset` takes them."""
         chosen = subset_indices(self.train_labels.numpy(), self.K, samples)
         return replace(self, train=self.train.take(chosen), train_labels=self.train_labels[torch.from_numpy(chosen)])
 

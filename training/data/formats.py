@@ -55,7 +55,7 @@ def fingerprint(what: str, path: str | os.PathLike[str]) -> str:
 
 @lru_cache(maxsize=64)
 def _sha256(path: str, changed: int, size: int) -> str:
-    """Of the file as it was at that time; the arguments name its state."""
+    """The SHA-256 of the file as it was at that time; the arguments name its state."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -94,7 +94,7 @@ def read_cifar_binary(
 ) -> tuple[Images, Labels]:
     """Images (N, 3, 32, 32) and labels of a CIFAR binary file: records of `label_bytes` labels and 3072 pixels.
 
-    CIFAR-10 has one label byte, CIFAR-100 two (coarse, fine), of which the last is returned. A length that is no whole
+    CIFAR-10 has one label byte, CIFAR-100 two (coarse, fine), of which the last is returned. A length that is not a whole
     number of records, or not the expected number of `records`, raises InputError.
     """
     data = read_bytes(path)

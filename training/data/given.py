@@ -108,11 +108,11 @@ class Several:
         return len(self._tensors()[0])
 
     def first(self, count: int) -> Several:
-        """So many of them only."""
+        """The first ``count`` of them only."""
         return Several(mapped(lambda x: x[:count], self.parts))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Several:
-        """On the device."""
+        """The parts on the device."""
         return Several(mapped(lambda x: x.to(device), self.parts))
 
     def batch(self, which: Tensor | slice, dtype: torch.dtype) -> Batch:
@@ -146,7 +146,7 @@ class Samples:
         return len(self.dataset)
 
     def first(self, count: int) -> Samples:
-        """So many of them only."""
+        """The first ``count`` of them only."""
         return replace(self, dataset=Subset(self.dataset, range(count)))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Samples:

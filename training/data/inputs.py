@@ -113,11 +113,11 @@ class Images:
         return len(self.tensor)
 
     def first(self, count: int) -> Images:
-        """So many of them only."""
+        """The first ``count`` of them only."""
         return replace(self, tensor=self.tensor[:count])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Images:
-        """On the device; normalised once and for all where nothing is random and they are not too large."""
+        """The images on the device; normalised once and for all where nothing is random and they are not too large."""
         tensor = self.tensor.to(device)
         if self.mean is None or self.std is None:
             wide = tensor.is_floating_point() and tensor.dtype.itemsize > 2

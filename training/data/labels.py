@@ -234,7 +234,7 @@ def _recipe(table: Table) -> Json | None:
 
 
 def _own_clean(table: Table, head: str) -> Column | None:
-    """The clean labels that stand beside the noisy ones in a file, if there are any."""
+    """The clean labels beside the noisy ones in a file, if there are any."""
     wanted = _CLEAN.get(head, "clean_label")
     found = [wanted] if wanted in table.columns else find(table.columns, "clean") if table.headed else []
     return column_of(table, found[0], "--column", "clean") if len(found) == 1 and found[0] != head else None

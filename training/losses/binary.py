@@ -128,7 +128,7 @@ class MultiLabelLoss(nn.Module):
         return labels
 
     def asymmetric_on(self, noises: NoiseModel | Sequence[NoiseModel]) -> tuple[Condition, ...]:
-        """For each label: is its loss asymmetric on its own flips? ``noises``: one model of two classes, or one a label."""
+        """Is the loss of each label asymmetric on its own flips? ``noises``: one model of two classes, or one a label."""
         models = [noises] if isinstance(noises, NoiseModel) else list(noises)
         count = max(len(models), len(self.losses))
         if len(models) not in (1, count) or len(self.losses) not in (1, count):

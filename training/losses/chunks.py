@@ -81,7 +81,7 @@ def one_pass(
     wanted: tuple[bool, bool, bool],
     upstream: Tensor | None = None,
 ) -> Pass:
-    """Losses of hidden (N, d) on labels (N,) or (N, K) with weights ``scale`` (N,), and the gradients that are wanted.
+    """Losses of hidden (N, d) on labels (N,) or (N, K) with weights ``scale`` (N,), and the gradients that are asked for.
 
     Labels are shifted along an axis of ``length``. Gradients are of the losses' sum or, for the reduction "mean", of their
     mean; with ``upstream`` (N,) of the sum of its products with the losses.
@@ -140,7 +140,7 @@ class _Rows:
         return part if self.index is None else self.index[part]
 
     def labels(self, start: int, inner: slice) -> Labels:
-        """Those of a block ``inner`` of the chunk that begins with row ``start``."""
+        """The labels of a block ``inner`` of the chunk that begins with row ``start``."""
         part = slice(start + inner.start, start + inner.stop)
         if not self.soft:
             return Labels(self.target[part], False)
@@ -160,7 +160,10 @@ class _Rows:
 
 
 def _refuse_labels(labels: Tensor, job: Job, K: int) -> None:
-    """On the CPU; a look at a GPU's labels would have to wait for it, and its own assertion stops the program."""
+    """Refuse labels that are not classes, on the CPU alone.
+
+    A look at a GPU's labels would have to wait for it, and its own assertion stops the program.
+    """
     if not labels.is_cpu or not len(labels):
         return
     wrong = labels[(labels < 0) | (labels >= K)]
@@ -322,7 +325,7 @@ def _told(z: Tensor, labels: Labels) -> list[Tensor]:
 
 
 def _rows_in_a_block(chunk: Tensor, temporaries: int) -> int:
-    """As many as stay in the cache, and as few as keep temporaries to their share of the chunk's memory."""
+    """The rows of a block: as many as stay in the cache, and as few as keep temporaries to their share of the chunk's memory."""
     n, K = chunk.shape
     most = min(BLOCK_LARGEST, BLOCK * torch.get_num_threads()) // K if chunk.is_cpu else n
     rows = max(1, min(n, most, int(ROOM * n / max(temporaries, 1))))

@@ -440,7 +440,7 @@ def row_losses(plan: FusedPlan, logits: Tensor, labels: Labels, gradient: bool) 
 def _rows_in_a_block(plan: FusedPlan, logits: Tensor) -> int:
     """Blocks of one size, nearly, and on the CPU of as many rows for each thread.
 
-    Where there is more than one, what is written beside the gradient comes to no more than another tensor of its size.
+    Where there is more than one, what is written beside the gradient takes no more than another tensor of its size.
     """
     n, k = logits.shape
     if not logits.is_cpu:

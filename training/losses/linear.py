@@ -420,7 +420,7 @@ def _operation(
     of_weight: bool,
     of_bias: bool,
 ) -> list[Tensor]:
-    """Losses, total, statistics, gradients of ``one_pass``; tensors without elements for what is not wanted."""
+    """Losses, total, statistics, gradients of ``one_pass``; tensors without elements for what is not asked for."""
     with torch.autocast(hidden.device.type, enabled=False):
         found = one_pass(
             _JOBS[number], hidden, weight, bias, target, scale, length, (of_hidden, of_weight, of_bias), upstream

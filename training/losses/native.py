@@ -35,7 +35,7 @@ SMALLEST = 2**14  # logits; with fewer the calls themselves take longer than wha
 
 
 def use_native(on: bool = True) -> None:
-    """From now on compute losses on the CPU in C++ (or, with ``on=False``, no longer).
+    """Compute losses on the CPU in C++ from now on (or, with ``on=False``, no longer).
 
     The first call builds it, in seconds, with ``$CXX`` or g++, into the user's cache; later processes find it there. It
     takes integer labels and every registered loss but AMSE with q != 2, the focal losses with a gamma that is not 0.5, 1 or 2,

@@ -65,7 +65,7 @@ class StudentHead(nn.Module):
             return c - h * torch.log1p(distances / nu)
 
     def constants(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Of every class, each (K,): degrees of freedom nu, exponent h, and c, the log density at the mean."""
+        """The constants of every class, each (K,): degrees of freedom nu, exponent h, and c, the log density at the mean."""
         nu = self.raw_degrees.double().square() + LEAST_DEGREES  # in float64: for large nu the terms of c nearly cancel
         d = self.means.shape[1]
         size = d if self.density == "student" else math.log(d)

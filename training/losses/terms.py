@@ -123,7 +123,7 @@ class Curve:
         return Curve(0, 1, self.shift, self.scale, f)
 
     def in_floats(self) -> Curve | None:
-        """For evaluation; None where it would not be exact or finite on all of (0, 1]."""
+        """The polynomial in floats, for evaluation; None where it would not be exact or finite on all of (0, 1]."""
         numbers = (self.constant, self.factor, self.shift, self.scale)
         if not all(isinstance(x, Real) and math.isfinite(x) for x in numbers):
             return None

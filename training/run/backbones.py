@@ -217,7 +217,7 @@ def _transformers(model: str, size: int | None, download: bool) -> Backbone:
 
 
 def _scaled(name: str, network: nn.Module, size: int, mean: Sequence[float], std: Sequence[float]) -> Backbone:
-    """With a mean and a deviation of pixels in [0, 1]."""
+    """Images with a mean and a deviation of pixels in [0, 1]."""
     shift, scale = (tuple(255 * float(x) for x in each) for each in (mean, std))
     return Backbone(name, network, size, shift, scale, f"{name.partition(':')[0]}'s own")
 

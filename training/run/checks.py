@@ -120,7 +120,7 @@ def noise_rate(key: str, value: JsonValue) -> Fraction | None:
 
 
 def shown(value: JsonValue) -> str:
-    """A value as it stood in the file or on the command line."""
+    """A value as it was in the file or on the command line."""
     if isinstance(value, Fraction):
         return plain(value)
     shown = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)

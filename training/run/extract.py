@@ -45,7 +45,7 @@ def extract(
     begin: Callable[[int, int], object] = lambda total, done: None,
     tick: Callable[[int], object] = lambda images: None,
 ) -> Json:
-    """Write the features of training and test images to ``out`` (.npz); returns the recipe that stands in it.
+    """Write the features of training and test images to ``out`` (.npz); returns the recipe that the file holds.
 
     ``batch`` images at once on each of so many ``threads``. ``begin`` is called with the number of images and of those that an
     earlier run left, ``tick`` with further ones. Raises InputError for a path that cannot be written.

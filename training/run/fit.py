@@ -54,7 +54,7 @@ def fit(
     such as a DataLoader: every kind that :mod:`.given <asymtheory_training.data.given>` lists. Labels are whole numbers 0..K-1 (or
     1..K, where the model has K outputs), class names, numbered in sorted order or as ``classes`` has them, probabilities (N, K)
     whose rows sum to 1, or one label a place (N, d1, ...) for logits (N, K, d1, ...). None, NaN, -1 and ``ignore_index`` (that of
-    the loss, else -100) are no label: left out of the loss and of every measure, and a batch of them is skipped.
+    the loss, else -100) are not labels: they are left out of the loss and of every measure, and a batch of them is skipped.
     ``history.reading`` says how labels were read. ``true`` labels, where you know them, tell the clean part from the corrupted;
     ``test`` is (inputs, labels), a data set or a loader. ``redraw`` gives a fresh noisy label at every visit.
 

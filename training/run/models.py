@@ -150,7 +150,7 @@ def _cnn8(K: int, shape: Shape, width: float) -> Network:
 
 
 def _perceptron(depth: int) -> Callable[[int, Shape, float], Network]:
-    """So many hidden layers of 256; none is a linear classifier."""
+    """A perceptron of ``depth`` hidden layers of 256; with none it is a linear classifier."""
 
     def build(K: int, shape: Shape, width: float) -> Network:
         size = math.prod(shape)

@@ -73,7 +73,7 @@ class Epoch:
     second: float | None = None
 
     def facts(self) -> Json:
-        """Flat: the five accuracies stand among the others. Exact, and read back by :meth:`from_dict`."""
+        """Flat: the five accuracies are among the others. Exact, and read back by :meth:`from_dict`."""
         found = asdict(self)
         found.update(found.pop("fitted"))
         return found
@@ -118,7 +118,7 @@ class History:
 
     @property
     def images_per_second(self) -> float:
-        """Of all training steps together."""
+        """The speed of all training steps together."""
         seconds = sum(epoch.seconds for epoch in self.curve)
         images = sum(epoch.seconds * epoch.images_per_second for epoch in self.curve)
         return images / seconds if seconds else 0.0

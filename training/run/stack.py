@@ -127,12 +127,12 @@ class Families:
         return len(self.members)
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """As :meth:`Family.__call__`."""
+        """Losses of all families; see :meth:`Family.__call__`."""
         found = [family(z.flatten(0, 1)).unflatten(0, (-1, len(family))) for family, z in self._parts(logits)]
         return torch.cat(found, 1).flatten(0, 1)
 
     def at(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """As :meth:`Family.at`."""
+        """Losses at one label each, of all families; see :meth:`Family.at`."""
         found = [
             family.at(z.flatten(0, 1), y.flatten(0, 1)).unflatten(0, (-1, len(family)))
             for (family, z), (_, y) in zip(self._parts(logits), self._parts(labels), strict=True)
@@ -140,7 +140,7 @@ class Families:
         return torch.cat(found, 1).flatten(0, 1)
 
     def move(self, ramp: Ramp, share: float, logits: Tensor) -> None:
-        """As :meth:`Family.move`, of all families."""
+        """Move the parameters of all families; see :meth:`Family.move`."""
         for family, z in self._parts(logits):
             family.move(ramp, share, z.flatten(0, 1))
 
@@ -153,7 +153,7 @@ class Families:
 class StackedMLP(nn.Module):
     """M perceptrons (linear layers with ReLU between them; a linear classifier is one without) as one module.
 
-    Inputs (G, N, D) are each shared by the M / G models that stand together, (N, D) by all; logits come as (M, N, K). Inside, the
+    Inputs (G, N, D) are each shared by M / G neighbouring models, (N, D) by all; logits come as (M, N, K). Inside, the
     images are the last axis: weights (M, outputs, inputs) times (M, inputs, N). So the first layer of models that share their
     inputs is one matrix product, nothing is copied between layers, and whatever runs over classes runs over whole rows of images.
     """
@@ -205,7 +205,7 @@ class Seen:
     sizes: Tensor
 
     def means(self, clip: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Of every model (M,): mean loss of an image, mean norm of a step's gradient, share of steps clipped to ``clip``."""
+        """Of every model (M,) the mean loss of an image, mean norm of a step's gradient, share of steps clipped to ``clip``."""
         return self.sizes @ self.losses / self.sizes.sum(), self.norms.mean(0), (self.norms > clip).double().mean(0)
 
 

@@ -1,4 +1,4 @@
-"""TOML as configurations have it: where a key stands, how a value is written, and paths that are relative to the file."""
+"""TOML as configurations have it: the line of a key, how a value is written, and paths that are relative to the file."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def flattened(table: Mapping[str, JsonValue]) -> Json:
 
 
 def line_of(source: str, name: str, table: str = "") -> str:
-    """``, line 7`` where a key (or the header of a table) stands in a file, or nothing if it is not found."""
+    """``, line 7`` for the line of a key (or of the header of a table) in a file, or nothing if it is not found."""
     current = ""
     for count, line in enumerate(source.splitlines(), 1):
         header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)

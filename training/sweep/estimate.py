@@ -82,7 +82,7 @@ class Estimate:
 
 
 def estimate(work: Sequence[Together], lines: Iterable[Mapping[str, JsonValue]], jobs: int, threads: int) -> Estimate:
-    """Of the runs and stacks that are still to be trained, with the ``lines`` of those that were."""
+    """The time of the runs and stacks that are still to be trained, with the ``lines`` of those that were."""
     past: dict[tuple[str, Shape], list[float]] = {}
     for line in lines:
         config, device = line.get("config", {}), line.get("device", {})
@@ -111,7 +111,7 @@ def estimate(work: Sequence[Together], lines: Iterable[Mapping[str, JsonValue]],
 
 
 def measure(configs: Sequence[TrainConfig], threads: int) -> Cost:
-    """Of a run, or of several as a stack: the preparation timed, and a few training steps and what follows an epoch scaled up."""
+    """The time of a run or a stack: the preparation timed, a few training steps and what follows an epoch scaled up."""
     with using(threads):
         start = perf_counter()
         if len(configs) > 1:

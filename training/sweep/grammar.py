@@ -128,7 +128,7 @@ class Reader:
         return InputError(f"plan {self.path}{line}: {text}")
 
     def grids(self) -> Iterator[Grid]:
-        """Of every entry, with the defaults, without what is given from outside."""
+        """The grids of every entry, with the defaults, without what is given from outside."""
         list_name = self.entries
         for name in self.found:
             if name not in ("defaults", list_name):
@@ -324,7 +324,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Multiple:
-    """So many times the threshold."""
+    """A multiple of the threshold."""
 
     factor: Fraction
 
@@ -350,7 +350,7 @@ def flat(chosen: Mapping[str, JsonValue]) -> Json:
 
 
 def nested(settings: Mapping[str, JsonValue]) -> Json:
-    """As :meth:`.config.TrainConfig.resolve` takes them, without multiples of a threshold."""
+    """The settings as :meth:`.config.TrainConfig.resolve` takes them, without multiples of a threshold."""
     given: Json = {}
     for name, value in settings.items():
         table, _, key = name.partition(".")
@@ -364,7 +364,7 @@ def nested(settings: Mapping[str, JsonValue]) -> Json:
 
 
 def dataset_of(run: Mapping[str, JsonValue]) -> str:
-    """Of a run, by its own word or by its recipe's."""
+    """The data set of a run, by its own word or by its recipe's."""
     found = run.get("dataset") or (recipe(run["recipe"]).dataset if "recipe" in run else EMBEDDED)
     return str(found)
 

@@ -1,7 +1,7 @@
 """How many runs at once the memory of the GPUs allows: measured, in processes that end before the sweep begins.
 
 A process takes memory of a GPU in two ways. Its context (kernels, handles of libraries) stays as long as it lives, and any process
-of the pool may come to use any GPU. Tensors are the other part: torch's peak over a few steps and an evaluation of the run. So
+of the pool may use any GPU. Tensors are the other part: torch's peak over a few steps and an evaluation of the run. So
 N processes fit where every GPU has room for N contexts and, together, for the tensors of N of the largest runs.
 """
 
@@ -102,7 +102,7 @@ def room(work: Sequence[Together], threads: int, gpus: Gpus, process: Any) -> Ro
 
 
 def _peak(gpus: Gpus, configs: Sequence[TrainConfig], threads: int, most: int) -> int:
-    """In the process that trains. What does not fit takes ``most``: all that there is."""
+    """The peak in the process that trains. What does not fit takes ``most``: all that there is."""
     try:
         return gpus.peak(configs, threads)
     except InputError:

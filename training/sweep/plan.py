@@ -13,7 +13,7 @@
     [runs.parameters]
     a = { times_threshold = ["1/2", 1, 2] }   # multiples of the threshold on this run's noise, found by the core
 
-Values that belong together stand in one place of a grid: ``loss = ["ce", "gce:q=0.7"]`` names parameters with a loss,
+Values that belong together share one place of a grid: ``loss = ["ce", "gce:q=0.7"]`` names parameters with a loss,
 ``noise = [{ kind = "none" }, { kind = "symmetric", eta = [0.4, 0.6] }]`` rates with a kind. An entry of ``[[runs]]`` goes before
 the defaults, key by key; settings from outside (``--set``: ``dataset=digits``) go before both. What a run is called
 is its :func:`run_key`: a hash of all that its result depends on, so the same run has the same key in every plan.
@@ -47,7 +47,7 @@ from ..run.run import Prepared, loss_of
 from .grammar import FOLLOW, SEEDS, Grid, Multiple, Reader, nested
 
 SCHEMA = 1
-"""Of what a run is: raised when the same settings come to mean another result, so that no old line passes for it."""
+"""Version of what a run is: raised when the same settings give another result, so that no old line passes for it."""
 MOST = 100_000  # runs of one plan
 PLAIN = ("dataset", "loss", "model", "noise.kind", "noise.mode")  # settings whose values say enough
 
@@ -125,7 +125,7 @@ class Plan:
 
 
 def _rank(name: str) -> int:
-    """Where a setting stands in a label."""
+    """The place of a setting in a label."""
     order = ("dataset", "loss", "formula", "passive", "parameters", "noise")
     first = name.partition(".")[0]
     return len(order) + 1 if name in SEEDS else order.index(first) if first in order else len(order)

@@ -101,7 +101,7 @@ def _stopped(points: Sequence[PlannedRun], folder: Path, plan: Sequence[PlannedR
 
 
 def _cut(block: list[list[PlannedRun]], wanted: int) -> list[Stack]:
-    """A block (seeds, values) in ``wanted`` parts, more where it is large: by seeds, which share their images, then by values."""
+    """A block (seeds, values) in ``wanted`` parts, or more where it is large: by seeds (they share images), then by values."""
     seeds, values = len(block), len(block[0])
     rows = max(1, min(-(-seeds // min(wanted, seeds)), LARGEST // values))
     columns = min(LARGEST // rows, -(-values // -(-wanted // seeds)))
@@ -113,7 +113,7 @@ def _cut(block: list[list[PlannedRun]], wanted: int) -> list[Stack]:
 
 
 def ordered(points: Sequence[PlannedRun], found: Sequence[Stack]) -> list[PlannedRun]:
-    """The runs in their order, those of a stack side by side where the first of them stands."""
+    """The runs in their order, those of a stack side by side at the place of the first of them."""
     left = {point.key for point in points}
     of = {point.key: stack for stack in found for point in stack}
     together = (each for point in points for each in of.get(point.key, (point,)) if each.key in left)

@@ -179,7 +179,7 @@ class StackTraining:
         return found
 
     def _device(self) -> Json:
-        """As :meth:`.loop.Setup.to_dict` says it, and how many were trained together."""
+        """The device as :meth:`.loop.Setup.to_dict` says it, and how many were trained together."""
         trainer = self.trainer
         cuda = trainer.device.type == "cuda"
         return {

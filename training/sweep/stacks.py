@@ -19,7 +19,7 @@ class _Flight:
     """A stack and, once it is on its way, the futures of its runs; ``handed``: those that the sweep has."""
 
     points: Stack
-    wanted: int  # of its runs are not recorded yet
+    wanted: int  # how many of its runs are not recorded yet
     lives: int = LIVES
     futures: dict[str, Future[Outcome]] = field(default_factory=dict)
     handed: set[str] = field(default_factory=set)

@@ -92,7 +92,7 @@ class Table:
 
 
 def first_line(message: str) -> str:
-    """What stands in a row; the whole message of a failure is in the file."""
+    """The text of a row; the whole message of a failure is in the file."""
     return message.partition("\n")[0]
 
 

@@ -14,7 +14,7 @@ FACTOR = 3
 
 @dataclass(frozen=True)
 class Rung:
-    """So many ``arms`` are trained until this epoch (counted from the start of a run)."""
+    """A rung: ``arms`` runs are trained until this epoch (counted from the start of a run)."""
 
     arms: int
     until: int

@@ -79,7 +79,7 @@ class Tuned:
         return sum(len(course.held) for course in self.courses)
 
     def to_dict(self) -> Json:
-        """For JSON."""
+        """The facts for JSON."""
         return {
             "best": {
                 "loss": self.best.loss.name,
@@ -177,7 +177,7 @@ def tune(
 
 
 class Search:
-    """The arms of one search over one set of images, and where it stands."""
+    """The arms of one search over one set of images, and how far it is."""
 
     def __init__(
         self,
