@@ -7,6 +7,8 @@ opens from disk. ``--fast`` leaves the pictures of the gallery out. Needs the ex
 from __future__ import annotations
 
 import argparse
+import base64
+import json
 import re
 import shutil
 import subprocess
@@ -58,6 +60,27 @@ def inside(text: str, folder: Path) -> str:
         return match[0] if target.exists() and target.resolve().is_relative_to(PAGES) else match[1]
 
     return re.sub(r"\[([^\]]+)\]\(((?:\.\./|CONTRIBUTING|CITATION|examples/)[^)]*)\)", kept, text)
+
+
+def write_notebooks() -> None:
+    """A page of each notebook: its text, its code, and what the code printed and drew."""
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        parts = []
+        for i, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "markdown":
+                parts.append(source)
+                continue
+            parts.append(f"```python\n{source}\n```")
+            for output in cell["outputs"]:
+                data = output.get("data", {})
+                if picture := data.get("image/png"):
+                    (PAGES / "notebooks" / f"{path.stem}-{i}.png").write_bytes(base64.b64decode(picture))
+                    parts.append(f"![what the cell draws]({path.stem}-{i}.png)")
+                elif said := "".join(output.get("text") or data.get("text/plain", "")):
+                    parts.append(f"```text\n{said.rstrip()}\n```")
+        parts.append(f"[The notebook itself]({path.name}), to run and to change.")
+        (PAGES / "notebooks" / f"{path.stem}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def write_panel() -> None:
@@ -120,6 +143,7 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="without the pictures of the gallery")
     options = parser.parse_args()
     copy_pages()
+    write_notebooks()
     write_panel()
     write_gallery(not options.fast)
     write_reference()

@@ -116,9 +116,8 @@ def _guarantee(report: Report, best: Candidate) -> str:
     found = guarantee(best.loss, noise)
     parts = [f"On {which} the vertex of the true class is the only minimiser of the noisy risk."]
     if found.constant is not None:
-        parts.append(
-            f"Clean error ≤ {found.constant:.4g} × excess of the noisy risk (slack {found.slack:.3g} on the binding row)."
-        )
+        slack = "" if found.slack is None else f" (slack {found.slack:.3g} on the binding row)"
+        parts.append(f"Clean error ≤ {found.constant:.4g} × excess of the noisy risk{slack}.")
     if found.radius is not None and found.radius.tv == 0:
         parts.append("The value is exactly at the threshold: a larger margin needs a value further inside.")
     elif found.radius is not None:
