@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from shutil import which
 from typing import Any
 
 import mpmath as mp
@@ -15,7 +16,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from asymtheory_training import BinaryLoss, build_loss, linear_loss, preference_loss  # noqa: E402
+from asymtheory_training import BinaryLoss, build_loss, linear_loss, preference_loss, use_native  # noqa: E402
 from asymtheory_training.losses import fused  # noqa: E402
 from asymtheory_training.losses.reference import given_losses  # noqa: E402
 from asymtheory_training.losses.registry import BASELINES  # noqa: E402
@@ -193,6 +194,32 @@ def test_other_rows_are_as_if_alone() -> None:
         assert torch.equal(plain[keep], other[keep]), name
     assert fused.absent_classes(z) is None
     assert torch.equal(fused.absent_classes(masked), masked == X)
+
+
+@pytest.mark.parametrize(
+    "native", [False, pytest.param(True, marks=pytest.mark.skipif(which("g++") is None, reason="needs g++"))]
+)
+def test_rows_with_holes_on_both_roads(native: bool) -> None:
+    """Random classes left out, a row of none, of one, of huge logits: the single pass, and C++, against the definition."""
+    random = torch.Generator().manual_seed(0)
+    z, y = 3 * torch.randn(200, 100, generator=random), torch.randint(100, (200,), generator=random)
+    z[torch.rand(200, 100, generator=random) < 0.3] = X
+    z[5:7] = X
+    z[6, 3] = 1
+    z[7] *= 1e4
+    for name in names():
+        own, exact = z.clone().requires_grad_(), z.double().requires_grad_()
+        use_native(native)
+        try:
+            losses = build_loss(name, reduction="none")(own, y)
+            check(losses, own)
+            (slope,) = torch.autograd.grad(build_loss(name, reduction="sum")(own, y), own)
+        finally:
+            use_native(False)
+        wanted = build_loss(name, reduction="none", fused=False)(exact, y)
+        (steep,) = torch.autograd.grad(wanted.sum(), exact)
+        torch.testing.assert_close(losses.double(), wanted, rtol=2e-4, atol=1e-5)
+        torch.testing.assert_close(slope.double(), steep, rtol=1e-3, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------------- multi-hot

@@ -129,7 +129,9 @@ def block(
     absent = absent_classes(logits)
     if absent is None:
         return _block(plan, logits, labels, gradient, out, scratch)
-    losses, slopes = _block(plan, logits.masked_fill(absent, ABSENT), labels, gradient, out, scratch)
+    filled = logits.masked_fill(absent, ABSENT)
+    filled.sub_(filled.amax(-1, keepdim=True))  # a row of absent classes alone is one of zeros
+    losses, slopes = _block(plan, filled, labels, gradient, out, scratch)
     return losses, slopes.masked_fill_(absent, 0.0)
 
 

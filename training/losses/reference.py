@@ -254,10 +254,11 @@ def probabilities(logits: Tensor) -> Probabilities:
     """
     logits = present(logits)
     top = logits.argmax(-1, keepdim=True)
-    others = logits.scatter(-1, top, -math.inf)
-    peak = logits.gather(-1, top)
-    odds = torch.logsumexp(others, -1, keepdim=True) - peak  # log odds against the likeliest class
-    logu = (logits - peak) - softplus(odds)
+    shifted = logits - logits.gather(-1, top)  # first: a sum with logits of 1e30 would lose the others
+    odds = torch.logsumexp(
+        shifted.scatter(-1, top, -math.inf), -1, keepdim=True
+    )  # log odds against the likeliest class
+    logu = shifted - softplus(odds)
     is_top = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, top, True)
     at_most_half = torch.where(is_top, -1.0, logu)  # where() differentiates both branches: keep log(0) out
     log_rest = torch.where(is_top, logsigmoid(odds), torch.log1p(-torch.exp(at_most_half)))
