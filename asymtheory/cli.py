@@ -13,12 +13,17 @@ from collections.abc import Sequence
 from .commands.catalogue import COMMANDS
 from .commands.options import ANSWERED, BAD_INPUT, join_formulas
 from .commands.parsers import GROUP, extra_of, parser
-from .errors import InputError, nearest
+from .errors import InputError, nearest, of_options
 from .layout import paint
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    with of_options():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = arguments[0] if arguments and not arguments[0].startswith("-") else None
     try:

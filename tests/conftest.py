@@ -10,3 +10,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # A shell starts what it puts in the background with Ctrl-C ignored; tests of Ctrl-C send it to children, which inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Messages are written in the words of options; that Python reads them in those of arguments has a test of its own.
+from asymtheory.errors import InputError  # noqa: E402
+
+InputError.options = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import asymtheory
 from asymtheory import check, solve, symmetric
 from asymtheory.answers import Answer
+from asymtheory.errors import of_arguments, of_options
 from asymtheory.losses import Loss
 from asymtheory.losses.registry import as_loss
 
@@ -49,6 +51,35 @@ def test_a_loss_by_name_is_the_loss() -> None:
             check(wrong, noise)
     with pytest.raises(asymtheory.InputError, match="a name such as 'amse'"):
         check(3, noise)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: check("amsee", symmetric(10, 0.4)), "loss 'amsee' is not a known loss; did you mean 'amse'?"),
+        (lambda: solve("amse", symmetric(10, 0.4), "b"), "parameter: amse has no parameter 'b' (it has: a, q)"),
+        (lambda: asymtheory.resolve("cifar10n-worse", 7), "K = 7: noise 'cifar10n-worse' has 10 classes"),
+        (lambda: asymtheory.resolve("pair", 10), "noise pair needs eta (the noise rate, in [0, 1])"),
+        (lambda: asymtheory.from_formula("1-a*u"), "formula: parameter a has no value (a=...)"),
+        (lambda: asymtheory.select(K=10, eta=0.3, confidence=2), "confidence = 2: must be in (0, 1)"),
+    ],
+)  # fmt: skip
+def test_errors_speak_of_arguments_in_python_and_of_options_in_a_command(
+    act: Callable[[], object], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asymtheory.InputError, "options", False)
+    with pytest.raises(asymtheory.InputError) as caught:
+        act()
+    assert str(caught.value).startswith(message)
+    with of_options():
+        assert "--" in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_commands_that_an_error_names_stay_commands() -> None:
+    assert of_arguments("--all or a name (asymtheory figure --list lists them)") == (
+        "all or a name (asymtheory figure --list lists them)"
+    )
 
 
 def test_no_stray_names() -> None:
