@@ -1,4 +1,4 @@
-"""The command line: ``asymtheory bound | ratio | check | noise | losses | select | study | experiment | verify``.
+"""The command line: ``asymtheory bound | ratio | check | minimise | noise | losses | select | study | experiment | verify``.
 
 Exit status: 0 answered, 1 no parameter works (or a check failed), 2 bad input, which gets one line on standard error.
 Other packages add commands through the entry-point group ``asymtheory.commands``; they are looked up only when named.

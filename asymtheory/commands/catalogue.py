@@ -6,6 +6,7 @@ COMMANDS = {
     "bound": "parameter values (or noise rates) that make a loss asymmetric",
     "ratio": "the asymmetry ratio r and its upper bound, as enclosures",
     "check": "is this loss asymmetric on this noise: verdict and minimiser",
+    "minimise": "the minimiser of the weighted risk: point, value, exactness, gap",
     "guarantee": "clean error and errors of the noise that a loss allows for",
     "noise": "a noise model: rate, clean level, margin, dominance",
     "losses": "the atlas of losses, or the page of one",
@@ -44,6 +45,10 @@ EXAMPLES = {
     "check": (
         "check --loss amse --set a=3 --weights 0.5,0.3,0.2",
         "check --loss jal-ce --set a=5 --noise cifar10n-worse",
+    ),
+    "minimise": (
+        "minimise --loss agce --set a=0.2 --weights 0.5,0.3,0.2",
+        "minimise --formula '1-u_y+3*norm(u,2)' --weights 3,2,1 1,1,0",
     ),
     "guarantee": ("guarantee --loss amse --set a=30 --K 10 --eta 0.4",),
     "noise": ("noise symmetric --K 10 --eta 0.8", "noise cifar10n-worse"),
