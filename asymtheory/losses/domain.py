@@ -57,3 +57,16 @@ def between(low: Scalar, high: Scalar, *, low_closed: bool, high_closed: bool) -
 
 def below(high: Scalar) -> Domain:
     return Domain(high=Fraction(high), high_closed=False)
+
+
+DEFAULT_DOMAIN = above(0)
+"""Of a parameter of a user's formula."""
+
+
+def own_value(domain: Domain, name: str, value: Scalar) -> Scalar:
+    """The exact value of a parameter of a user's formula; InputError where it is outside its domain."""
+    try:
+        return domain.check("formula", name, value)
+    except InputError as error:
+        hint = f" (--domain {name}=LOW:HIGH allows others)" if domain == DEFAULT_DOMAIN else ""
+        raise InputError(f"{error}{hint}") from None

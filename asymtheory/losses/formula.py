@@ -13,7 +13,7 @@ curvature changes (a search).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -29,15 +29,16 @@ from ..numbers.exact import Exact, simplest
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.text import parse_number, plain
-from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Separable, Term, unknown_parameter
+from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Sum, Term, unknown_parameter
 from .curvature import certify_curvature
-from .domain import Domain, above
-from .expressions import CLASSES, Compiled, Env, Fork, choose, parse, sign_of
+from .domain import DEFAULT_DOMAIN, Domain, own_value
+from .expressions import CLASSES, LONGEST, Compiled, Env, Fork, choose, parse, sign_of
+from .joint import NormalisedFormula, joint_formula
 from .limits import agrees, limit_text
+from .separation import NORMALISED, normalised_terms, separated
 
 # --------------------------------------------------------------------------------------------- the loss
 
-DEFAULT_DOMAIN = above(0)
 SOMEWHERE = Fraction(3, 2)  # what stands for a parameter without a value where a limit is tried
 F = TypeVar("F", bound="Formula")
 Side = Callable[[Scalar, Scalar, Backend], Scalar]  # one part of a loss: (u, log u, xp) -> value
@@ -75,7 +76,7 @@ class Formula(Separable):
         self.__dict__.update(
             texts=(active, passive), _sides=formulas, domains=known, main=main, title=title, formula=title
         )
-        self._set({p: _in_domain(domain, p, parameters[p]) for p, domain in known.items()})
+        self._set({p: own_value(domain, p, parameters[p]) for p, domain in known.items()})
 
     def _set(self, values: Mapping[str, Scalar]) -> None:
         self.__dict__["parameters"] = dict(values)  # not as attributes: a parameter may be called `title`
@@ -146,7 +147,7 @@ class Formula(Separable):
         for p in parameters:
             if p not in self.domains:
                 raise InputError(unknown_parameter("formula", p, self.domains))
-        values = {p: _in_domain(self.domains[p], p, value) for p, value in parameters.items()}
+        values = {p: own_value(self.domains[p], p, value) for p, value in parameters.items()}
         return _validated(self._with(**values))
 
     def __eq__(self, other: object) -> bool:
@@ -229,14 +230,6 @@ def _parse_sides(active: str, passive: str | None) -> tuple[Compiled, Compiled |
     return sides
 
 
-def _in_domain(domain: Domain, name: str, value: Scalar) -> Scalar:
-    try:
-        return domain.check("formula", name, value)
-    except InputError as error:
-        hint = f" (--domain {name}=LOW:HIGH allows others)" if domain == DEFAULT_DOMAIN else ""
-        raise InputError(f"{error}{hint}") from None
-
-
 class _Kinks(Mapping[str, tuple[Fraction, ...]]):
     """Change points for each parameter, searched for when asked."""
 
@@ -257,7 +250,7 @@ class _Kinks(Mapping[str, tuple[Fraction, ...]]):
 
 def formula_parameters(active: str, passive: str | None = None) -> list[str]:
     """Names of the parameters in a formula and its passive part, in the order of the text."""
-    formulas = _parse_sides(active, passive)
+    formulas = [parse(active)] + ([] if passive is None else [parse(passive, "--passive")])
     return list(dict.fromkeys(p for f in formulas if f for p in f.parameters))
 
 
@@ -268,8 +261,9 @@ def from_formula(
     solve: str | None = None,
     domains: Mapping[str, Domain] | None = None,
     **parameters: Any,
-) -> Formula:
-    """A loss from the formula of its active and, optionally, of its passive part.
+) -> Loss:
+    """A loss from the formula of its active and, optionally, of its passive part; or from one formula in ``u_y`` and sums
+    over classes (``sum``, ``norm``, ``max``, ``min`` of an expression in ``u``), which is taken apart where it separates.
 
     Every named parameter needs a value, except the one to ``solve`` for, which may be left out; a start for it is then
     searched for in its domain. ``domains`` replaces the default domain (0, inf) of a parameter. Raises InputError, with
@@ -286,11 +280,68 @@ def from_formula(
             raise InputError(f"--formula: parameter {p} has no value (--set {p}=...)")
     known_domains = {p: (domains or {}).get(p, DEFAULT_DOMAIN) for p in missing}
     values = {**parameters, **{p: _some(domain) for p, domain in known_domains.items()}}
-    loss = Formula(active, passive, parameters=values, domains=domains, main=solve if solve in missing else None)
+    main = solve if solve in missing else None
+    if parse(active).sums:
+        if passive is not None:
+            raise InputError("--passive: the formula has sums over classes: it says what each other class adds itself")
+        return _over_classes(active, values, domains, main)
+    return _checked(active, passive, values, domains, main)
+
+
+def _checked(
+    active: str, passive: str | None, values: Mapping[str, Any], domains: Mapping[str, Domain] | None, main: str | None
+) -> Formula:
+    loss = Formula(active, passive, parameters=values, domains=domains, main=main)
     if loss.by_classes:  # checked when K is known
         return loss
     loss = loss._at_zero()
     return _validated(loss if loss.main is None else _started(loss, loss.main))
+
+
+def _over_classes(text: str, values: Mapping[str, Any], domains: Mapping[str, Domain] | None, main: str | None) -> Loss:
+    """A formula with sums over classes in the form that most is known of: separable, normalised, or neither."""
+    given = (values, domains or {})
+    sides = separated(text)
+    if sides is not None and all(LONGEST >= len(side or "") for side in sides):
+        try:
+            own = [_named(parse(side).parameters, given) for side in sides if side]
+            found = _checked(*sides, *({k: v for each in own for k, v in each[i].items()} for i in (0, 1)), main)
+            return found._changed(title=text.strip(), formula=text.strip())
+        except InputError as error:
+            if "column" in str(error) or "outside its domain" in str(error):
+                raise
+    terms = normalised_terms(text)
+    if terms is not None:
+        try:
+            return _normalised(text.strip(), terms, given, main)
+        except InputError:
+            pass
+    return joint_formula(text, parameters=values, domains=domains, main=main)
+
+
+def _named(names: Sequence[str], given: tuple[Mapping[str, Any], ...]) -> list[dict[str, Any]]:
+    return [{name: each[name] for name in names if name in each} for each in given]
+
+
+def _normalised(
+    text: str, terms: Sequence[tuple[Fraction, str, str | None]], given: tuple[Mapping[str, Any], ...], main: str | None
+) -> Loss:
+    """``sum coefficient * g(u_y) / sum_k g(u_k)`` with g infinite at 0, and a separable rest. InputError for another form."""
+    found: list[Term] = []
+    for coefficient, active, passive in terms:
+        parameters, domains = _named(formula_parameters(active, passive), given)
+        own = main if main in parameters else None
+        if passive != NORMALISED:
+            found.append((coefficient, _checked(active, passive, parameters, domains, own)))
+            continue
+        base = _checked(active, None, parameters, domains, own)
+        zero, one = (base.on(FLOAT).active(u, FLOAT.log(u), FLOAT) if not base.by_classes else 0 for u in (0.0, 1.0))
+        if not (zero == math.inf and one >= 0):
+            raise InputError("not a normalised loss of the known form")
+        found.append((coefficient, NormalisedFormula(base, text if len(terms) == 1 else active)))
+    if len(found) == 1 and found[0][0] == 1:
+        return found[0][1]
+    return Sum(tuple(found), title=text)
 
 
 def _started(loss: F, parameter: str) -> F:

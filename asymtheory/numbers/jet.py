@@ -131,6 +131,11 @@ class Jet:
         value = self.xp._exp(self.value)
         return self._new(value, value * self.slope, lambda: value * (self.curvature + self.slope * self.slope))
 
+    def sum(self, axis: int, keepdims: bool = False) -> Jet:
+        """Sum along an axis of arrays."""
+        value, slope = (part.sum(axis, keepdims=keepdims) for part in (self.value, self.slope))
+        return self._new(value, slope, lambda: self.curvature.sum(axis, keepdims=keepdims))
+
     def apply(self, name: str) -> Jet:
         """One of the elementary functions of the number system (sinh, cosh, tanh, asin, acos, atan), by its derivatives."""
         xp, x = self.xp, self.value

@@ -1,0 +1,238 @@
+"""Losses from a formula with sums over classes that do not separate: ``u_y`` beside ``sum``, ``norm``, ``max`` and ``min``.
+
+``JointFormula`` runs on arrays (numpy, torch, arrays of intervals and jets over them): the sums over classes first, then the
+formula at every label. ``NormalisedFormula`` is ``g(u_y) / sum_k g(u_k)`` for a g of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..errors import InputError
+from ..numbers.backends import Backend
+from ..numbers.jet import Jet
+from ..numbers.scalar import Scalar
+from ..numbers.text import plain
+from .base import Loss, Normalised, Separable, Term, unknown_parameter
+from .domain import DEFAULT_DOMAIN, Domain, own_value
+from .expressions import CLASSES, Compiled, Env, OverClasses, choose, parse
+
+TRIED = (2, 3, 10)  # numbers of classes on which a new formula is tried
+
+
+class JointFormula(Loss):
+    """A loss whose formula has sums over classes and does not separate, built by ``from_formula``."""
+
+    name, title, formula = "formula", "formula", ""
+    source = "the user's own"
+    note = "it is not a sum of functions of one probability each: verdicts are by a search over the simplex"
+    domains: ClassVar[Mapping[str, Domain]] = {}
+    # set in every instance
+    text: str
+    compiled: Compiled
+
+    def __init__(
+        self, text: str, *, parameters: Mapping[str, Scalar], domains: Mapping[str, Domain] | None, main: str | None
+    ) -> None:
+        compiled = parse(text)
+        known = {p: (domains or {}).get(p, DEFAULT_DOMAIN) for p in compiled.parameters}
+        for p in (*parameters, *(domains or {})):
+            if p not in known:
+                raise InputError(unknown_parameter("formula", p, known))
+        self.__dict__.update(
+            text=text, compiled=compiled, domains=known, main=main, title=compiled.text, formula=compiled.text,
+            parameters={p: own_value(domain, p, parameters[p]) for p, domain in known.items()},
+        )  # fmt: skip
+
+    def _with(self, **values: Scalar) -> Self:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, parameters={**self.parameters, **values})
+        return copy
+
+    def replace(self, **parameters: Scalar) -> Self:
+        for p in parameters:
+            if p not in self.domains:
+                raise InputError(unknown_parameter("formula", p, self.domains))
+        return _tried(self._with(**{p: own_value(self.domains[p], p, value) for p, value in parameters.items()}))
+
+    def parts(self, K: Scalar) -> tuple[Term, ...]:
+        raise InputError(
+            f"{self.title}: a sum over classes inside the formula does not separate into functions of one probability each; "
+            "check, minimise and torch modules take such a loss, this does not"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JointFormula) and (self.text, self.parameters) == (other.text, other.parameters)
+
+    def __hash__(self) -> int:
+        return hash((self.text, tuple(sorted(self.parameters.items()))))
+
+    def __repr__(self) -> str:
+        return f"from_formula({', '.join([repr(self.text), *(f'{p}={plain(v)}' for p, v in self.parameters.items())])})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "compiled"}  # closures: made anew
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, compiled=parse(state["text"]))
+
+    def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        values = {**self.parameters, CLASSES: xp.number(Fraction(_shape(p)[-1]))}
+        sums = [_over_classes(each, p, logp, xp, values) for each in self.compiled.sums]
+        found = self.compiled.run(Env(p, logp, xp, values, choose, sums=sums))
+        return found
+
+
+def is_joint(loss: Loss) -> bool:
+    """Is there a formula in the loss that does not separate?"""
+    return any(isinstance(atom, JointFormula) for _, atom in loss.terms())
+
+
+def joint_formula(
+    text: str, *, parameters: Mapping[str, Scalar], domains: Mapping[str, Domain] | None, main: str | None
+) -> JointFormula:
+    """The loss of a formula that does not separate; InputError where it has no finite values inside the simplex."""
+    return _tried(JointFormula(text, parameters=parameters, domains=domains, main=main))
+
+
+def _tried(loss: JointFormula) -> JointFormula:
+    """The loss, if it is finite inside the simplex, depends on the label and, as far as tried, is least at the vertex of its label."""
+    rng = np.random.default_rng(0)
+    at = ", ".join(f"{p} = {plain(v)}" for p, v in loss.parameters.items())
+    where = f" (at {at})" if at else ""
+    varies = False
+    for K in TRIED:
+        points = np.vstack([rng.dirichlet(np.full(K, scale), 100) for scale in (0.3, 1.0, 5.0)])
+        inside = points[(points > 1e-12).all(-1)]
+        with np.errstate(all="ignore"):
+            values = loss(inside)
+        wrong = ~np.isfinite(values).all(-1)
+        if wrong.any():
+            shown = ", ".join(f"{x:.3g}" for x in inside[wrong.argmax()])
+            what = "is not finite" if np.isinf(values[wrong.argmax()]).any() else "is no real number"
+            raise InputError(f"--formula: {what} at u = ({shown}){where}: a loss must have a value inside the simplex")
+        varies = varies or bool((np.ptp(values, axis=-1) > 1e-12 * (1 + np.abs(values).max(-1))).any())
+        rises = float(np.corrcoef(inside[:, 0], values[:, 0])[0, 1]) if np.ptp(values[:, 0]) > 0 else 0.0
+        if rises > 0.5 and values[inside[:, 0].argmax(), 0] > values[inside[:, 0].argmin(), 0]:
+            raise InputError(f"--formula: increases in u_y{where}, with K = {K}: a loss must decrease in u_y")
+    if not varies:
+        raise InputError("--formula: is the same for every label: a loss must decrease in u_y")
+    return loss
+
+
+def _shape(p: Scalar) -> tuple[int, ...]:
+    return tuple((p.value if isinstance(p, Jet) else p).shape)
+
+
+def _plain(x: Scalar) -> Scalar:
+    """A tensor of a probability that is held as logarithms (``training.losses.reference``); others pass."""
+    tensor = getattr(x, "tensor", None)
+    return tensor() if callable(tensor) else x
+
+
+def _spread(x: Scalar, at_label: bool) -> Scalar:
+    """(..., K) as (..., label, class): the value of the label, or of every class."""
+    if isinstance(x, Jet):
+        return Jet(
+            x.xp, *(None if part is None else _spread(part, at_label) for part in (x.value, x.slope, x.curvature))
+        )
+    return _plain(x)[..., :, None] if at_label else _plain(x)[..., None, :]
+
+
+def _over_classes(each: OverClasses, p: Scalar, logp: Scalar, xp: Backend, values: Mapping[str, Scalar]) -> Scalar:
+    """The value of a sum over classes: (..., 1), or (..., K) where it depends on the label."""
+    if each.labelled:
+        own = _spread(p, True), _spread(logp, True)
+        env = Env(_spread(p, False), _spread(logp, False), xp, values, choose, own)
+    else:
+        env = Env(p, logp, xp, values, choose)
+    inner = _plain(each.run(env))
+    if each.exponent is not None:
+        exponent = each.exponent(env)
+        whole = xp._power(inner, exponent) if not isinstance(inner, Jet) else inner**exponent
+        whole = _plain(whole).sum(-1, keepdims=True)
+        result = whole ** (1 / exponent) if isinstance(whole, Jet) else xp._power(whole, 1 / exponent)
+    elif each.kind == "sum":
+        result = inner.sum(-1, keepdims=True)
+    else:
+        result = _greatest(inner) if each.kind == "max" else -_greatest(-inner)
+    return _last(result) if each.labelled else result
+
+
+def _last(x: Scalar) -> Scalar:
+    if isinstance(x, Jet):
+        return Jet(x.xp, *(None if part is None else part[..., 0] for part in (x.value, x.slope, x.curvature)))
+    return x[..., 0]
+
+
+def _greatest(x: Scalar) -> Scalar:
+    """The maximum over the last axis, kept; for jets of intervals with every slope that may be its own."""
+    if isinstance(x, Jet):
+        value = x.value.greatest()
+        able = x.value.high >= value.low
+        slope = type(x.value)(
+            np.where(able, x.slope.low, np.inf).min(-1, keepdims=True),
+            np.where(able, x.slope.high, -np.inf).max(-1, keepdims=True),
+        )
+        return Jet(x.xp, value, slope)
+    if hasattr(x, "greatest"):
+        return x.greatest()
+    return x.amax(-1, keepdim=True) if hasattr(x, "amax") else x.max(-1, keepdims=True)
+
+
+class NormalisedFormula(Normalised):
+    """``g(u_y) / sum_k g(u_k)`` for a formula g that is infinite at 0, such as NCE's -log u."""
+
+    name, title, formula = "formula", "formula", ""
+    source = "the user's own"
+
+    def __init__(self, base: Separable, text: str) -> None:
+        self.__dict__.update(
+            _base=base, title=text, formula=text, domains=base.domains, main=base.main, parameters=base.parameters
+        )
+
+    @property
+    def base(self) -> Separable:
+        base: Separable = self.__dict__["_base"]
+        return base
+
+    def _rebuilt(self, base: Separable) -> Self:
+        return type(self)(base, self.title)
+
+    def _with(self, **values: Scalar) -> Self:
+        return self._rebuilt(self.base._with(**values))
+
+    def on(self, xp: Backend) -> Self:
+        return self._rebuilt(self.base.on(xp))
+
+    def at(self, K: Scalar) -> Self:
+        base = self.base.at(K)
+        assert isinstance(base, Separable)
+        return self._rebuilt(base)
+
+    def replace(self, **parameters: Scalar) -> Self:
+        return self._rebuilt(self.base.replace(**parameters))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NormalisedFormula) and self.base == other.base
+
+    def __hash__(self) -> int:
+        return hash((NormalisedFormula, self.base))
+
+    def __repr__(self) -> str:
+        inside = [repr(self.title), *(f"{p}={plain(v)}" for p, v in self.parameters.items())]
+        return f"from_formula({', '.join(inside)})"
+
+
+def jets_of_directions(K: int, target: int, xp: Backend, low: Any, high: Any, box: type) -> Scalar:
+    """Boxes (N, K) of the simplex as jets (N, K - 1, K): the slopes are those from e_target towards each other class."""
+    others = [k for k in range(K) if k != target]
+    slope = np.zeros((1, K - 1, K))
+    slope[:, :, target] = -1.0
+    for i, k in enumerate(others):
+        slope[:, i, k] = 1.0
+    return Jet(xp, box(low[:, None, :], high[:, None, :]), box(slope, slope))

@@ -1,0 +1,173 @@
+"""A formula with sums over classes, taken apart: what separates in truth keeps the exact road.
+
+``f(u_y) + c sum(g(u))`` is the separable loss with active part f + c g and passive part c g; ``c g(u_y) / sum(g(u))`` is a
+normalised one. Both are found in the syntax tree, and written as formulas again.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+
+from ..numbers.backends import FLOAT
+from .expressions import CLASSES, LABELLED, PROBABILITY, Env, choose, parse
+
+NORMALISED = "normalised"
+"""In place of a passive part: the active part is the base of a normalised loss."""
+
+Factors = tuple[tuple[str, ast.expr], ...]  # what multiplies ("*") or divides ("/") a term, free of u
+Summand = tuple[Factors, ast.expr]
+
+
+@lru_cache(256)
+def separated(text: str) -> tuple[str, str | None] | None:
+    """(active, passive) of a formula that is ``f(u_y) + c sum(g(u))``; None for another form."""
+    own: list[str] = []
+    every: list[str] = []
+    for factors, node in _summands(parse(text).tree, ()):
+        inner = _summed(node)
+        if inner is not None and not _has(inner, LABELLED):
+            every.append(_written(factors, inner))
+        elif not any(_is_over_classes(child) for child in ast.walk(node)):
+            own.append(_written(factors, _at_label(node)))
+        else:
+            return None
+    return "+".join([*own, *every]), "+".join(every) or None
+
+
+@lru_cache(256)
+def normalised_terms(text: str) -> list[tuple[Fraction, str, str | None]] | None:
+    """(coefficient, active, passive) of each term, passive ``NORMALISED`` for ``g(u_y)/sum(g(u))``; None for another form."""
+    found: list[tuple[Fraction, str, str | None]] = []
+    rest: list[Summand] = []
+    for factors, node in _summands(parse(text).tree, ()):
+        term = _normalised(factors, node)
+        if term is None:
+            rest.append((factors, node))
+        else:
+            found.append((*term, NORMALISED))
+    if not found:
+        return None
+    if rest:
+        own: list[str] = []
+        every: list[str] = []
+        for factors, node in rest:
+            inner = _summed(node)
+            if inner is not None and not _has(inner, LABELLED):
+                every.append(_written(factors, inner))
+            elif any(_is_over_classes(child) for child in ast.walk(node)):
+                return None
+            else:
+                own.append(_written(factors, _at_label(node)))
+        found.append((Fraction(1), "+".join([*own, *every]), "+".join(every) or None))
+    return found
+
+
+def _normalised(factors: Factors, node: ast.expr) -> tuple[Fraction, str] | None:
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
+        return None
+    top, bottom = list(_summands(node.left, ())), list(_summands(node.right, ()))
+    if len(top) != 1 or len(bottom) != 1:
+        return None
+    (above, numerator), (below, denominator) = top[0], bottom[0]
+    inner = _summed(denominator)
+    if inner is None or _has(inner, LABELLED) or ast.dump(_at_label(numerator)) != ast.dump(inner):
+        return None
+    inverse = tuple(("/" if operator == "*" else "*", factor) for operator, factor in below)
+    coefficient = _constant((*factors, *above, *inverse))
+    if coefficient is None or coefficient <= 0:
+        return None
+    base = ast.unparse(inner)
+    sign = "-" if _is_negative_at_half(base) else ""
+    return coefficient, f"{sign}({base})"
+
+
+def _is_negative_at_half(text: str) -> bool:
+    """Is the base below 0 at u = 1/2 with all parameters 1? Only a first choice of sign: what is built is checked."""
+    compiled = parse(text)
+    values = dict.fromkeys((*compiled.parameters, CLASSES), 1.0)
+    return bool(compiled.run(Env(0.5, FLOAT.log(0.5), FLOAT, values, choose)) < 0)
+
+
+def _constant(factors: Factors) -> Fraction | None:
+    result = Fraction(1)
+    for operator, factor in factors:
+        negative = isinstance(factor, ast.UnaryOp) and isinstance(factor.op, ast.USub)
+        number = factor.operand if isinstance(factor, ast.UnaryOp) and negative else factor
+        if not isinstance(number, ast.Constant):
+            return None
+        value = Fraction(str(number.value)) * (-1 if negative else 1)
+        if value == 0:
+            return None
+        result = result * value if operator == "*" else result / value
+    return result
+
+
+MINUS = ast.UnaryOp(ast.USub(), ast.Constant(1))
+
+
+def _summands(node: ast.expr, factors: Factors) -> Iterator[Summand]:
+    """The terms of a sum, each with what multiplies or divides it."""
+    if isinstance(node, ast.UnaryOp):
+        yield from _summands(node.operand, (*factors, ("*", MINUS)) if isinstance(node.op, ast.USub) else factors)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        yield from _summands(node.left, factors)
+        yield from _summands(node.right, (*factors, ("*", MINUS)) if isinstance(node.op, ast.Sub) else factors)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_free(node.left):
+        yield from _summands(node.right, (*factors, ("*", node.left)))
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_free(node.right):
+        yield from _summands(node.left, (*factors, ("*", node.right)))
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and _is_free(node.right):
+        yield from _summands(node.left, (*factors, ("/", node.right)))
+    else:
+        yield factors, node
+
+
+def _written(factors: Factors, node: ast.expr) -> str:
+    text = f"({ast.unparse(node)})"
+    for operator, factor in factors:
+        text += f"{operator}({ast.unparse(factor)})"
+    return text
+
+
+def _summed(node: ast.expr) -> ast.expr | None:
+    """What is summed in ``sum(g)``, ``norm(x, 1)`` and ``norm(x, p)**p``; None for another term."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "sum":
+        return node.args[0]
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "norm" and ast.unparse(node.args[1]) == "1":
+        return node.args[0]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        inside = node.left
+        if isinstance(inside, ast.Call) and getattr(inside.func, "id", "") == "norm":
+            if ast.dump(inside.args[1]) == ast.dump(node.right):
+                return ast.BinOp(inside.args[0], ast.Pow(), node.right)
+    return None
+
+
+def _is_over_classes(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "id", "")
+    return name in ("sum", "norm") or (name in ("max", "min") and len(node.args) == 1)
+
+
+def _has(node: ast.expr, name: str) -> bool:
+    return any(isinstance(child, ast.Name) and child.id == name for child in ast.walk(node))
+
+
+def _is_free(node: ast.expr) -> bool:
+    return not _has(node, PROBABILITY) and not _has(node, LABELLED)
+
+
+class _AtLabel(ast.NodeTransformer):
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(PROBABILITY, node.ctx) if node.id == LABELLED else node
+
+
+def _at_label(node: ast.expr) -> ast.expr:
+    """The term of the labelled class in u alone; the tree itself is not changed."""
+    copied: ast.expr = ast.parse(ast.unparse(node), mode="eval").body
+    visited: ast.expr = _AtLabel().visit(copied)
+    return visited
