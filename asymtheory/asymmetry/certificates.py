@@ -19,6 +19,8 @@ from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .local_search import search_point, transfers
 from .rules import Decision, endless
+from .rules.joint import Joint
+from .simplex_search import decide_by_search
 from .sweep import Sweep
 from .transfer import Transfer
 
@@ -41,6 +43,9 @@ def search(
 
     ``thorough``: at last a local descent looks for such a point.
     """
+    if isinstance(decision.rule, Joint):
+        holds, point, method = decide_by_search(loss, row)
+        return Decision(holds, decision.gap, decision.rule), point, method
     profile = Profile.of(loss, len(row.weights))
     transfer = Transfer.of(loss, row)
     weights = np.array([float(x) for x in row.weights]) / float(row.total)

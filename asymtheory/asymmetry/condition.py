@@ -42,6 +42,7 @@ class Condition(Answer):
     names: tuple[str, ...] | None = None
     keeps_argmax: bool | None = None  # not asymmetric, and yet the minimiser's largest entry is the clean class
     in_the_limit: bool = False  # the verdict is about sequences towards the boundary, which no finite softmax reaches
+    numeric: bool = False  # a yes that a search did not refute, and that nothing proves
 
     def to_dict(self) -> Json:
         return {
@@ -56,11 +57,12 @@ class Condition(Answer):
             "classes": self.classes,
             "keeps_argmax": self.keeps_argmax,
             "in_the_limit": self.in_the_limit,
+            "numeric": self.numeric,
         }
 
     def __str__(self) -> str:
         answer = {True: "asymmetric", False: "not asymmetric", None: "undecided"}[self.asymmetric]
-        lines = [f"{self.loss}: {answer}"]
+        lines = [f"{self.loss}: {answer}{' (numeric, not proved)' if self.numeric else ''}"]
         if self.minimiser is not None:
             shown = ", ".join(f"{x:.6g}" for x in self.minimiser[:10]) + (", ..." if len(self.minimiser) > 10 else "")
             lines.append(f"  minimiser  ({shown})")
@@ -110,8 +112,9 @@ def check(loss: Loss | str, noise: NoiseModel | Iterable[Scalar], **parameters: 
     return Condition(
         str(loss), decision.holds, None if point is None else tuple(float(x) for x in point), decision.gap, method,
         decision.reason, index, row.runner_up, len(row.weights), model.names,
-        keeps_order(Profile.of(loss, len(row.weights))) if decision.holds is False and row.dominant else None,
-        _in_the_limit(Profile.of(loss, len(row.weights)), decision),
+        keeps_order(Profile.of(loss, len(row.weights))) if decision.holds is False and row.dominant and not loss.joint else None,
+        not loss.joint and _in_the_limit(Profile.of(loss, len(row.weights)), decision),
+        method.startswith("numeric"),
     )  # fmt: skip
 
 

@@ -79,6 +79,6 @@ def minimise(loss: Loss | str, weights: ArrayLike, **parameters: Scalar) -> Mini
 
 def _uniform(loss: Loss, shares: Array) -> bool:
     """Are all weights but the largest equal on every row? Looked at only where the loss depends on it."""
-    if Profile.of(loss, shares.shape[-1]).is_separable:
+    if loss.joint or Profile.of(loss, shares.shape[-1]).is_separable:
         return False
     return all(np.ptp(np.delete(row, row.argmax())) == 0 for row in shares)

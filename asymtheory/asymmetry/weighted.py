@@ -37,6 +37,8 @@ def limit_risk(loss: Loss, w: Array, u: Array) -> Array:
     """The least limit of ``F_w`` at points (B, K) for weights (B, K): where some u_k are 0, an NCE or NFL term may take the least
     weight of their classes (let these u_k go to 0 one far faster than the others). Equal to ``weighted_risk`` elsewhere.
     """
+    if loss.joint:
+        return np.asarray(weighted_risk(loss, w, u))
     profile = Profile.of(loss, w.shape[-1])
     limits = [float(c) for c, atom in profile.normalised if endless(atom)] if not profile.negative else []
     if not limits:

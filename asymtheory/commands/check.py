@@ -47,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
         model = resolve(given.noise, classes_given(given.K), rate_given(given.eta))
     say_reading("check", model)
     answer = check(loss, model)
-    numbers = tolerance(loss, model) if answer.asymmetric else None
+    numbers = tolerance(loss, model) if answer.asymmetric and not loss.joint else None
     if given.json:
         print_json({**answer.to_dict(), "guarantee": None if numbers is None else numbers.to_dict()})
     else:

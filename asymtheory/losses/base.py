@@ -47,6 +47,8 @@ class Loss:
     defaults: ClassVar[Mapping[str, Scalar]] = {}
     main: ClassVar[str | None] = None  # the parameter that `bound` solves for unless told otherwise
     searched: ClassVar[str] = ""  # what `prepared` found by a search and not by a proof
+    joint: bool = False  # is it a formula of all probabilities at once, so that only a search decides?
+    jumps: bool = False  # may it jump inside the simplex (a where in a formula of all probabilities)?
     by_classes: bool = False  # is the number of classes in its formula, so that it is checked when K is known?
 
     def __init__(self, **parameters: Any) -> None:
@@ -304,6 +306,14 @@ class Sum(Loss):
     @property
     def by_classes(self) -> bool:  # type: ignore[override]
         return any(atom.by_classes for _, atom in self._terms)
+
+    @property
+    def joint(self) -> bool:  # type: ignore[override]
+        return any(atom.joint for _, atom in self._terms)
+
+    @property
+    def jumps(self) -> bool:  # type: ignore[override]
+        return any(atom.jumps for _, atom in self._terms)
 
     @property
     def searched(self) -> str:  # type: ignore[override]

@@ -31,6 +31,7 @@ from ..numbers.scalar import Scalar
 LONGEST = 1000  # characters
 DEEPEST = 50  # levels of brackets, calls and powers
 MOST_NODES = 300
+BOXES = "interval arrays"  # a number system whose branches are chosen by its split alone
 LONGEST_NUMBER = 40  # characters
 LARGEST_NUMBER = 1e100  # of a constant part
 LARGEST_EXPONENT = 100
@@ -185,7 +186,8 @@ class _Term:
 
 @dataclass(frozen=True)
 class OverClasses:
-    """A sum over classes: ``sum``, ``norm``, ``max`` or ``min`` of what ``run`` gives at each class."""
+    """A sum over classes: ``sum``, ``norm``, ``max`` or ``min`` of what ``run`` gives at each class; ``lead``: u_y less the
+    greatest other u, by which ``u_y >= max(u)`` is decided."""
 
     kind: str
     run: Run
@@ -366,11 +368,28 @@ class _Compiler:
             other = self.piecewise(node, name, arguments[2:], depth + 1)
         if not isinstance(condition, ast.Compare):
             self.refuse(condition, f"{name} needs a condition here, such as u < 0.5")
+        if (leads := self.leads(condition)) is not None:
+            return self.choice(leads[0], leads[1], _constant(Fraction(0)), chosen, other)
         sides = [self.term(side, depth + 1) for side in (condition.left, *condition.comparators)]
         result = chosen
         for left, comparison, right in reversed([*zip(sides, condition.ops, sides[1:], strict=False)]):
             result = self.choice(left, comparison, right, result, other)
         return result
+
+    def leads(self, condition: ast.Compare) -> tuple[_Term, ast.cmpop] | None:
+        """``u_y >= max(u)`` and ``u_y < max(u)``, either way round, as the lead of u_y and what it is compared with 0 by."""
+        if len(condition.ops) != 1 or self.inside:
+            return None
+        left, right, comparison = condition.left, condition.comparators[0], condition.ops[0]
+        if isinstance(left, ast.Call):
+            left, right = right, left
+            comparison = {ast.LtE: ast.GtE, ast.Gt: ast.Lt}.get(type(comparison), ast.Eq)()
+        fits = isinstance(comparison, ast.GtE | ast.Lt) and ast.unparse(right) == f"max({PROBABILITY})"
+        if not fits or not (isinstance(left, ast.Name) and left.id in (PROBABILITY, LABELLED)):
+            return None
+        at = len(self.sums)
+        self.sums.append(OverClasses("lead", lambda env: env.p, None, False))
+        return _Term(lambda env: env.sums[at], frozenset([PROBABILITY])), comparison
 
     def choice(self, left: _Term, comparison: ast.cmpop, right: _Term, chosen: _Term, other: _Term) -> _Term:
         if isinstance(comparison, ast.Gt | ast.GtE):
@@ -489,7 +508,7 @@ def _greatest(env: Env, x: Scalar, y: Scalar) -> Scalar:
 
 def choose(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scalar:
     """``xp.split`` at 0; where the difference is exactly 0 at an end of [0, 1], the branch inside, for its slope."""
-    if isinstance(difference, Jet) and difference.xp is env.xp and isinstance(env.p, Jet):
+    if isinstance(difference, Jet) and difference.xp is env.xp and isinstance(env.p, Jet) and env.xp.name != BOXES:
         value, u, slope = difference.value, env.p.value, difference.slope
         if hasattr(value, "shape") or hasattr(u, "shape"):
             inside = (value == 0) & (((u == 1) & (slope < 0)) | ((u == 0) & (slope > 0)))

@@ -306,6 +306,7 @@ def _over_classes(text: str, values: Mapping[str, Any], domains: Mapping[str, Do
         try:
             own = [_named(parse(side).parameters, given) for side in sides if side]
             found = _checked(*sides, *({k: v for each in own for k, v in each[i].items()} for i in (0, 1)), main)
+            found.at(3)  # with K in it, it is not checked before K is known
             return found._changed(title=text.strip(), formula=text.strip())
         except InputError as error:
             if "column" in str(error) or "outside its domain" in str(error):
@@ -335,8 +336,9 @@ def _normalised(
             found.append((coefficient, _checked(active, passive, parameters, domains, own)))
             continue
         base = _checked(active, None, parameters, domains, own)
-        zero, one = (base.on(FLOAT).active(u, FLOAT.log(u), FLOAT) if not base.by_classes else 0 for u in (0.0, 1.0))
-        if not (zero == math.inf and one >= 0):
+        here = base.at(3)
+        zero, one = (here.on(FLOAT).active(u, FLOAT.log(u), FLOAT) for u in (0.0, 1.0))
+        if not (one >= 0 and zero == math.inf) and not (one == 0 and zero < math.inf):
             raise InputError("not a normalised loss of the known form")
         found.append((coefficient, NormalisedFormula(base, text if len(terms) == 1 else active)))
     if len(found) == 1 and found[0][0] == 1:

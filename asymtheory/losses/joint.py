@@ -31,6 +31,7 @@ class JointFormula(Loss):
     source = "the user's own"
     note = "it is not a sum of functions of one probability each: verdicts are by a search over the simplex"
     domains: ClassVar[Mapping[str, Domain]] = {}
+    joint = True
     # set in every instance
     text: str
     compiled: Compiled
@@ -48,6 +49,10 @@ class JointFormula(Loss):
             parameters={p: own_value(domain, p, parameters[p]) for p, domain in known.items()},
         )  # fmt: skip
 
+    @property
+    def jumps(self) -> bool:  # type: ignore[override]
+        return self.compiled.jumps
+
     def _with(self, **values: Scalar) -> Self:
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__, parameters={**self.parameters, **values})
@@ -58,6 +63,13 @@ class JointFormula(Loss):
             if p not in self.domains:
                 raise InputError(unknown_parameter("formula", p, self.domains))
         return _tried(self._with(**{p: own_value(self.domains[p], p, value) for p, value in parameters.items()}))
+
+    def part(self, text: str) -> JointFormula:
+        """Some terms of the formula, with its parameters, unchecked."""
+        names = parse(text).parameters
+        values = {p: v for p, v in self.parameters.items() if p in names}
+        domains = {p: d for p, d in self.domains.items() if p in names}
+        return JointFormula(text, parameters=values, domains=domains, main=None)
 
     def parts(self, K: Scalar) -> tuple[Term, ...]:
         raise InputError(
@@ -84,12 +96,7 @@ class JointFormula(Loss):
         values = {**self.parameters, CLASSES: xp.number(Fraction(_shape(p)[-1]))}
         sums = [_over_classes(each, p, logp, xp, values) for each in self.compiled.sums]
         found = self.compiled.run(Env(p, logp, xp, values, choose, sums=sums))
-        return found
-
-
-def is_joint(loss: Loss) -> bool:
-    """Is there a formula in the loss that does not separate?"""
-    return any(isinstance(atom, JointFormula) for _, atom in loss.terms())
+        return found if _shape(found)[-1] == _shape(p)[-1] else p * 0 + found  # the same for every label
 
 
 def joint_formula(
@@ -100,7 +107,7 @@ def joint_formula(
 
 
 def _tried(loss: JointFormula) -> JointFormula:
-    """The loss, if it is finite inside the simplex, depends on the label and, as far as tried, is least at the vertex of its label."""
+    """The loss, if it is finite inside the simplex, depends on the label and, as far as tried, falls as u_y grows."""
     rng = np.random.default_rng(0)
     at = ", ".join(f"{p} = {plain(v)}" for p, v in loss.parameters.items())
     where = f" (at {at})" if at else ""
@@ -150,15 +157,18 @@ def _over_classes(each: OverClasses, p: Scalar, logp: Scalar, xp: Backend, value
         env = Env(_spread(p, False), _spread(logp, False), xp, values, choose, own)
     else:
         env = Env(p, logp, xp, values, choose)
-    inner = _plain(each.run(env))
+    inner = each.run(env)
     if each.exponent is not None:
-        exponent = each.exponent(env)
+        exponent = each.exponent(env)  # before it is a tensor: a power of a probability is taken of its logarithm
         whole = xp._power(inner, exponent) if not isinstance(inner, Jet) else inner**exponent
         whole = _plain(whole).sum(-1, keepdims=True)
         result = whole ** (1 / exponent) if isinstance(whole, Jet) else xp._power(whole, 1 / exponent)
+    elif each.kind == "lead":
+        return _lead(_plain(inner))
     elif each.kind == "sum":
-        result = inner.sum(-1, keepdims=True)
+        result = _plain(inner).sum(-1, keepdims=True)
     else:
+        inner = _plain(inner)
         result = _greatest(inner) if each.kind == "max" else -_greatest(-inner)
     return _last(result) if each.labelled else result
 
@@ -182,6 +192,25 @@ def _greatest(x: Scalar) -> Scalar:
     if hasattr(x, "greatest"):
         return x.greatest()
     return x.amax(-1, keepdim=True) if hasattr(x, "amax") else x.max(-1, keepdims=True)
+
+
+def _lead(x: Scalar) -> Scalar:
+    """Each entry less the greatest other one; of jets the value alone, for it only chooses branches."""
+    if isinstance(x, Jet):
+        lead = _lead(x.value)
+        return Jet(x.xp, lead, lead * 0)
+    if hasattr(x, "greatest"):
+        return x - type(x)(_greatest_other(x.low), _greatest_other(x.high))
+    if hasattr(x, "topk"):
+        most, at = x.topk(2, -1)
+        return x - most[..., :1].expand_as(x).scatter(-1, at[..., :1], most[..., 1:])
+    return x - _greatest_other(x)
+
+
+def _greatest_other(x: Any) -> Any:
+    ranked = np.sort(x, axis=-1)
+    is_top = np.arange(x.shape[-1]) == x.argmax(-1)[..., None]
+    return np.where(is_top, ranked[..., -2:-1], ranked[..., -1:])
 
 
 class NormalisedFormula(Normalised):
@@ -226,13 +255,3 @@ class NormalisedFormula(Normalised):
     def __repr__(self) -> str:
         inside = [repr(self.title), *(f"{p}={plain(v)}" for p, v in self.parameters.items())]
         return f"from_formula({', '.join(inside)})"
-
-
-def jets_of_directions(K: int, target: int, xp: Backend, low: Any, high: Any, box: type) -> Scalar:
-    """Boxes (N, K) of the simplex as jets (N, K - 1, K): the slopes are those from e_target towards each other class."""
-    others = [k for k in range(K) if k != target]
-    slope = np.zeros((1, K - 1, K))
-    slope[:, :, target] = -1.0
-    for i, k in enumerate(others):
-        slope[:, i, k] = 1.0
-    return Jet(xp, box(low[:, None, :], high[:, None, :]), box(slope, slope))

@@ -26,12 +26,12 @@ def separated(text: str) -> tuple[str, str | None] | None:
     """(active, passive) of a formula that is ``f(u_y) + c sum(g(u))``; None for another form."""
     own: list[str] = []
     every: list[str] = []
-    for factors, node in _summands(parse(text).tree, ()):
-        inner = _summed(node)
+    for factors, node in summands(parse(text).tree, ()):
+        inner = summed(node)
         if inner is not None and not _has(inner, LABELLED):
-            every.append(_written(factors, inner))
-        elif not any(_is_over_classes(child) for child in ast.walk(node)):
-            own.append(_written(factors, _at_label(node)))
+            every.append(written(factors, inner))
+        elif not any(is_over_classes(child) for child in ast.walk(node)):
+            own.append(written(factors, at_label(node)))
         else:
             return None
     return "+".join([*own, *every]), "+".join(every) or None
@@ -42,7 +42,7 @@ def normalised_terms(text: str) -> list[tuple[Fraction, str, str | None]] | None
     """(coefficient, active, passive) of each term, passive ``NORMALISED`` for ``g(u_y)/sum(g(u))``; None for another form."""
     found: list[tuple[Fraction, str, str | None]] = []
     rest: list[Summand] = []
-    for factors, node in _summands(parse(text).tree, ()):
+    for factors, node in summands(parse(text).tree, ()):
         term = _normalised(factors, node)
         if term is None:
             rest.append((factors, node))
@@ -54,13 +54,13 @@ def normalised_terms(text: str) -> list[tuple[Fraction, str, str | None]] | None
         own: list[str] = []
         every: list[str] = []
         for factors, node in rest:
-            inner = _summed(node)
+            inner = summed(node)
             if inner is not None and not _has(inner, LABELLED):
-                every.append(_written(factors, inner))
-            elif any(_is_over_classes(child) for child in ast.walk(node)):
+                every.append(written(factors, inner))
+            elif any(is_over_classes(child) for child in ast.walk(node)):
                 return None
             else:
-                own.append(_written(factors, _at_label(node)))
+                own.append(written(factors, at_label(node)))
         found.append((Fraction(1), "+".join([*own, *every]), "+".join(every) or None))
     return found
 
@@ -68,12 +68,17 @@ def normalised_terms(text: str) -> list[tuple[Fraction, str, str | None]] | None
 def _normalised(factors: Factors, node: ast.expr) -> tuple[Fraction, str] | None:
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
         return None
-    top, bottom = list(_summands(node.left, ())), list(_summands(node.right, ()))
-    if len(top) != 1 or len(bottom) != 1:
+    top, bottom = list(summands(node.left)), list(summands(node.right))
+    if len(bottom) != 1:
         return None
-    (above, numerator), (below, denominator) = top[0], bottom[0]
-    inner = _summed(denominator)
-    if inner is None or _has(inner, LABELLED) or ast.dump(_at_label(numerator)) != ast.dump(inner):
+    below, denominator = bottom[0]
+    inner = summed(denominator)
+    if inner is not None and ast.dump(at_label(node.left)) == ast.dump(inner):
+        top = [((), node.left)]
+    if len(top) != 1:
+        return None
+    above, numerator = top[0]
+    if inner is None or _has(inner, LABELLED) or ast.dump(at_label(numerator)) != ast.dump(inner):
         return None
     inverse = tuple(("/" if operator == "*" else "*", factor) for operator, factor in below)
     coefficient = _constant((*factors, *above, *inverse))
@@ -108,31 +113,32 @@ def _constant(factors: Factors) -> Fraction | None:
 MINUS = ast.UnaryOp(ast.USub(), ast.Constant(1))
 
 
-def _summands(node: ast.expr, factors: Factors) -> Iterator[Summand]:
+def summands(node: ast.expr, factors: Factors = ()) -> Iterator[Summand]:
     """The terms of a sum, each with what multiplies or divides it."""
     if isinstance(node, ast.UnaryOp):
-        yield from _summands(node.operand, (*factors, ("*", MINUS)) if isinstance(node.op, ast.USub) else factors)
+        yield from summands(node.operand, (*factors, ("*", MINUS)) if isinstance(node.op, ast.USub) else factors)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        yield from _summands(node.left, factors)
-        yield from _summands(node.right, (*factors, ("*", MINUS)) if isinstance(node.op, ast.Sub) else factors)
+        yield from summands(node.left, factors)
+        yield from summands(node.right, (*factors, ("*", MINUS)) if isinstance(node.op, ast.Sub) else factors)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_free(node.left):
-        yield from _summands(node.right, (*factors, ("*", node.left)))
+        yield from summands(node.right, (*factors, ("*", node.left)))
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_free(node.right):
-        yield from _summands(node.left, (*factors, ("*", node.right)))
+        yield from summands(node.left, (*factors, ("*", node.right)))
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and _is_free(node.right):
-        yield from _summands(node.left, (*factors, ("/", node.right)))
+        yield from summands(node.left, (*factors, ("/", node.right)))
     else:
         yield factors, node
 
 
-def _written(factors: Factors, node: ast.expr) -> str:
+def written(factors: Factors, node: ast.expr) -> str:
+    """A term as text."""
     text = f"({ast.unparse(node)})"
     for operator, factor in factors:
         text += f"{operator}({ast.unparse(factor)})"
     return text
 
 
-def _summed(node: ast.expr) -> ast.expr | None:
+def summed(node: ast.expr) -> ast.expr | None:
     """What is summed in ``sum(g)``, ``norm(x, 1)`` and ``norm(x, p)**p``; None for another term."""
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "sum":
         return node.args[0]
@@ -146,7 +152,8 @@ def _summed(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def _is_over_classes(node: ast.AST) -> bool:
+def is_over_classes(node: ast.AST) -> bool:
+    """Is it a sum over classes?"""
     if not isinstance(node, ast.Call):
         return False
     name = getattr(node.func, "id", "")
@@ -166,7 +173,7 @@ class _AtLabel(ast.NodeTransformer):
         return ast.Name(PROBABILITY, node.ctx) if node.id == LABELLED else node
 
 
-def _at_label(node: ast.expr) -> ast.expr:
+def at_label(node: ast.expr) -> ast.expr:
     """The term of the labelled class in u alone; the tree itself is not changed."""
     copied: ast.expr = ast.parse(ast.unparse(node), mode="eval").body
     visited: ast.expr = _AtLabel().visit(copied)

@@ -158,7 +158,8 @@ class RobustLinearLoss(nn.Module):
         self.shift = int(shift)
         self.statistics = bool(statistics)
         self.chunk = chunk
-        self._planned = has_plan(self.robust.loss)
+        loss = self.robust.loss
+        self._planned = not (loss.joint or loss.by_classes) and has_plan(loss)
         self._jobs: dict[tuple[bool, torch.dtype | None], Job] = {}
 
     def forward(

@@ -73,7 +73,7 @@ class RobustLoss(nn.Module):
             raise InputError(f"reduction {reduction!r} is not one of {', '.join(REDUCTIONS)}")
         if floor not in FLOORS:
             raise InputError(f"floor {floor!r} is not one of {', '.join(FLOORS)}")
-        if classes is not None or not loss.by_classes:
+        if not loss.joint and (classes is not None or not loss.by_classes):
             Profile.of(loss, classes or 2)  # a loss of another form is refused here, not at the first batch
         if weight is not None:
             weight = torch.as_tensor(weight)
@@ -170,7 +170,11 @@ class RobustLoss(nn.Module):
     def _make_plan(self, K: int) -> bool:
         """Plan the loss on K classes, once. torch.compile runs this as it is: a graph holds the plan, not how it was found."""
         if K not in self._plans:
-            self._plans[K] = FusedPlan.of(self.loss, K, detach=self.detach_modulation, inward=self.inward)
+            self._plans[K] = (
+                None
+                if self.loss.joint
+                else FusedPlan.of(self.loss, K, detach=self.detach_modulation, inward=self.inward)
+            )
         plan = self._plans[K]
         if plan is not None and "torch._dynamo" in sys.modules:
             for part in (*plan.active, *plan.passive, *plan.bases):

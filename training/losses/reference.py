@@ -306,6 +306,12 @@ def held(at: Probabilities, atom: Loss) -> Probabilities:
     return Probabilities(logu, log_rest)
 
 
+def _floored_at_tiny(at: Probabilities) -> Probabilities:
+    """Probabilities that are no less than the smallest float, with the slope that they have there: sums of them keep one."""
+    low = 0.9 * math.log(torch.finfo(at.logu.dtype).tiny)
+    return Probabilities(torch.where(at.logu < low, _slanted(low, at.logu), at.logu), at.log_rest)
+
+
 def _slanted(value: float, x: Tensor) -> Tensor:
     """A constant with the slope of x."""
     return value + (x - x.detach())
@@ -355,7 +361,7 @@ def label_losses(loss: Loss, logits: Tensor, *, detach_modulation: bool = False,
         elif isinstance(atom, NormalisedNegative):
             value = _floored(atom, at, detach_modulation and is_focal(atom), inward)
         else:
-            own = held(at, each)
+            own = _floored_at_tiny(at) if each.joint else held(at, each)
             value = atom.labels(_probability(own, detach_modulation and is_focal(atom)), own.logu, TORCH)
         result = result + as_tensor(value) * float(coefficient)
     return result

@@ -17,12 +17,14 @@ from .base import Decision, Rule, endless
 from .clip import Clip, ClipApart
 from .cutoff import CutOff
 from .dominance import Dominance
+from .joint import NOT_SEPARABLE, Joint
 from .kkt import KKT
 from .logarithms import INSIDE, LIMIT, LIMIT_OF_SUM, Logarithms, TwoLogarithms, applies
 from .never import Never, NoMinimiser
 from .search import Search
 
 TWO_CLASSES = "with two classes the risk is w_n + (w_m - w_n) L(u, m): every minimising sequence tends to e_m"
+_AT_ZERO = FLOAT.variable(0.0)
 NEITHER = "phi_k is neither convex nor concave"
 
 
@@ -31,6 +33,8 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
 
     Raises InputError for a p_min that leaves no room for K classes.
     """
+    if loss.joint:
+        return Joint(loss, K, NOT_SEPARABLE)
     profile = Profile.of(loss, K)
     if profile.clipped:
         if uniform_rest:
@@ -85,6 +89,11 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
     if not uniform_rest:
         if profile.separable and not _falls_faster(profile):
             return Search(loss, K, "the normalised term falls towards another class no faster than another term rises")
+        if any(
+            atom.base.on(FLOAT).active(_AT_ZERO, FLOAT.log(0.0), FLOAT).slope > -math.inf
+            for _, atom in profile.normalised
+        ):
+            return Joint(loss, K, "the normalised term leaves e_m with a finite slope, and the other weights differ")
         why = "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
         return Never(loss, K, why)
     if not profile.separable or shape in (LINEAR, CONCAVE):
