@@ -31,7 +31,7 @@ from asymtheory.asymmetry.rules import rule
 from asymtheory.errors import InputError
 from asymtheory.losses import Sum, names
 from asymtheory.losses.base import NormalisedNegative
-from asymtheory.losses.domain import Domain
+from asymtheory.losses.domain import Domain, at_least
 from asymtheory.noise import from_weights, pair, symmetric
 from asymtheory.noise.rows import NoiseModel
 from asymtheory.threshold.pieces import Threshold
@@ -109,6 +109,70 @@ FORMULAS: tuple[tuple[str, Callable[[np.random.Generator], dict[str, float]]], .
 )
 
 
+SUMS: tuple[tuple[str, Callable[[np.random.Generator], dict[str, float]]], ...] = (
+    ("1-u_y+a*norm(u,p)", lambda rng: {"a": 10 ** rng.uniform(-2, 0.3), "p": rng.uniform(1, 5)}),
+    ("2-u_y-a*norm(u,p)", lambda rng: {"a": rng.uniform(0.02, 0.5), "p": rng.uniform(1, 5)}),
+    ("1-u_y+a*norm(u,p)", lambda rng: {"a": 10 ** rng.uniform(-2, 0), "p": rng.uniform(0.3, 1)}),
+    ("(b-u_y)**2+a*max(u)", lambda rng: {"a": 10 ** rng.uniform(-2, 0.3), "b": rng.uniform(1, 6)}),
+    ("(1-u_y**q)/q*(1+a*sum(u**2))", lambda rng: {"q": rng.uniform(0.3, 2), "a": 10 ** rng.uniform(-1, 1)}),
+    ("(1-u_y)**b/(c+sum(u**2))", lambda rng: {"b": rng.uniform(0.5, 2.5), "c": rng.uniform(0.1, 3)}),
+    ("(1-u_y**q)/sum(1-u**q)", lambda rng: {"q": rng.uniform(0.3, 3)}),
+    ("log(b+u_y)/sum(log(b+u))", lambda rng: {"b": rng.uniform(0.01, 0.9)}),
+    ("log(u)/sum(log(u))+a*(1-u)**b", lambda rng: {"a": rng.uniform(0.1, 5), "b": rng.uniform(0.4, 3)}),
+    ("-log(b+u_y)*max(u)+2*log(1+b)", lambda rng: {"b": rng.uniform(0.1, 3)}),
+    ("1-u_y/norm(u,p)", lambda rng: {"p": rng.uniform(1.2, 6)}),
+    ("exp(-c*u_y)*sum(u**q)", lambda rng: {"c": rng.uniform(0.3, 4), "q": rng.uniform(0.3, 3)}),
+    ("sum(max(0,h+u-u_y))", lambda rng: {"h": rng.uniform(0.1, 2)}),
+    ("sqrt(sum((u-u_y)**2))+c*(1-u_y)", lambda rng: {"c": rng.uniform(0.5, 4)}),
+    (
+        "-log((u_y+where(u_y>=max(u),m,0))/(1+m))+c*(1-u_y)",
+        lambda rng: {"m": 10 ** rng.uniform(-1, 2), "c": rng.uniform(0, 5)},
+    ),
+    ("-log(u_y)+lam*sum(u**q)", lambda rng: {"lam": rng.uniform(0.1, 1), "q": rng.uniform(0.1, 0.9)}),
+    ("(b-u_y)**2+c*(sum(u**2)-u_y**2)", lambda rng: {"b": rng.uniform(1, 10), "c": rng.uniform(0.2, 2)}),
+    ("1-tanh(s*u_y)+a*sum(u**2)/K", lambda rng: {"s": rng.uniform(0.3, 4), "a": rng.uniform(0.1, 3)}),
+    ("acos(sqrt(u_y))**2+a*(1-u_y)", lambda rng: {"a": rng.uniform(0, 5)}),
+    ("where(u_y<h,1+h-2*u_y,1-u_y)", lambda rng: {"h": rng.uniform(0.1, 0.9)}),
+)
+"""Formulas with sums over classes, with K, and with the further functions."""
+
+
+def random_sum(rng: np.random.Generator) -> Loss:
+    """A formula of ``SUMS`` with random parameters."""
+    while True:
+        text, draw = SUMS[int(rng.integers(len(SUMS)))]
+        parameters = {name: Fraction(f"{value:.3g}") for name, value in draw(rng).items()}
+        try:
+            return from_formula(text, domains={p: at_least(0) for p in parameters}, **parameters)
+        except InputError:
+            continue
+
+
+def formulas(count: int, seed: int, attack: bool = True) -> Tally:
+    """Half of them separable by their form, half of ``SUMS``, on at most 10 classes; a no must have less risk in floats, too."""
+    rng = np.random.default_rng([seed, 4])
+    tally = Tally("formulas of every kind: verdicts")
+    for index in range(count):
+        weights = random_weights(rng)
+        while len(weights) > 10:
+            weights = random_weights(rng)
+        loss = random_sum(rng) if index % 2 else random_formula(rng)
+        try:
+            said, seconds = timed(lambda loss=loss, weights=weights: check(loss, weights))  # type: ignore[misc]
+        except InputError:  # K makes it increase
+            continue
+        what = f"{loss!r} on {[str(w) for w in weights]}: {said.reason}; {said.method}"
+        tally.add({True: "yes", False: "no", None: "undecided"}[said.asymmetric], seconds, what)
+        vertex = np.eye(len(weights))[int(np.argmax([float(w) for w in weights]))]
+        less = attacked(loss, weights, vertex, rng) if attack and said.asymmetric is not None else None
+        if said.asymmetric and less is not None:
+            tally.contradictions.append(f"{what}: {less:.3g}")
+        if attack and said.asymmetric is False and less is None and said.minimiser is not None:
+            at = float(excess(loss, weights, vertex, np.array(said.minimiser)[None])[0])
+            tally.unseen += not at < 0
+    return tally
+
+
 def random_formula(rng: np.random.Generator) -> Loss:
     """A smooth decreasing formula: one or two terms, half of the time with a passive part."""
     while True:
@@ -169,8 +233,8 @@ def excess(
     w = np.array([float(x) for x in weights])
     with np.errstate(all="ignore"):
         rows = np.where(w == 0, 0.0, loss(np.vstack([vertex, points])) * w)
-    risk = rows.sum(-1)
-    return risk[1:] - risk[0]
+        risk = rows.sum(-1)
+        return risk[1:] - risk[0]
 
 
 def attacked(
@@ -242,6 +306,7 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     undecided: list[str] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
+    unseen: int = 0  # a no whose point of less risk floats do not show
     seen: Counter[bool] = field(default_factory=Counter)  # values said to fail: does the search find less risk there?
 
     def add(self, answer: str, seconds: float, what: str) -> None:
@@ -343,13 +408,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=COUNT, help="questions of each kind")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument(
+        "--formulas", type=int, metavar="N", help="N formulas of every kind instead, also with sums over classes"
+    )
     parser.add_argument("--show", action="store_true", help="list what stays undecided")
     given = parser.parse_args()
-    tallies = [
-        checks(given.count, given.seed, False),
-        thresholds(given.count, given.seed),
-        checks(given.count, given.seed, True),
-    ]
+    tallies = (
+        [formulas(given.formulas, given.seed)]
+        if given.formulas
+        else [
+            checks(given.count, given.seed, False),
+            thresholds(given.count, given.seed),
+            checks(given.count, given.seed, True),
+        ]
+    )
     for tally in tallies:
         n = sum(tally.answers.values())
         print(
@@ -358,6 +430,7 @@ def main() -> None:
             f"undecided {100 * tally.answers['undecided'] / n:.2f} %",
             f"median {show(float(np.median(tally.seconds)))}, worst {show(max(tally.seconds))}",
             f"contradictions {len(tally.contradictions)}",
+            *([f"noes that floats do not show {tally.unseen}"] if given.formulas else []),
             *(
                 [f"values that fail: less risk seen at {tally.seen[True]} of {tally.seen.total()}"]
                 if tally.seen

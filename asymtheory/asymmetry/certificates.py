@@ -44,8 +44,8 @@ def search(
     ``thorough``: at last a local descent looks for such a point.
     """
     if isinstance(decision.rule, Joint):
-        holds, point, method = decide_by_search(loss, row)
-        return Decision(holds, decision.gap, decision.rule), point, method
+        verdict, at, how = decide_by_search(loss, row)
+        return Decision(verdict, decision.gap, decision.rule), at, how
     profile = Profile.of(loss, len(row.weights))
     transfer = Transfer.of(loss, row)
     weights = np.array([float(x) for x in row.weights]) / float(row.total)

@@ -304,8 +304,8 @@ def _over_classes(text: str, values: Mapping[str, Any], domains: Mapping[str, Do
     sides = separated(text)
     if sides is not None and all(LONGEST >= len(side or "") for side in sides):
         try:
-            own = [_named(parse(side).parameters, given) for side in sides if side]
-            found = _checked(*sides, *({k: v for each in own for k, v in each[i].items()} for i in (0, 1)), main)
+            own, own_domains = _named(formula_parameters(*sides), given)
+            found = _checked(*sides, own, own_domains, main)
             found.at(3)  # with K in it, it is not checked before K is known
             return found._changed(title=text.strip(), formula=text.strip())
         except InputError as error:

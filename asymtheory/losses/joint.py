@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from .base import Loss, Normalised, Separable, Term, unknown_parameter
 from .domain import DEFAULT_DOMAIN, Domain, own_value
 from .expressions import CLASSES, Compiled, Env, OverClasses, choose, parse
 
+J = TypeVar("J", bound="JointFormula")
 TRIED = (2, 3, 10)  # numbers of classes on which a new formula is tried
 
 
@@ -106,7 +107,7 @@ def joint_formula(
     return _tried(JointFormula(text, parameters=parameters, domains=domains, main=main))
 
 
-def _tried(loss: JointFormula) -> JointFormula:
+def _tried(loss: J) -> J:
     """The loss, if it is finite inside the simplex, depends on the label and, as far as tried, falls as u_y grows."""
     rng = np.random.default_rng(0)
     at = ", ".join(f"{p} = {plain(v)}" for p, v in loss.parameters.items())

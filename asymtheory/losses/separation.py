@@ -68,16 +68,12 @@ def normalised_terms(text: str) -> list[tuple[Fraction, str, str | None]] | None
 def _normalised(factors: Factors, node: ast.expr) -> tuple[Fraction, str] | None:
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
         return None
-    top, bottom = list(summands(node.left)), list(summands(node.right))
+    bottom = list(summands(node.right))
     if len(bottom) != 1:
         return None
     below, denominator = bottom[0]
     inner = summed(denominator)
-    if inner is not None and ast.dump(at_label(node.left)) == ast.dump(inner):
-        top = [((), node.left)]
-    if len(top) != 1:
-        return None
-    above, numerator = top[0]
+    above, numerator = _peeled(node.left, inner)
     if inner is None or _has(inner, LABELLED) or ast.dump(at_label(numerator)) != ast.dump(inner):
         return None
     inverse = tuple(("/" if operator == "*" else "*", factor) for operator, factor in below)
@@ -87,6 +83,22 @@ def _normalised(factors: Factors, node: ast.expr) -> tuple[Fraction, str] | None
     base = ast.unparse(inner)
     sign = "-" if _is_negative_at_half(base) else ""
     return coefficient, f"{sign}({base})"
+
+
+def _peeled(node: ast.expr, inner: ast.expr | None) -> Summand:
+    """Constant factors of a numerator, taken off until what is summed below is left."""
+    factors: Factors = ()
+    while inner is None or ast.dump(at_label(node)) != ast.dump(inner):
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            factors, node = (*factors, ("*", MINUS)), node.operand
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_free(node.left):
+            factors, node = (*factors, ("*", node.left)), node.right
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div) and _is_free(node.right):
+            operator = "*" if isinstance(node.op, ast.Mult) else "/"
+            factors, node = (*factors, (operator, node.right)), node.left
+        else:
+            break
+    return factors, node
 
 
 def _is_negative_at_half(text: str) -> bool:
