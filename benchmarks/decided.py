@@ -169,7 +169,7 @@ def formulas(count: int, seed: int, attack: bool = True) -> Tally:
             tally.contradictions.append(f"{what}: {less:.3g}")
         if attack and said.asymmetric is False and less is None and said.minimiser is not None:
             at = float(excess(loss, weights, vertex, np.array(said.minimiser)[None])[0])
-            tally.unseen += not at < 0
+            tally.unseen += np.isfinite(at) and not at < 0  # the risk may be infinite at the vertex
     return tally
 
 

@@ -6,7 +6,7 @@ COMMANDS = {
     "bound": "parameter values (or noise rates) that make a loss asymmetric",
     "ratio": "the asymmetry ratio r and its upper bound, as enclosures",
     "check": "is this loss asymmetric on this noise: verdict and minimiser",
-    "minimise": "the minimiser of the weighted risk: point, value, exactness, gap",
+    "minimise": "the minimiser of the weighted risk: point, value, how exact",
     "guarantee": "clean error and errors of the noise that a loss allows for",
     "noise": "a noise model: rate, clean level, margin, dominance",
     "losses": "the atlas of losses, or the page of one",
