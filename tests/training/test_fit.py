@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -130,6 +131,7 @@ SAME: dict[str, tuple[Any, Any]] = {
     "pandas, one column": (X, pd.DataFrame({"label": Y.numpy()})),
     "pandas categories": (X, pd.Series(pd.Categorical(NAMED, categories=["dog", "cat", "bird"]))),
     "polars": (pl.DataFrame(X.numpy()), pl.Series(Y.tolist())),
+    "pyarrow": (pa.table({str(i): X[:, i].numpy() for i in range(D)}), pa.array(Y.tolist())),
     "polars names": (pl.DataFrame(X.numpy()), pl.Series(NAMED)),
     "sparse": (X.to_sparse(), Y),
     "a tuple of one": ((X,), Y),
@@ -178,6 +180,7 @@ def test_the_order_of_class_names_may_be_given() -> None:
 # --------------------------------------------------------------------------------------------- batches that come by themselves
 
 FLOWS: dict[str, Any] = {
+    "prepared batches": lambda: DataLoader([(X[part], Y[part]) for part in torch.arange(N).split(15)], batch_size=None),
     "loader": lambda: DataLoader(TensorDataset(X, Y), batch_size=15),
     "loader of names": lambda: DataLoader(Rows(lambda i: (X[i], NAMED[i])), batch_size=15),
     "loader of mappings": lambda: DataLoader(Rows(lambda i: {"input": X[i], "labels": Y[i]}), batch_size=15),
@@ -222,6 +225,7 @@ def test_batches_of_a_loader(kind: str) -> None:
 def test_a_sampler_of_the_users_is_kept() -> None:
     sampler = WeightedRandomSampler([1.0] * N, 20, generator=torch.Generator().manual_seed(0))
     fit(linear(), "gce", DataLoader(TensorDataset(X, Y), batch_size=5, sampler=sampler), measure="frozen", epochs=2)
+    fit(linear(), "gce", TensorDataset(X, Y), epochs=1, workers=1)
     fit(linear(), "gce", DataLoader(TensorDataset(X[:7], Y[:7]), batch_size=1), epochs=1, progress=True)
 
 
@@ -432,6 +436,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"images": DataLoader(TensorDataset(X)), "labels": None}, "has no labels"),
     ({"images": DataLoader(TensorDataset(X, Y)), "labels": None, "loss": "nlnl"}, "needs them by number"),
     ({"images": Rows(lambda i: (X[i, : 1 + i % 2], 0)), "labels": None}, "cannot be put into one batch"),
+    ({"images": [(X[:9], Y[:9]), (X[9:], Y[9:])], "labels": None}, "a list of batches cannot be told from samples"),
     ({"images": Rows(lambda i: X[i]), "labels": None}, "the samples have no labels"),
     ({"labels": [None, *Y.tolist()[1:]], "loss": "nlnl"}, "needs one label of every sample"),
     ({"loss": "jal"}, "jal"),

@@ -167,7 +167,7 @@ class Samples:
             yield on_device(split(batch, self.bare)[0], self.device, dtype)
 
     def _loaded(self, parts: list[list[int]]) -> Iterable[Any]:
-        return DataLoader(self.dataset, batch_sampler=parts, collate_fn=_named(self.collate), num_workers=self.workers)
+        return DataLoader(self.dataset, batch_sampler=parts, collate_fn=_Named(self.collate), num_workers=self.workers)
 
     def labels(self) -> Any:
         """The labels of all samples, read once: a tensor, or a list of class names."""
@@ -175,19 +175,20 @@ class Samples:
         return joined([split(batch)[1] for batch in self._loaded(parts)])
 
 
-def _named(collate: Collate) -> Collate:
-    """The collate function, whose complaints about samples of different shapes are for people."""
+@dataclass(frozen=True)
+class _Named:
+    """A collate function whose complaints about samples of different shapes are for people; worker processes can take it."""
 
-    def collated(samples: list[Any]) -> Any:
+    collate: Collate
+
+    def __call__(self, samples: list[Any]) -> Any:
         try:
-            return collate(samples)
+            return self.collate(samples)
         except (RuntimeError, TypeError, KeyError) as error:
             raise InputError(
                 f"the samples cannot be put into one batch ({printable(str(error), 160)}): make them tensors of one shape, or "
                 "give a DataLoader with a collate_fn"
             ) from None
-
-    return collated
 
 
 def collate_samples(samples: list[Any]) -> Any:
@@ -267,6 +268,8 @@ def source_of(x: object, labels: object, workers: int = 0, what: str = "images")
         if isinstance(x, Iterator):
             raise InputError("an iterator is gone through once, but every epoch needs its batches; give a DataLoader")
         return (DataLoader(x, batch_size=None) if isinstance(x, IterableDataset) else x), None
+    if hasattr(x, "to_pylist") and hasattr(x, "to_pandas"):  # a table of pyarrow
+        x = x.to_pandas()
     if _is_dataset(x, labels):
         if not len(x):  # type: ignore[arg-type]
             raise InputError("the data set is empty")
@@ -282,9 +285,21 @@ def source_of(x: object, labels: object, workers: int = 0, what: str = "images")
 
 def _is_dataset(x: object, labels: object) -> bool:
     if isinstance(x, list):  # of samples with their labels, or of numbers
+        if labels is None and x and _is_batch(x[0]):
+            raise InputError(
+                "a list of batches cannot be told from samples; give a DataLoader(batches, batch_size=None)"
+            )
         return labels is None and len(x) > 0 and isinstance(x[0], tuple | Mapping)
     array = isinstance(x, Tensor | np.ndarray | tuple | Mapping) or hasattr(x, "to_numpy") or hasattr(x, "toarray")
     return not array and hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, str | bytes)
+
+
+def _is_batch(sample: object) -> bool:
+    """Is a pair one of tensors of as many inputs as labels?"""
+    if not isinstance(sample, tuple | list) or len(sample) != 2 or not all(map(_is_tensor, sample)):
+        return False
+    inputs, labels = sample
+    return bool(labels.ndim == 1 and inputs.ndim > 1 and len(inputs) == len(labels) and not labels.is_floating_point())
 
 
 def batch_of(batch: Any) -> tuple[Batch, Any]:
