@@ -114,9 +114,12 @@ def wrap(text: str, width: int | None, hang: int = 0) -> list[str]:
 
     start = len(text) - len(text.lstrip(" "))
     return textwrap.wrap(
-        text[start:], width, initial_indent=text[:start], subsequent_indent=" " * min(max(hang, start), width // 2),
+        text[start:],
+        width,
+        initial_indent=text[:start],
+        subsequent_indent=" " * min(max(hang, start), width // 2),
         break_on_hyphens=False,
-    ) or [""]  # fmt: skip
+    ) or [""]
 
 
 def lines_fitted(text: str, width: int | None) -> str:

@@ -72,9 +72,12 @@ def published(device: str, width: float, images: Tensor, labels: Tensor, seconds
     loss = build_loss("jal-ce")
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
     loader = DataLoader(
-        Pictures(images, labels), batch_size=SETTINGS.batch, shuffle=True, num_workers=workers,
+        Pictures(images, labels),
+        batch_size=SETTINGS.batch,
+        shuffle=True,
+        num_workers=workers,
         persistent_workers=workers > 0,
-    )  # fmt: skip
+    )
     model.train()
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:

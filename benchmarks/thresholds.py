@@ -53,10 +53,13 @@ def measure(pairs: int = PAIRS, sample: int = SAMPLE, repeat: int = REPEAT) -> T
         each = seconds / sample
         rows.append(
             (
-                f"{loss}, {parameter}", str(all_at_once), show(each), f"{each * pairs / all_at_once.best:,.0f}",
+                f"{loss}, {parameter}",
+                str(all_at_once),
+                show(each),
+                f"{each * pairs / all_at_once.best:,.0f}",
                 f"{max(differences, default=0):.1e}",
             )
-        )  # fmt: skip
+        )
     return Table(
         f"Thresholds: {pairs:,} pairs (K, eta) at once",
         f"under 0.2 s; rival: `solve` on {sample} of them in the same run, per pair",

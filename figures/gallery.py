@@ -265,9 +265,12 @@ def _metadata(made: Recipe, form: str) -> dict[str, Any]:
     title, subject = _ascii(made.title), f"{made.source}. {_ascii(made.caption)}"
     if form == "pdf":
         return {
-            "Title": title, "Subject": subject, "Keywords": facts, "Creator": f"asymtheory {__version__}",
+            "Title": title,
+            "Subject": subject,
+            "Keywords": facts,
+            "Creator": f"asymtheory {__version__}",
             "CreationDate": None,
-        }  # fmt: skip
+        }
     if form == "svg":
         return {
             "Title": title, "Description": f"{subject} Recipe: {facts}", "Source": made.source, "Keywords": [facts],

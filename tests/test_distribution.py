@@ -77,8 +77,11 @@ def test_wheel_and_source_hold_every_module_and_data_file(built: Path, wheel: Pa
     assert {"asymtheory/noise/data/cifar10h.json", "asymtheory_training/sweep/plans/apl-fig2.toml"} <= needed
     assert needed - names == set()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {
-        "asymtheory", "asymtheory_figures", "asymtheory_proofs", "asymtheory_training",
-    }  # fmt: skip
+        "asymtheory",
+        "asymtheory_figures",
+        "asymtheory_proofs",
+        "asymtheory_training",
+    }
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}

@@ -253,9 +253,12 @@ def _join() -> Any:
         store, rank, size = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
         gpus = torch.cuda.is_available() and dist.is_nccl_available()
         dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if gpus else "gloo", store=dist.PrefixStore("training", store), rank=rank,
-            world_size=size, timeout=PATIENCE,
-        )  # fmt: skip
+            "cpu:gloo,cuda:nccl" if gpus else "gloo",
+            store=dist.PrefixStore("training", store),
+            rank=rank,
+            world_size=size,
+            timeout=PATIENCE,
+        )
     except (RuntimeError, ValueError) as error:
         raise InputError(f"the {os.environ['WORLD_SIZE']} processes cannot meet ({_brief(error)})") from None
     if gpus and (local := current().local_rank) < torch.cuda.device_count():

@@ -112,10 +112,13 @@ def _agce(loss: AGCE) -> Term:
         concave=f"(agce_concave_parts {ar} {qr} {LRA} {LRA})" if q >= 1 else None,
         strict=f"(agce_strictly_convex {ar} {qr} {LRA} {LRA} {LRA})" if q < 1 else None,
         powers=(
-            Power(a + 1, q - 1, f"power ({ar} + 1) ({qr} - 1)"), Power(a, q - 1, f"power {ar} ({qr} - 1)"),
-        ) if convex else (),
+            Power(a + 1, q - 1, f"power ({ar} + 1) ({qr} - 1)"),
+            Power(a, q - 1, f"power {ar} ({qr} - 1)"),
+        )
+        if convex
+        else (),
         named=f"active_loss (agce {ar} {qr})",
-    )  # fmt: skip
+    )
 
 
 def _gce(loss: GCE) -> Term:

@@ -434,9 +434,12 @@ class _Compiler:
 
 
 _OPERATORS: dict[type[ast.AST], Callable[[Scalar, Scalar], Scalar]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.Div: operator.truediv, ast.Pow: operator.pow,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
 _WORDS: dict[type[ast.AST], str] = {
     ast.Tuple: "a list with commas",
     ast.Call: "a call of what is no function",

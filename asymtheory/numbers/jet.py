@@ -176,5 +176,7 @@ def half(xp: Scalar) -> Scalar:
 _SLOPES: dict[str, Callable[[Scalar, Scalar, Scalar], Slopes]] = {
     "sinh": lambda xp, x, value: (xp.apply("cosh", x), lambda: value),
     "cosh": lambda xp, x, value: (xp.apply("sinh", x), lambda: value),
-    "tanh": _of_tanh, "asin": _of_asin, "acos": _of_acos,
-}  # fmt: skip
+    "tanh": _of_tanh,
+    "asin": _of_asin,
+    "acos": _of_acos,
+}

@@ -74,9 +74,12 @@ def of_table(table: Table, K: int | None = None) -> Annotations:
         if grid.ndim != 2:
             raise InputError(f"{table.source}: labels of annotators have shape {grid.shape}; two axes are needed")
         table = Table(
-            table.source, {str(j + 1): grid[:, j] for j in range(grid.shape[1])}, headed=False, tabular=True,
+            table.source,
+            {str(j + 1): grid[:, j] for j in range(grid.shape[1])},
+            headed=False,
+            tabular=True,
             classes=table.classes,
-        )  # fmt: skip
+        )
     heads = table.heads
     if table.headed and find(heads, "annotator"):
         return _long(table, K)

@@ -220,9 +220,12 @@ def _positions(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
 
 def _margins(own: Sequence[str]) -> bool:
     """Class numbers and a last column of totals."""
-    return len(own) > 2 and not is_number(own[-1]) and own[-1] != "" and all(
-        cell.isascii() and cell.isdigit() for cell in own[:-1]
-    )  # fmt: skip
+    return (
+        len(own) > 2
+        and not is_number(own[-1])
+        and own[-1] != ""
+        and all(cell.isascii() and cell.isdigit() for cell in own[:-1])
+    )
 
 
 def _heads_a_column(cells: Sequence[str], source: str, column: str | None) -> bool:

@@ -38,7 +38,7 @@ ENTRIES = {
   booktitle = {International Conference on Learning Representations},
   year      = {2022}
 }""",
-}  # fmt: skip
+}
 
 
 def entries(found: Facts) -> list[str]:

@@ -30,8 +30,10 @@ def _setting(found: Facts) -> list[str]:
     lines = [
         r"Let $u$ be a point of the simplex of $K$ classes, $w_1, \dots, w_K \geq 0$ class weights with "
         r"$W = \sum_k w_k$, $w_m > w_n = \max_{k \neq m} w_k$, and",
-        r"\[", rf"  L(u, y) = {found.definition}.", r"\]",
-    ]  # fmt: skip
+        r"\[",
+        rf"  L(u, y) = {found.definition}.",
+        r"\]",
+    ]
     if found.parameter is not None:
         domain = _interval(str(found.loss.domains[found.parameter]))
         name = parameter_latex(found.parameter)

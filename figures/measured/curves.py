@@ -121,9 +121,12 @@ AGCE, AUL = "AGCE, $q = 1/2$", "AUL, $p = 2$"
 def _over_a() -> tuple[Panel, ...]:
     """ALF Fig. 3."""
     losses: tuple[tuple[str, str, Given], ...] = (
-        (AGCE, "agce", {"q": "1/2"}), ("AGCE, $q = 3/2$", "agce", {"q": "3/2"}),
-        (AUL, "aul", {"p": "2"}), ("AUL, $p = 1/2$", "aul", {"p": "1/2"}), ("AEL", "ael", {}),
-    )  # fmt: skip
+        (AGCE, "agce", {"q": "1/2"}),
+        ("AGCE, $q = 3/2$", "agce", {"q": "3/2"}),
+        (AUL, "aul", {"p": "2"}),
+        ("AUL, $p = 1/2$", "aul", {"p": "1/2"}),
+        ("AEL", "ael", {}),
+    )
     return tuple(
         Panel(title, (Series(title, loss, given, over=("a",)),), SYM_8, theory=True) for title, loss, given in losses
     )

@@ -29,9 +29,11 @@ def plot(loss: Loss, noise: NoiseModel, folder: Path) -> Iterator[tuple[str, lis
         {} if noise.rate is None or not noise.representative else {"here": f"{noise.classes},{float(noise.rate):.12g}"}
     )
     for name, options in (
-        ("phase", here if noise.kind == "symmetric" else {}), ("path", {"weights": weights}),
-        ("landscape", {"weights": corner}), ("calibration", {}),
-    ):  # fmt: skip
+        ("phase", here if noise.kind == "symmetric" else {}),
+        ("path", {"weights": weights}),
+        ("landscape", {"weights": corner}),
+        ("calibration", {}),
+    ):
         try:
             drawn = gallery.make(name, width="full", loss=loss, **options)
             yield (

@@ -63,12 +63,18 @@ CONVEX: dict[str, Loss] = {
     "sce": losses.build("sce"),
 }  # fmt: skip
 CONCAVE: dict[str, Loss] = {
-    "agce": AGCE(a=1, q=2), "agce8": AGCE(a=0, q=8), "aul": AUL(a=1.5, p=0.5), "amse": AMSE(a=1, q=0.5),
+    "agce": AGCE(a=1, q=2),
+    "agce8": AGCE(a=0, q=8),
+    "aul": AUL(a=1.5, p=0.5),
+    "amse": AMSE(a=1, q=0.5),
     "sum": 2 * AGCE(a=0, q=3) + 1 * AUL(a=2, p=0.3) + 1 * MAE(),
-}  # fmt: skip
+}
 AFFINE: dict[str, Loss] = {"mae": MAE(), "unhinged": Unhinged(), "rce": losses.build("rce"), "aul11": AUL(a=1, p=1)}
-ALL = {f"{kind}-{k}": v for kind, group in zip("cvam", (CONVEX, CONCAVE, AFFINE, MIXED), strict=True)
-       for k, v in group.items()}  # fmt: skip
+ALL = {
+    f"{kind}-{k}": v
+    for kind, group in zip("cvam", (CONVEX, CONCAVE, AFFINE, MIXED), strict=True)
+    for k, v in group.items()
+}
 
 
 def naive(loss: Loss, v: np.ndarray) -> np.ndarray:

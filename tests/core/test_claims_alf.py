@@ -124,8 +124,11 @@ def test_bent_loss_ties_at_equality() -> None:
         grid = [Q(i, 12) for i in range(13)]
         quotients = [
             (bent(x, steep) - bent(x + d, steep)) / (bent(y - d, steep) - bent(y, steep))
-            for x in grid for y in grid for d in grid if x + y <= 1 and 0 < d <= y
-        ]  # fmt: skip
+            for x in grid
+            for y in grid
+            for d in grid
+            if x + y <= 1 and 0 < d <= y
+        ]
         assert min(quotients) == 1 / steep
 
 

@@ -79,9 +79,12 @@ NEGATIVE = [
     NNCE(p_min=0.01) + AMSE(a=5), 5 * NCE() + 5 * NNCE(p_min=0.001), NFL(gamma=0.5) + NNFL(gamma=0.5, p_min=0.001),
 ]  # fmt: skip
 MIXED_LOSSES = [
-    *cases.MIXED, AGCE(a=0.1, q=3) + 5 * AMSE(a=20), AUL(a=1, p=0.5) + 0.2 * AUL(a=1.2, p=3),
-    3 * AUL(a=1, p=0.5) + AEL(a=0.4), NCE() + AGCE(a=0.1, q=3) + AMSE(a=2),
-]  # fmt: skip
+    *cases.MIXED,
+    AGCE(a=0.1, q=3) + 5 * AMSE(a=20),
+    AUL(a=1, p=0.5) + 0.2 * AUL(a=1.2, p=3),
+    3 * AUL(a=1, p=0.5) + AEL(a=0.4),
+    NCE() + AGCE(a=0.1, q=3) + AMSE(a=2),
+]
 
 
 def row_of(weights: list[Any]) -> Row:

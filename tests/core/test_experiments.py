@@ -367,7 +367,10 @@ def test_sweeps() -> None:
 
 
 BAD = [
-    ("weighted-risks --loss mae", "'weighted-risks' is not an experiment (known: weighted-risk); did you mean 'weighted-risk'?"),
+    (
+        "weighted-risks --loss mae",
+        "'weighted-risks' is not an experiment (known: weighted-risk); did you mean 'weighted-risk'?",
+    ),
     ("weighted-risks", "is not an experiment"),
     ("weighted-risk --loss agce --sweep a=0:1:0", "--sweep 'a=0:1:0': a sweep with no points; COUNT must be >= 1"),
     ("weighted-risk --loss agce --sweep a=1:0:3", "LOW < HIGH is needed"),
@@ -390,7 +393,7 @@ BAD = [
     ("weighted-risk --loss mae --workers 0", "--workers 0"),
     ("weighted-risk --loss mae --resume", "--resume goes with --out"),
     ("weighted-risk --loss mae --out {file}/x", "cannot be used"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("line", "message"), BAD, ids=[b[0] for b in BAD])

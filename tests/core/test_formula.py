@@ -572,10 +572,13 @@ FUNCTIONS = [
     ("asin(1-u)", lambda u: math.asin(1 - u)),
     ("atan(1/(u+0.1))", lambda u: math.atan(1 / (u + 0.1))),
     ("where(u<1/2, 3/4-u, (1-u)**2)", lambda u: 0.75 - u if u < 0.5 else (1 - u) ** 2),
-    ("piecewise(u<=1/4, 1-u, u<1/2, 7/8-u/2, 5/4*(1-u))", lambda u: 1 - u if u <= 0.25 else 0.875 - u / 2 if u < 0.5 else 1.25 * (1 - u)),  # noqa: E501
+    (
+        "piecewise(u<=1/4, 1-u, u<1/2, 7/8-u/2, 5/4*(1-u))",
+        lambda u: 1 - u if u <= 0.25 else 0.875 - u / 2 if u < 0.5 else 1.25 * (1 - u),
+    ),
     ("where(0.2<=u<0.9, 1-u, 1-u)/K", lambda u: (1 - u) / 4),
     ("-log(u_y+1/K)", lambda u: -math.log(u + 0.25)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "known"), FUNCTIONS, ids=[text for text, _ in FUNCTIONS])
@@ -722,8 +725,11 @@ def test_bad_input_is_one_line_and_exit_2(capsys, arguments, message) -> None:
 def test_bomb_through_the_command_line_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "asymtheory", "ratio", "--formula", "(" * 30000 + "u" + ")" * 30000],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "asymtheory ratio: --formula: column 1001: the formula has 60001 characters, more than 1000\n"
 

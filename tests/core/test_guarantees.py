@@ -349,15 +349,18 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "argmax     kept" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ("--loss amse --weights 3,2,1 --K 3", "--K 3: leave it out when --weights is given"),
-    ("--loss amse --set a=3 --over a --weights 3,2,1", "--set a: leave it out when --over a asks for it"),
-    ("--loss ce --over x --weights 3,2,1", "has no parameter"),
-    ("--loss amse --weights 3,2,1 --samples 0", "--samples 0: a whole number >= 1 is needed"),
-    ("--loss amse --weights 3,2,1 --excess -1", "a noisy excess risk is a finite number >= 0"),
-    ("--loss amse --weights 3,2,1 --samples 9 --confidence 1", "must be inside (0, 1)"),
-    ("--loss amse --weights 3,2,1 --logits 0", "must be in (0, 700]"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--loss amse --weights 3,2,1 --K 3", "--K 3: leave it out when --weights is given"),
+        ("--loss amse --set a=3 --over a --weights 3,2,1", "--set a: leave it out when --over a asks for it"),
+        ("--loss ce --over x --weights 3,2,1", "has no parameter"),
+        ("--loss amse --weights 3,2,1 --samples 0", "--samples 0: a whole number >= 1 is needed"),
+        ("--loss amse --weights 3,2,1 --excess -1", "a noisy excess risk is a finite number >= 0"),
+        ("--loss amse --weights 3,2,1 --samples 9 --confidence 1", "must be inside (0, 1)"),
+        ("--loss amse --weights 3,2,1 --logits 0", "must be in (0, 700]"),
+    ],
+)
 def test_bad_input_is_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["guarantee", *arguments.split()]) == 2
     error = capsys.readouterr().err

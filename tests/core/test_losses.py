@@ -354,15 +354,18 @@ def a_scaled(ael_loss, a):
 @pytest.mark.parametrize(
     ("loss", "constant"),
     [
-        (MAE(), lambda K: 2 * K - 2), (Unhinged(), lambda K: K - 1),
+        (MAE(), lambda K: 2 * K - 2),
+        (Unhinged(), lambda K: K - 1),
         *[(RCE(A=A), lambda K, A=A: -A * (K - 1)) for A in (-4, F(-1, 2))],
         *[(x, lambda K: 1) for x in (NCE(), NFL(gamma=0), NFL(gamma=2), NMAE(), NRCE(), NGCE(q=F(1, 10)), NGCE(q=1))],
         *[(x, lambda K: K - 1) for x in (NNCE(), NNCE(p_min=F(1, 1000)), NNFL(gamma=0), NNFL(gamma=2))],
-        (build("nce+mae"), lambda K: 2 * K - 1), (build("anl-ce"), lambda K: 5 * K), (GCE(q=1), lambda K: K - 1),
+        (build("nce+mae"), lambda K: 2 * K - 1),
+        (build("anl-ce"), lambda K: 5 * K),
+        (GCE(q=1), lambda K: K - 1),
         (AMSE(a=3, q=1), lambda K: 2 * (K - 1) / K + 2),
     ],
     ids=lambda x: str(x) if isinstance(x, Loss) else "",
-)  # fmt: skip
+)
 def test_symmetric_losses_sum_to_their_constant(loss, constant, K):
     np.testing.assert_allclose(loss(simplex(K)).sum(-1), float(constant(K)), rtol=1e-10)
 

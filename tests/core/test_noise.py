@@ -653,8 +653,11 @@ def test_tables_for_people():
 
 def test_kinds_describe_every_name():
     for kind in noise.KINDS:
-        model = noise.resolve(kind, None, None) if kind in noise.MEASURED else noise.family(kind, 10 if kind in (
-            "symmetric", "uniform", "pair") else None)(F(1, 5))  # fmt: skip
+        model = (
+            noise.resolve(kind, None, None)
+            if kind in noise.MEASURED
+            else noise.family(kind, 10 if kind in ("symmetric", "uniform", "pair") else None)(F(1, 5))
+        )
         assert model.kind == kind
         assert noise.KINDS[kind]
 

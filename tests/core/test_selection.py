@@ -501,8 +501,11 @@ def test_markdown_has_every_candidate(eight: Selection) -> None:
 def test_the_configuration_of_a_run(eight: Selection, tmp_path: Path) -> None:
     measured = tomllib.loads(select("cifar10n-worse", losses=["amse"]).config())
     assert measured == {
-        "dataset": "cifar10", "loss": "amse", "parameters": {"a": 7.5, "q": 2}, "noise": {"kind": "cifar10n-worse"},
-    }  # fmt: skip
+        "dataset": "cifar10",
+        "loss": "amse",
+        "parameters": {"a": 7.5, "q": 2},
+        "noise": {"kind": "cifar10n-worse"},
+    }
     chosen = select(K=10, eta=Fraction(4, 5), losses=["amse", "agce"])
     text = chosen.config(of(chosen, "agce"))
     assert tomllib.loads(text) == {

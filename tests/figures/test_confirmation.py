@@ -244,8 +244,11 @@ def test_a_panel_for_each_noise(found: Results, tmp_path: Path) -> None:
     both = [*fixed, *(dict(row, noise="symmetric 0.4", by_seed={**row["by_seed"], **little}) for row in fixed)]
     drawn = gallery.make("confirm-memorised", results=write(tmp_path, both), width="full")
     assert [axes.get_title(loc="left") for axes in drawn.axes] == [
-        "(a) symmetric 0.4", "(b) symmetric 0.4", "(c) pair 0.4", "(d) pair 0.4"
-    ]  # fmt: skip
+        "(a) symmetric 0.4",
+        "(b) symmetric 0.4",
+        "(c) pair 0.4",
+        "(d) pair 0.4",
+    ]
     assert len({axes.get_ylim() for axes in drawn.axes}) == 1
     assert overlaps(drawn) == []
 

@@ -394,11 +394,14 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> str:
                         top = 0.2 + 0.7 * ((len(lines) * 37) % 100) / 100
                         test = [top * share for share in (0.2, 0.7, 1, 0.9 + 0.1 * (len(lines) % 2))]
                         made = line(
-                            each.loss, test, seed=seed, parameters={**each.parameters, **point},
+                            each.loss,
+                            test,
+                            seed=seed,
+                            parameters={**each.parameters, **point},
                             noise=("cifar10" if kind == series.ASYMMETRIC else kind, float(rate)),
                             penalty=(norm, 0.0 if norm == "none" else strength),
                             others={"clean": test, "memorised": [x / 3 for x in test], "loss": [2.0, 1.0, 0.5, 0.2]},
-                        )  # fmt: skip
+                        )
                         lines.setdefault(json.dumps([made["config"]]), made)
     return written(tmp_path_factory.mktemp("results"), list(lines.values()))
 
@@ -553,8 +556,11 @@ def test_panels_and_labels_of_any_runs(tmp_path: Path) -> None:
     ]
     assert left == 0
     assert labels(found[-1]) == [
-        "AGCE: $a = 1$, rate 0.02", "AGCE: $a = 2$, rate 0.02", "AGCE: $a = 2$, rate 0.5", "CE",
-    ]  # fmt: skip
+        "AGCE: $a = 1$, rate 0.02",
+        "AGCE: $a = 2$, rate 0.02",
+        "AGCE: $a = 2$, rate 0.5",
+        "CE",
+    ]
     assert [len(each.runs) for each in found[-1].lines] == [1, 1, 1, 2]
     assert sorted(labels(found[1])) == ["-log(u)", "lid"]
     found, _ = runs.curves_data(str(tmp_path), dataset="mnist")

@@ -47,8 +47,11 @@ def faint(figure: Figure) -> list[str]:
         for group in panel.collections:
             if isinstance(group, LineCollection):
                 seen += [(colour, None) for colour in group.get_colors()]
-        found += [f"{panel.get_title(loc='left')}: {colour} {contrast(colour, opacity):.2f}"
-                  for colour, opacity in seen if not white(colour) and contrast(colour, opacity) < FLOOR]  # fmt: skip
+        found += [
+            f"{panel.get_title(loc='left')}: {colour} {contrast(colour, opacity):.2f}"
+            for colour, opacity in seen
+            if not white(colour) and contrast(colour, opacity) < FLOOR
+        ]
     return found
 
 

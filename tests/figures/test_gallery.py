@@ -399,9 +399,12 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
     given = ["alf-fig2", "alf-fig2-exponents", "--option", "draws=20000", "starts=8", "--out", str(tmp_path)]
     code = "import sys; from asymtheory.cli import main; sys.exit(main(sys.argv[1:]))"
     with subprocess.Popen(
-        [sys.executable, "-c", code, "figure", *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", code, "figure", *given],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             (tmp_path / "kept.pdf").touch()
             children = list(waited_for_children(process.pid))

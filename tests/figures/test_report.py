@@ -640,8 +640,11 @@ def test_minimisers_in_the_page_are_those_of_minimise(tried: Visit) -> None:
     for name in in_panel():
         facts = panel._facts(build(name))["parameters"]
         defaults = {p["name"]: Fraction(p["default"]) for p in facts}
-        changed = [{p["name"]: Fraction(str(round(p["slider"][0] + 0.03 * (p["slider"][1] - p["slider"][0]), 3)))}
-                   for p in facts if not p["integer"]]  # fmt: skip
+        changed = [
+            {p["name"]: Fraction(str(round(p["slider"][0] + 0.03 * (p["slider"][1] - p["slider"][0]), 3)))}
+            for p in facts
+            if not p["integer"]
+        ]
         for more, w in itertools.product([{}, *changed], weights):
             loss = build(name, **{**defaults, **more})
             wanted.append(minimise(loss, w))

@@ -126,12 +126,15 @@ def test_images_and_tokens_for_a_module_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("changed", "y", "message"),
     [
-        ({}, np.zeros(150), "one class alone, '0.0'"), ({}, np.eye(3, dtype=int)[Y], "several labels a sample"),
+        ({}, np.zeros(150), "one class alone, '0.0'"),
+        ({}, np.eye(3, dtype=int)[Y], "several labels a sample"),
         ({"module": nn.Linear(7, 3)}, Y, "the model cannot be called with float32 inputs"),
-        ({"module": nn.Linear(4, 2)}, Y, "label 2 .* is outside 0..1"), ({"loss": "jal"}, Y, "jal"),
-        ({"noise": symmetric(4, 0.1)}, Y, "noise: it is of 4 classes"), ({"optimiser": "adam"}, Y, "optimiser 'adam'"),
+        ({"module": nn.Linear(4, 2)}, Y, "label 2 .* is outside 0..1"),
+        ({"loss": "jal"}, Y, "jal"),
+        ({"noise": symmetric(4, 0.1)}, Y, "noise: it is of 4 classes"),
+        ({"optimiser": "adam"}, Y, "optimiser 'adam'"),
     ],
-)  # fmt: skip
+)
 def test_refused_in_one_line(changed: dict[str, Any], y: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Quick(**changed).fit(X, y)

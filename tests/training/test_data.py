@@ -518,8 +518,11 @@ def windows(image: np.ndarray) -> dict[bytes, tuple[int, int, bool]]:
     _, H, W = image.shape
     padded = np.pad(image, ((0, 0), (4, 4), (4, 4)))
     cut = {(dy, dx): padded[:, dy : dy + H, dx : dx + W] for dy in range(9) for dx in range(9)}
-    return {np.ascontiguousarray(part[:, :, :: -1 if flip else 1]).tobytes(): (*at, flip)
-            for at, part in cut.items() for flip in (False, True)}  # fmt: skip
+    return {
+        np.ascontiguousarray(part[:, :, :: -1 if flip else 1]).tobytes(): (*at, flip)
+        for at, part in cut.items()
+        for flip in (False, True)
+    }
 
 
 def test_crop_and_flip_have_every_outcome_equally_often() -> None:

@@ -182,8 +182,11 @@ def test_two_processes_go_on_with_a_run_of_one_and_end_where_it_ends(
     assert half["epoch"] in (1, 2)  # a checkpoint is taken after every epoch unless that takes too much of the time
     assert [e["seconds"] for e in state["curve"][: half["epoch"]]] == [e["seconds"] for e in half["curve"]]
     assert sorted(file.name for file in (place / "resumed").iterdir()) == [
-        ".lock", "checkpoint.pt", "config.toml", "result.jsonl",
-    ]  # fmt: skip
+        ".lock",
+        "checkpoint.pt",
+        "config.toml",
+        "result.jsonl",
+    ]
     (line,) = (place / "resumed" / "result.jsonl").read_text().splitlines()
     result, (expected,) = json.loads(line), (place / "whole" / "result.jsonl").read_text().splitlines()
     assert result["final"] == json.loads(expected)["final"]

@@ -319,9 +319,11 @@ GAPS: dict[str, Any] = {
 def test_half_the_labels_are_missing(kind: str, loss: str) -> None:
     """Accuracies are of the labels that there are; losses too, by every kind of loss."""
     made: Any = {
-        "gce": "gce", "reduction none": build_loss("gce", reduction="none"), "label smoothing": "ls",
+        "gce": "gce",
+        "reduction none": build_loss("gce", reduction="none"),
+        "label smoothing": "ls",
         "plain": nn.MultiMarginLoss(),
-    }[loss]  # fmt: skip
+    }[loss]
     model, true = linear(), NAMED if "names" in kind else Y
     history = fit(model, made, X, GAPS[kind], true=true, test=(X, GAPS[kind]), **{**QUICK, "batch": 8, "epochs": 12})
     with torch.no_grad():
@@ -410,7 +412,10 @@ def test_own_optimiser_and_scheduler() -> None:
 # --------------------------------------------------------------------------------------------------------------- refused
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"labels": torch.eye(K)[Y] + torch.eye(K)[(Y + 1) % K]}, "probabilities of row 0 sum to 2, not to 1: several labels"),
+    (
+        {"labels": torch.eye(K)[Y] + torch.eye(K)[(Y + 1) % K]},
+        "probabilities of row 0 sum to 2, not to 1: several labels",
+    ),
     ({"labels": (torch.eye(K)[Y] + torch.eye(K)[(Y + 1) % K]).long()}, "several labels a sample"),
     ({"labels": [[0], [0, 1]] * 30}, "different lengths; several labels a sample"),
     ({"labels": torch.rand(N, K + 1)}, r"labels of shape \(60, 4\): \(N,\), or probabilities \(N, 3\)"),
@@ -457,7 +462,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"optimiser": torch.optim.LBFGS}, "LBFGS evaluates the loss several times"),
     ({"test": 3}, "test: "),
     ({"test": (X, Y[:4])}, "4 test labels for 60 images"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("changed", "message"), REFUSED)

@@ -129,7 +129,7 @@ def test_the_pruned_loss_leaves_out_what_it_has_lost() -> None:
         (lambda: build_loss("pruned-gce", k=0), "outside its domain"),
         (lambda: build_loss("pruned-gce")(Z, Y[:, 0], Y[:, 0]), "comes before the first batch"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_said(act: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         act()

@@ -95,8 +95,11 @@ def test_what_single_plans_mean() -> None:
     assert {c.noise.seed - c.seed for c in paper("apl-table2")} == {0}
     assert {c.noise.seed for c in paper("alf-table1")} == {0}
     assert {(c.regularisation, c.strength) for c in paper("anl-fig3") if c.strength < 5e-7} == {
-        ("none", 0), ("l1", 1e-7), ("l2", 1e-7), ("jacobian", 1e-7),
-    }  # fmt: skip
+        ("none", 0),
+        ("l1", 1e-7),
+        ("l2", 1e-7),
+        ("jacobian", 1e-7),
+    }
 
 
 # ------------------------------------------------------------------------------------- values that belong together
@@ -167,8 +170,11 @@ def test_a_plan_of_a_paper_runs_on_small_data() -> None:
         ("digits", "mlp", 40, 0, None, 0.02)
     }
     assert [(c.loss, c.noise.eta) for c in plan][:4] == [
-        ("ce", Fraction(1, 5)), ("ce", Fraction(3, 5)), ("nce", Fraction(1, 5)), ("nce", Fraction(3, 5)),
-    ]  # fmt: skip
+        ("ce", Fraction(1, 5)),
+        ("ce", Fraction(3, 5)),
+        ("nce", Fraction(1, 5)),
+        ("nce", Fraction(3, 5)),
+    ]
     assert {(c.recipe, c.dataset) for c in paper("apl-fig2", "recipe=digits")} == {("digits", "digits")}
     assert {c.subset for c in paper("apl-fig5", "dataset=digits")} == {None}  # 40,000 images are of another set
     assert {c.subset for c in paper("apl-fig5", "dataset=digits subset=500")} == {500}

@@ -81,8 +81,11 @@ q = [0.5, "7/10"]
     ]
     first: list[tuple[Any, ...]] = [
         (loss, epochs, Fraction(eta), seed, {})
-        for epochs in (2, 3) for eta in ("1/5", "3/5") for loss in ("amse", "ce") for seed in (0, 1)
-    ]  # fmt: skip
+        for epochs in (2, 3)
+        for eta in ("1/5", "3/5")
+        for loss in ("amse", "ce")
+        for seed in (0, 1)
+    ]
     last = [("gce", 9, Fraction(2, 5), 7, {"q": Fraction(q)}) for q in ("1/2", "7/10")]
     assert sorted(found, key=str) == sorted(first + last, key=str)
     assert {p.config.rate for p in plan.points} == {0.5}
@@ -116,8 +119,11 @@ parameters = { a = { times_threshold = [1, "5/2"] } }
         else:  # on the asymmetric side of an end that has no exact number
             assert end.value * factor <= float(value) <= end.value * float(factor) * (1 + 1e-9)
     assert {p.config.parameters["a"] for p in plan.points if p.config.loss == "amse"} == {
-        Fraction(9, 5), Fraction(9, 2), Fraction(5), Fraction(25, 2)
-    }  # fmt: skip
+        Fraction(9, 5),
+        Fraction(9, 2),
+        Fraction(5),
+        Fraction(25, 2),
+    }
 
 
 def test_the_threshold_of_a_formula(tmp_path: Path) -> None:
@@ -758,9 +764,12 @@ def test_durations_in_words(seconds: float, said: str) -> None:
         (["plan.toml", "--jobs", "0"], "--jobs 0: a whole number >= 1 is needed"),
         (["plan.toml", "--jobs", "2", "--scheduler", "tcp://x"], "--jobs is of this machine"),
         (["plan.toml", "--resources", "GPU=1"], "--resources goes with --scheduler"),
-        (["plan.toml", "--scheduler", "tcp://127.0.0.1:9", "--resources", "GPU"], "--resources GPU: NAME=AMOUNT is needed"),
+        (
+            ["plan.toml", "--scheduler", "tcp://127.0.0.1:9", "--resources", "GPU"],
+            "--resources GPU: NAME=AMOUNT is needed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_options_that_cannot_be_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:

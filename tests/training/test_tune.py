@@ -136,8 +136,11 @@ def test_arms_tolerate_the_noise_and_ce_is_among_them() -> None:
     amse = sorted({arm.loss.parameters["a"] for arm in found if arm.loss.name == "amse"})
     assert amse == [5, 15, 40]  # one over the margin 1/5, and multiples of it
     assert {(arm.until > 0, arm.loss.parameters["a"]) for arm in found if arm.loss.name == "amse"} == {
-        (False, 5), (False, 15), (True, 15), (True, 40),
-    }  # fmt: skip
+        (False, 5),
+        (False, 15),
+        (True, 15),
+        (True, 40),
+    }
     assert found[0].settings(Settings(schedule="constant"), 10).schedule.startswith("constant+ramp:a:1::0.3")
     assert found[0].rate in (0.008, 0.032)  # a small budget tries the middle rates
 

@@ -177,9 +177,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="population (default): the label is redrawn at every visit; fixed: one label an image",
     )
     parser.add_argument(
-        "--loss", nargs="+", action="extend", metavar="NAME", help="names with fixed parameters, as in amse agce:q=1/2 ce "
-        "(default amse), or all: the study's",
-    )  # fmt: skip
+        "--loss",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="names with fixed parameters, as in amse agce:q=1/2 ce (default amse), or all: the study's",
+    )
     parser.add_argument("--seeds", default=None, metavar="N", help="seeds 0..N-1 (default 3)")
     parser.add_argument("--values", default=None, metavar="N", help="of the parameter, odd (default 9)")
     add_settings(parser, SETTINGS)

@@ -184,9 +184,12 @@ def _single(group: Group, tick: Callable[[int], object], out: Path | None) -> Tr
     trainer.model.eval()
     found = measured(lambda images: _logits(trainer, images), trainer.data, labels, design.K, (1, 1))
     return Trained(
-        **found, curve=np.array([test for _, test in tested]).reshape(1, 1, -1), epochs=[epoch for epoch, _ in tested],
-        diverged=np.array([[diverged]]), seconds=before + perf_counter() - start,
-    )  # fmt: skip
+        **found,
+        curve=np.array([test for _, test in tested]).reshape(1, 1, -1),
+        epochs=[epoch for epoch, _ in tested],
+        diverged=np.array([[diverged]]),
+        seconds=before + perf_counter() - start,
+    )
 
 
 @torch.no_grad()

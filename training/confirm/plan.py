@@ -97,8 +97,11 @@ class _Designs(Reader):
 
     entries: ClassVar[str] = "designs"
     own: ClassVar[Mapping[str, Check]] = {
-        "regime": choice(*REGIMES), "values": whole(3), "expected": truth, "equalise": truth,
-    }  # fmt: skip
+        "regime": choice(*REGIMES),
+        "values": whole(3),
+        "expected": truth,
+        "equalise": truth,
+    }
 
     def __init__(
         self, path: str | os.PathLike[str], settings: Mapping[str, JsonValue], only: Mapping[str, JsonValue]

@@ -230,9 +230,12 @@ class Store:
     def fail(self, point: PlannedRun, outcome: Outcome) -> None:
         """A failed run; its checkpoint stays."""
         facts = {
-            "key": point.key, "error": outcome.error, "message": outcome.message,
-            "time": datetime.now(UTC).isoformat(timespec="seconds"), "config": point.config.to_dict(),
-        }  # fmt: skip
+            "key": point.key,
+            "error": outcome.error,
+            "message": outcome.message,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "config": point.config.to_dict(),
+        }
         append(self.folder / FAILURES, facts)
         self.failures[point.key] = facts
 
@@ -306,9 +309,12 @@ def processes(count: int, threads: int) -> ProcessPoolExecutor:
     """An executor of so many processes (joblib's loky), each with so many threads."""
     variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return ProcessPoolExecutor(
-        count, timeout=IDLE, initializer=torch.set_num_threads, initargs=(threads,),
+        count,
+        timeout=IDLE,
+        initializer=torch.set_num_threads,
+        initargs=(threads,),
         env=dict.fromkeys(variables, str(threads)),
-    )  # fmt: skip
+    )
 
 
 @contextmanager
