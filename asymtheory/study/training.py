@@ -6,7 +6,7 @@ import json
 from fractions import Fraction
 
 from ..losses.settings import named
-from ..noise.models import FAMILIES, FIXED_CLASSES
+from ..noise.models import FAMILIES, FIXED_CLASSES, MEASURED
 from ..numbers.text import plain
 from ..threshold.pieces import Threshold
 from .facts import Facts
@@ -74,7 +74,7 @@ def plan(found: Facts) -> str:
         "",
         "[defaults.noise]",
         f"kind = {json.dumps(kind)}",
-        f"eta = {_number(eta)}",
+        *([] if eta is None else [f"eta = {_number(eta)}"]),
         "",
         "[[runs]]",
         *(f"{name} = {json.dumps(text)}" for name, text in named(found.loss).items()),
@@ -89,9 +89,11 @@ def plan(found: Facts) -> str:
     return "\n".join([*lines, "", "[[runs]]", f"loss = {json.dumps(list(RIVALS))}", ""])
 
 
-def _noise(found: Facts) -> tuple[str, Fraction, int, str]:
-    """(kind, rate, K, a note) of a noise that the training data can have."""
+def _noise(found: Facts) -> tuple[str, Fraction | None, int, str]:
+    """(kind, rate, K, a note) of a noise that the training data can have; a measured noise has its own rate."""
     model = found.noise
+    if model.kind in MEASURED and model.classes in DATASETS:
+        return model.kind, None, model.classes, ""
     if model.kind in FAMILIES and model.kind not in FIXED_CLASSES and model.classes in DATASETS and model.rate:
         return model.kind, Fraction(model.rate), model.classes, ""
     rate = Fraction(2, 5) if not model.rate else Fraction(round(100 * Fraction(model.rate)), 100)

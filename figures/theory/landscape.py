@@ -151,7 +151,7 @@ def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "
     """
     drawn_loss = build("amse") if loss is None else loss
     w = [parse_number(part.strip(), "weights") for part in weights.split(",")]
-    panels = [(landscape_data(at, w), title) for at, title in around_threshold(drawn_loss, w)]
+    panels = [(landscape_data(at, w), title) for at, title in around_threshold(drawn_loss, w, named=loss is None)]
     panels.append((landscape_data(NCE(), w), "NCE: a whole edge"))
     across = style.columns(len(panels), width, 1.5)
     rows = -(-len(panels) // across)
@@ -185,15 +185,18 @@ def landscape(*, width: float = 6.75, loss: Loss | None = None, weights: str = "
     return drawn
 
 
-def around_threshold(loss: Loss, weights: Any) -> list[tuple[Loss, str]]:
-    """The loss below, at and above the threshold of its main parameter on these weights, with titles; alone if it has none."""
+def around_threshold(loss: Loss, weights: Any, *, named: bool = True) -> list[tuple[Loss, str]]:
+    """The loss below, at and above the threshold of its main parameter on these weights, with titles; alone if it has none.
+
+    ``named``: the first title says which loss it is, where no title above all panels does.
+    """
     found = solve(loss, from_weights(weights))
     if found.end is None or loss.main is None:
-        return [(loss, f"{style.loss_title(loss)}: {found.answer}")]
+        return [(loss, f"{style.loss_title(loss)}: {found.answer}" if named else found.answer)]
     name, at, domain = loss.main, found.end.number or found.end.value, loss.domains[loss.main]
     low = max(BELOW * float(at), float(domain.low if domain.low is not None else 0))
     sign, first = style.symbol(name), style.loss_title(loss, (name,))
-    before = "" if first.startswith("$") else f"{first}, "  # a formula takes the place of the title above all panels
+    before = f"{first}, " if named else ""
     return [
         (loss.replace(**{name: low}), f"{before}${sign}={low:.4g}<{sign}^*$"),
         (loss.replace(**{name: at}), f"${sign}={float(at):.4g}={sign}^*$"),

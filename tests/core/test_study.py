@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sympy as sp
 
-from asymtheory import from_formula, solve, symmetric
+from asymtheory import from_formula, named, solve, symmetric
 from asymtheory.cli import main
 from asymtheory.losses import Loss, build, names
 from asymtheory.losses.mathematics import definition
@@ -114,6 +114,8 @@ def test_a_folder_holds_all_and_says_what_is_missing(tmp_path: Path, without_plu
     plan = tomllib.loads((out / "plan.toml").read_text())
     assert plan["defaults"]["noise"] == {"kind": "pair", "eta": 0.3}
     assert plan["runs"][0] == {"formula": "exp(-u/a)", "parameters": {"a": {"times_threshold": [1, 2, 4]}}}
+    measured = tomllib.loads(files.training.plan(facts(build("amse"), named("cifar10n-worse"))))
+    assert measured["defaults"]["noise"] == {"kind": "cifar10n-worse"}  # it has its own rate
     compile((out / "loss.py").read_text(), "loss.py", "exec")
     for name in ("proposition.tex", "table.tex", "main.tex"):
         well_formed((out / name).read_text())
