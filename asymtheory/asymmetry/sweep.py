@@ -20,7 +20,7 @@ from operator import truediv
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from flint import ctx
+from flint import arb, ctx
 from numpy.typing import NDArray
 
 from ..losses.base import Loss
@@ -44,6 +44,7 @@ NEAR = np.exp2([-2.0, -4.0, -7.0, -12.0, -18.0, -26.0, -34.0, -NEAREST])  # how 
 SHARES = np.concatenate([np.geomspace(1e-12, 1e-3, 40), np.linspace(2e-3, 1, 160)])
 ZOOMS, FINER = 2, np.linspace(0.0, 1.0, 17)  # around the least excess in floats
 MOST_SPREADS = 1500  # failing cells at once, of the boxes with the fewest
+MOST_GERMS = 60  # boxes at once
 GROUPS = (1, 2, 3, 5, 10, 20)  # how many classes may receive the mass
 ROUNDING = 1e-14  # of an excess, relative to the largest one
 CHUNK = 2**17  # enclosures at once
@@ -171,11 +172,15 @@ class Sweep:
         near, chord = np.broadcast_to(near, shape), np.broadcast_to(chord, shape)
         fine = near + chord > 0
         reach = np.where(fine, NEAR, 0.0).max(-1)  # the slope settles (0, reach]
+        pick, every = np.where(fine, NEAR, 0.0).argmax(-1), np.arange(len(low))
+        local, chord = near[every, pick], chord[every, pick]
+        lost = np.flatnonzero((reach == 0) & ~np.isfinite(local + chord) & likely)[:MOST_GERMS]
+        for row in lost:  # infinite slopes meet: the leading power decides, in Arb
+            reach[row], local[row], chord[row] = self._near(float(low[row]), float(high[row]))
         found = reach > 0
         rows = np.flatnonzero(found)
         if len(rows):
-            pick = np.where(fine, NEAR, 0.0).argmax(-1)[rows]
-            starts = Start(reach[rows], near[rows, pick], chord[rows, pick])
+            starts = Start(reach[rows], local[rows], chord[rows])
             failing = ~self._above(low[rows], high[rows], starts)
             again = np.flatnonzero(failing.any(-1) & (high > low)[rows])
             if len(again):
@@ -188,6 +193,15 @@ class Sweep:
                 failing[again] = self._spread(low[rows[again]], high[rows[again]], failing[again])
             found[rows] = ~failing.any(-1)
         return found
+
+    def _near(self, low: float, high: float) -> tuple[float, float, float]:
+        """How far from t = 0 the germ of the bound is positive, 0 for its slope, and the least chord of terms of unknown shape."""
+        if not np.isfinite(high - low):
+            return 0.0, 0.0, 0.0
+        at = self._at(arb(low) if low == high else arb(low).union(arb(high)))
+        bits = at.settled_near()
+        chord = None if bits is None else at.least_chord(bits)
+        return (0.0, 0.0, 0.0) if bits is None or chord is None else (2.0**-bits, 0.0, chord)
 
     def _above(self, low: Array, high: Array, start: Start, drift: bool = False) -> NDArray[np.bool_]:
         """Is the bound positive, on the cells of t above where the slope settles it?"""

@@ -330,13 +330,26 @@ class Transfer:
     def proves(self) -> bool:
         """Is the lower bound positive for every s in (0, tip - f]? Then v is the only minimiser."""
         with ctx.workprec(BITS):
-            start = next((bits for bits in NEAREST if self._positive_near(bits)), None)
+            start = self.settled_near()
             return start is not None and self._promising() and self._positive_from(arb(2) ** -start)
+
+    def settled_near(self) -> int | None:
+        """The least number of bits (of those tried) such that the lower bound is positive on (0, 2^-bits]."""
+        with ctx.workprec(BITS):
+            return next((bits for bits in NEAREST if self._positive_near(bits)), None)
+
+    def least_chord(self, bits: int) -> float | None:
+        """A lower bound of the chords of the terms of unknown shape on (0, 2^-bits]; None where there is none."""
+        with ctx.workprec(BITS):
+            chord = self._chord_near(arb(2) ** -bits)
+        return (
+            None if chord is None or not chord.is_finite() else float(chord.lower()) - 1e-12 * abs(float(chord.lower()))
+        )
 
     def _positive_near(self, bits: int) -> bool:
         try:
             germ = self.least(bits)
-        except NoGerm:
+        except (ArithmeticError, TypeError, ValueError):
             return False
         return not germ.infinite and germ.sign == 1
 

@@ -208,7 +208,10 @@ class Germ:
         e = self.xp.number(exponent)
         if isinstance(e.x0, Fraction) and e.constant:
             return self._power(e.x0)
-        return (e * self.log()).exp()
+        try:
+            return (e * self.log()).exp()
+        except NoGerm:  # an exponent that is not exact: without a sign, but it may stand in a branch that is not taken
+            return self.xp.undefined
 
     def __rpow__(self, base: Scalar) -> Germ:
         return self.xp.number(base) ** self

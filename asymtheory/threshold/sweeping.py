@@ -61,9 +61,9 @@ def swept(sweep: Sweep, opened: Domain, known: Known) -> Isolated:
         again = (found == 0) & (low < middle) & (middle < high) & (depth < DEPTH) & (tried < MOST)
         again &= ~(high - low <= NARROW * np.maximum(np.abs(low), np.abs(high)))
         if done := [part for each in settled for part in (each[0][each[2] != 0], each[1][each[2] != 0]) if len(part)]:
-            # nothing is certified far out: only what is next to a settled box is divided further
+            # where nothing is certified far out, only what is next to a settled box is divided further
             first, last = min(map(np.min, done)), max(map(np.max, done))
-            again &= (high >= first) & (low <= last)
+            again &= ~_far(low, high, opened) | ((high >= first) & (low <= last))
         settled.append((low[~again], high[~again], found[~again]))
         low, high = np.concatenate([low[again], middle[again]]), np.concatenate([middle[again], high[again]])
     return _read(opened, *_continued(sweep, _runs(settled), opened))
@@ -142,6 +142,15 @@ def _inward(opened: Domain) -> tuple[float, float]:
     if opened.high is not None and high > opened.high:
         high = math.nextafter(high, -math.inf)
     return low, high
+
+
+def _far(low: Array, high: Array, opened: Domain) -> NDArray[np.bool_]:
+    """Which boxes lie FAR out, or as near to a finite end?"""
+    ends = [float(end) for end in (opened.low, opened.high) if end is not None]
+    far = (low >= FAR) | (high <= -FAR) if len(ends) < 2 else np.zeros(len(low), dtype=bool)
+    for end in ends:
+        far |= np.maximum(np.abs(low - end), np.abs(high - end)) <= max(1.0, abs(end)) / FAR
+    return far
 
 
 def _middle(low: Array, high: Array) -> Array:
