@@ -99,7 +99,7 @@ def _lower_elsewhere(effort: Effort, here: Scalar, there: Scalar, loss: Loss, ne
         "L(u, t) tends to its infimum 0 wherever some other u_k -> 0: the infimum is attained nowhere, and e_t "
         "is not singled out, without any noise.",
         "NGCE keeps the property (0 only at u_t = 1); NNCE and NNFL have it at the cut-off vertex; CE with "
-        "clipped logits lives where there is no vertex.",
+        "clipped logits lives where there is not a vertex.",
     )
     return Finding(
         REFUTED,

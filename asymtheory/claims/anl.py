@@ -876,7 +876,7 @@ def _where_anl_loses(
         "prefers to let the classes of least weight vanish and to keep the others; and the condition L <= 1/(K-1) "
         f"for asymmetric noise fails for NCE: {large:.3f} > 1/2 for y = 3 at the point below.",
         "Reading 2, equal decisions: holds for any unique largest weight (swapping u_m and u_n; sympy: "
-        f"{_decision_proof()}): where the minimiser is no vertex, its largest entry is still m.",
+        f"{_decision_proof()}): where the minimiser is not a vertex, its largest entry is still m.",
         "On the whole simplex no minimiser exists, even without noise: below p_min NNCE has a pole (K = 2, p_2 = "
         f"1.01e-14: {pole:.0f}); NCE alone has no unique minimiser anywhere.",
     )

@@ -102,7 +102,7 @@ class Loss:
     # ------------------------------------------------------------------------------------------ algebra
 
     def terms(self) -> tuple[Term, ...]:
-        """The loss as ``sum coefficient * atom``; an atom is no sum."""
+        """The loss as ``sum coefficient * atom``; an atom is not a sum."""
         return ((Fraction(1), self),)
 
     def at(self, K: Scalar) -> Loss:

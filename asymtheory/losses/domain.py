@@ -12,7 +12,7 @@ from ..numbers.text import exact, plain
 
 @dataclass(frozen=True)
 class Domain:
-    """An interval of allowed values. ``None`` is no end; ``integer`` admits whole numbers only."""
+    """An interval of allowed values. ``None``: unbounded on that side; ``integer`` admits whole numbers only."""
 
     low: Fraction | None = None
     high: Fraction | None = None

@@ -129,7 +129,7 @@ def _check_name(flag: str, column: int, name: str, called: bool) -> None:
         _refuse(flag, column, f"the word {shown} is not allowed: {ALLOWED}")
     if called and name not in ARITY:
         there = f"there are {' '.join(ARITY)}{nearest(name[:40], ARITY)}"
-        _refuse(flag, column, f"{shown} is no function: {'a product has a *' if name == PROBABILITY else there}")
+        _refuse(flag, column, f"{shown} is not a function: {'a product has a *' if name == PROBABILITY else there}")
     if not called and name in ARITY:
         _refuse(flag, column, f"the function {shown} needs its argument in brackets")
     if name.startswith("_") or len(name) > LONGEST_NAME:
@@ -277,7 +277,7 @@ class _Compiler:
             return inner if isinstance(node.op, ast.UAdd) else self.negative(inner)
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
             power = isinstance(node.op, ast.Pow)
-            left = self.term(node.left, depth + power)  # a sum of many terms is no deep nesting
+            left = self.term(node.left, depth + power)  # a sum of many terms is not nested deeply
             right = self.term(node.right, depth + 1)
             return self.power(node, left, right) if power else self.operation(node, left, right)
         if isinstance(node, ast.Call) and not node.keywords:
@@ -442,7 +442,7 @@ _OPERATORS: dict[type[ast.AST], Callable[[Scalar, Scalar], Scalar]] = {
 }
 _WORDS: dict[type[ast.AST], str] = {
     ast.Tuple: "a list with commas",
-    ast.Call: "a call of what is no function",
+    ast.Call: "a call of what is not a function",
 }
 
 
@@ -527,7 +527,7 @@ def choose(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scala
 
 
 def _if_both_are_real(env: Env, chosen: Scalar, *branches: Scalar) -> Scalar:
-    """``chosen``, but NaN where a branch is: ``min(log(u)**u, 1)`` is no real number, though 1 is.
+    """``chosen``, but NaN where a branch is: ``min(log(u)**u, 1)`` is not a real number, though 1 is.
 
     The other number systems do so by themselves, for a difference without a value has no sign.
     """

@@ -428,7 +428,7 @@ def _validated(loss: F) -> F:
             if side == "passive" and u[i] == 1 and value[i] == math.inf:
                 continue  # log(1 - u) may be infinite where another class has everything
             if _no_value(loss, side, u[i]):
-                what = "is not finite" if np.isinf(value[i]) else "is no real number"
+                what = "is not finite" if np.isinf(value[i]) else "is not a real number"
                 raise InputError(
                     f"{flag}: {what} at u = {u[i]:.3g}{where}: a loss must have a value for every u in (0, 1]"
                 )

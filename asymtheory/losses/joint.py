@@ -121,7 +121,7 @@ def _tried(loss: J) -> J:
         wrong = ~np.isfinite(values).all(-1)
         if wrong.any():
             shown = ", ".join(f"{x:.3g}" for x in inside[wrong.argmax()])
-            what = "is not finite" if np.isinf(values[wrong.argmax()]).any() else "is no real number"
+            what = "is not finite" if np.isinf(values[wrong.argmax()]).any() else "is not a real number"
             raise InputError(f"--formula: {what} at u = ({shown}){where}: a loss must have a value inside the simplex")
         varies = varies or bool((np.ptp(values, axis=-1) > 1e-12 * (1 + np.abs(values).max(-1))).any())
         rises = float(np.corrcoef(inside[:, 0], values[:, 0])[0, 1]) if np.ptp(values[:, 0]) > 0 else 0.0

@@ -2,7 +2,7 @@
 
 Values are as printed and exact. Where two papers disagree both entries are kept: ``published_settings("nce+agce", "cifar10")``
 gives alpha = 1 (ANL Table 4) and alpha = 10 (JAL Table 8). A parameter that a table does not print (mostly A of RCE and
-gamma of NFL) is not in the entry and keeps the default of the registry. A dash for a data set is no entry.
+gamma of NFL) is not in the entry and keeps the default of the registry. A dash for a data set has no entry.
 
 Left out, for the registry does not have them: NLNL, LT-APL (the Student loss) and eps-softmax; docs/baselines.md has
 their names for training and LT-APL's settings. The text of the four papers sets nothing for CE+LogitClip, nor for AGCE, AUL

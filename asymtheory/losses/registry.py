@@ -124,7 +124,7 @@ def build(name: str, **parameters: Scalar) -> Loss:
         >>> str(build("nce+agce:alpha=10,a=6"))
         'NCE+AGCE(alpha=10, beta=4, a=6, q=1.5)'
 
-    ``alpha`` scales a loss that is no sum: ``build("nce", alpha=10)`` is ``10 * NCE()`` (APL Fig. 3).
+    ``alpha`` scales a loss that is not a sum: ``build("nce", alpha=10)`` is ``10 * NCE()`` (APL Fig. 3).
     Raises InputError for an unknown name (with the nearest one), an unknown parameter or a value outside its domain.
     """
     name, _, settings = name.partition(":")

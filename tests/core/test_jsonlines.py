@@ -12,8 +12,8 @@ from asymtheory.jsonlines import read
 
 
 def test_lines_are_read_in_order_from_text_and_from_archives(tmp_path: Path) -> None:
-    text = '{"a": 1}\n{"b": "\u2028 is no end of a line, π"}\r\n{"c": []}'  # the last line may lack its newline
-    wanted = [{"a": 1}, {"b": "\u2028 is no end of a line, π"}, {"c": []}]
+    text = '{"a": 1}\n{"b": "\u2028 is not the end of a line, π"}\r\n{"c": []}'  # the last line may lack its newline
+    wanted = [{"a": 1}, {"b": "\u2028 is not the end of a line, π"}, {"c": []}]
     (tmp_path / "x.jsonl").write_bytes(text.encode())
     (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(text.encode()))
     assert read(tmp_path / "x.jsonl") == read(str(tmp_path / "x.jsonl.gz")) == wanted

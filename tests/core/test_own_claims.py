@@ -43,7 +43,7 @@ def test_the_worked_example_holds_and_every_control_is_refuted() -> None:
 )
 def test_a_threshold_is_judged_exactly(tmp_path: Path, says: str, verdict: ledger.Verdict | None) -> None:
     if verdict is None:
-        with pytest.raises(ledger.InputError):  # AMSE is no l(u_y)
+        with pytest.raises(ledger.InputError):  # AMSE is not an l(u_y)
             judged(tmp_path / "c.toml", f"[[claim]]\n{ROBUST}{says}\n")
         return
     (row,) = judged(tmp_path / "c.toml", f"[[claim]]\n{ROBUST}{says}\n")

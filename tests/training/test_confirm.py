@@ -129,7 +129,7 @@ STANDS = [
 
 
 @pytest.mark.parametrize(("loss", "noise", "expected"), STANDS)
-def test_the_level_is_the_clean_level_over_the_least_that_is_stood(
+def test_the_level_is_the_clean_level_over_the_least_that_is_tolerated(
     loss: Any, noise: Any, expected: float | None
 ) -> None:
     assert level(loss, noise) == (None if expected is None else pytest.approx(expected, rel=1e-8))
@@ -144,7 +144,7 @@ def test_the_level_of_a_searched_loss_is_on_the_side_of_its_verdict() -> None:
 
 @pytest.mark.parametrize("name", ["agce", "amse", "nce+agce"])
 @pytest.mark.parametrize("kind", ["symmetric", "uniform", "mnist"])
-def test_the_level_agrees_with_the_highest_rate_that_is_stood(name: str, kind: str) -> None:
+def test_the_level_agrees_with_the_highest_rate_that_is_tolerated(name: str, kind: str) -> None:
     """On a family T(s) has the rate s eta, so s* eta is the end of solve_rate."""
     loss, noise = build(name), family(kind, 10)(Fraction(2, 5))
     (piece,) = solve_rate(loss, kind, 10).pieces

@@ -95,7 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", metavar="FILE", required=True, help="where to: a .npz file; FILE.part while it is made"
     )
     parser.add_argument(
-        "--progress", action="store_true", help="a progress bar even where standard error is no terminal"
+        "--progress", action="store_true", help="a progress bar even where standard error is not a terminal"
     )
     parser.add_argument("--json", action="store_true", help="the recipe as JSON")
     return parser

@@ -33,7 +33,7 @@ class GJS(BaselineLoss):
         loss([model(weak(x)), model(strong(x))], y).backward()
 
     ``ignore_index`` and ``reduction`` ("none": one value a sample) as in ``cross_entropy``; at least float32. The consistency of
-    views is no function of one u, so no threshold is defined for it; for equal views that of ``js`` holds: never while w_n > 0.
+    views is not a function of one u, so no threshold is defined for it; for equal views that of ``js`` holds: never while w_n > 0.
     Source: Englesson & Azizpour 2021 (NeurIPS); the text was not at hand, the formula is its definition.
     """
 

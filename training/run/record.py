@@ -112,7 +112,7 @@ class History:
     def best(self) -> Epoch:
         """The epoch of the highest test accuracy, the first of several; the last one where there is no test set.
 
-        It is chosen by the test labels, so it is no estimate of accuracy; the drop from it to ``last`` shows overfitting.
+        It is chosen by the test labels, so it is not an estimate of accuracy; the drop from it to ``last`` shows overfitting.
         """
         return max((e for e in self.curve if e.test is not None), key=lambda e: e.test or 0.0, default=self.last)
 

@@ -417,7 +417,7 @@ class _Flow:
         self.flying[future] = queue.popleft()
 
     def finish(self, future: Future[Outcome], dead: list[PlannedRun]) -> None:
-        """Take a future that is done: record it, or put it among the dead."""
+        """Take a future that is done: record it, or add it to ``dead`` where its worker died."""
         point = self.flying.pop(future)
         try:
             outcome = future.result()
