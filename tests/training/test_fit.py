@@ -494,6 +494,8 @@ def test_every_setting_is_a_parameter() -> None:
 def test_the_blocks_of_a_page_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
-    for block in text.split("```python\n")[1:]:
-        exec(block.split("```")[0], names)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for block in text.split("```python\n")[1:]:
+            exec(block.split("```")[0], names)
     assert capsys.readouterr().out
