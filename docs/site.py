@@ -18,13 +18,34 @@ from pathlib import Path
 from asymtheory_figures import gallery
 from asymtheory_figures.report.collect import collect
 from asymtheory_figures.report.page import page
+from mathematics import rendered  # beside this file
 
 from asymtheory.noise import resolve
 
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 PANEL_NOISE = "cifar10n-worse"
-# what people import, module by module
+FILTER = """<p class="filter"><label>Show the claims with <input id="words" type="search" placeholder="refuted AGCE" size="24"></label>
+<output id="shown"></output></p>
+<script>
+(() => {
+  const box = document.getElementById("words"), rows = () => [...document.querySelectorAll("article tbody tr")];
+  const show = () => {
+    const words = box.value.toLowerCase().split(/\\s+/).filter(Boolean);
+    let count = 0;
+    for (const row of rows()) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      count += !row.hidden;
+    }
+    document.getElementById("shown").textContent = words.length ? `${count} of ${rows().length}` : "";
+  };
+  box.addEventListener("input", show);
+})();
+</script>
+"""
+"""Above the ledger: rows that lack a word are hidden; static, like all of the site."""
+# what people import, module by module; a page each
 MODULES = {
     "Losses": ("asymtheory.losses.papers", "asymtheory.losses.registry"),
     "Noise": ("asymtheory.noise.models", "asymtheory.noise.estimate"),
@@ -37,14 +58,20 @@ MODULES = {
     ),
     "Selection": ("asymtheory.selection.select",),
     "Figures": ("figures.gallery", "figures.style"),
+    "Training": ("training.run.fit", "training.run.classifier", "training.losses.build", "training.losses.module"),
+    "Training by noisy labels": ("training.tune.tune", "training.data.labels"),
 }
 
 
 def copy_pages() -> None:
-    """The pages of docs/, README as the first one; links to files outside the site become plain text with their path."""
+    """The pages of docs/, start.md as the first one; links to files outside the site become plain text with their path."""
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(ROOT / "docs", PAGES, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    (PAGES / "index.md").write_text((ROOT / "README.md").read_text(encoding="utf-8").replace("(docs/", "("))
+    (PAGES / "start.md").rename(PAGES / "index.md")
+    (PAGES / "overview.md").write_text((ROOT / "README.md").read_text(encoding="utf-8").replace("(docs/", "("))
+    theory, ledger = PAGES / "theory.md", PAGES / "claims.md"
+    theory.write_text(rendered(theory.read_text(encoding="utf-8")), encoding="utf-8")
+    ledger.write_text(ledger.read_text(encoding="utf-8").replace("\n## ", f"\n{FILTER}\n## ", 1), encoding="utf-8")
     (PAGES / "benchmarks.md").write_text((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8"))
     for path in PAGES.rglob("*.md"):
         path.write_text(inside(path.read_text(encoding="utf-8"), path.parent), encoding="utf-8")
@@ -103,28 +130,45 @@ def write_gallery(pictures: bool) -> None:
     ]
     folder = PAGES / "gallery"
     folder.mkdir(exist_ok=True)
-    for name, entry in gallery.entries().items():
-        if entry.measured:
-            continue
+    shown = {name: entry for name, entry in gallery.entries().items() if not entry.measured}
+    if pictures:
+        parts.append('<p class="thumbnails">')
+        parts += [
+            f'<a href="#{name}"><img src="gallery/{name}.png" alt="{name}" loading="lazy"><span>{name}</span></a>'
+            for name in shown
+        ]
+        parts.append("</p>\n")
+    for name, entry in shown.items():
         parts.append(f"\n## {gallery.plain_text(entry.title)} {{: #{name} }}\n")
         if pictures:
             quick = {key: value for key, value in {"draws": 20, "starts": 4}.items() if key in entry.parameters}
             drawn = gallery.make(name, width="neurips", **quick)
             (folder / f"{name}.png").write_bytes(gallery.render(drawn, "png", dpi=110))
             parts.append(f"[![{name}](gallery/{name}.png)](gallery/{name}.png)\n")
-        parts.append(f"{gallery.plain_text(entry.caption)}\n\n```sh\nasymtheory figure {name}\n```\n")
+        code = f'from asymtheory_figures import make, save\n\nsave(make({name!r}), {name!r}, ("pdf",))'
+        parts.append(
+            f"{gallery.plain_text(entry.caption)}\n\n```sh\nasymtheory figure {name}\n```\n\n```python\n{code}\n```\n"
+        )
     (PAGES / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 def write_reference() -> None:
-    """A page of the public modules from their docstrings."""
+    """A page for every group of public modules, from their docstrings, and one that lists them."""
     parts = [
-        "# Python\n\n`import asymtheory` hands on all of the core's names; a module is imported when a name is first used.\n"
+        "# Python\n\n`import asymtheory` hands on all of the core's names, `import asymtheory_training` those of "
+        "training; a module is imported when a name is first used.\n"
     ]
+    (PAGES / "api").mkdir(exist_ok=True)
     for title, modules in MODULES.items():
-        parts.append(f"\n# {title}\n")
-        parts += [f"\n::: {module}\n" for module in modules]
-    (PAGES / "api.md").write_text("\n".join(parts), encoding="utf-8")
+        parts.append(f"* [{title}](api/{slug(title)}.md): {', '.join(f'`{module}`' for module in modules)}")
+        text = f"# {title}\n" + "".join(f"\n::: {module}\n" for module in modules)
+        (PAGES / "api" / f"{slug(title)}.md").write_text(text, encoding="utf-8")
+    (PAGES / "api.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def slug(title: str) -> str:
+    """The name of the page of a title."""
+    return re.sub(r"\W+", "-", title.lower())
 
 
 def load_nothing() -> None:

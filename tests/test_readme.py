@@ -17,7 +17,7 @@ from asymtheory.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "docs" / "commands.md", ROOT / "docs" / "own-loss.md")
+PAGES = (README, ROOT / "docs" / "start.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "own-loss.md")
 REGRET = ROOT / "docs" / "regret.md"  # written from results/, which tests/training compare
 RULES = (
     "CE, raw",
