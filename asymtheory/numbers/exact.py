@@ -271,7 +271,9 @@ class Poly:
             return NOT_A_POLYNOMIAL
         if e < 0:
             value = self.rational()
-            return NOT_A_POLYNOMIAL if not value else Poly((value ** int(e),))
+            if not value or -e * max(abs(value.numerator), value.denominator).bit_length() > MOST_BITS:
+                return NOT_A_POLYNOMIAL
+            return Poly((value ** int(e),))
         if e > 64:
             return NOT_A_POLYNOMIAL
         result = Poly((Fraction(1),))

@@ -635,6 +635,12 @@ def test_limits_at_a_parameter_that_is_0() -> None:
         from_formula("(1-u)/q", q=0, domains=whole)  # infinite at 0: there is no limit
 
 
+def test_a_tower_of_powers_of_parameters_ends() -> None:
+    """No number system writes out 10 ** -(10 ** 10)."""
+    for text, values in (("1-u+K**-(K**K)", {}), ("(1-u)*a**-(a**a)+1-u", {"a": 10}), ("1-u+K**K**K", {})):
+        assert check(from_formula(text, **values), symmetric(10, F("0.3"))).asymmetric
+
+
 def test_the_number_of_classes() -> None:
     loss = from_formula("(a-u)**2/K", "u**2/K", a=9)
     amse = build("amse", a=9)

@@ -415,3 +415,34 @@ def test_torch_func() -> None:
         assert torch.func.vmap(module)(torch.stack([z0, 2 * z0]), torch.stack([y, y])).shape == (2,)
         hessian = torch.func.hessian(module)(z0[:1], y[:1])
         torch.testing.assert_close(hessian.reshape(5, 5), hessian.reshape(5, 5).T, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("formula", "parameters"),
+    [
+        ("1-u_y+c*norm(u,p)", {"c": 0.3, "p": 0.5}),
+        ("-log((u_y+where(u_y>=max(u),m,0))/(1+m))", {"m": 3}),
+        ("sum(max(0,1+u-u_y))/K", {}),
+        ("(1-u)**2/sum((1-u)**2)", {}),
+        ("log(u_y)/sum(log(u))+acos(sqrt(u_y))", {}),
+        ("where(u<0.5,0.75-u,(1-u)**2)/K", {}),
+    ],
+)
+def test_formulas_of_all_probabilities(formula: str, parameters: dict[str, float]) -> None:
+    """Values of the core, gradients by differences, finite ones at huge logits; fused or not."""
+    torch.manual_seed(0)
+    z = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
+    y = torch.tensor([0, 1, 2, 3])
+    u = torch.softmax(z, -1).detach().numpy()
+    extreme = torch.tensor([[0.0, 1, 2], [100, -100, 0], [-1000, 0, 3], [1000, 0, 0]])
+    for fused in (True, False):
+        module = build_loss(formula=formula, fused=fused, reduction="none", **parameters)
+        known = module.loss(u)[range(4), y.numpy()]
+        torch.testing.assert_close(module(z, y).detach().numpy(), known, rtol=1e-12, atol=1e-14)
+        assert torch.autograd.gradcheck(lambda z, module=module: module(z, y), z)
+        logits = extreme.clone().requires_grad_()
+        value = module(logits, torch.tensor([0, 1, 0, 0])).sum()
+        value.backward()
+        assert value.isfinite()
+        assert logits.grad is not None
+        assert logits.grad.isfinite().all()
