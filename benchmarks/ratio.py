@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 from _timing import Table, interleaved, show
 
-from asymtheory import asymmetry_ratio, build
+from asymtheory import asymmetry_ratio, build, from_formula
 from asymtheory.asymmetry.ratio import pointwise_profile
 from asymtheory.losses import Loss
 from asymtheory.numbers.backends import numpy_
@@ -19,6 +19,12 @@ LOSSES: tuple[tuple[str, dict[str, str]], ...] = (
     ("agce", {"a": "6", "q": "1.5"}), ("aul", {"a": "6.3", "p": "1.5"}), ("aul", {"a": "2", "p": "0.5"}), ("ael", {}),
     ("taylor-ce", {}), ("phuber-ce", {}), ("agce+aul", {"q": "1.5"}),
 )  # fmt: skip
+
+FORMULAS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("((a+1)**q-(a+u)**q)/q", {"a": "1", "q": "0.5"}), ("1-tanh(3*u)", {}), ("acos(u)", {}), ("-log(u+1/K)", {}),
+    ("where(u<1/2,3/4-u,(1-u)**2)", {}), ("max(1-2*u,(1-u)/2)", {}), ("1/(1+exp(8*(u-0.4)))", {}),
+)  # fmt: skip
+"""One's own losses; the last two are neither convex nor concave on [0, 1] as far as boxes show, so all is searched."""
 
 
 def on_grid(loss: Loss) -> float:
@@ -33,8 +39,9 @@ def on_grid(loss: Loss) -> float:
 
 def measure(repeat: int = REPEAT) -> Table:
     rows = []
-    for name, fixed in LOSSES:
-        loss = build(name, **{p: Fraction(v) for p, v in fixed.items()})
+    for name, fixed in (*LOSSES, *FORMULAS):
+        values = {p: Fraction(v) for p, v in fixed.items()}
+        loss = from_formula(name, **values) if (name, fixed) in FORMULAS else build(name, **values)
         runs = {
             "us": lambda loss=loss: asymmetry_ratio(loss),
             "searched": lambda loss=loss: asymmetry_ratio(loss, search=True),
