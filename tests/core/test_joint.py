@@ -113,7 +113,7 @@ def test_a_threshold_stays_undecided_and_the_rest_is_refused_in_one_line() -> No
             ask()
     for text, message in (
         ("sum(u**2)", "the same for every label"), ("u_y+norm(u,2)", "increases in u_y"),
-        ("1/(max(u)-0.5)-u_y*0", "is the same|not finite"), ("log(max(u)-0.6)-u_y", "no real number"),
+        ("1/(max(u)-0.5)-u_y*0", "is the same|not finite"), ("log(max(u)-0.6)-u_y", "a real number"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             from_formula(text)
