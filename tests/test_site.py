@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MADE = {"index.md", "overview.md", "panel.md", "gallery.md", "api.md", "benchmarks.md"}  # by docs/site.py
+MADE |= {f"notebooks/{path.stem}.md" for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")}
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 

@@ -66,10 +66,11 @@ function shade(phi) {
   if (field.width !== wide) { field.width = wide; field.height = high; }
   const values = new Float64Array(wide * high).fill(NaN), sample = [];
   for (let j = 0; j < high; j++) {
-    for (let i = 0; i < wide; i++) {
-      const u = inverse([i / scale, j / scale]);
-      if (u[0] < 0 || u[1] < 0 || u[2] < 0) continue;
-      const value = look(phi[0], u[0]) + look(phi[1], u[1]) + look(phi[2], u[2]);
+    const top = 1 - (j / scale - PAD) / HIGH, from = PAD + SIDE * top / 2, to = PAD + SIDE - SIDE * top / 2; // a row has one u_1
+    if (top < 0 || top > 1) continue;
+    const base = look(phi[0], top);
+    for (let i = Math.ceil(from * scale); i <= to * scale; i++) {
+      const right = (i / scale - PAD) / SIDE - top / 2, value = base + look(phi[1], Math.max(0, 1 - top - right)) + look(phi[2], right);
       values[j * wide + i] = value;
       if ((i * 7 + j * 13) % 61 === 0 && Number.isFinite(value)) sample.push(value);
     }

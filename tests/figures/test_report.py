@@ -973,6 +973,16 @@ def test_print_leaves_out_what_is_folded_and_all_controls(visit: Visit) -> None:
 def test_print_is_under_ten_pages(visit: Visit, tmp_path: Path) -> None:
     visit.page.pdf(path=tmp_path / "r.pdf", prefer_css_page_size=True)
     assert 1 < len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "r.pdf").read_bytes())) < 10
+    visit.page.set_viewport_size(
+        {"width": 703, "height": 1000}
+    )  # A4 between its margins: narrower than a phone's layout begins
+    visit.page.emulate_media(media="print")
+    shown = "what => getComputedStyle(document.querySelector(what)).display"
+    assert visit.page.evaluate(shown, "#thresholds-table thead") == "table-header-group"
+    assert visit.page.evaluate(shown, "#thresholds-table tbody tr") == "table-row"
+    assert visit.page.evaluate(shown, "#thresholds-table thead button") == "contents"  # else a repeated head is empty
+    assert visit.page.evaluate("document.querySelector('#thresholds-table').scrollWidth <= 703")
+    visit.page.emulate_media(media="screen")
 
 
 def test_the_triangle_is_dragged_played_and_kept_in_the_address(visit: Visit) -> None:
