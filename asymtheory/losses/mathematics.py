@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
+from ..errors import InputError
 from ..numbers.backends import sympy_
 from ..numbers.scalar import Scalar
 from .base import Loss, Normalised, NormalisedNegative, Separable, coefficient_name
@@ -69,7 +70,10 @@ def definition(loss: Loss, opened: Opened = None) -> str:
     parts = []
     several = len(loss.terms()) > 1
     for i, (coefficient, atom) in enumerate(loss.terms()):
-        text, is_sum = _atom(atom, opened)
+        try:
+            text, is_sum = _atom(atom, opened)
+        except InputError:  # a sum over classes inside a formula: it stays as it was typed
+            text, is_sum = rf"\text{{{plain_text(atom.formula)}}}", True
         name = coefficient_name(i)
         letter = several and (opened is None or name in opened)
         factor = parameter_latex(name) if letter else _factor(coefficient)
@@ -86,17 +90,7 @@ def _factor(coefficient: Scalar) -> str:
 
 def _atom(atom: Loss, opened: Opened) -> tuple[str, bool]:
     """(LaTeX, is it a sum?) of one term."""
-    import sympy as sp
 
-    if isinstance(atom, Separable):
-        active, passive = side(atom, "active", "u_y", opened), side(atom, "passive", "u_k", opened)
-        scale = atom.scale(sp.Symbol("K", positive=True))
-        text = "" if active == 0 else latex(active)
-        if passive != 0:
-            text += (" + " if text else "") + rf"\sum_{{k \neq y}} {_bracketed(passive)}"
-        if scale == 1:
-            return text, bool(isinstance(active, sp.Add) or (active != 0 and passive != 0))
-        return rf"{latex(sp.sympify(scale))} \left[{text}\right]", False
     if isinstance(atom, Normalised):
         own, other = (side(atom.base, "active", at, opened) for at in ("u_y", "u_k"))
         return rf"\frac{{{latex(own)}}}{{\sum_k {_bracketed(other)}}}", False
@@ -109,14 +103,29 @@ def _atom(atom: Loss, opened: Opened) -> tuple[str, bool]:
         )
     if isinstance(atom, LogitClipCE):
         return rf"-\log u_y \ \text{{on}}\ \{{\mathrm{{softmax}}(z) : \|z\|_2 \leq {parameter_latex('tau')}\}}", False
+    return _separable(_with_letters(atom, opened))
+
+
+def _separable(whole: Loss) -> tuple[str, bool]:
+    """(LaTeX, is it a sum?) of ``active(u_y) + sum_{k != y} passive(u_k)``, with K as a letter; InputError for another form."""
+    import sympy as sp
+
     K = sp.Symbol("K", positive=True)
-    whole = _with_letters(atom, opened)
-    parts = [(sp.simplify(sp.sympify(c)), part) for c, part in whole.parts(K)]
-    if all(isinstance(part, Separable) for _, part in parts):
-        own = sum(c * side(part, "active", "u_y") for c, part in parts if isinstance(part, Separable))
-        other = sum(c * side(part, "passive", "u_k") for c, part in parts if isinstance(part, Separable))
-        return rf"{latex(own)} + \sum_{{k \neq y}} {_bracketed(sp.sympify(other))}", True
-    return rf"\text{{{plain_text(atom.formula)}}}", True
+    parts = [(sp.simplify(sp.sympify(sympy_().number(c))), part) for c, part in whole.parts(K)]
+    separable = [(c, part) for c, part in parts if isinstance(part, Separable)]
+    if len(separable) < len(parts):
+        raise InputError(f"{whole.name}: not a sum of functions of one probability each")
+    active, passive = (
+        sp.sympify(sum(c * side(part, name, at, ()) for c, part in separable))
+        for name, at in (("active", "u_y"), ("passive", "u_k"))
+    )
+    text = "" if active == 0 else latex(active)
+    if passive != 0:
+        text += (" + " if text else "") + rf"\sum_{{k \neq y}} {_bracketed(passive)}"
+    scale = separable[0][1].scale(K) if len(separable) == 1 else 1
+    if scale == 1:
+        return text, bool(isinstance(active, sp.Add) or (active != 0 and passive != 0))
+    return rf"{latex(sp.sympify(scale))} \left[{text}\right]", False
 
 
 def _bracketed(expression: Scalar) -> str:

@@ -189,10 +189,14 @@ def _line(loss: Loss, model: NoiseModel, label: str, parameter: str | None) -> L
 def _tolerated(loss: Loss) -> tuple[tuple[str, int, str], ...]:
     """The rates that the loss tolerates with the parameters that it has."""
     asked = [("symmetric", K) for K in CLASSES] + [("pair", 10)]
-    return tuple((kind, K, _rates(solve_rate(loss, kind, K))) for kind, K in asked)
+    return tuple((kind, K, _rates(loss, kind, K)) for kind, K in asked)
 
 
-def _rates(found: Threshold) -> str:
+def _rates(loss: Loss, kind: str, K: int) -> str:
+    try:
+        found = solve_rate(loss, kind, K)
+    except InputError:  # of a formula with a sum over classes inside
+        return "undecided"
     if found.status in ("never", "undecided"):
         return {"never": "none"}.get(found.status, found.status)
     return "any rate" if found.status == "always" else found.answer
@@ -200,11 +204,11 @@ def _rates(found: Threshold) -> str:
 
 def _slopes(loss: Loss, parameter: str | None, unknown: dict[str, str]) -> Slopes | None:
     """The end slopes with K and the parameter that is solved for as letters; limits where the formula has none."""
-    if not Profile.of(loss, FEWEST).separable:
-        unknown["slopes"] = "no term of the form active(u_y) + sum of passive(u_k)"
-        return None
     opened = letters(loss, parameter)
     try:
+        if not Profile.of(loss, FEWEST).separable:
+            unknown["slopes"] = "no term of the form active(u_y) + sum of passive(u_k)"
+            return None
         return end_slopes(Profile.of(loss._with(**{p: symbol(p) for p in opened}), symbol("K")))
     except (InputError, ArithmeticError, ValueError, TypeError, NotImplementedError) as error:
         unknown["slopes"] = f"no symbolic slopes ({error})"

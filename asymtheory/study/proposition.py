@@ -70,7 +70,10 @@ def _statement(found: Facts) -> list[str]:
         return [r"$L$ is asymmetric on every $w$ with a unique largest weight $w_m$.", *_solved(found)]
     text = plain_text(found.verdict.reason)
     at = f" with {_values(found)}" if found.loss.parameters else ""
-    return [f"On {plain_text(_noise(found))} $L${at} {VERDICTS[found.verdict.asymmetric]}: {text}.", *_solved(found)]
+    return [
+        f"On {plain_text(_noise(found))} $L${at} {VERDICTS[found.verdict.asymmetric]}: {text} ({_method(found)}).",
+        *_solved(found),
+    ]
 
 
 def _endless(slopes: Slopes) -> bool:
@@ -123,20 +126,24 @@ def relations(text: str) -> str:
     return text
 
 
+def _method(found: Facts) -> str:
+    return plain_text(found.verdict.method)
+
+
 def _values(found: Facts) -> str:
     return plain_text(", ".join(f"{name} = {plain(value)}" for name, value in found.loss.parameters.items()))
 
 
 def _proof(found: Facts) -> list[str]:
     rule, slopes = found.rule, found.slopes
-    profile = rule.profile
-    shape = WORDS.get(profile.shape())  # type: ignore[arg-type]
-    own, other = profile.curvature() if profile.separable else (None, None)
-    if slopes is None or shape is None or not isinstance(rule, KKT | Dominance):
+    if slopes is None or not isinstance(rule, KKT | Dominance) or rule.profile.shape() is None:
         return [
             f"The rule that decides: {plain_text(found.verdict.reason)}. The verdict on {plain_text(_noise(found))} was found by: "
             f"{plain_text(found.verdict.method)}."
         ]
+    profile = rule.profile
+    shape = WORDS[profile.shape()]  # type: ignore[index]
+    own, other = profile.curvature()
     lines = [
         r"\emph{(1) The risk separates.} Write $a$ for the term of the labelled class and $b$ for that of each other class. "
         r"Then $F_w(u) = \sum_k \varphi_k(u_k)$ with $\varphi_k = w_k a + (W - w_k) b$"

@@ -89,6 +89,12 @@ def test_definitions_of_all_losses_are_well_formed() -> None:
         text = definition(build(name), ())
         well_formed(f"${text}$")
         assert "nan" not in text, name
+    assert definition(from_formula("(1-u)*K")) == r"K \left(1 - u_{y}\right)"
+    assert (
+        definition(from_formula("1-u+a*sum(u**2)", a=F(1, 4)))
+        == r"a u_{y}^{2} - u_{y} + 1 + \sum_{k \neq y} a u_{k}^{2}"
+    )
+    assert definition(from_formula("(1-u**q)/(K-sum(u**q))", q=1)).startswith(r"\text{")  # as it was typed
 
 
 @pytest.fixture
