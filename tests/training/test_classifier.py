@@ -133,6 +133,7 @@ def test_images_and_tokens_for_a_module_of_ones_own() -> None:
         ({"loss": "jal"}, Y, "jal"),
         ({"noise": symmetric(4, 0.1)}, Y, "noise: it is of 4 classes"),
         ({"optimiser": "adam"}, Y, "optimiser 'adam'"),
+        ({"module": "mlp"}, Y, "module 'mlp': an nn.Module, or what makes one"),
     ],
 )
 def test_refused_in_one_line(changed: dict[str, Any], y: Any, message: str) -> None:

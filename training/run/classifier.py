@@ -162,6 +162,10 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
     def _begin(self) -> None:
         """A fresh network and its loss."""
         K = len(self.classes_)
+        if self.module is not None and not callable(self.module):
+            raise InputError(
+                f"module {self.module!r}: an nn.Module, or what makes one of the numbers of features and classes"
+            )
         if K < 2:
             raise InputError(
                 f"y has one class alone, {printable(str(self.classes_[0]), 40)!r}; at least 2 classes are needed"
