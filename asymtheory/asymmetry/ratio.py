@@ -314,16 +314,15 @@ class Whole(Transfer):
         else:
             g1 = g2 = g3 = ANY_STEEPNESS
         by_t = by_a * rest
-        step_t, step_h = t - ct, h - ch
-        top = meet(over, self.mean(ct, ch) + _times(by_t, step_t) + _times(by_h, step_h))
-        bottom = meet(over0, self.mean(0.0, ch) + _times(by_h0, step_h))
-        if h.low > 0:
-            if inf in (slope_over.high, -slope_over.low):  # the mean-value form is void
-                top = meet(top, self.fall(u1, u3, h))
-            if inf in (slope_over0.high, -slope_over0.low):
-                bottom = meet(bottom, self.fall(Interval(0.0, 0.0), h, h))
+        top, bottom = over, over0
+        if h.low > 0:  # by values at the ends of the transfer alone, which slopes over all of it need not show
+            top = meet(top, self.fall(u1, u3, h))
+            bottom = meet(bottom, self.fall(Interval(0.0, 0.0), h, h))
             by_h = meet(by_h, (g1 * t + g3 * (1 - t) - top) / h)
             by_h0 = meet(by_h0, (g2 - bottom) / h)
+        step_t, step_h = t - ct, h - ch
+        top = meet(top, self.mean(ct, ch) + _times(by_t, step_t) + _times(by_h, step_h))
+        bottom = meet(bottom, self.mean(0.0, ch) + _times(by_h0, step_h))
         return _ratio(top, bottom), (_over(by_t, bottom), _over(by_h - _over(top * by_h0, bottom), bottom))
 
     def fall(self, start: Interval, end: Interval, h: Interval) -> Interval:

@@ -160,3 +160,13 @@ def test_minimise_is_a_command(capsys) -> None:
         assert main(["minimise", "--loss", "ce", "--weights", *weights]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not math.isnan(facts["value"])
+
+
+def test_ratios_of_a_sigmoid_are_enclosed() -> None:
+    """Neither convex nor concave: r and r_upper are the ratio of the end slopes, which boxes of slopes alone did not show."""
+    found = asymmetry_ratio(from_formula("1/(1+exp(8*(u-0.4)))"))
+    slopes = [math.exp(z) / (1 + math.exp(z)) ** 2 for z in (-3.2, 4.8)]
+    for part in (found.r, found.r_upper):
+        assert part.high - part.low <= 1e-9
+        assert part.low <= slopes[1] / slopes[0] + 1e-12
+        assert part.high >= slopes[1] / slopes[0] - 1e-12
