@@ -25,7 +25,8 @@ from asymtheory.noise import resolve
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 PANEL_NOISE = "cifar10n-worse"
-FILTER = """<p class="filter"><label>Show the claims with <input id="words" type="search" placeholder="refuted AGCE" size="24"></label>
+FILTER = """<p class="filter"><label>Show the claims with
+<input id="words" type="search" placeholder="refuted AGCE" size="24"></label>
 <output id="shown"></output></p>
 <script>
 (() => {
