@@ -39,6 +39,7 @@ from .separation import NORMALISED, normalised_terms, separated
 
 # --------------------------------------------------------------------------------------------- the loss
 
+NEXT_TO_ONE = 1 - 2.0**-40
 SOMEWHERE = Fraction(3, 2)  # what stands for a parameter without a value where a limit is tried
 F = TypeVar("F", bound="Formula")
 Side = Callable[[Scalar, Scalar, Backend], Scalar]  # one part of a loss: (u, log u, xp) -> value
@@ -338,7 +339,8 @@ def _normalised(
         base = _checked(active, None, parameters, domains, own)
         here = base.at(3)
         zero, one = (here.on(FLOAT).active(u, FLOAT.log(u), FLOAT) for u in (0.0, 1.0))
-        if not (one >= 0 and zero == math.inf) and not (one == 0 and zero < math.inf):
+        falls = here.on(FLOAT).active(NEXT_TO_ONE, FLOAT.log(NEXT_TO_ONE), FLOAT) > 0  # not flat up to u = 1
+        if not (one >= 0 and zero == math.inf) and not (one == 0 and zero < math.inf and falls):
             raise InputError("not a normalised loss of the known form")
         found.append((coefficient, NormalisedFormula(base, text if len(terms) == 1 else active)))
     if len(found) == 1 and found[0][0] == 1:

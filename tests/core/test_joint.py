@@ -51,6 +51,10 @@ def test_what_separates_keeps_the_exact_road(text, values, same) -> None:
 def test_kinds_and_values() -> None:
     assert isinstance(from_formula("1-u_y+sum(u**2)/K"), Formula)
     assert isinstance(from_formula("log(u)/sum(log(u))"), NormalisedFormula)
+    with pytest.raises(
+        InputError
+    ):  # 0/0 where all are flat: not a normalised loss with its least value at a vertex alone
+        from_formula("max(0,0.4-u_y)/sum(max(0,0.4-u))")
     loss = from_formula("1-u_y+c*norm(u,p)+max(u)-min(u)+0.1*sum(u*abs(u-u_y))", c=F(3, 10), p=3)
     assert isinstance(loss, JointFormula)
     assert pickle.loads(pickle.dumps(loss)) == loss != loss.replace(c=1)
