@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from asymtheory import asymmetry_ratio, check, from_formula, minimise
-from asymtheory.asymmetry.simplex_search import CERTIFIED, LESS, NUMERIC, SHAPES
+from asymtheory.asymmetry.simplex_search import CERTIFIED, LESS, NUMERIC, SHAPES, SimplexSearch
 from asymtheory.cli import main
 from asymtheory.errors import InputError
 from asymtheory.losses import build
@@ -74,11 +74,13 @@ VERDICTS = [
     ("1-u_y+0.3*norm(u,2)", [3, 2, 1], False, LESS),
     ("2-u_y-0.2*norm(u,3)", [9, 5, 4, 3, 3, 2, 2, 1, 1, F(1, 2)], True, SHAPES),
     ("1-u_y+0.2*norm(u,0.5)", [3, 2, 1], True, SHAPES),
+    ("1-u_y**2+0.2*norm(u,0.5)", [3, 2, 1], True, SHAPES),
     ("(1-u_y)/(0.5+sum(u**2))", [5, 3, 2, 1], True, CERTIFIED),
     ("(1-u_y)*(1+sum(u**2))", [9, 1, 1, 1, 1], True, CERTIFIED),
     ("exp(-u_y)*sum(u**0.5)", [3, 1, 1], True, CERTIFIED),
     ("sum(max(0,1+u-u_y))", [3, 2, 1], True, CERTIFIED),  # hinge on probabilities
     ("1-u_y/norm(u,2)", [3, 1, 1], False, LESS),
+    ("(1-u_y)*(1+sum(u**2))", [5, 1, 1, 1, 1], False, LESS),
     ("-log(u_y)*max(u)", [3, 1, 1], False, LESS),
     ("-log((u_y+where(u_y>=max(u),m,0))/(1+m))", [3, 1, 1], False, LESS),  # CE of epsilon-softmax
     ("1-(u_y+where(u_y>=max(u),m,0))/(1+m)", [3, 1, 1], False, LESS),  # at a tie both classes are raised
@@ -100,6 +102,7 @@ def test_verdicts_agree_with_brute_force(text, weights, verdict, method) -> None
     vertex = (w * np.where(w > 0, loss(np.eye(K)[0]), 0)).sum()
     if verdict is False:
         assert (w * loss(np.array(found.minimiser))).sum() < vertex
+        assert K > 5 or not SimplexSearch.of(loss, from_weights(weights).rows[0]).proves()  # whatever the search finds
     if verdict:
         risks = (w * loss(np.vstack([RNG.dirichlet(np.full(K, a), 300) for a in (0.05, 0.3, 1)]))).sum(-1)
         assert (risks > vertex - 1e-12).all()
