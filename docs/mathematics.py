@@ -108,7 +108,7 @@ def mathml(code: str, display: str = "inline") -> str | None:
     for sign in "|*_":  # which mean something in Markdown
         made = made.replace(sign, f"&#{ord(sign)};")
     return (
-        made if display == "block" else f"<span>{made}</span>"
+        made if display == "block" else f'<span class="formula">{made}</span>'
     )  # a line that starts with <math> would be a block of its own
 
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InputError
-from ..layout import columns
+from ..layout import columns, wrap
 from ..layout import say as say  # the commands of extras take it from here, too
 from .catalogue import examples_of
 
@@ -42,10 +42,13 @@ class Formatter(argparse.HelpFormatter):
             self._action_max_length += 2
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        """A text of several lines, such as examples, keeps its lines."""
+        """A text of several lines keeps its lines; examples stay whole, so that they can be copied."""
         if "\n" not in text:
             return super()._fill_text(text, width, indent)
-        return "\n".join(indent + line for line in text.splitlines())
+        lines = [indent + line for line in text.splitlines()]
+        return "\n".join(
+            part for line in lines for part in ([line] if line.startswith("  asymtheory ") else wrap(line, width, 14))
+        )
 
 
 class Parser(argparse.ArgumentParser):

@@ -24,8 +24,11 @@ def _further() -> str:
 
     found = {entry.name: extra_of(entry.value) for entry in entry_points(group=GROUP)}
     order = [*(name for name in FURTHER if name in found), *sorted(set(found) - set(FURTHER))]
-    lines = [f"  {name:<10}  {FURTHER.get(name, 'from another package')} [{found[name]}]" for name in order]
-    return "\n".join(["commands of extras (pip install 'asymtheory[EXTRA]'):", *lines]) if lines else ""
+    lines: list[str] = []
+    for extra in dict.fromkeys(found[name] for name in order):
+        lines += ["", f"with the extra {extra}:"]
+        lines += [f"  {name:<10}  {FURTHER.get(name, '')}".rstrip() for name in order if found[name] == extra]
+    return "\n".join(lines[1:])
 
 
 def top(**options: str | None) -> Parser:

@@ -235,7 +235,8 @@ def test_help_names_the_commands_of_extras(capsys: pytest.CaptureFixture[str], m
         main(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for name, extra in (("train", "training"), ("report", "figures"), ("figure", "figures")):
-        assert f" {name} {FURTHER[name]} [{extra}] " in shown
+        part = shown[shown.index(f"with the extra {extra}:") :]
+        assert f" {name} {FURTHER[name]} " in part
 
 
 def test_module_entry_point_and_closed_pipe() -> None:
