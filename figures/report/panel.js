@@ -150,7 +150,7 @@ function redraw() {
   for (const p of facts) {
     const text = found.dominant ? inWords(symbol(p.name), threshold(state.loss, state.parameters, p.name, rows), p) : `no ${symbol(p.name)}`;
     const where = at(`p-${p.name}-where`);
-    if (!where.closest(".control").querySelector("[aria-invalid]")) where.textContent = `asymmetric for ${text}`;
+    if (!where.closest(".control").querySelector("[aria-invalid]")) where.textContent = text === "undecided" ? "beyond floating point: the command decides" : `asymmetric for ${text}`;
     if (p.name === main) answer = text;
   }
   if (state.noise !== "given" && state.noise !== "row") {
@@ -159,7 +159,7 @@ function redraw() {
   }
   const verdict = found.holds === null ? "undecided here" : found.holds ? "asymmetric" : "not asymmetric";
   at("threshold").textContent = answer || (found.holds ? "always" : found.holds === false ? "never" : "undecided");
-  at("threshold-of").textContent = main ? `makes ${title} asymmetric here` : `${title} has no parameter that moves this`;
+  at("threshold-of").textContent = answer === "undecided" ? "in floating point; the command below is exact" : main ? `makes ${title} asymmetric here` : `${title} has no parameter that moves this`;
   at("verdict").textContent = `As set: ${verdict}`;
   at("verdict").dataset.holds = found.holds;
   at("because").textContent = because(found) + (normalised.length ? ` ${normalised.join(" and ")} is least in the limit at the same point and changes nothing.` : "");

@@ -70,7 +70,7 @@ function decide(loss, row) {
   const atZero = mixed(second, a0, p0), atOne = mixed(top, a1, p1), slack = atZero - atOne;
   const size = Math.abs(second * a0) + Math.abs(p0) + Math.abs(top * a1) + Math.abs((1 - top) * p1);
   const tie = Number.isFinite(size) && Math.abs(slack) <= TIE * size;
-  const snapped = x => (Math.abs(x) <= TIE * size ? 0 : x); // what is left of a difference by rounding
+  const snapped = x => (Number.isFinite(size) && Math.abs(x) <= TIE * size ? 0 : x); // what is left of a difference by rounding
   return {...facts, atZero: snapped(atZero), atOne: snapped(atOne), slack, holds: Number.isNaN(slack) ? null : tie || slack >= 0};
 }
 
@@ -178,18 +178,20 @@ function bisect(left, right, atLeft, feasible) {
 /** The values of one parameter for which the loss is asymmetric on all rows. */
 function threshold(name, parameters, parameter, rows) {
   const facts = LOSSES[name].parameters.find(p => p.name === parameter), K = rows[0].weights.length;
+  let open = false; // a value that floating point cannot decide was met
   const holds = (x, strict) => {
     const loss = profile(name, {...parameters, [parameter]: x}, K);
     let all = true;
     for (const row of rows) {
       const {holds, slack} = decide(loss, row);
       if (holds === false || (strict && slack < 0)) return false; // no allowance for rounding while a root is sought
-      if (holds === null) all = null;
+      if (holds === null) { all = null; open = true; }
     }
     return all;
   };
   if (facts.integer) return counts(facts, n => holds(n, false));
-  return joined(facts.low, facts.high, facts.cuts, facts, x => holds(x, true), x => holds(x, false));
+  const pieces = joined(facts.low, facts.high, facts.cuts, facts, x => holds(x, true), x => holds(x, false));
+  return Object.assign(pieces, {open: open && !pieces.length});
 }
 
 /** The noise rates of a family on which the loss with its parameters is asymmetric. */
@@ -260,7 +262,7 @@ const shown = x => (Number.isFinite(x) ? String(Number(x.toPrecision(6))) : x > 
 
 /** Pieces in words: "a ≥ 9", "q ≤ 1 or 2 ≤ q ≤ 7.88"; the domain's own ends are left out. */
 function inWords(name, pieces, {low, high, lowClosed, highClosed}) {
-  if (!pieces.length) return `no ${name}`;
+  if (!pieces.length) return pieces.open ? "undecided" : `no ${name}`;
   return pieces.map(([from, to, fromClosed, toClosed]) => {
     if (from === to && from !== null) return `${name} = ${shown(from)}`;
     const start = from === null || (from === low && fromClosed === lowClosed) ? null : from;

@@ -1039,6 +1039,8 @@ def test_what_overflows_is_said_to_be_undecided_here(tried: Visit) -> None:
     tried.type("#p-q-box", "500")  # 8^499 is beyond floating point; the command line is exact
     assert tried.text("#verdict") == "As set: undecided here"
     assert "too large for floating point" in tried.text("#because")
+    assert tried.text("#threshold") == "undecided"  # not "no a"
+    assert tried.text("#p-a-where") == "beyond floating point: the command decides"
 
 
 EXTREMES = [("ael", {"a": 1e-4}), ("ael", {"a": 1e6}), ("mse", {})]
