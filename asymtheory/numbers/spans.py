@@ -80,6 +80,8 @@ class Span:
     @yields_to_jets
     def __add__(self, other: Scalar) -> Span:
         o = Span.of(other)
+        if _exactly(o, 0):
+            return self
         return _outward(self.low + o.low, self.high + o.high, ARITHMETIC)
 
     __radd__ = __add__
@@ -95,9 +97,9 @@ class Span:
     @yields_to_jets
     def __mul__(self, other: Scalar) -> Span:
         o = Span.of(other)
+        if _exactly(o, 1):
+            return self
         if o.low.ndim == o.high.ndim == 0 and o.low == o.high and np.isfinite(o.low) and o.low != 0:
-            if o.low == 1:
-                return self
             ends = self.low * o.low, self.high * o.low
             if all(end.all() for end in ends):  # nothing underflowed
                 return _outward(*(ends if o.low > 0 else ends[::-1]), ARITHMETIC)
@@ -185,6 +187,11 @@ def _enclosed(x: Fraction) -> Span:
     """The narrowest span around a fraction; exact parameters are met again and again."""
     around = Interval.of(x)
     return Span(around.low, around.high)
+
+
+def _exactly(x: Span, value: int) -> bool:
+    """Is x one interval that holds this number alone?"""
+    return x.low.ndim == x.high.ndim == 0 and bool(x.low == x.high == value)
 
 
 def _lower(x: Array) -> Array:
