@@ -140,7 +140,8 @@ def derive(
     problem = _Problem.of(loss, parameter, kind, tuple(open), dict(fixed or {}), dict(assume or {}))
     what = problem.rule
     if what.searched or what.verdict is False:
-        return problem.answer("undecided" if what.searched else "never", not what.searched)
+        unknown = what.searched or what.at_zero  # a single value may do: numbers find it
+        return problem.answer("undecided" if unknown else "never", not unknown)
     if what.verdict and parameter != RATE:
         return problem.checked("always")
     left = problem.condition()

@@ -272,3 +272,11 @@ def test_a_spurious_root_of_the_squared_equation_is_not_a_name():
     other = sp.Rational(81, 4225) * (1617 - 32 * sp.sqrt(1361))
     at = float(other)
     assert exact_end(AMSE(q=F(3, 2)), EIGHTY.worst_row(), "a", at - 1e-9, at + 1e-9) is None
+
+
+@pytest.mark.parametrize("name", ["rdpo", "label-smoothing"])
+def test_a_single_value_that_works_is_not_denied(name: str) -> None:
+    """On three classes or more these work where the other classes' coefficients vanish; symbols do not say where that is."""
+    assert solve(build(name), symmetric(10, Fraction(2, 5))).status == "threshold"
+    assert derive(name).relation == "undecided"
+    assert derive(name, fixed={"K": 2}, open=("eta",)).relation in (">=", "<=")
