@@ -277,6 +277,6 @@ def test_a_spurious_root_of_the_squared_equation_is_not_a_name():
 @pytest.mark.parametrize("name", ["rdpo", "label-smoothing"])
 def test_a_single_value_that_works_is_not_denied(name: str) -> None:
     """On three classes or more these work where the other classes' coefficients vanish; symbols do not say where that is."""
-    assert solve(build(name), symmetric(10, Fraction(2, 5))).status == "threshold"
+    assert solve(build(name), symmetric(10, F(2, 5))).status == "threshold"
     assert derive(name).relation == "undecided"
     assert derive(name, fixed={"K": 2}, open=("eta",)).relation in (">=", "<=")
