@@ -15,3 +15,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 from asymtheory.errors import InputError  # noqa: E402
 
 InputError.options = True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_in_a_pipe() -> None:
+    """Answers have their full width: pytest-xdist sets COLUMNS in its processes, as a terminal would."""
+    os.environ.pop("COLUMNS", None)
