@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -18,6 +20,6 @@ InputError.options = True
 
 
 @pytest.fixture(scope="session", autouse=True)
-def as_in_a_pipe() -> None:
+def _as_in_a_pipe() -> None:
     """Answers have their full width: pytest-xdist sets COLUMNS in its processes, as a terminal would."""
     os.environ.pop("COLUMNS", None)
