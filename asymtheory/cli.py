@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from .commands.catalogue import COMMANDS
 from .commands.options import ANSWERED, BAD_INPUT, join_formulas
 from .commands.parsers import GROUP, extra_of, parser
-from .errors import InputError, nearest, of_options
+from .errors import LONGEST, InputError, nearest, of_options, printable
 from .layout import paint
 
 
@@ -49,6 +49,9 @@ def _run(argv: Sequence[str] | None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return ANSWERED
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        print(printable(f"asymtheory: {error.filename or ''}: {error.strerror or error}", LONGEST), file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("asymtheory: stopped", file=sys.stderr)
         return 130

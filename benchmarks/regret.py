@@ -23,11 +23,11 @@ from _regret_page import written
 from _regret_rules import expected, fitted, left_out, read, summary
 from _regret_runs import BATCH, PARTS, train
 from _regret_tasks import Sources, Task, prepare, tasks
-from asymtheory_training.run.checkpoint import replace_file
 from tqdm import tqdm
 
 from asymtheory.losses import build
 from asymtheory.selection.advice import spread
+from asymtheory.writing import replace_file
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "regret.jsonl.gz"

@@ -19,7 +19,6 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
@@ -36,6 +35,7 @@ from asymtheory import __version__, build
 from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import Json
 from asymtheory.losses import Loss
+from asymtheory.writing import check_writable, write_files
 
 from . import style
 
@@ -312,13 +312,11 @@ def check_dpi(dpi: int) -> int:
 def check_folder(folder: str | os.PathLike[str]) -> Path:
     """The folder, made if it is missing and tried for writing; InputError if it cannot be used."""
     path = Path(folder)
-    probe = path / f".asymtheory-{os.getpid()}.part"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written to ({error.strerror or error})") from None
+    check_writable(path / "figure", "--out")
     return path
 
 
@@ -342,17 +340,6 @@ def save(
     path = check_folder(folder)
     drawn = make(name_or_figure, width=width, **options) if isinstance(name_or_figure, str) else name_or_figure
     stem = recipe(drawn).stem
-    files = zip(formats, _render(drawn, formats, dpi), strict=True)
-    return [_write(path / f"{stem}.{form}", content) for form, content in files]
-
-
-def _write(path: Path, content: bytes) -> Path:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise InputError(f"--out {path.parent}: cannot be written to ({error.strerror or error})") from None
-    return path
+    paths = [path / f"{stem}.{form}" for form in formats]
+    write_files(dict(zip(paths, _render(drawn, formats, dpi), strict=True)), "--out")
+    return paths

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asymtheory import jsonlines
-from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json
+from asymtheory import contract, jsonlines
+from asymtheory.errors import LONGEST, InputError, printable
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import build
 
 FOLDER = "results"
@@ -223,7 +223,7 @@ def load(folder: str = FOLDER) -> Results:
     """Read all :func:`files` of a folder, or one file.
 
     A line that two files hold is taken once, a torn last line is left out. :class:`NothingMeasured` where there is nothing to
-    read, InputError where a line in the middle is broken.
+    read, InputError where a line in the middle is broken or is not what training writes (:mod:`asymtheory.contract`).
     """
     found = files(folder)
     if not found:
@@ -236,16 +236,29 @@ def load(folder: str = FOLDER) -> Results:
 def _read(folder: str, found: tuple[tuple[Path, tuple[int, int]], ...]) -> Results:
     runs, rows, seen = [], [], set()
     for file, _ in found:
-        for line in jsonlines.read(file):
+        for where, line in jsonlines.numbered(file):
             text = json.dumps(line, sort_keys=True)
             if text in seen:
                 continue
             seen.add(text)
-            if "curve" in line and "config" in line:
+            if not text.isprintable() or "\\" in text:  # control characters are escaped in JSON
+                line = _shown(line)
+            if contract.is_run(line):
+                contract.check_run(line, where)
                 runs.append(Run(line))
-            elif "regime" in line and "measured" in line:
+            elif contract.is_row(line):
+                contract.check_row(line, where)
                 rows.append(line)
     return Results(folder, tuple(runs), tuple(rows))
+
+
+def _shown(value: JsonValue) -> JsonValue:
+    """The same with every text fit for a figure, a table or a terminal: on one line, without control characters."""
+    if isinstance(value, str):
+        return printable(value, LONGEST)
+    if isinstance(value, dict):
+        return {printable(name, LONGEST): _shown(each) for name, each in value.items()}
+    return [_shown(each) for each in value] if isinstance(value, list) else value
 
 
 def said_seeds(counts: Iterable[int]) -> str:

@@ -14,6 +14,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from asymtheory.errors import InputError
+from asymtheory.processes import end_with_parent
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -32,7 +33,7 @@ def run(tasks: Sequence[Task], workers: int | None = None) -> Generator[tuple[in
         return
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), end_with_parent, (os.getpid(),))
     others = set(multiprocessing.active_children())
     finished = False
     try:

@@ -27,8 +27,10 @@ INSTALLED = {"asymtheory": "asymtheory", "training": "asymtheory_training", "fig
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "asymtheory": (
         ("answers", "errors"),
-        ("jsonlines", "layout", "numbers"),
+        ("escapes", "layout", "numbers", "processes", "shapes", "writing"),
         ("reading",),
+        ("jsonlines",),
+        ("contract",),
         ("losses", "noise"),
         ("asymmetry",),
         ("threshold",),

@@ -368,7 +368,7 @@ class Transfer:
         cells = self._octaves(start)
         known = [self._cell(*cell) for cell in cells]
         first = self._chord_near(start)
-        while True:
+        while True:  # SPLITS cells at most
             failing = self._failing(known, first)
             if not failing:
                 return True
@@ -412,7 +412,7 @@ class Transfer:
     def _octaves(self, start: Ball) -> list[tuple[Ball, Ball]]:
         end = ball(self.tip - self.floor)
         cells, low = [], start.mid()
-        while low < end:
+        while low < end:  # start > 0: it doubles
             high = low * 2
             if not high < end:
                 high = end

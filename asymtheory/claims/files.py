@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -45,6 +44,7 @@ from ..noise.rows import NoiseModel
 from ..numbers.backends import EXACT, arb_
 from ..numbers.scalar import Scalar
 from ..numbers.text import parse_number
+from ..reading.documents import NotTOML, parse_toml, read_text
 from ..threshold.pieces import End, Threshold
 from ..threshold.solve import solve
 from .ledger import CERTIFIED, REFUTED, SUPPORTED, UNDECIDED, Claim, Effort, Evidence, Finding, registered_by
@@ -79,10 +79,11 @@ def load(path: Path) -> list[Claim]:
         return _python(path)
     if path.suffix != ".toml":
         raise InputError(f"--file {str(path)!r}: a .toml file of claims, or a .py file that registers them, is needed")
+    text = read_text(path, "--file")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"--file {str(path)!r}: not a TOML file ({error})") from None
+        content = parse_toml(text, f"--file {path}")
+    except NotTOML as error:
+        raise InputError(f"{error}: not a TOML file") from None
     entries = content.get("claim", [])
     if not isinstance(entries, list) or not entries:
         raise InputError(f"--file {str(path)!r}: it has no [[claim]]")

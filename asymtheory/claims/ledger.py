@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError, nearest
+from ..processes import end_with_parent
+from ..writing import replace_file
 from .theorems import coq_theorems
 
 if TYPE_CHECKING:
@@ -230,7 +232,7 @@ def verify(ids: list[str], effort: Effort, workers: int | None = None) -> Iterat
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(min(workers, len(ids)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(workers, len(ids)), get_context("spawn"), end_with_parent, (os.getpid(),)) as pool:
         futures = [pool.submit(_judge_plain, identifier, effort) for identifier in ids]
         try:
             for identifier, future in zip(ids, futures, strict=True):
@@ -255,9 +257,7 @@ def record(rows: Iterable[Row]) -> None:
     """Put the verdicts of these rows on record; other claims keep theirs."""
     verdicts = {**recorded(), **{row.claim.id: str(row.finding.verdict) for row in rows}}
     text = json.dumps({name: verdicts[name] for name in catalogue() if name in verdicts}, indent=2) + "\n"
-    partial = RECORD.with_suffix(".part")
-    partial.write_text(text)
-    partial.replace(RECORD)
+    replace_file(RECORD, text.encode())
 
 
 def changed(rows: Iterable[Row]) -> list[str]:

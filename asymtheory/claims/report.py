@@ -10,7 +10,7 @@ from itertools import groupby
 
 from tqdm import tqdm
 
-from .. import layout
+from .. import escapes, layout
 from ..numbers.scalar import Scalar
 from .ledger import CERTIFIED, PROVED, Row
 from .theorems import coq_theorems
@@ -126,7 +126,7 @@ def plain_values(value: Scalar) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return escapes.markdown(text, formulas=True)
 
 
 def _verdict_cell(row: Row) -> str:
@@ -154,23 +154,16 @@ def markdown(rows: Sequence[Row]) -> str:
             lines.append("")
             if finding.counterexample is not None:
                 values = "; ".join(f"{key} = {plain_values(value)}" for key, value in finding.counterexample.items())
-                lines.append(f"- counterexample: {values}")
+                lines.append(f"- counterexample: {_cell(values)}")
             if finding.corrected is not None:
                 lines.append(
-                    f"- corrected ({finding.corrected.verdict}): {finding.corrected.statement}. {finding.corrected.evidence}"
+                    f"- corrected ({finding.corrected.verdict}): {_cell(finding.corrected.statement)}. "
+                    f"{_cell(finding.corrected.evidence)}"
                 )
             if finding.standing:
-                lines.append(f"- still stands: {finding.standing}")
+                lines.append(f"- still stands: {_cell(finding.standing)}")
             lines.append("")
     return "\n".join([*lines, tally(rows) + "."])
-
-
-_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "^": r"\^{}", "~": r"\~{}",
-        "\\": r"\textbackslash{}", "<": r"$<$", ">": r"$>$", "|": r"$|$"}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
 
 
 def latex(rows: Sequence[Row]) -> str:
@@ -178,7 +171,10 @@ def latex(rows: Sequence[Row]) -> str:
     blocks = []
     for title, group in _papers(rows):
         body = [
-            f"{_tex(row.claim.id)} & {_tex(row.claim.where)} & {row.finding.verdict} & {_tex(row.finding.evidence)} \\\\"
+            " & ".join(
+                map(escapes.latex, (row.claim.id, row.claim.where, str(row.finding.verdict), row.finding.evidence))
+            )
+            + r" \\"
             for row in group
         ]
         blocks.append("\n".join([

@@ -11,6 +11,7 @@ from ..experiments.weighted_risk import EXPERIMENTS, WeightedRiskExperiment, wit
 from ..numbers.text import parse_number
 from .options import (
     ANSWERED,
+    MOST_PROCESSES,
     classes_given,
     count_given,
     loss_given,
@@ -71,7 +72,7 @@ def run(given: argparse.Namespace) -> int:
         loss, given.solve, values, K=classes_given(given.K) or 10, optimiser=given.optimiser, rate=rate,
         weights=given.draw_from, scale=float(parse_number(given.scale, "--scale")), engine=given.engine, **counts,
     )  # fmt: skip
-    workers = None if given.workers is None else count_given(given.workers, "--workers", least=1)
+    workers = None if given.workers is None else count_given(given.workers, "--workers", 1, MOST_PROCESSES)
     try:
         result = with_progress(recipe, given.out, given.resume, workers)
     except KeyboardInterrupt:

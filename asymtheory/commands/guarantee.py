@@ -21,6 +21,7 @@ from .options import (
     print_json,
     rate_given,
     say,
+    say_reading,
 )
 from .words import explained
 
@@ -54,6 +55,7 @@ def run(given: argparse.Namespace) -> int:
         noise = from_weights([parse_number(part, "--weights") for part in given.weights.split(",")])
     else:
         noise = resolve(given.noise, classes_given(given.K), rate_given(given.eta))
+        say_reading("guarantee", noise)
     answer = guarantee(
         loss,
         noise,

@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import InputError
+from ..errors import LONGEST, InputError, printable
 from ..layout import columns, wrap
 from ..layout import say as say  # the commands of extras take it from here, too
 from .catalogue import examples_of
@@ -186,7 +186,7 @@ def rate_given(text: str | None) -> Number | None:
 def say_reading(command: str, model: NoiseModel) -> None:
     """Say on standard error how the file of a noise was read, where it came from one."""
     if model.reading:
-        print(f"asymtheory {command}: {model.source} read as {model.reading}"[:600], file=sys.stderr)
+        print(printable(f"asymtheory {command}: {model.source} read as {model.reading}", LONGEST), file=sys.stderr)
 
 
 def print_json(facts: object) -> None:
@@ -205,23 +205,30 @@ def write_certificate(name: str, text: Callable[[], str]) -> None:
     """Write a Coq file, whole or not at all, and say how to check it. InputError names the file where it cannot be."""
     from pathlib import Path
 
+    from ..writing import check_writable, write_file
+
     path = Path(name)
     if path.suffix != ".v" or not path.stem.isidentifier():
         raise InputError(f"--certificate {name}: Coq needs a name such as verdict.v (letters, digits and _, then .v)")
+    check_writable(path, "--certificate")
     try:
         written = text()
-        partial = path.with_suffix(".part")
-        partial.write_text(written)
-        partial.replace(path)
     except InputError as error:
         raise InputError(f"--certificate {name}: {error}") from error
-    except OSError as error:
-        raise InputError(f"--certificate {name}: {error.strerror}") from error
+    write_file(path, written, "--certificate")
     print(f"wrote {name}; to check it: make -C proofs && coqc -Q proofs Asymtheory {name}", file=sys.stderr)
 
 
-def count_given(text: str, option: str, least: int) -> int:
-    """The whole number >= `least` that an option was given; InputError names the option."""
-    if not text.isascii() or not text.isdigit() or int(text) < least:
+MOST_PROCESSES = 4096
+"""Processes and threads."""
+
+
+def count_given(text: str, option: str, least: int, usual: int = 10**12) -> int:
+    """The whole number >= `least` that an option was given, `usual` at most; InputError names the option."""
+    from ..reading.limits import at_most, most
+
+    if not text.isascii() or not text.isdigit() or int(text[:20]) < least:
         raise InputError(f"{option} {text}: a whole number >= {least} is needed")
+    if len(text) > 18 or int(text) > most(usual):
+        raise InputError(f"{option} {text}: {at_most(usual)}")
     return int(text)

@@ -7,16 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import metadata
 
-from ..errors import InputError, nearest
+from ..errors import InputError, nearest, printable
 from ..losses.base import Loss
 from ..losses.registry import names
 from ..noise.models import check_classes
 from ..numbers.text import parse_number
 from ..selection.advice import Advice, advise
 from ..selection.select import Selection, select
+from ..writing import check_writable, write_file
 from .options import (
     formula_options,
     loss_given,
@@ -82,7 +82,8 @@ def run(given: argparse.Namespace) -> int:
         raise InputError("--dataset goes with --write-config")
     draw = None if given.plot is None else _plot(given.plot)
     for option, path in (("--plot", given.plot), ("--write-config", given.write_config)):
-        _check_folder(option, path)
+        if path is not None:
+            check_writable(path, option)
     losses, also = _losses(given)
     K = None if given.K is None else parse_number(given.K, "--K")
     if K is not None and K.denominator != 1:
@@ -95,7 +96,8 @@ def run(given: argparse.Namespace) -> int:
         confidence=float(parse_number(given.confidence, "--confidence")), losses=losses, also=also,
     )  # fmt: skip
     if given.write_config is not None:
-        _write(given.write_config, chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config)))
+        text = chosen.config(dataset=given.dataset, folder=os.path.dirname(given.write_config))
+        write_file(given.write_config, text, "--write-config")
     if draw is not None:
         draw(chosen, given.plot)
     advice = _advice(chosen, given.advice)
@@ -105,7 +107,7 @@ def run(given: argparse.Namespace) -> int:
         print(_rendered(chosen, form, advice, given.advice))
     for option, path in (("plot", given.plot), ("configuration", given.write_config)):
         if path is not None:
-            print(f"asymtheory select: {option} written to {path}", file=sys.stderr)
+            print(f"asymtheory select: {option} written to {printable(path, 300)}", file=sys.stderr)
     return 0 if any(candidate.feasible for candidate in chosen.candidates) else 1
 
 
@@ -139,30 +141,6 @@ def _rendered(chosen: Selection, form: str, advice: Advice | None, ranking: bool
     if form == "markdown":
         return chosen.markdown() + ("" if answers is None else f"\n\n## What trained best\n\n```\n{answers}\n```")
     return str(chosen) if answers is None else f"{answers}\n\n{chosen}"
-
-
-def _check_folder(option: str, path: str | None) -> None:
-    """Refuse what cannot be written before anything is computed."""
-    if path is None:
-        return
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"{option} {path}: no such folder {folder}")
-    if os.path.isdir(path):
-        raise InputError(f"{option} {path}: is a directory; a file name is needed")
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = f"{path}.part"
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):  # a full disk leaves nothing half-written behind
-            os.unlink(partial)
-        raise InputError(f"--write-config {path}: cannot be written ({error.strerror or error})") from error
 
 
 def _plot(path: str) -> Callable[[Selection, str], None]:

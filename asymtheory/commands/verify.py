@@ -14,6 +14,7 @@ from ..errors import InputError, nearest
 from ..formal.development import MACHINE_NUMBERS, ProofRefused, compiled
 from .options import (
     ANSWERED,
+    MOST_PROCESSES,
     NO,
     count_given,
     say,
@@ -42,7 +43,7 @@ def run(given: argparse.Namespace) -> int:
     form = given.format or ("json" if given.json else "table")
     if form not in FORMATS:
         raise InputError(f"--format {form!r}: not a format ({', '.join(FORMATS)}){nearest(form, FORMATS)}")
-    workers = count_given(given.workers, "--workers", least=1) if given.workers is not None else None
+    workers = count_given(given.workers, "--workers", 1, MOST_PROCESSES) if given.workers is not None else None
     if given.file is not None:
         return _own(given, form)
     if given.proofs and not _proofs():

@@ -13,6 +13,7 @@ from ..losses.base import Loss, unknown_parameter
 from ..losses.registry import as_loss
 from ..noise.models import check_classes
 from ..numbers.text import Number
+from ..reading.limits import at_most, most
 from .descent import BETAS, CHECK, EPSILON, FLAT, SETTLED, Descent, Objective
 from .engines import NUMPY, Array, engine
 
@@ -70,8 +71,8 @@ class Recipe:
             raise InputError("--sweep: " + unknown_parameter(self.loss.name, self.parameter, self.loss.domains))
         if (self.parameter is None) != (len(self.values) == 0):
             raise InputError("--sweep: a parameter and at least one value are needed")
-        if self.draws * self.starts * max(self.K, len(self.values)) > MOST:
-            raise InputError(f"draws x starts x (K or values) is more than {MOST}: too much for memory")
+        if self.draws * self.starts * max(self.K, len(self.values)) > most(MOST):
+            raise InputError(f"draws x starts x (K or values): {at_most(MOST)}")
         losses = [self.loss] if self.parameter is None else [self._at(value) for value in self.values]
         for loss in losses:
             Objective(loss, self.K)  # refuses what the number of classes has no room for
@@ -123,7 +124,7 @@ class Recipe:
         w, z = np.empty((self.draws, self.K)), np.empty((self.draws, self.starts, self.K))
         for d in range(self.draws):
             random = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(d,)))
-            while True:
+            while True:  # drawn again where two weights tie, which happens once in 2^50 draws
                 w[d] = random.dirichlet(np.ones(self.K)) if self.weights == "dirichlet" else 1 - random.random(self.K)
                 if (w[d] == w[d].max()).sum() == 1:
                     break

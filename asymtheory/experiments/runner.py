@@ -46,7 +46,7 @@ class Runner:
         units = iter([(index, slice(d, d + block)) for index in todo for d in starts])
         pool = ThreadPoolExecutor(self.workers)
         try:
-            while True:
+            while True:  # the units run out
                 while len(pending) < 2 * self.workers and (unit := next(units, None)) is not None:
                     pending.add(pool.submit(self._block, *unit))
                 if not pending:

@@ -9,13 +9,19 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import InputError
+from ..reading.archives import read_npz
+from ..reading.documents import parse_json, read_text
+from ..shapes import check_shape
+from ..writing import replace_file
 from .engines import engine
 from .result import WeightedRiskResult
+
+RESUMED = ("exact", "done", "reached", "largest", "gradient", "outcome", "steps")
+"""Arrays of a result that are read back."""
 
 
 class Store:
@@ -43,27 +49,30 @@ class Store:
                 raise InputError(f"--out {self.folder}: holds other files of these names; name another folder")
             else:
                 facts = {"experiment": "weighted-risk", "recipe": recipe, "made_with": _made_with(result)}
-                self._replace(self.recipe, json.dumps(facts, indent=2).encode() + b"\n")
+                replace_file(self.recipe, json.dumps(facts, indent=2).encode() + b"\n")
         except OSError as error:
             raise InputError(f"--out {self.folder}: cannot be used ({error.strerror or error})") from None
 
     def _read(self, result: WeightedRiskResult, recipe: Mapping[str, Any]) -> None:
         try:
-            before = json.loads(self.recipe.read_text(encoding="utf-8"))["recipe"]
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"--resume: {self.recipe} is not the recipe of an experiment") from None
+            before = parse_json(read_text(self.recipe, "--resume:"), f"--resume: {self.recipe}")
+            check_shape(before, {"recipe": dict}, f"--resume: {self.recipe}")
+        except InputError as error:
+            raise InputError(f"{error}; it is not the recipe of an experiment") from None
+        before = before["recipe"]
         differing = [name for name in {**recipe, **before} if recipe.get(name) != before.get(name)]
         if differing:
             what = ", ".join(f"{n} {_short(before.get(n))} there, {_short(recipe.get(n))} here" for n in differing)
             raise InputError(f"--resume: {self.folder} has another recipe: {what}")
         if not self.arrays.exists():
             return
+        own = {name: getattr(result, name) for name in RESUMED}
         try:
-            with np.load(self.arrays, allow_pickle=False) as kept:
-                for name in ("exact", "done", "reached", "largest", "gradient", "outcome", "steps"):
-                    getattr(result, name)[...] = kept[name]
-        except (ValueError, KeyError, EOFError, BadZipFile):
-            raise InputError(f"--resume: {self.arrays} cannot be read; delete the folder to start again") from None
+            kept = read_npz(self.arrays, {name: (array.dtype.kind, array.shape) for name, array in own.items()})
+        except InputError as error:
+            raise InputError(f"--resume: {error}; delete the folder to start again") from None
+        for name, array in own.items():
+            array[...] = kept[name]
 
     def save(self, result: WeightedRiskResult) -> None:
         """Write the values that are done."""
@@ -71,20 +80,10 @@ class Store:
         write: Any = np.savez  # its stub takes every name for an option
         write(buffer, **result.arrays())
         try:
-            self._replace(self.arrays, buffer.getvalue())
-            self._replace(self.lines, "".join(json.dumps(row) + "\n" for row in result.rows()).encode())
+            replace_file(self.arrays, buffer.getvalue())
+            replace_file(self.lines, "".join(json.dumps(row) + "\n" for row in result.rows()).encode())
         except OSError as error:
             raise InputError(f"--out {self.folder}: cannot be written ({error.strerror or error})") from None
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_bytes(content)
-            part.replace(path)
-        except OSError:
-            with suppress(OSError):
-                part.unlink()
-            raise
 
 
 def _short(value: object) -> str:

@@ -6,6 +6,9 @@ from fractions import Fraction
 
 from ..errors import InputError
 from ..numbers.text import parse_number
+from ..reading.limits import at_most, most
+
+MOST_VALUES = 100_000
 
 
 def parse_sweep(text: str) -> tuple[str, tuple[Fraction, ...]]:
@@ -20,11 +23,11 @@ def parse_sweep(text: str) -> tuple[str, tuple[Fraction, ...]]:
     low, high = (parse_number(part, f"--sweep {name}") for part in parts[:2])
     if not parts[2].isascii() or not parts[2].isdigit():
         raise InputError(f"--sweep {text!r}: COUNT must be a whole number >= 1")
-    count = int(parts[2])
+    count = int(parts[2][:20])
     if count == 0:
         raise InputError(f"--sweep {text!r}: a sweep with no points; COUNT must be >= 1")
-    if count > 100_000:
-        raise InputError(f"--sweep {text!r}: COUNT must be <= 100000")
+    if count > most(MOST_VALUES):
+        raise InputError(f"--sweep {text!r}: COUNT: {at_most(MOST_VALUES)}")
     if low > high or (low == high and count > 1) or (low < high and count == 1):
         raise InputError(f"--sweep {text!r}: LOW < HIGH is needed, or LOW = HIGH with COUNT = 1")
     if len(parts) == 3:

@@ -158,7 +158,7 @@ class Curve:
         for u in (0.0625, 0.5, 0.9375):  # a function with both signs shows it here, most often
             if sign := self.box(u, u)[derivative].sign:
                 proved.add(sign)
-        while waiting and not {1, -1} <= proved:
+        while waiting and not {1, -1} <= proved:  # `most` divisions
             low, high = waiting.pop()
             part = self.box(low, high)[derivative]
             if part.sign is not None:

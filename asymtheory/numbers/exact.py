@@ -310,7 +310,7 @@ def simplest(low: Fraction, high: Fraction, slack: Fraction = Fraction(0)) -> Fr
     if high < 0:
         return -simplest(-high, -low)
     terms = []
-    while True:
+    while True:  # Euclid's algorithm on the ends: the denominators fall
         whole = low.numerator // low.denominator
         if Fraction(whole) == low or whole + 1 <= high:
             terms.append(whole if Fraction(whole) == low else whole + 1)

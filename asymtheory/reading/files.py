@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -24,6 +23,7 @@ from typing import Any
 
 from ..errors import InputError, printable
 from ..numbers.text import parse_number
+from .documents import parse_json
 from .limits import check_regular, read_bytes
 from .table import CLASSES, Cells, Grid, Table, same_length, unique
 from .text import decode, parse
@@ -37,9 +37,6 @@ FILES = (*TEXT, ".json", *LINES, *ARRAYS, ".parquet", *TORCH)
 
 IN_MEMORY = 12
 """How many times its size the cells of a text take in memory, about."""
-
-DEEPEST = 100
-"""Lists inside lists of JSON, at most."""
 
 
 def looks_like_file(text: str) -> bool:
@@ -107,32 +104,8 @@ def _text(path: str, name: str | None) -> Table:
 
 
 def _parsed(text: str, source: str) -> Any:
-    """What JSON text says, decimals exact; InputError for what is not JSON, is nested deeply, or has endless numbers."""
-
-    def refuse(constant: str) -> Any:
-        raise InputError(f"{constant} is not a finite number")
-
-    try:
-        found = json.loads(text, parse_float=_cached(parse_number), parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{source}: is not JSON ({error})") from error
-    except (RecursionError, MemoryError):
-        raise InputError(f"{source}: is nested too deeply for a table") from None
-    except ValueError as error:  # a number out of range, an integer of thousands of digits
-        raise InputError(f"{source}: {str(error).split(';')[0]}") from error
-    _check_depth(found, source)
-    return found
-
-
-def _check_depth(value: object, source: str) -> None:
-    """InputError for lists inside lists beyond what is written of anything here."""
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > DEEPEST:
-            raise InputError(f"{source}: is nested too deeply for a table")
-        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
-        level = [item for each in inner for item in each if isinstance(item, dict | list)]
+    """What JSON text says, decimals exact."""
+    return parse_json(text, source, len(text), _cached(parse_number))
 
 
 def _cached(convert: Callable[[str], Fraction]) -> Callable[[str], Fraction]:

@@ -1,6 +1,7 @@
 """How much a file may take: only regular files, only what fits the memory, and no archive that unpacks to gigabytes.
 
-The limits can be raised: ``ASYMTHEORY_MEMORY=16GiB`` allows that much for one file, packed or not.
+The limits can be raised: ``ASYMTHEORY_MEMORY=16GiB`` allows that much for one file, packed or not; ``ASYMTHEORY_COUNTS=1000000`` so
+many of anything that is counted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import os
 import re
 import stat
+from typing import BinaryIO
 
 from ..errors import InputError
 
@@ -21,10 +23,30 @@ UNPACKED = 2**30
 
 RATIO = 20
 
+COUNTS = "ASYMTHEORY_COUNTS"
+"""The environment variable that raises the limits on counts (seeds, runs, columns, threads, width)."""
+
 MOST_CELLS = 100_000
 """Cells of one line of text: no table of classes is wider."""
 
+IRREGULAR = "is not a regular file but a device, pipe or socket; copy what it holds to a file"
+
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def most(usual: int) -> int:
+    """How many of something are allowed: ``usual``, or more where the environment variable says so. InputError for no number."""
+    text = os.environ.get(COUNTS, "").strip()
+    if not text:
+        return usual
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise InputError(f"{COUNTS}={text}: a whole number such as 1000000 is needed")
+    return max(usual, int(text))
+
+
+def at_most(usual: int) -> str:
+    """The same in words, for messages."""
+    return f"at most {most(usual)} is allowed (set {COUNTS}=N to allow more)"
 
 
 def allowed_memory() -> float | None:
@@ -89,10 +111,22 @@ def check_regular(path: str, where: str, allowed: str = "") -> int:
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{where}: is a directory; a file{allowed} is needed")
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{where}: is not a regular file but a device, pipe or socket; copy what it holds to a file")
+        raise InputError(f"{where}: {IRREGULAR}")
     if found.st_size == 0:
         raise InputError(f"{where}: the file is empty")
     return found.st_size
+
+
+def open_regular(path: str | os.PathLike[str], where: str) -> BinaryIO:
+    """A regular file to read, empty or not; InputError for what cannot be opened, and for what could wait or never end."""
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{where}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise InputError(f"{where}: {IRREGULAR}")
+    return file
 
 
 def read_bytes(path: str, times: float = 1) -> bytes:

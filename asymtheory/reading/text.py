@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError, printable
 from ..numbers.text import is_number
-from .limits import MOST_CELLS
+from .limits import MOST_CELLS, at_most, most
 from .roles import ROLES, role
 
 MARKS = "\t;,"
@@ -155,7 +155,7 @@ def _by_spaces(numbered: Sequence[tuple[int, str]], source: str) -> tuple[list[l
 def _by_mark(text: str, mark: str, source: str) -> tuple[list[list[str]], list[int]]:
     def lines() -> Iterator[str]:
         for line in text.split("\n"):
-            if len(line) > MOST_CELLS:
+            if len(line) > most(MOST_CELLS):
                 _check_cells(line.count(mark), source)
             yield line + "\n"
 
@@ -172,8 +172,8 @@ def _by_mark(text: str, mark: str, source: str) -> tuple[list[list[str]], list[i
 
 
 def _check_cells(count: int, source: str) -> None:
-    if count > MOST_CELLS:
-        raise InputError(f"{source}: a line holds {count + 1} cells; a table may have {MOST_CELLS} columns at most")
+    if count > most(MOST_CELLS):
+        raise InputError(f"{source}: a line holds {count + 1} cells; {at_most(MOST_CELLS)}")
 
 
 def _check_width(rows: Sequence[Sequence[str]], lines: Sequence[int], source: str) -> None:

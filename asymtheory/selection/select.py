@@ -19,6 +19,7 @@ from typing import Any
 
 from ..answers import Answer
 from ..errors import InputError, printable
+from ..escapes import markdown, one_line
 from ..jsonlines import Json
 from ..layout import table
 from ..losses.base import Loss
@@ -133,14 +134,17 @@ class Selection(Answer):
     def markdown(self) -> str:
         """The same facts as a Markdown document, with all candidates."""
         lines = ["# Losses for this noise", "", "| | |", "|---|---|"]
-        lines += [f"| {name} | {text} |" for name, text in self._head()]
+        lines += [f"| {name} | {markdown(text, formulas=True)} |" for name, text in self._head()]
         cells = self._cells(enumerate(self.candidates, 1))
         lines += ["", "| " + " | ".join(cells[0]) + " |", "|" + "---|" * len(cells[0])]
-        lines += ["| " + " | ".join(line) + " |" for line in cells[1:]]
+        lines += ["| " + " | ".join(markdown(cell, formulas=True) for cell in line) + " |" for line in cells[1:]]
         lines += ["", "## Why", ""]
-        lines += [f"{place}. **{c.loss.title}**: {c.reason}" for place, c in enumerate(self.candidates, 1)]
+        lines += [
+            f"{place}. **{c.loss.title}**: {markdown(c.reason, formulas=True)}"
+            for place, c in enumerate(self.candidates, 1)
+        ]
         if self.warnings:
-            lines += ["", "## Warnings", "", *(f"* {text}" for text in self.warnings)]
+            lines += ["", "## Warnings", "", *(f"* {markdown(text, formulas=True)}" for text in self.warnings)]
         return "\n".join(lines)
 
     def config(self, candidate: Candidate | None = None, dataset: str | None = None, folder: str = "") -> str:
@@ -154,7 +158,7 @@ class Selection(Answer):
         if dataset is None:
             raise InputError(f"--write-config: no known data set has {self.estimate.K} classes; name it with --dataset")
         lines = [
-            f"# asymtheory select: {chosen.reason}",
+            f"# asymtheory select: {one_line(chosen.reason)}",
             f"dataset = {_quoted(dataset)}",
             *(f"{name} = {_quoted(text)}" for name, text in named(chosen.loss).items()),
         ]

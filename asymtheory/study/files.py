@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..answers import Answer
 from ..errors import InputError
 from ..losses.base import Loss
 from ..noise.rows import NoiseModel
+from ..writing import write_file
 from . import bibliography, tables, training
 from .facts import Facts
 from .proposition import proposition
@@ -75,9 +75,9 @@ def write(found: Facts, folder: str | os.PathLike[str], told: Callable[[str], No
         "plan.toml": (training.plan(found), "a plan for asymtheory sweep"),
     }
     for name, (text, _) in texts.items():
-        _whole(path / name, text)
+        write_file(path / name, text, "--out")
     files = [(name, what) for name, (_, what) in texts.items()] + figures
-    _whole(path / "README.md", tables.index(found, files, missing, gradient))
+    write_file(path / "README.md", tables.index(found, files, missing, gradient), "--out")
     told("index")
     return Written(path, (("README.md", "the index"), *files), tuple(missing), gradient)
 
@@ -93,19 +93,6 @@ def _folder(folder: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise InputError(f"--out {path}: cannot be a folder ({error.strerror or error})") from None
     return path
-
-
-def _whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"--out {path.parent}: cannot be written to ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def _figures(found: Facts, path: Path, missing: list[tuple[str, str]]) -> Iterator[tuple[str, list[Path] | str]]:

@@ -171,7 +171,7 @@ def _bisected(point: SignAt, estimate: Estimate, low: float, high: float, ends: 
         aside = guess - width * abs(guess), guess + width * abs(guess)
         left = aside[0] if left < aside[0] and point(aside[0]) == ends[0] else left
         right = aside[1] if aside[1] < right and point(aside[1]) == ends[1] else right
-    while right - left > max(WIDTH * max(abs(left), abs(right)), NEAR_ZERO):
+    while right - left > max(WIDTH * max(abs(left), abs(right)), NEAR_ZERO):  # to a quarter at worst each time, or ends
         # a sign is lost only next to the root: then points aside of it still narrow the box
         tries = (_between(left, right), left + 0.25 * (right - left), left + 0.75 * (right - left))
         middle = next((x for x in tries if left < x < right and point(x) is not None), None)
@@ -226,6 +226,7 @@ def refined(inequality: Inequality, low: float, high: float) -> tuple[float, flo
     if high - low <= NARROW * max(abs(low), abs(high)):
         return low, high
     first, last = sign_in_balls(inequality, low), sign_in_balls(inequality, high)
+    # halved each time, or ends where a sign is lost
     while first and last and first != last and high - low > max(WIDTH * max(abs(low), abs(high)), NEAR_ZERO):
         middle = _between(low, high)
         here = sign_in_balls(inequality, middle) if low < middle < high else None

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
 from asymtheory.commands.options import ANSWERED, NOISE_HELP, Parser, classes_given, rate_given, say_reading
-from asymtheory.errors import InputError
+from asymtheory.errors import InputError, printable
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
+from asymtheory.writing import check_writable, write_file
 
 from .. import gallery
 from .collect import Progress, collect, steps
@@ -44,11 +44,11 @@ def report(arguments: list[str]) -> int:
     out, figures = Path(options.out), _names(options.figures)
     noise, given = _noise(options)
     say_reading("report", noise)
-    with _writing(out) as write, _bar(steps(figures, options.ledger)) as progress:
-        write(
-            page(collect(noise, given, quick=options.quick, judged=options.ledger, figures=figures, progress=progress))
-        )
-    print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)")
+    check_writable(out, "--out")
+    with _bar(steps(figures, options.ledger)) as progress:
+        found = collect(noise, given, quick=options.quick, judged=options.ledger, figures=figures, progress=progress)
+        write_file(out, page(found), "--out")
+    print(f"{printable(str(out), 300)} ({out.stat().st_size / 1e6:.1f} MB)")
     return ANSWERED
 
 
@@ -74,27 +74,6 @@ def _names(text: str | None) -> list[str] | None:
         except InputError as error:
             raise InputError(f"--figures: {error}") from None
     return found
-
-
-@contextmanager
-def _writing(out: Path) -> Iterator[Callable[[str], None]]:
-    """A function that writes the file as a whole; whether it can be written is tried before the work begins."""
-    if out.is_dir():
-        raise InputError(f"--out {out}: is a folder; name the file to write, such as {out / 'report.html'}")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-
-    def write(text: str) -> None:
-        part.write_text(text, encoding="utf-8")
-        part.replace(out)
-
-    try:
-        part.touch()
-        yield write
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written to ({error.strerror or error})") from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 @contextmanager

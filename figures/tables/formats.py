@@ -16,6 +16,9 @@ from string import ascii_lowercase
 from textwrap import wrap
 
 from asymtheory import layout
+from asymtheory.escapes import latex as latex_of
+from asymtheory.escapes import markdown as markdown_of
+from asymtheory.escapes import one_line, spreadsheet
 
 from ..results import Where
 from .accuracies import Accuracy, Cell, Deviation, Measured, Method, Section, Table
@@ -47,32 +50,40 @@ def text(table: Table, best: bool = False) -> str:
 
 def markdown(table: Table, best: bool = False) -> str:
     """A pipe table for each data set."""
-    lines = [f"**{_md(table.title)}**", "", f"Published: {table.runs} runs each. {_md(_counted(table))}"]
+    lines = [
+        f"**{markdown_of(table.title)}**",
+        "",
+        f"Published: {table.runs} runs each. {markdown_of(_counted(table))}",
+    ]
     for section in table.sections:
         head, *rows = _grid(table, section, best)
-        lines += ["", f"{section.dataset}: {_md(_setup(section))}", ""]
-        lines += ["| " + " | ".join(map(_md, row)) + " |" for row in (head, *rows)]
+        lines += ["", f"{markdown_of(section.dataset)}: {markdown_of(_setup(section))}", ""]
+        lines += ["| " + " | ".join(map(markdown_of, row)) + " |" for row in (head, *rows)]
         lines.insert(len(lines) - len(rows), "|" + "---|" * len(head))
     for heading, remarks in _below(table):
-        lines += ["", f"{_md(heading)}:", "", *(f"* {_md(remark)}" for remark in remarks)]
+        lines += ["", f"{markdown_of(heading)}:", "", *(f"* {markdown_of(remark)}" for remark in remarks)]
     return "\n".join(lines) + "\n"
 
 
 def latex(table: Table, best: bool = False) -> str:
     """A ``table`` environment that needs no package; the remarks are comments below it."""
     lines = [f"% {table.title}".replace("±", "+-"), r"\begin{table}", r"\centering"]
-    lines.append(rf"\caption{{{_tex(table.title)}. Published: {table.runs} runs each. {_tex(_counted(table))}}}")
+    lines.append(
+        rf"\caption{{{latex_of(table.title)}. Published: {table.runs} runs each. {latex_of(_counted(table))}}}"
+    )
     lines.append(rf"\label{{tab:{table.name}}}")
     for section in table.sections:
         head, *rows = _grid(table, section, best)
         lines += ["", rf"\begin{{tabular}}{{ll{'c' * len(section.columns)}}}", r"\hline"]
-        lines.append(rf"\multicolumn{{{len(head)}}}{{l}}{{{_tex(section.dataset)}: {_tex(_setup(section))}}} \\")
-        lines += [" & ".join(map(_tex, head)) + r" \\", r"\hline"]
-        lines += [" & ".join(map(_tex, row)) + r" \\" for row in rows]
+        lines.append(
+            rf"\multicolumn{{{len(head)}}}{{l}}{{{latex_of(section.dataset)}: {latex_of(_setup(section))}}} \\"
+        )
+        lines += [" & ".join(map(latex_of, head)) + r" \\", r"\hline"]
+        lines += [" & ".join(map(latex_of, row)) + r" \\" for row in rows]
         lines += [r"\hline", r"\end{tabular}"]
     lines.append(r"\end{table}")
     for heading, remarks in _below(table):
-        lines += [f"% {heading}", *(f"%   {remark}" for remark in remarks)]
+        lines += [f"% {heading}", *(f"%   {one_line(remark)}" for remark in remarks)]
     return "\n".join(lines) + "\n"
 
 
@@ -92,7 +103,7 @@ def as_csv(table: Table, best: bool = False) -> str:
             for cell in row.cells:
                 for found in [cell.measured, *cell.elsewhere.values()]:
                     if found is not None or not cell.elsewhere:
-                        writer.writerow(_csv_row(table, section, row, cell, found))
+                        writer.writerow(map(spreadsheet, _csv_row(table, section, row, cell, found)))
     return buffer.getvalue()
 
 
@@ -234,17 +245,3 @@ def _csv_row(
 
 def _digits(value: float | None) -> str | None:
     return None if value is None else f"{value:.4f}"
-
-
-def _md(value: str) -> str:
-    return value.replace("|", r"\|").replace("*", r"\*").replace("_", r"\_")
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "±": r"$\pm$", "†": r"$\dagger$", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "$": r"\$",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-}  # fmt: skip
-
-
-def _tex(value: str) -> str:
-    return "".join(_TEX.get(each, each) for each in value)

@@ -18,6 +18,7 @@ from asymtheory.numbers.text import plain
 from asymtheory.selection.candidates import Candidate
 from asymtheory.selection.select import Selection
 from asymtheory.threshold import solve
+from asymtheory.writing import write_file
 
 from .. import style
 
@@ -132,10 +133,4 @@ def plot(selection: Selection, path: str, width: float = 6.75) -> None:
     data = BytesIO()
     with style.context():
         figure.savefig(data, format=suffix, dpi=200 if suffix == "png" else "figure")
-    partial = f"{path}.part"
-    try:
-        with open(partial, "wb") as file:
-            file.write(data.getvalue())
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"--plot {path}: cannot be written ({error.strerror or error})") from error
+    write_file(path, data.getvalue(), "--plot")

@@ -578,7 +578,10 @@ def test_labels_of_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
         ("--K 2.5 --eta 0.1", "--K 2.5: the number of classes must be a whole number >= 2"),
         ("--K 10 --eta 0.1 --format pdf", "--format 'pdf': not a format (table, json, markdown)"),
         ("--K 10 --eta 0.1 --plot a.gif", "--plot a.gif: the file must end in one of .pdf, .png, .svg"),
-        ("--K 10 --eta 0.1 --write-config nowhere/run.toml", "--write-config nowhere/run.toml: no such folder nowhere"),
+        (
+            "--K 10 --eta 0.1 --write-config nowhere/run.toml",
+            "--write-config nowhere/run.toml: there is no folder nowhere",
+        ),
         ("--K 10 --eta 0.1 --dataset mnist", "--dataset goes with --write-config"),
         ("--K 10 --eta 0.1 --confidence 95", "--confidence 95"),
         ("--labels none.npy --clean none.npy", "--labels none.npy: no such file"),

@@ -721,7 +721,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
 
 def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    (tmp_path / "checkpoint.pt.999.part").write_bytes(b"half")
+    (tmp_path / ".checkpoint.pt.999.part").write_bytes(b"half")
     (tmp_path / "other.part").write_bytes(b"")
     checkpoint.save(path, {"epoch": 1})
     assert sorted(each.name for each in tmp_path.iterdir()) == ["checkpoint.pt", "other.part"]
@@ -935,7 +935,10 @@ REFUSALS = [
     ("--labels /nowhere/noisy.npy", "/nowhere/noisy.npy"),
     ("--dataset mnist --data-dir /nowhere", "/nowhere"),
     ("--device cuda:99", "--device cuda:99: cannot be used"),
-    ("--write-config /nowhere/run.toml --dry-run", "--write-config /nowhere/run.toml: cannot be written"),
+    (
+        "--write-config /nowhere/run.toml --dry-run",
+        "--write-config /nowhere/run.toml: there is no folder /nowhere",
+    ),
     ("--schedule step", "--schedule 'step': cosine, constant, step"),
 ]
 

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from asymtheory import layout
 from asymtheory.commands.options import ANSWERED, Parser, print_json, say
+from asymtheory.contract import check_row
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json, JsonValue, read
+from asymtheory.jsonlines import Json, JsonValue, numbered
 from asymtheory.noise import parse_number
 from asymtheory.numbers.text import plural
+from asymtheory.reading.limits import at_most, most
+from asymtheory.writing import write_file
 
 from ..run.config import TrainConfig
-from .options import add_settings, chosen, errors_name, settings_given
+from .options import add_settings, chosen, errors_name, say_readings, settings_given
 
 if TYPE_CHECKING:
     from asymtheory.losses import Loss
@@ -45,6 +48,7 @@ def confirm(arguments: list[str]) -> int:
     """``asymtheory confirm``; returns the exit status (130 for Ctrl-C)."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    say_readings("confirm")
     if options.plan is not None:
         return _plan(options, parser)
     for option in ("set", "only", "dry_run"):
@@ -99,7 +103,7 @@ def _trained(
         if bar is not None:
             bar.close()
     if out is not None:
-        _write(out / ROWS, rows)
+        write_file(out / ROWS, _lines(rows), "--out")
     return rows
 
 
@@ -123,7 +127,8 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         rows = _trained(study.design, study.losses, out / study.name, out, options.progress)
         if rows is None:
             return STOPPED
-        _write(out / ROWS, [row for file in sorted(out.glob(f"*/{ROWS}")) for row in read(file)])
+        together = [row for file in sorted(out.glob(f"*/{ROWS}")) for row in _rows(file)]
+        write_file(out / ROWS, _lines(together), "--out")
         summary = summarise(rows)
         everything.append({"name": study.name, "rows": rows, "summary": summary})
         if not options.json:
@@ -235,8 +240,8 @@ def _whole(text: str, option: str, least: int) -> int:
     number = parse_number(text, option)
     if number.denominator != 1 or number < least:
         raise InputError(f"{option} {text}: a whole number >= {least} is needed")
-    if number > MOST_GIVEN:
-        raise InputError(f"{option} {text}: at most {MOST_GIVEN} is allowed")
+    if number > most(MOST_GIVEN):
+        raise InputError(f"{option} {text}: {at_most(MOST_GIVEN)}")
     return int(number)
 
 
@@ -252,13 +257,16 @@ def _named(text: str) -> tuple[str, Json]:
     return name, values
 
 
-def _write(path: Path, rows: Sequence[Mapping[str, JsonValue]]) -> None:
-    from ..run.checkpoint import replace_file
+def _rows(path: Path) -> list[Json]:
+    """The rows of another design of the plan, as they were written."""
+    found = numbered(path, "rows")
+    for where, row in found:
+        check_row(row, where)
+    return [row for _, row in found]
 
-    try:
-        replace_file(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
-    except OSError as error:
-        raise InputError(f"--out {path.parent}: cannot be written ({error.strerror or error})") from None
+
+def _lines(rows: Sequence[Mapping[str, JsonValue]]) -> str:
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
 
 
 POPULATION = ("value", "a/a*", "exact", "measured", "low", "high", "median", "test", "scale")

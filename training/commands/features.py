@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from joblib import cpu_count
 from tqdm import tqdm
 
-from asymtheory.commands.options import ANSWERED, Parser, count_given, print_json
+from asymtheory.commands.options import ANSWERED, MOST_PROCESSES, Parser, count_given, print_json
+from asymtheory.errors import printable
 
 from ..data.sets import load_dataset
 from ..run.backbones import LITE, open_backbone
@@ -24,7 +24,7 @@ def features(arguments: list[str]) -> int:
     size = None if options.size is None else count_given(options.size, "--size", 8)
     batch, threads = (
         count_given(options.batch, "--batch", 1),
-        count_given(options.threads or str(cpu_count()), "--threads", 1),
+        count_given(options.threads or str(cpu_count()), "--threads", 1, MOST_PROCESSES),
     )
     dataset = load_dataset(options.dataset, options.data_dir, options.download)
     if options.subset is not None:
@@ -37,6 +37,7 @@ def features(arguments: list[str]) -> int:
         if options.progress or sys.stderr.isatty():
             bar = tqdm(total=total, initial=done, unit="image", leave=False, dynamic_ncols=True)
 
+    where = printable(options.out, 300)
     try:
         recipe = extract(
             dataset, backbone, options.out, batch=batch, threads=threads, begin=begin,
@@ -44,7 +45,7 @@ def features(arguments: list[str]) -> int:
         )  # fmt: skip
     except KeyboardInterrupt:
         print(
-            f"asymtheory features: stopped; the same command goes on with what is in {options.out}.part",
+            f"asymtheory features: stopped; the same command goes on with what is in {where}.part",
             file=sys.stderr,
         )
         return STOPPED
@@ -55,10 +56,10 @@ def features(arguments: list[str]) -> int:
         print_json({"file": options.out, **recipe})
         return ANSWERED
     print(
-        f"{options.out}: {recipe['features']} features of {recipe['images']} training and {recipe['test_images']} test images"
+        f"{where}: {recipe['features']} features of {recipe['images']} training and {recipe['test_images']} test images"
     )
     print(f"  {dataset.name} at {backbone.size} pixels through {backbone.name} ({backbone.weights[:60]})")
-    print(f"  train on them: asymtheory train --data {Path(options.out)} --noise symmetric --eta 0.4 --loss amse")
+    print(f"  train on them: asymtheory train --data {where} --noise symmetric --eta 0.4 --loss amse")
     return ANSWERED
 
 

@@ -17,6 +17,7 @@ from ..data.fetch import descriptions
 from ..data.instance_noise import INSTANCE
 from ..data.labels import MODES, NoisyLabels, make_labels
 from ..data.sets import DATASETS, load_dataset
+from .options import say_readings
 
 SHOWN_CLASSES = 20
 """The matrix is printed for up to this many classes."""
@@ -60,12 +61,13 @@ def _write(arguments: Sequence[str]) -> int:
     options = build_parser().parse_args(list(arguments))
     if Path(options.out).suffix.lower() not in (".npy", ".npz", ".csv"):
         raise InputError(f"--out {options.out}: labels are written to .npy, .npz or .csv")
+    say_readings("labels")
     made = _human(options) if options.human is not None else _drawn(options)
     made.save(options.out)
     if options.json:
         print_json({"file": options.out, **made.to_dict()})
     else:
-        say(f"{options.out}: {_summary(made)}")
+        say(f"{printable(options.out, 300)}: {_summary(made)}")
         _say(made)
     return ANSWERED
 
@@ -121,7 +123,7 @@ def _inspect(arguments: Sequence[str]) -> int:
     if options.json:
         print_json({"file": options.file, **found.to_dict(), "noise": None if model is None else model.to_dict()})
         return ANSWERED
-    say(f"{options.file}: {_summary(found)}")
+    say(f"{printable(options.file, 300)}: {_summary(found)}")
     _say(found)
     if found.recipe:
         print(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from asymtheory.commands.options import NOISE_HELP
-from asymtheory.errors import InputError
+from asymtheory.errors import LONGEST, InputError, printable
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
 
@@ -131,3 +133,29 @@ def errors_name(options: Iterable[Option]) -> Iterator[None]:
         table, _, name = error.key.rpartition(".")
         flag = flags.get(error.key) or (f"--set {name}" if table == "parameters" else error.key)
         raise InputError(f"{flag}{str(error).removeprefix(error.key)}") from None
+
+
+class _Readings(logging.Handler):
+    """Says each message once a command, on the standard error of that moment."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.command, self.said = "", set[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text not in self.said:
+            self.said.add(text)
+            print(printable(f"asymtheory {self.command}: {text}", LONGEST), file=sys.stderr)
+
+
+_READINGS = _Readings()
+
+
+def say_readings(command: str) -> None:
+    """From now on how files of labels and noise are read goes to standard error, one line each."""
+    log = logging.getLogger("asymtheory")
+    log.setLevel(logging.INFO)
+    if _READINGS not in log.handlers:
+        log.addHandler(_READINGS)
+    _READINGS.command, _READINGS.said = command, set()

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from asymtheory.commands.options import ANSWERED, NO, Parser, count_given, print_json, say
+from asymtheory.commands.options import ANSWERED, MOST_PROCESSES, NO, Parser, count_given, print_json, say
 from asymtheory.errors import InputError
 from asymtheory.numbers.text import plural
+
+from .options import say_readings
 
 if TYPE_CHECKING:
     from ..sweep.arrange import Work
@@ -35,13 +37,14 @@ def sweep(arguments: list[str]) -> int:
         raise InputError("--jobs is of this machine; with --scheduler its workers are as many as were started")
     if options.resources is not None and options.scheduler is None:
         raise InputError("--resources goes with --scheduler")
-    jobs = None if options.jobs is None else count_given(options.jobs, "--jobs", least=1)
+    jobs = None if options.jobs is None else count_given(options.jobs, "--jobs", 1, MOST_PROCESSES)
     from ..sweep.flow import Store, pending
     from ..sweep.grammar import ONLY, SET, parse_settings
     from ..sweep.plan import read_plan
     from ..sweep.shipped import find, results_of
 
     path = find(options.plan)
+    say_readings("sweep")
     plan = read_plan(path, parse_settings(options.set, SET), parse_settings(options.only, ONLY))
     folder = results_of(options.plan, path) if options.out is None else Path(options.out)
     if options.dry_run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
@@ -13,9 +12,10 @@ from asymtheory.commands.options import ANSWERED, NO, Parser, join_formulas, pri
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import parse_number
+from asymtheory.writing import write_file
 
 from ..run.config import TrainConfig, read_toml
-from .options import OPTIONS, add_settings, errors_name, settings_given
+from .options import OPTIONS, add_settings, errors_name, say_readings, settings_given
 
 # Modules that load torch are imported by the functions that need them: torch takes seconds, and --help should not wait.
 
@@ -32,11 +32,11 @@ def train(arguments: list[str]) -> int:
         return ANSWERED
     config = _configuration(options)
     if options.write_config is not None:
-        _write(Path(options.write_config), config.to_toml(Path(options.write_config).parent))
+        write_file(options.write_config, config.to_toml(Path(options.write_config).parent), "--write-config")
     if options.dry_run:
-        from ..run.run import loss_of
+        from ..run.run import possible
 
-        loss_of(config)  # an unknown name or parameter is refused here too
+        possible(config)  # an unknown name or parameter is refused here too
         if options.json:
             print_json({"id": config.key(), **config.to_dict()})
         else:
@@ -46,7 +46,7 @@ def train(arguments: list[str]) -> int:
     from ..run.run import run
 
     last = [0]
-    _say_readings()
+    say_readings("train")
     try:
         result = run(
             config, options.out, options.resume, options.results, options.progress or sys.stderr.isatty(),
@@ -65,16 +65,6 @@ def train(arguments: list[str]) -> int:
     else:
         say(result)
     return ANSWERED
-
-
-def _say_readings() -> None:
-    """How files of labels and noise are read goes to standard error, one line each."""
-    log = logging.getLogger("asymtheory")
-    log.setLevel(logging.INFO)
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("asymtheory train: %(message)s"))
-        log.addHandler(handler)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -160,15 +150,6 @@ def _merged(file: Mapping[str, JsonValue], here: Mapping[str, JsonValue]) -> Jso
         if table in kept and table in here:
             merged[table] = {**kept[table], **here[table]}
     return merged
-
-
-def _write(path: Path, text: str) -> None:
-    from ..run.checkpoint import replace_file
-
-    try:
-        replace_file(path, text.encode())
-    except OSError as error:
-        raise InputError(f"--write-config {path}: cannot be written ({error.strerror or error})") from None
 
 
 def _go_on(out: str | None) -> str:

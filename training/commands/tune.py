@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asymtheory.commands.options import ANSWERED, Parser, count_given, print_json, say
-from asymtheory.errors import InputError
+from asymtheory.errors import InputError, printable
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import parse_number
+from asymtheory.writing import write_file
 
 from ..run.config import CLEAN, TrainConfig, read_toml
-from .options import add_settings, chosen, errors_name, settings_given
+from .options import add_settings, chosen, errors_name, say_readings, settings_given
 
 if TYPE_CHECKING:
     from ..tune.tune import Search, Tuned
@@ -40,6 +41,7 @@ def tune(arguments: list[str]) -> int:
         )
     if options.resume and options.out is None:
         raise InputError("--resume goes with --out")
+    say_readings("tune")
     budget, seconds = _budget(options.budget)
     search, K = _search(base, options)
     try:
@@ -145,13 +147,8 @@ def _expected(base: TrainConfig, options: argparse.Namespace, K: int, own: Noise
 
 def _written(found: Tuned, base: TrainConfig, K: int, options: argparse.Namespace) -> str | None:
     """run.toml of the choice, in --write-config or in the folder of the search."""
-    from ..run.checkpoint import replace_file
-
     path = options.write_config or (None if options.out is None else os.path.join(options.out, "run.toml"))
     if path is None:
         return None
-    try:
-        replace_file(Path(path), found.best.config(base, K).to_toml(Path(path).parent).encode())
-    except OSError as error:
-        raise InputError(f"--write-config {path}: cannot be written ({error.strerror or error})") from None
-    return str(path)
+    write_file(path, found.best.config(base, K).to_toml(Path(path).parent), "--write-config")
+    return printable(str(path), 300)

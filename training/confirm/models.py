@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from hashlib import file_digest, sha256
 from pathlib import Path
 from time import perf_counter
 
@@ -19,16 +20,17 @@ from torch.nn.functional import one_hot
 
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json
+from asymtheory.reading.archives import read_npz
+from asymtheory.writing import write_file
 
 from ..data.inputs import Data, Images
 from ..data.labels import transition
 from ..losses.build import build_loss
 from ..run import checkpoint
-from ..run.checkpoint import replace_file
 from ..run.device import using
 from ..run.evaluation import fitted
 from ..run.loop import DivergedError, Trainer
-from ..run.run import Keeper
+from ..run.run import CHECKSUM, Keeper
 from ..run.stack import Families, Family, StackedTrainer
 from .design import Design, Group, prepared
 
@@ -59,21 +61,33 @@ class Trained:
 
     ARRAYS = ("train", "test", "vectors", "histograms", "shares", "curve", "diverged")
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path) -> str:
+        """Write the arrays; the checksum of the file."""
         file = io.BytesIO()
         arrays = {name: getattr(self, name) for name in self.ARRAYS}
         for name in ("train", "test", "vectors", "histograms"):
             arrays[name] = arrays[name].astype(np.float32)
         np.savez_compressed(file, **arrays)
-        try:
-            replace_file(path, file.getvalue())
-        except OSError as error:
-            raise InputError(f"--out {path.parent}: cannot be written ({error.strerror or error})") from None
+        write_file(path, file.getvalue(), "--out")
+        return sha256(file.getvalue()).hexdigest()[:CHECKSUM]
 
     @classmethod
-    def load(cls, path: Path, epochs: list[int], seconds: float) -> Trained:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in cls.ARRAYS}
+    def load(cls, path: Path, group: Group, line: Json) -> Trained:
+        """The arrays of a group, whose line says which epochs were tested. InputError where they are not those of the line."""
+        epochs, seconds = line["tested"], line["seconds"]
+        models, K = (len(group.seeds), len(group.values)), group.design.K
+        dataset = prepared(group.design, group.seeds[0]).dataset
+        assert dataset.test_labels is not None  # of data without them nothing is confirmed: `prepared`
+        shapes = {
+            "train": (len(dataset.train_labels),), "test": (len(dataset.test_labels),), "vectors": (K, K),
+            "histograms": (2, BINS), "shares": (3,), "curve": (len(epochs),), "diverged": (),
+        }  # fmt: skip
+        kinds = {name: "b" if name == "diverged" else "f" for name in cls.ARRAYS}
+        arrays = read_npz(path, {name: (kinds[name], (*models, *shapes[name])) for name in cls.ARRAYS})
+        with open(path, "rb") as file:
+            own = file_digest(file, "sha256").hexdigest()[:CHECKSUM]
+        if line.get("checksum", own) != own:  # older lines have none
+            raise InputError(f"{path}: holds the arrays of another group, or was changed")
         floats = {name: value.astype(float) for name, value in arrays.items() if name != "diverged"}
         return cls(**floats, diverged=arrays["diverged"], epochs=epochs, seconds=seconds)
 
@@ -166,7 +180,7 @@ def _single(group: Group, tick: Callable[[int], object], out: Path | None) -> Tr
     if folder is not None:
         folder.mkdir(exist_ok=True)
         if (folder / checkpoint.NAME).exists():
-            state = checkpoint.load(folder / checkpoint.NAME)
+            state = checkpoint.load(folder / checkpoint.NAME, checkpoint.RUN)
             trainer.restore(state)
             before = state["seconds"]
             tick(trainer.done)

@@ -27,7 +27,7 @@ from time import perf_counter
 from typing import ClassVar
 
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json, JsonValue, read
+from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import Loss, build
 from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import plain
@@ -41,7 +41,7 @@ from ..sweep.grammar import Reader, Several, flat, nested
 from ..sweep.plan import classes_of
 from .design import LOSSES, REGIMES, Design, Grid, Group, groups, losses, settle
 from .models import stacked
-from .study import GROUPS
+from .study import lines_of
 
 SEEDS = ("seed", "seeds")
 TOGETHER = ("loss", *SEEDS)  # what the models of a design share out; no grids
@@ -218,9 +218,7 @@ def loads(studies: Sequence[Study], out: Path, threads: int) -> list[Load]:
 
 def _kept(folder: Path) -> dict[str, float]:
     """Seconds by key of the groups that a folder has."""
-    path = folder / GROUPS
-    lines = read(path) if path.exists() else []
-    return {line["key"]: line["seconds"] for line in lines if (folder / f"{line['key']}.npz").exists()}
+    return {key: line["seconds"] for key, line in lines_of(folder).items() if (folder / f"{key}.npz").exists()}
 
 
 def _cost(group: Group, threads: int) -> Cost | str:

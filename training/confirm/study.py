@@ -15,14 +15,16 @@ loss, but the speed of training does: without it a large parameter trains slower
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import rmtree
 
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json, read
+from asymtheory.jsonlines import Json, numbered
 from asymtheory.losses import Loss
+from asymtheory.shapes import Shape, check_shape
 
 from ..run.device import find_device
 from ..run.record import append, locked, revision, versions
@@ -31,6 +33,8 @@ from .models import Trained, train
 from .rows import rounded, rows
 
 GROUPS = "groups.jsonl"
+LINE: Shape = {"key": str, "tested": [int], "seconds": float}
+"""What every line there has."""
 STACK = 48  # models that are trained together: their weights and what belongs to them stay in the cache
 
 
@@ -57,9 +61,8 @@ def confirm(
                 stack.enter_context(locked(out))
             except OSError as error:
                 raise InputError(f"--out {out}: cannot be used ({error.strerror or error})") from None
-            if (out / GROUPS).exists():
-                kept = {line["key"]: line for line in read(out / GROUPS)}
-        have = {key for key in kept if out is not None and (out / f"{key}.npz").exists()}
+            kept = lines_of(out)
+        have = {group.key for group in todo if group.key in kept and _whole(out, group, kept[group.key])}
         begin(todo, sum(group.steps for group in todo if group.key in have))
         trained: dict[str, Trained] = {}
         for batch in _batches([group for group in todo if group.key not in have]):
@@ -67,14 +70,16 @@ def confirm(
                 if out is None:
                     trained[group.key] = outcome
                     continue
-                outcome.save(out / f"{group.key}.npz")  # the arrays first: a line promises that they are there
-                kept[group.key] = _line(group, group.key, outcome)
+                checksum = outcome.save(
+                    out / f"{group.key}.npz"
+                )  # the arrays first: a line promises that they are there
+                kept[group.key] = _line(group, outcome, checksum)
                 append(out / GROUPS, kept[group.key])
                 rmtree(out / group.key, ignore_errors=True)  # its checkpoint
         found: list[Json] = []
         for grid in grids:
             own = [group for group in todo if group.grid is grid]
-            outcomes = [(group, trained.get(group.key) or _read(out, kept[group.key])) for group in own]
+            outcomes = [(group, trained.get(group.key) or _read(out, group, kept[group.key])) for group in own]
             found += rows(grid, design, outcomes)
     return found
 
@@ -92,16 +97,40 @@ def _batches(todo: Sequence[Group]) -> Iterator[list[Group]]:
         yield batch
 
 
-def _read(out: Path | None, line: Json) -> Trained:
+def lines_of(out: Path) -> dict[str, Json]:
+    """The lines of the groups that a folder has, by their keys. InputError, with its number, for one that is not such a line."""
+    if not (out / GROUPS).exists():
+        return {}
+    found = {}
+    for where, line in numbered(out / GROUPS, "groups"):
+        check_shape(line, LINE, where)
+        found[line["key"]] = line
+    return found
+
+
+def _read(out: Path | None, group: Group, line: Json) -> Trained:
     """The outcome of a group as the folder has it: so the rows of a finished folder are always the same."""
     assert out is not None
-    return Trained.load(out / f"{line['key']}.npz", line["tested"], line["seconds"])
+    return Trained.load(out / f"{group.key}.npz", group, line)
 
 
-def _line(group: Group, key: str, outcome: Trained) -> Json:
+def _whole(out: Path | None, group: Group, line: Json) -> bool:
+    """Are the arrays of a line there, as they were written? If they are damaged, that is said."""
+    if out is None or not (out / f"{group.key}.npz").exists():
+        return False
+    try:
+        _read(out, group, line)
+    except InputError as error:
+        print(f"asymtheory confirm: {error}; its group is trained again", file=sys.stderr)
+        return False
+    return True
+
+
+def _line(group: Group, outcome: Trained, checksum: str) -> Json:
     facts: Json = rounded(
         {
-            "key": key,
+            "key": group.key,
+            "checksum": checksum,
             **group.facts(),
             "tested": outcome.epochs,
             "seconds": outcome.seconds,

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,9 +28,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from asymtheory.errors import InputError
+from asymtheory.errors import InputError, printable
+from asymtheory.reading.documents import parse_json
 from asymtheory.reading.files import read_file
 from asymtheory.reading.labels import align, choose, column_of
+from asymtheory.reading.limits import check_regular, check_unpacked
 from asymtheory.reading.roles import find
 
 from . import formats
@@ -147,6 +149,7 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
         raise InputError(
             f"--data {source}: unknown type of feature file {suffix!r}; allowed: {', '.join(FEATURE_FILES)}"
         )
+    _check_size(source)
     found = {".npz": _npz, ".npy": _npy, ".pt": _pt, ".parquet": _parquet}[suffix](source)
     name = next((name for name in NAMES if name in found), None)
     if name is None:
@@ -163,10 +166,26 @@ def read_features(path: str | os.PathLike[str]) -> FeatureFile:
     }
     recipe = _recipe(found.get("recipe"), source)
     file = FeatureFile(
-        train, labels["train"], test, labels.get("test"), tuple(map(str, found.get("class_names", ()))), recipe
+        train,
+        labels["train"],
+        test,
+        labels.get("test"),
+        tuple(printable(str(name)) for name in found.get("class_names", ())),
+        recipe,
     )
     _check(file, source)
     return file
+
+
+def _check_size(source: str) -> None:
+    """InputError for what is not a regular file, and where the arrays would not fit into the memory."""
+    size = check_regular(source, f"--data {source}")
+    try:
+        with zipfile.ZipFile(source) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, OSError):  # not an archive, or a damaged one: its reader says so
+        unpacked = size
+    check_unpacked(f"--data {source}", size, unpacked)
 
 
 def _matrix(values: Any, source: str, width: int | None = None) -> Floats:
@@ -204,10 +223,7 @@ def _matrix(values: Any, source: str, width: int | None = None) -> Floats:
 def _recipe(text: Any, source: str) -> dict[str, Any]:
     if text is None:
         return {}
-    try:
-        found = json.loads(str(text))
-    except ValueError as error:
-        raise InputError(f"--data {source}: its recipe is not JSON ({error})") from None
+    found = parse_json(str(text), f"--data {source}: its recipe")
     if not isinstance(found, dict):
         raise InputError(f"--data {source}: its recipe is not a JSON object")
     return found

@@ -18,8 +18,9 @@ from pathlib import Path
 from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import JsonValue
 from asymtheory.noise import cifar100_names
+from asymtheory.writing import write_file
 
-from .formats import read_bytes, write_atomically
+from .formats import read_bytes
 
 DATA_FOLDER = "ASYMTHEORY_DATA"
 """Environment variable: the folder of data sets when none is named."""
@@ -219,7 +220,7 @@ def _unpack(path: Path, version: Version) -> dict[str, Path]:
                 member = archive.extractfile(f"{version.folders[0]}/{name}")
                 if member is None:
                     raise InputError(f"{path}: {version.folders[0]}/{name} is not a file in it")
-                write_atomically({place: member.read()})
+                write_file(place, member.read())
     except (KeyError, tarfile.TarError, EOFError) as error:
         raise InputError(f"{path}: cannot be unpacked ({error})") from error
     except OSError as error:
@@ -262,6 +263,6 @@ def _network(error: OSError) -> str:
     if isinstance(error, PermissionError) or error.filename is not None:
         return f"{error.filename or ''} {error.strerror or ''}".strip()
     inner: BaseException = error
-    while inner.__cause__ or inner.__context__:
+    for _ in range(20):  # deep enough; a chain of causes may be a ring
         inner = inner.__cause__ or inner.__context__ or inner
     return " ".join(str(inner).split())[:120] or type(error).__name__

@@ -7,14 +7,10 @@ Images come as uint8 arrays (N, C, H, W), labels as int64 arrays (N,).
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -58,34 +54,6 @@ def _sha256(path: str, changed: int, size: int) -> str:
     """The SHA-256 of the file as it was at that time; the arguments name its state."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_atomically(files: Mapping[str | os.PathLike[str], bytes]) -> None:
-    """Write files whole, and all of them or none: under temporary names in their folders, then renamed in the order given."""
-    written: dict[Path, str] = {}
-    target = Path()
-    try:
-        for target, data in ((Path(path), data) for path, data in files.items()):
-            if target.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".asymtheory.", delete=False) as file:
-                written[target] = file.name
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(file.name, 0o666 & ~mask)  # a temporary file is private, the result need not be
-        for target, temporary in written.items():
-            os.replace(temporary, target)
-    except FileNotFoundError as error:
-        raise InputError(f"{target}: there is no folder {target.parent}; create it first") from error
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
-    finally:
-        for temporary in written.values():
-            with suppress(FileNotFoundError):  # renamed
-                os.unlink(temporary)
 
 
 # -------------------------------------------------------------------------------------------------------------- images

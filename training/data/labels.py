@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -44,12 +45,14 @@ from asymtheory.noise import (
 )
 from asymtheory.numbers.scalar import Scalar
 from asymtheory.numbers.text import Number, parse_number
+from asymtheory.reading.documents import parse_json, read_text
 from asymtheory.reading.files import read_file
 from asymtheory.reading.labels import Column, align, choose, column_of, pair
 from asymtheory.reading.roles import find
 from asymtheory.reading.table import Table
+from asymtheory.writing import write_file, write_files
 
-from .formats import Labels, label_array, read_bytes, write_atomically
+from .formats import Labels, label_array
 from .instance_noise import INSTANCE, instance_dependent
 from .sets import normalisation
 
@@ -152,14 +155,14 @@ class NoisyLabels:
         if suffix == ".npy":
             file = io.BytesIO()
             np.save(file, self.labels)
-            write_atomically({f"{target}.json": recipe.encode() + b"\n", target: file.getvalue()})
+            write_files({f"{target}.json": recipe.encode() + b"\n", target: file.getvalue()})
         elif suffix == ".npz":
             file = io.BytesIO()
             np.savez_compressed(file, noisy=self.labels, clean=self.clean, recipe=np.array(recipe))
-            write_atomically({target: file.getvalue()})
+            write_file(target, file.getvalue())
         elif suffix == ".csv":
             pairs = "".join(f"{i},{j}\n" for i, j in zip(self.clean.tolist(), self.labels.tolist(), strict=True))
-            write_atomically({target: f"# {recipe}\nclean,noisy\n{pairs}".encode()})
+            write_file(target, f"# {recipe}\nclean,noisy\n{pairs}")
         else:
             raise InputError(
                 f"{target}: labels are written to .npy, .npz or .csv, not {target.suffix or 'without suffix'!r}"
@@ -216,6 +219,9 @@ class NoisyLabels:
         return made
 
 
+LOG = logging.getLogger("asymtheory")
+"""Says how files of noise were read (level INFO)."""
+
 _CLEAN = {"noisy_coarse_label": "clean_coarse_label"}  # CIFAR-100N has two label pairs
 
 
@@ -224,10 +230,7 @@ def _recipe(table: Table) -> Json | None:
     recipe = table.recipe
     beside = f"{table.source}.json"
     if table.source.lower().endswith(".npy") and os.path.exists(beside):
-        try:
-            recipe = json.loads(read_bytes(beside))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{beside}: is not JSON ({error})") from error
+        recipe = parse_json(read_text(beside, ""), beside)
     if recipe is not None and not isinstance(recipe, dict):
         raise InputError(f"{table.source}: its recipe is not a JSON object")
     return recipe
@@ -375,7 +378,10 @@ def noise_model(noise: str | NoiseModel | npt.ArrayLike, K: int | None = None, e
             raise InputError(f"noise {noise!r}: unknown ({', '.join(allowed)}, or a file){nearest(noise, allowed)}")
         if known in FAMILIES and eta is None:
             raise InputError(f"noise {noise!r} needs eta (the noise rate, in [0, 1])")
-        return resolve(noise, K, eta)
+        model = resolve(noise, K, eta)
+        if model.reading:
+            LOG.info("%s read as %s", noise, model.reading)
+        return model
     if eta is not None:
         raise InputError(f"eta {eta}: a noise model or matrix has its own noise rate; leave eta out")
     if hasattr(noise, "detach"):

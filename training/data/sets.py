@@ -94,6 +94,13 @@ def subset_indices(labels: npt.NDArray[np.int64], K: int, samples: int) -> npt.N
     return np.sort(np.concatenate([np.flatnonzero(labels == k)[: parts[k]] for k in range(K)]))
 
 
+def check_name(name: str) -> None:
+    """InputError for a name that is none of a data set."""
+    known = (*DATASETS, *IN_FILES)
+    if name not in known:
+        raise InputError(f"dataset {name!r}: unknown ({', '.join(known)}){nearest(name, known)}")
+
+
 def load_dataset(
     name: str,
     data_dir: str | os.PathLike[str] | None = None,
@@ -111,9 +118,7 @@ def load_dataset(
         raise InputError("dataset 'features': name its file with --data; asymtheory_training.features reads it")
     if name in IN_FILES:
         raise InputError(f"dataset {name!r}: its images stay in files; asymtheory_training.folders reads it")
-    if name not in DATASETS:
-        known = (*DATASETS, *IN_FILES)
-        raise InputError(f"dataset {name!r}: unknown ({', '.join(known)}){nearest(name, known)}")
+    check_name(name)
     if name == EMBEDDED:
         return _digits().to(device)
     description = describe(name)

@@ -12,6 +12,7 @@ from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import JsonValue
 from asymtheory.noise import check_rate, parse_number
 from asymtheory.numbers.text import exact, plain
+from asymtheory.reading.limits import at_most, most
 
 
 class FieldError(InputError):
@@ -29,17 +30,19 @@ MOST = 10**12
 """Whole numbers at most, where nothing smaller is said: what counts something is far below it."""
 
 
-def whole(least: int, optional: bool = False, most: int = MOST) -> Check:
-    """A whole number in [least, most]; None too where it is ``optional``."""
+def whole(least: int, optional: bool = False, greatest: int = MOST) -> Check:
+    """A whole number in [least, greatest]; None too where it is ``optional``."""
 
     def check(key: str, value: JsonValue) -> int | None:
         if optional and value is None:
             return None
         number = value if isinstance(value, int | float | Fraction | Decimal) and not isinstance(value, bool) else None
+        if isinstance(number, Decimal) and not number.is_finite():
+            number = None
         if number is None or not -(10**300) < number < 10**300 or number != int(number) or number < least:
             raise FieldError(key, shown(value), f"a whole number >= {least} is needed")
-        if number > most:
-            raise FieldError(key, shown(value), f"at most {most} is allowed")
+        if number > greatest:
+            raise FieldError(key, shown(value), f"at most {greatest} is allowed")
         return int(number)
 
     return check
@@ -62,6 +65,18 @@ def number(least: float, below: float = math.inf, positive: bool = False, infini
         return real
 
     return check
+
+
+def limited(check: Check, usual: int) -> Check:
+    """The same with a limit, which ``ASYMTHEORY_COUNTS`` raises."""
+
+    def checked(key: str, value: JsonValue) -> JsonValue:
+        found = check(key, value)
+        if found is not None and found > most(usual):
+            raise FieldError(key, shown(value), at_most(usual))
+        return found
+
+    return checked
 
 
 def choice(*allowed: str) -> Check:
@@ -94,6 +109,8 @@ def text(optional: bool = False, name: bool = False) -> Check:
             value = os.fspath(value)
         if not isinstance(value, str) or not value.strip() or "\0" in value:
             raise FieldError(key, shown(value), "a text in quotes is needed")
+        if not value.isprintable():  # it is printed, and written into files
+            raise FieldError(key, shown(value), "a text in quotes without control characters is needed")
         return value.strip().lower().replace("_", "-") if name else value
 
     return check

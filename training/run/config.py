@@ -10,13 +10,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
 from fractions import Fraction
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asymtheory.errors import InputError, nearest
@@ -24,8 +21,9 @@ from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import build
 from asymtheory.losses.formula import from_formula
 from asymtheory.numbers.text import plain
+from asymtheory.reading.documents import parse_toml, read_text
 
-from .checks import Check, FieldError, choice, exact_number, noise_rate, number, shown, text, truth, whole
+from .checks import Check, FieldError, choice, exact_number, limited, noise_rate, number, shown, text, truth, whole
 from .recipes import DEFAULTS, recipe
 from .schedule import Schedule
 from .toml import beside, blame, flattened, is_path, line_of, toml_key, toml_value, written
@@ -109,7 +107,7 @@ CHECKS: dict[str, Check] = {
     "labels": text(optional=True),
     "column": text(optional=True),
     "model": text(name=True),
-    "width": number(0, 1000, positive=True),
+    "width": limited(number(0, positive=True), 1000),
     "pretrained": truth,
     "epochs": whole(1),
     "batch": whole(2),
@@ -120,7 +118,7 @@ CHECKS: dict[str, Check] = {
     "clip": number(0, positive=True, infinite=True),
     "regularisation": choice(*PENALTIES),
     "strength": number(0),
-    "seed": whole(0, most=2**63 - 1),
+    "seed": whole(0, greatest=2**63 - 1),
     "device": text(name=True),
     "precision": choice("auto", "float32", "float64", "bfloat16"),
     "channels_last": choice("auto", "on", "off"),
@@ -128,12 +126,12 @@ CHECKS: dict[str, Check] = {
     "evaluate": whole(1),
     "measure": choice("running", "frozen"),
     "probe": truth,
-    "threads": whole(1, optional=True, most=4096),
+    "threads": limited(whole(1, optional=True), 4096),
     "subset": whole(1, optional=True),
     "balanced": whole(1, optional=True),
-    "image_size": whole(8, optional=True, most=4096),
+    "image_size": limited(whole(8, optional=True), 4096),
     "ilsvrc_dir": text(optional=True),
-    "workers": whole(0, optional=True, most=4096),
+    "workers": limited(whole(0, optional=True), 4096),
     "data_dir": text(optional=True),
     "download": truth,
     "noise.kind": text(),
@@ -351,16 +349,8 @@ def read_toml(path: str | os.PathLike[str]) -> Json:
 
     Paths in it are relative to its folder, and come back relative to the current one.
     """
-    try:
-        source = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--config {path}: cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"--config {path}: is not UTF-8 text") from None
-    try:
-        found = tomllib.loads(source, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"--config {path}: {error}") from None
+    source = read_text(path, "--config")
+    found = parse_toml(source, f"--config {path}")
     for table in TABLES:
         if table in found and not isinstance(found[table], dict):
             raise InputError(f"--config {path}{line_of(source, table)}: {table} is a table, written [{table}]")

@@ -21,9 +21,11 @@ from torch import Tensor
 
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json
+from asymtheory.reading.documents import parse_json
+from asymtheory.shapes import has_shape
+from asymtheory.writing import without_links, write_file
 
 from ..data.features import features_checksum
-from ..data.formats import write_atomically
 from ..data.labels import checksum
 from ..data.sets import Dataset
 from .backbones import Backbone
@@ -77,7 +79,7 @@ def extract(
     recipe = {**recipe, "features": every.shape[1], "features_checksum": features_checksum(train, test)}
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays, recipe=np.array(json.dumps(recipe)))
-    write_atomically({target: file.getvalue()})
+    write_file(target, file.getvalue())
     _Part.path_of(target).unlink(missing_ok=True)
     return recipe
 
@@ -133,6 +135,9 @@ def _recipe(dataset: Dataset, backbone: Backbone) -> Json:
     }
 
 
+LONGEST_HEAD = 2**16  # bytes of the first line of a part
+
+
 class _Part:
     """``FILE.part``: a line with the recipe and the number of features, then rows of float16.
 
@@ -149,9 +154,9 @@ class _Part:
 
     def __enter__(self) -> _Part:
         try:
-            self.file = self.path.open("a+b")
+            self.file = open(self.path, "a+b", opener=without_links)
             self.file.seek(0)
-            self.head = self.file.readline()
+            self.head = self.file.readline(LONGEST_HEAD)
             self.width = _width(self.head, self.recipe)
             if self.width:
                 size = os.fstat(self.file.fileno()).st_size - len(self.head)
@@ -187,7 +192,8 @@ class _Part:
 def _width(head: bytes, recipe: Json) -> int:
     """The number of features that the first line of a part names, 0 where it is of another recipe."""
     try:
-        facts = json.loads(head)
-        return int(facts["features"]) if facts["recipe"] == json.loads(json.dumps(recipe)) else 0
-    except (ValueError, KeyError, TypeError):
+        facts = parse_json(head, "part")
+        known = has_shape(facts, {"features": int, "recipe": dict}) and facts["features"] > 0
+        return facts["features"] if known and facts["recipe"] == json.loads(json.dumps(recipe)) else 0
+    except InputError:
         return 0

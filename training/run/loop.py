@@ -30,6 +30,7 @@ from ..data.inputs import Batch, Data, Inputs, batches, generator, stream
 from ..distributed import ALONE, World, parallel
 from ..losses.module import RobustLoss
 from ..losses.moving import MovingLoss
+from . import checkpoint
 from .calls import PLAIN, Call, likeliest
 from .config import Settings
 from .device import Setup, seeded, using
@@ -369,11 +370,14 @@ class Trainer:
 
     def restore(self, state: Mapping[str, JsonValue]) -> None:
         """Go back to a :meth:`state`, which is copied: a state is a view of the trainer it was taken from."""
-        self.model.load_state_dict(state["model"])
-        self.loss.load_state_dict(state["loss"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.curve = [Epoch.from_dict(facts) for facts in state["curve"]]
-        self.done = int(state["epoch"])
+        with checkpoint.restoring(state["epoch"], self.settings.epochs):
+            self.model.load_state_dict(state["model"])
+            self.loss.load_state_dict(state["loss"])
+            checkpoint.check_optimiser(state["optimiser"], self.optimiser.state_dict())
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.curve = [Epoch.from_dict(facts) for facts in state["curve"]]
+            checkpoint.check_curve(self.curve, state["epoch"])
+        self.done = state["epoch"]
         self.taken = self.done * (self.steps or 0)
 
     def remaining(self) -> Iterator[int]:

@@ -78,7 +78,10 @@ class Probe:
         return list(self.seen)
 
     def restore(self, state: list[Json]) -> None:
-        """Go back to a :meth:`state`."""
+        """Go back to a :meth:`state`. ValueError for one of other moments."""
+        past = [moment for moment in self.moments if moment <= self.trainer.done]
+        if [each["epoch"] for each in state] != past:
+            raise ValueError(f"it looked into the network after other epochs than {past}")
         self.seen = list(state)
 
     def after(self) -> None:

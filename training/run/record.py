@@ -17,14 +17,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Real
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from asymtheory import layout
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.jsonlines import read as read  # the other half of append: a torn last line is left out
 from asymtheory.numbers.text import plain
+from asymtheory.reading.documents import parse_json
+from asymtheory.shapes import Shape
+from asymtheory.writing import without_links
 
 from .config import TrainConfig
 
@@ -88,6 +92,13 @@ class Epoch:
         names = [each.name for each in fields(Fitted)]
         own = {name: value for name, value in facts.items() if name not in names}
         return cls(fitted=Fitted(**{name: facts[name] for name in names}), **own)
+
+
+EPOCH: Shape = {
+    **{each.name: (Real, None) for each in (*fields(Epoch), *fields(Fitted)) if each.name not in ("fitted", "second")},
+    "epoch": int,
+}
+"""What :meth:`Epoch.facts` has; figures of a run that diverged may be NaN."""
 
 
 @dataclass(frozen=True)
@@ -317,8 +328,8 @@ def _repair(file: BinaryIO, path: str | os.PathLike[str]) -> None:
     content = file.read()
     start = content.rfind(b"\n") + 1
     try:
-        json.loads(content[start:])
-    except ValueError:
+        parse_json(content[start:], "line", most=size)
+    except InputError:
         file.truncate(start)
         print(f"asymtheory: {path}: a torn last line ({size - start} bytes) is removed", file=sys.stderr)
     else:
@@ -326,20 +337,24 @@ def _repair(file: BinaryIO, path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[TextIO]:
-    """Hold a folder for one run; InputError when another run holds it. A killed process lets go of it."""
+def locked(folder: Path, what: str = "run") -> Iterator[None]:
+    """Hold a folder for one run (``what`` else); InputError when another one holds it. A killed process lets go of it."""
     path = folder / ".lock"
     try:  # a link is not followed, and nothing is truncated: the lock of a stranger's folder may be anything
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        descriptor = without_links(os.fspath(path), os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise InputError(f"--out {folder}: {path} cannot be used as a lock ({error.strerror or error})") from None
-    with open(descriptor, "r+") as file:
+    try:
         if fcntl is not None:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise InputError(f"--out {folder}: another run is writing there; wait for it or name another") from None
-        yield file
+                raise InputError(
+                    f"--out {folder}: another {what} is writing there; wait for it or name another"
+                ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 # ------------------------------------------------------------------------------------------- where it was made

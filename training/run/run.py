@@ -33,12 +33,14 @@ from asymtheory.jsonlines import Json, JsonValue, read
 from asymtheory.noise import NoiseModel
 from asymtheory.numbers.text import plain
 from asymtheory.threshold import solve
+from asymtheory.writing import replace_file
 
 from ..data.features import load_features
+from ..data.fetch import descriptions
 from ..data.inputs import Data, Images, Inputs, stream
 from ..data.instance_noise import INSTANCE
 from ..data.labels import NoisyLabels, Redrawn, checksum, make_labels, noise_model
-from ..data.sets import IN_FILES, Dataset, load_dataset, subset_indices
+from ..data.sets import EMBEDDED, IN_FILES, Dataset, check_name, load_dataset, subset_indices
 from ..distributed import ALONE, World, current
 from ..losses.build import build_loss
 from ..losses.registry import head_of
@@ -93,7 +95,8 @@ def run(
             if state is not None:
                 trainer.restore(state)
                 if probe is not None:
-                    probe.restore(state["probe"])
+                    with checkpoint.restoring(state["epoch"], config.epochs):
+                        probe.restore(state["probe"])
                 started, before = state["started"], state["seconds"]
         keeper = Keeper(folder if world.leads else None, config, prepared, started, before - start)
         writer = Writer(folder, trainer.done) if tensorboard and world.leads else None
@@ -129,6 +132,19 @@ def _ready(config: TrainConfig, loss: nn.Module, world: World) -> tuple[Prepared
         if config.pretrained:
             model = prepared.model()
     return prepared, prepared.trainer(loss, world, model)
+
+
+def possible(config: TrainConfig) -> None:
+    """Refuse, before anything is read or trained, what could not be: data set, loss, parameters, noise and network by name."""
+    if config.data is None:
+        check_name(config.dataset)
+    loss_of(config)
+    known = descriptions().get(config.dataset)
+    K = len(known.classes) if known is not None else 10 if config.dataset == EMBEDDED else None
+    if K is not None and config.labels is None and config.noise.kind not in (*INSTANCE, CLEAN):
+        noise_model(config.noise.kind, K, config.noise.eta)
+    if config.dataset not in IN_FILES:  # whose networks may need an extra that only the machine that trains has
+        build_model(config.model, 2, (3, 64, 64), config.width, seed=0, head=head_of(config.loss))
 
 
 def loss_of(config: TrainConfig) -> nn.Module:
@@ -304,7 +320,7 @@ def _open(folder: Path, config: TrainConfig, resume: bool, stack: ExitStack) -> 
             if not resume:
                 raise InputError(f"--out {folder}: holds a run already; go on with --resume, or name another folder")
         else:
-            checkpoint.replace_file(folder / CONFIG, config.to_toml(folder).encode())
+            replace_file(folder / CONFIG, config.to_toml(folder).encode())
     except OSError as error:
         raise InputError(f"--out {folder}: cannot be used ({error.strerror or error})") from None
     return folder
@@ -314,7 +330,7 @@ def _kept(folder: Path, config: TrainConfig, prepared: Prepared) -> Json | None:
     """The checkpoint in the folder, of this very configuration; None where there is none yet."""
     if not (folder / checkpoint.NAME).exists():
         return None
-    state = checkpoint.load(folder / checkpoint.NAME)
+    state = checkpoint.load(folder / checkpoint.NAME, checkpoint.RUN)
     _same(state, config, prepared)
     return state
 
@@ -382,10 +398,11 @@ class Keeper:
 def trained_model(out: str | os.PathLike[str]) -> tuple[Network, TrainConfig]:
     """The network in the folder of a run, after its last checkpoint and in evaluation mode, and the configuration."""
     path = Path(out)
-    state = checkpoint.load(path / checkpoint.NAME)
-    config = TrainConfig.resolve(state["config"])
-    model = build_model(config.model, state["K"], state["shape"], config.width, head=head_of(config.loss))
-    model.load_state_dict(state["model"])
+    state = checkpoint.load(path / checkpoint.NAME, checkpoint.RUN)
+    with checkpoint.restoring(state["epoch"], state["epoch"]):
+        config = TrainConfig.resolve(state["config"])
+        model = build_model(config.model, state["K"], state["shape"], config.width, head=head_of(config.loss))
+        model.load_state_dict(state["model"])
     return model.eval(), config
 
 

@@ -84,8 +84,14 @@ class SGD:
         return {"state": {i: {"momentum_buffer": v} for i, v in enumerate(self.velocities) if v is not None}}
 
     def load_state_dict(self, state: Mapping[str, JsonValue]) -> None:
-        """Copy what a state dict holds."""
+        """Copy what a state dict holds; ValueError for one of other weights."""
         for place, velocity in enumerate(self.velocities):
             kept = state["state"].get(place, {}).get("momentum_buffer")
-            if velocity is not None:
-                velocity.zero_() if kept is None else velocity.copy_(kept)
+            if velocity is None:
+                continue
+            if kept is None:  # of a weight whose first gradient is still to come
+                velocity.zero_()
+                continue
+            if kept.shape != velocity.shape:  # copied as it is: nothing is spread over a larger weight
+                raise ValueError(f"the velocity of weight {place} has the shape {tuple(kept.shape)}")
+            velocity.copy_(kept)

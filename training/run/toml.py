@@ -7,11 +7,11 @@ import os
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
+from asymtheory.reading.documents import read_text
 
 from .checks import FieldError
 
@@ -47,7 +47,7 @@ class blame:
     ) -> None:
         if isinstance(error, FieldError):
             table, _, name = error.key.rpartition(".")
-            source = Path(self.path).read_text(encoding="utf-8")
+            source = read_text(self.path, "--config")
             raise InputError(f"--config {self.path}{line_of(source, name, table)}: {error}") from None
         if isinstance(error, InputError) and not str(error).startswith("--config"):
             raise InputError(f"--config {self.path}: {error}") from None
@@ -66,9 +66,9 @@ def line_of(source: str, name: str, table: str = "") -> str:
     """``, line 7`` for the line of a key (or of the header of a table) in a file, or nothing if it is not found."""
     current = ""
     for count, line in enumerate(source.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        header = re.match(r"\s*+\[([^\[\]]++)\]", line)
         if header:
-            current = header[1].strip("\"'")
+            current = header[1].strip().strip("\"'")
             if not table and current.split(".")[0].strip() == name:
                 return f", line {count}"
         elif current == table and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""", line):
@@ -89,7 +89,8 @@ def toml_value(value: JsonValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        text = json.dumps(value, ensure_ascii=False)
+        return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in text)
     return repr(value)
 
 

@@ -156,7 +156,7 @@ def measured_steps(trainer: Trainer | StackedTrainer, device: torch.device) -> f
     """Seconds of a training step: the first few of a trainer, which is of no other use afterwards."""
     watch = _Watch(device)
     with suppress(_EnoughError):
-        while True:  # a small set has few steps in an epoch
+        while True:  # a small set has few steps in an epoch; the watch ends it after some steps
             trainer.epoch(watch)
     return watch.step
 

@@ -32,11 +32,15 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import torch
-from filelock import FileLock, Timeout
 from joblib.externals.loky import ProcessPoolExecutor
 
+from asymtheory.contract import check_run
 from asymtheory.errors import InputError
-from asymtheory.jsonlines import Json, JsonValue, read
+from asymtheory.jsonlines import Json, JsonValue, numbered
+from asymtheory.processes import end_with_parent
+from asymtheory.reading.documents import parse_json, read_text
+from asymtheory.shapes import Shape, check_shape, has_shape
+from asymtheory.writing import without_links
 
 from ..run import checkpoint
 from ..run.config import TrainConfig
@@ -45,11 +49,17 @@ from ..run.run import run
 from .plan import Plan, PlannedRun
 
 RESULTS, FAILURES, RUNS, PROGRESS, OWNER = "results.jsonl", "failures.jsonl", "runs", "progress.json", ".sweep"
+RESULT: Shape = {
+    "last": {"test": (float, None)}, "best": {"test": (float, None)}, "final": {"memorised": (float, None)}, "seconds": float,
+}  # fmt: skip
+"""What the table of a sweep shows of a run."""
+FAILURE: Shape = {"key": str, "error": str, "message": str}
+"""A line of the failures, as far as it is read."""
 NAME = 16  # hexadecimal digits of a key in the name of its folder
 DEATHS = 3  # ends of its process after which a run is a failure, the last of them alone
 TICK = 0.5  # seconds between two looks at what goes on
 PATIENCE = 600.0  # seconds that a run waits for a process that still holds its folder
-IDLE = 60.0  # seconds after which a process without work ends, so that none outlives a killed sweep for long
+IDLE = 60.0  # seconds after which a process without work ends
 CROWDED = ("OutOfMemoryError", "MemoryError")  # errors that a run may have because of the others
 ANY = ("auto", "cuda")  # devices of a run that may use any GPU
 
@@ -132,12 +142,12 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def intact(path: Path) -> Json | None:
+def intact(path: Path, shape: Shape = checkpoint.RUN) -> Json | None:
     """The checkpoint, if there is one; one that cannot be read is worth nothing and is removed: the run starts again."""
     if not path.exists():
         return None
     try:
-        return checkpoint.load(path)
+        return checkpoint.load(path, shape)
     except InputError:
         path.unlink()
         return None
@@ -165,7 +175,8 @@ class Reporter:
         facts = {"epoch": epoch.epoch, "epochs": self.task.config.epochs, "test": epoch.test, "pid": os.getpid()}
         part = self.task.place / f"{PROGRESS}.part"
         with suppress(OSError):  # only for the eyes
-            part.write_text(json.dumps(facts), encoding="utf-8")
+            with open(part, "w", encoding="utf-8", opener=without_links) as file:
+                file.write(json.dumps(facts))
             os.replace(part, self.task.place / PROGRESS)
 
 
@@ -190,8 +201,17 @@ class Store:
         """What a folder holds; nothing, if there is none. Raises InputError for a file with a line that is not JSON."""
         found: list[dict[str, Json]] = []
         for name in (RESULTS, FAILURES):
-            lines = read(folder / name) if (folder / name).exists() else []
-            found.append({line["key"]: line for line in lines if isinstance(line, dict) and "key" in line})
+            lines = numbered(folder / name) if (folder / name).exists() else []
+            kept = {}
+            for where, line in lines:
+                if "key" not in line:  # of another command, such as train
+                    continue
+                check_shape(line, FAILURE if name == FAILURES else {"key": str}, where)
+                if name == RESULTS:
+                    check_run(line, where)
+                    check_shape(line, RESULT, where)
+                kept[line["key"]] = line
+            found.append(kept)
         done, failed = found
         return cls(folder, done, {key: line for key, line in failed.items() if key not in done})
 
@@ -199,22 +219,21 @@ class Store:
     @contextmanager
     def hold(cls, folder: Path) -> Iterator[Store]:
         """The same for one sweep alone; torn last lines are repaired. InputError when another sweep has the folder."""
-        lock = FileLock(folder / ".lock")
         try:
             (folder / RUNS).mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise InputError(f"--out {folder}: another sweep is writing there; wait for it or name another") from None
         except OSError as error:
             raise InputError(f"--out {folder}: cannot be used ({error.strerror or error})") from None
-        try:
+        with locked(folder, "sweep"):
             for old in folder.glob(f"{OWNER}-*"):  # of a sweep that was killed: runs that outlived it stop
-                old.unlink()
+                try:
+                    old.unlink()
+                except OSError as error:
+                    raise InputError(
+                        f"--out {folder}: {old.name} is not a sweep's mark and cannot be removed ({error.strerror}); move it away"
+                    ) from None
             for name in (RESULTS, FAILURES):
                 repair(folder / name)
             yield cls.look(folder)
-        finally:
-            lock.release()
 
     def add(self, point: PlannedRun, line: Mapping[str, JsonValue], keep: bool) -> None:
         """A finished run; its folder goes unless it is kept."""
@@ -242,10 +261,11 @@ class Store:
     def progress(self, point: PlannedRun) -> Json | None:
         """Where a run is that is being trained; None before its first epoch, or where that cannot be seen."""
         try:
-            found = json.loads((place_of(self.folder, point.key) / PROGRESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = parse_json(read_text(place_of(self.folder, point.key) / PROGRESS, "progress"), "progress")
+        except InputError:
             return None
-        return found if isinstance(found, dict) else None
+        shape = {"epoch": int, "epochs": int, "test": (float, None)}
+        return found if has_shape(found, shape) and 0 < found["epoch"] <= found["epochs"] else None
 
 
 # ---------------------------------------------------------------------------------------------------- the engines
@@ -311,10 +331,15 @@ def processes(count: int, threads: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         count,
         timeout=IDLE,
-        initializer=torch.set_num_threads,
-        initargs=(threads,),
+        initializer=_begin,
+        initargs=(threads, os.getpid()),
         env=dict.fromkeys(variables, str(threads)),
     )
+
+
+def _begin(threads: int, parent: int) -> None:
+    end_with_parent(parent)
+    torch.set_num_threads(threads)
 
 
 @contextmanager
@@ -383,7 +408,7 @@ class _Flow:
         self.deaths: Counter[str] = Counter()
 
     def run(self) -> None:
-        while self.waiting or self.alone or self.flying:
+        while self.waiting or self.alone or self.flying:  # a run comes back DEATHS times at most
             self.hand_out()
             self.view.look(list(self.flying.values()), len(self.waiting) + len(self.alone))
             done, _ = wait(self.flying, timeout=TICK, return_when=FIRST_COMPLETED)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from math import prod
@@ -22,9 +20,10 @@ from typing import ClassVar
 from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.numbers.text import plain
+from asymtheory.reading.documents import NotTOML, parse_toml, read_text
 
 from ..data.sets import EMBEDDED
-from ..run.checks import Check, FieldError, whole
+from ..run.checks import Check, FieldError, limited, whole
 from ..run.config import (
     CHECKS,
     CLEAN,
@@ -80,17 +79,20 @@ def parse_settings(texts: Iterable[str], option: str = SET) -> Json:
             table = inner
         if names[-1] in table:
             raise InputError(f"{option} {key}: given twice")
-        table[names[-1]] = _value(value.strip())
+        try:
+            table[names[-1]] = _value(value.strip())
+        except InputError as error:
+            raise InputError(f"{option} {key}: {error}") from None
     return found
 
 
-def _value(text: str) -> JsonValue:
+def _value(text: str, inside: bool = True) -> JsonValue:
     """TOML, or a text, or a list of either: ``[ce, agce]``, for a shell takes the quotes away."""
     try:
-        return tomllib.loads(f"x = {text}", parse_float=Decimal)["x"]
-    except tomllib.TOMLDecodeError:
-        if text.startswith("[") and text.endswith("]"):
-            return [_value(part.strip()) for part in text[1:-1].split(",")]
+        return parse_toml(f"x = {text}", text)["x"]
+    except NotTOML:
+        if inside and text.startswith("[") and text.endswith("]"):
+            return [_value(part.strip(), inside=False) for part in text[1:-1].split(",")]
         return text
 
 
@@ -105,16 +107,8 @@ class Reader:
     ) -> None:
         self.path = os.fspath(path)
         self.shipped = Path(path).parent in (PLANS, DESIGNS)  # the files that these name are in the current folder
-        try:
-            self.source = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"plan {path}: cannot be read ({error.strerror or error})") from None
-        except UnicodeDecodeError:
-            raise InputError(f"plan {path}: is not UTF-8 text") from None
-        try:
-            self.found = tomllib.loads(self.source, parse_float=Decimal)
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"plan {path}: {error}") from None
+        self.source = read_text(path, "plan")
+        self.found = parse_toml(self.source, f"plan {path}")
         self.lines = _lines(self.source, self.entries)
         self.settings, self.only = self.grid(settings, (SET,)), self.grid(only, (ONLY,))
 
@@ -167,9 +161,7 @@ class Reader:
                     raise self.refuse((*place, name), f"{name} is a table, written {_table(place, name)}")
                 found |= self.parameters(value, place) if name == "parameters" else self.noise(value, place)
             elif name == "seeds":
-                number = self.checked(
-                    lambda key, each: whole(1, most=MOST_SEEDS)(key, each), name, value, (*place, name)
-                )
+                number = self.checked(limited(whole(1), MOST_SEEDS), name, value, (*place, name))
                 found[name] = list(range(number))
             elif name in ORDER:
                 found[name] = self.values(value, name, (*place, name))
@@ -413,7 +405,7 @@ def _lines(source: str, list_name: str) -> dict[Place, int]:
     current: Place = ()
     entries = -1
     for count, line in enumerate(source.splitlines(), 1):
-        if header := re.match(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$", line):
+        if header := re.match(r"\s*+(\[\[?)([^\[\]]++)\]\]?\s*+(#.*)?$", line):
             names = _dotted(header[2])
             if names[0] == list_name:
                 entries += header[1] == "[[" and len(names) == 1
@@ -422,7 +414,7 @@ def _lines(source: str, list_name: str) -> dict[Place, int]:
             else:
                 current = names
             found.setdefault(current, count)
-        elif entry := re.match(r"""\s*((?:[A-Za-z0-9_.\- \t]|"[^"]*"|'[^']*')+?)\s*=""", line):
+        elif entry := re.match(r"""((?:[A-Za-z0-9_.\- \t]|"[^"]*"|'[^']*')++)=""", line):  # possessive: long lines too
             names = _dotted(entry[1])
             for length in range(1, len(names) + 1):
                 found.setdefault((*current, *names[:length]), count)

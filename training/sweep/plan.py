@@ -26,6 +26,7 @@ import json
 import os
 import re
 from collections.abc import Hashable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -33,13 +34,14 @@ from functools import cached_property
 from asymtheory.errors import InputError
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import NoiseModel
+from asymtheory.reading.limits import COUNTS, most
 from asymtheory.threshold import Threshold, solve
 
 from ..data.fetch import descriptions
 from ..data.formats import fingerprint
 from ..data.instance_noise import INSTANCE
 from ..data.labels import noise_model
-from ..data.sets import EMBEDDED
+from ..data.sets import EMBEDDED, check_name
 from ..run.config import CLEAN, ELSEWHERE, TABLES, Noise, TrainConfig
 from ..run.models import build_model
 from ..run.record import describe
@@ -174,8 +176,8 @@ class _Runs(Reader):
         total = 0
         for index, size in enumerate(self.sizes()):
             total += size
-            if total > MOST:
-                raise self.refuse(("runs", index), f"more than {MOST:,} runs; split the plan")
+            if total > most(MOST):
+                raise self.refuse(("runs", index), f"more than {most(MOST):,} runs; split the plan, or set {COUNTS}=N")
         points: dict[str, PlannedRun] = {}
         count = 0
         for index, grid in enumerate(self.grids()):
@@ -258,12 +260,17 @@ class _Runs(Reader):
 
     def possible(self, config: TrainConfig) -> None:
         """Refuse, before anything is trained, what could not be: loss, parameters, noise and network are tried."""
+        if config.data is None:
+            check_name(config.dataset)
         loss_of(config)
         if (config.model, config.width) not in self.models:
             build_model(config.model, 2, (3, 64, 64), config.width, seed=0)
             self.models.add((config.model, config.width))
         if config.labels is None and config.noise.kind not in INSTANCE:
             self.noise_of(config)
+        elif config.labels is not None:
+            with suppress(InputError):  # the data may lie elsewhere; else how the file is read is said once, here
+                self.noise_of(config)
 
 
 def classes_of(config: TrainConfig) -> int:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import torch
 
+from asymtheory.errors import InputError
 from asymtheory.losses import Loss
+from asymtheory.reading.documents import parse_json, read_text
+from asymtheory.shapes import has_shape
 
 from ..data.sets import IN_FILES
 from ..losses.registry import baseline
@@ -92,10 +95,10 @@ def _stopped(points: Sequence[PlannedRun], folder: Path, plan: Sequence[PlannedR
     found = []
     for point in points:
         try:
-            keys = json.loads((place_of(folder, point.key) / STACK / MEMBERS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            keys = parse_json(read_text(place_of(folder, point.key) / STACK / MEMBERS, "stack"), "stack")
+        except InputError:
             continue
-        if known.keys() >= set(keys):
+        if has_shape(keys, [str]) and known.keys() >= set(keys) and len(keys) == len(set(keys)) > 1:
             found.append(tuple(known[key] for key in keys))
     return found
 

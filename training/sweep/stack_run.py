@@ -18,12 +18,14 @@ from torch import Tensor
 
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.numbers.text import plural
+from asymtheory.shapes import Shape
+from asymtheory.writing import replace_file
 
 from ..run import checkpoint
 from ..run.config import TrainConfig
 from ..run.evaluation import fitted
 from ..run.loop import DivergedError
-from ..run.record import Epoch, Fitted, History, RunResult, revision, versions
+from ..run.record import EPOCH, Epoch, Fitted, History, RunResult, revision, versions
 from ..run.run import Keeper, Prepared, theory
 from ..run.stack import Family, Seen, StackedTrainer
 from .flow import ONE, Outcome, Reporter, Task, held, intact, let_go
@@ -54,7 +56,7 @@ def _outcomes(tasks: Sequence[Task]) -> list[Outcome]:
         start, started, before = perf_counter(), datetime.now(UTC).isoformat(timespec="seconds"), 0.0
         training = StackTraining([task.config for task in tasks])
         state = _kept(folder / checkpoint.NAME, keys)
-        checkpoint.replace_file(folder / MEMBERS, json.dumps(keys).encode())
+        replace_file(folder / MEMBERS, json.dumps(keys).encode())
         if state is not None:
             training.restore(state)
             started, before = state["started"], state["seconds"]
@@ -69,9 +71,15 @@ def _outcomes(tasks: Sequence[Task]) -> list[Outcome]:
         return training.outcomes(final, started, before + perf_counter() - start)
 
 
+KEPT: Shape = {
+    **checkpoint.TRAINING, "curves": [[EPOCH]], "diverged": dict, "members": [str], "started": str, "seconds": float,
+}  # fmt: skip
+"""The checkpoint of a stack."""
+
+
 def _kept(path: Path, keys: Sequence[str]) -> Mapping[str, JsonValue] | None:
     """The checkpoint of these very runs; one of other runs is removed."""
-    state = intact(path)
+    state = intact(path, KEPT)
     if state is not None and state["members"] != keys:
         path.unlink()
         return None
@@ -118,10 +126,16 @@ class StackTraining:
 
     def restore(self, state: Mapping[str, JsonValue]) -> None:
         """Go back to a :meth:`state` that was read from a checkpoint."""
-        self.trainer.model.load_state_dict(state["model"])
-        self.trainer.optimiser.load_state_dict(state["optimiser"])
-        self.trainer.done = int(state["epoch"])
-        self.curves = [[Epoch.from_dict(facts) for facts in curve] for curve in state["curves"]]
+        with checkpoint.restoring(state["epoch"], self.settings.epochs):
+            self.trainer.model.load_state_dict(state["model"])
+            checkpoint.check_optimiser(state["optimiser"], self.trainer.optimiser.state_dict())
+            self.trainer.optimiser.load_state_dict(state["optimiser"])
+            self.curves = [[Epoch.from_dict(facts) for facts in curve] for curve in state["curves"]]
+            for curve in self.curves:
+                checkpoint.check_curve(curve, state["epoch"])
+            if len(self.curves) != len(self.configs):
+                raise ValueError(f"it is of {len(self.curves)} runs, not {len(self.configs)}")
+        self.trainer.done = state["epoch"]
         self.diverged = dict(state["diverged"])
 
     def epoch(self) -> None:

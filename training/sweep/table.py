@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TextIO
 
 from asymtheory import layout
+from asymtheory.errors import LONGEST, printable
 from asymtheory.jsonlines import Json, JsonValue
 
 from ..run.record import percent
@@ -93,7 +94,7 @@ class Table:
 
 def first_line(message: str) -> str:
     """The text of a row; the whole message of a failure is in the file."""
-    return message.partition("\n")[0]
+    return printable(message.partition("\n")[0], LONGEST)
 
 
 def _size() -> os.terminal_size:

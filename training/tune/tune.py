@@ -27,6 +27,9 @@ from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import NoiseModel, Number
 from asymtheory.numbers.text import plural
+from asymtheory.reading.documents import parse_json, read_text
+from asymtheory.shapes import check_shape
+from asymtheory.writing import replace_file
 
 from ..data.inputs import Data, Images, generator
 from ..data.labels import noise_model
@@ -246,7 +249,7 @@ class Search:
         trainer = Trainer(self.model(), build_loss(arm.loss), self.data, arm.settings(self.settings, self.K))
         state = self.states.get(place)
         if state is None and course.held and self.out is not None:
-            state = checkpoint.load(self._path(place))
+            state = checkpoint.load(self._path(place), checkpoint.ONE)
         if state is not None:
             trainer.restore(state)
         while trainer.done < until and not course.stopped:
@@ -293,18 +296,19 @@ class Search:
         if not resume:
             raise InputError(f"--out {self.out}: holds a search already; go on with --resume, or name another folder")
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            courses = [Course(list(map(float, each["held"])), bool(each["stopped"])) for each in kept["courses"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"--resume: {path} is damaged; delete it to start again") from None
-        if kept.get("facts") != self._facts():
+            kept = parse_json(read_text(path, "--resume:"), f"--resume: {path}")
+            check_shape(kept, {"facts": dict, "courses": [{"held": [float], "stopped": bool}]}, f"--resume: {path}")
+        except InputError as error:
+            raise InputError(f"{error}; it is damaged: delete it to start again") from None
+        courses = [Course(list(map(float, each["held"])), each["stopped"]) for each in kept["courses"]]
+        if kept["facts"] != self._facts() or len(courses) != len(self.arms):
             raise InputError(f"--resume: the search in {self.out} is another one: arms, settings or labels differ")
         self.courses = courses
 
     def _note(self) -> None:
         assert self.out is not None
         content = {"facts": self._facts(), "courses": [asdict(course) for course in self.courses]}
-        checkpoint.replace_file(self.out / JOURNAL, json.dumps(content).encode())
+        replace_file(self.out / JOURNAL, json.dumps(content).encode())
 
 
 def _copied(value: JsonValue) -> JsonValue:

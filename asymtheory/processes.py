@@ -1,0 +1,25 @@
+"""Processes that end with the one that started them, also where that was killed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import sleep
+
+LOOK = 1.0  # seconds between two looks at the parent
+
+
+def end_with_parent(parent: int) -> None:
+    """First call in a process of a pool (its initializer): from now on it ends within a second of the process ``parent``.
+
+    A process that waits for work would not notice: its queue stays open as long as its neighbours hold it. Where the system
+    gives no new parent to orphans (Windows) nothing is done.
+    """
+    if os.name == "posix":
+        threading.Thread(target=_watch, args=(parent,), daemon=True, name="parent").start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:  # without end: the thread ends with its process, or ends it
+        sleep(LOOK)
+    os._exit(1)  # nobody is left who would gather what is under way
