@@ -27,6 +27,7 @@ import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
@@ -166,7 +167,7 @@ def _printable(text: Value) -> str:
 
 
 def _exactly(value: Value, where: str) -> Fraction:
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         raise InputError(f'{where}: write decimals as text, such as "0.8", so that they are exact')
     return parse_number(str(value), where)
 
