@@ -168,7 +168,8 @@ class Separable(Loss):
 
     def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         own, other = self.active(p, logp, xp), self.passive(p, logp, xp)
-        rest = other if isinstance(other, int) else total(other) - other
+        alone = isinstance(other, int | float | Fraction)  # the same at every class
+        rest = other * (p.shape[-1] - 1) if alone else total(other) - other
         return (own + rest) * xp.number(self.scale(p.shape[-1]))
 
 
