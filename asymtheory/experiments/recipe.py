@@ -72,7 +72,7 @@ class Recipe:
         if (self.parameter is None) != (len(self.values) == 0):
             raise InputError("--sweep: a parameter and at least one value are needed")
         if self.draws * self.starts * max(self.K, len(self.values)) > most(MOST):
-            raise InputError(f"draws x starts x (K or values): {at_most(MOST)}")
+            raise InputError(f"draws x starts x (K or values) is too much for memory: {at_most(MOST)}")
         losses = [self.loss] if self.parameter is None else [self._at(value) for value in self.values]
         for loss in losses:
             Objective(loss, self.K)  # refuses what the number of classes has no room for
