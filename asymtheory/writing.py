@@ -82,6 +82,8 @@ def check_writable(path: StrPath, option: str) -> None:
 def _unwritable(path: StrPath, option: str, error: OSError) -> InputError:
     if isinstance(error, FileNotFoundError):
         return InputError(f"{option} {path}: there is no folder {Path(path).parent}; create it first".strip())
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{option} {path}: is a folder; name a file".strip())
     return InputError(f"{option} {path}: cannot be written ({error.strerror or error})".strip())
 
 

@@ -454,10 +454,22 @@ def test_a_matrix_whose_target_is_not_largest_is_a_no() -> None:
     assert "unique largest" in found.reason
 
 
-@pytest.mark.parametrize("name", [n for n in names() if n not in ("nce", "nfl")])
+SPREAD = (
+    "label-smoothing",
+    "cdpo",
+    "rdpo",
+)  # a cross entropy of every class: on three classes or more not least at e_m
+
+
+@pytest.mark.parametrize("name", [n for n in names() if n not in ("nce", "nfl", *SPREAD)])
 def test_clean_labels_suit_every_loss_with_one_minimiser(name: str) -> None:
     for model in (symmetric(4, F(0)), symmetric(2, F(0)), from_weights([1, 0, 0]), noise.pair(2, F(0))):
         assert check(build(name), model).asymmetric
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_what_pulls_at_every_class_does_not_end_at_the_vertex_of_clean_labels(name: str) -> None:
+    assert check(build(name), symmetric(4, F(0))).asymmetric is False
 
 
 def test_nce_alone_has_many_minimisers_even_with_clean_labels() -> None:

@@ -389,7 +389,7 @@ BAD = [
     ("weighted-risk --loss mae --engine numy", "engine 'numy': one of numpy"),
     ("weighted-risk --loss mae --step-size 0", "rate 0.0: a finite number > 0 is needed"),
     ("weighted-risk --loss nnce --set p_min=0.2", "leaves no room for 10 classes"),
-    ("weighted-risk --loss mae --draws 100000000", "too much for memory"),
+    ("weighted-risk --loss mae --draws 100000000", "at most 50000000 is allowed"),
     ("weighted-risk --loss mae --workers 0", "--workers 0"),
     ("weighted-risk --loss mae --resume", "--resume goes with --out"),
     ("weighted-risk --loss mae --out {file}/x", "cannot be used"),

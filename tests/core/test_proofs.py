@@ -150,7 +150,7 @@ def test_the_command_writes_the_file_and_keeps_its_exit_status(
     ("command", "message"),
     [
         ("check --loss mse --weights 3,2,1 --certificate out.txt", "Coq needs a name such as verdict.v"),
-        ("check --loss mse --weights 3,2,1 --certificate nowhere/out.v", "nowhere/out.v: No such file"),
+        ("check --loss mse --weights 3,2,1 --certificate nowhere/out.v", "there is no folder nowhere; create it first"),
         ("check --loss phuber-ce --weights 3,1,1 --certificate out.v", "no definition of this loss"),
         ("bound --loss mae --K 10 --eta 0.4 --solve eta --certificate out.v", ""),
         ("bound --loss amse --K 10 --eta 0.2,0.4 --certificate out.v", "one noise rate"),

@@ -30,7 +30,7 @@ CASES = Path(__file__).parent / "cases"
 @pytest.fixture(autouse=True)
 def two_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested here is how files are read: ``select`` ranks two losses instead of all of them."""
-    monkeypatch.setattr("asymtheory.selection.select.names_of_papers", lambda: ("mae", "amse"))
+    monkeypatch.setattr("asymtheory.selection.select.names_compared", lambda: ("mae", "amse"))
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

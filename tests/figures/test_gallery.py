@@ -216,12 +216,11 @@ def test_the_user_s_settings_stay(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, content: bytes) -> int:
-        self.touch()
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match=r"--out .*: cannot be written to \(No space left on device\)"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"--out .*: cannot be written \(No space left on device\)"):
         gallery.save("anl-fig1", tmp_path)
     assert list(tmp_path.iterdir()) == []
 

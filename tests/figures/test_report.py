@@ -390,12 +390,9 @@ def test_command_writes_the_file_whole(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--out", "."], "--out .: is a folder; name the file to write, such as report.html"),
-        (
-            ["--out", "missing/report.html"],
-            "--out missing/report.html: cannot be written to (No such file or directory)",
-        ),
-        (["--out", "file/report.html"], "--out file/report.html: cannot be written to (Not a directory)"),
+        (["--out", "."], "--out .: is a folder; name a file"),
+        (["--out", "missing/report.html"], "--out missing/report.html: there is no folder missing; create it first"),
+        (["--out", "file/report.html"], "--out file/report.html: cannot be written (Not a directory)"),
         (["--noise", "symetric"], "did you mean 'symmetric'?"),
         (["--noise", "symmetric"], "--noise symmetric needs --K"),
         (["--eta", "1.5"], "--eta 1.5: the noise rate must be in [0, 1]"),

@@ -415,7 +415,7 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: Any) -> None:
     assert [(tmp_path / name).read_bytes() for name in ("pair.npy.json", "pair.npy")] == before
     assert len(list(tmp_path.iterdir())) == 3
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(InputError, match=r"folder\.npy: cannot be written \(Is a directory\)"):
+    with pytest.raises(InputError, match=r"folder\.npy: is a folder; name a file"):
         made.save(tmp_path / "folder.npy")
     assert not (tmp_path / "folder.npy.json").exists()
     with pytest.raises(InputError, match="there is no folder"):

@@ -925,7 +925,7 @@ REFUSALS = [
     ("--set a", "NAME=VALUE is needed"),
     ("--dataset digit", "did you mean 'digits'"),
     ("--model cnn5", "--model 'cnn5': not a model"),
-    ("--model cnn8 --width 0", "--width 0: a number > 0 and < 1000 is needed"),
+    ("--model cnn8 --width 0", "--width 0: a number > 0 is needed"),
     ("--subset 5", "subset 5: a whole number in 10..1442 is needed"),
     ("--resume", "--resume goes with --out"),
     ("--tensorboard", "--tensorboard goes with --out"),

@@ -90,7 +90,7 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
         if profile.separable and not _falls_faster(profile):
             return Search(loss, K, "the normalised term falls towards another class no faster than another term rises")
         if any(
-            atom.base.on(FLOAT).active(_AT_ZERO, FLOAT.log(0.0), FLOAT).slope > -math.inf
+            atom.base.on(FLOAT).active(_AT_ZERO, FLOAT.log(_AT_ZERO), FLOAT).slope > -math.inf
             for _, atom in profile.normalised
         ):
             return Joint(loss, K, "the normalised term leaves e_m with a finite slope, and the other weights differ")
