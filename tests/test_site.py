@@ -33,7 +33,8 @@ def test_formulas_are_drawn_and_code_stays_code() -> None:
     assert mathematics.tex("exp(tau sqrt(K/(K-1))) <= c") == r"\exp (\tau  \sqrt{K/(K-1)}) \le  c"
     for code in ("asymtheory ratio", "numbers/spans.py", "--exact", "excess_risk_bound", "check", "slack"):
         assert mathematics.tex(code) is None
-    page = mathematics.rendered((ROOT / "docs" / "theory.md").read_text())
+    pages = [ROOT / "docs" / "theory.md", *sorted((ROOT / "docs" / "theory").glob("*.md"))]
+    page = "".join(mathematics.rendered(path.read_text()) for path in pages)
     assert page.count("<math") > 250
     assert page.count('class="display"') == 2
     assert "`phi" not in page

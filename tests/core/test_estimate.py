@@ -466,7 +466,9 @@ def test_the_threshold_of_the_estimate_is_that_of_the_counts() -> None:
 def test_the_tables_of_human_labels_are_those_that_were_measured(file: str) -> None:
     docs = Path(__file__).parents[2] / "docs"
     shown = [
-        line.split(" | ") for line in (docs / "selection.md").read_text().splitlines() if line.startswith("| CIFAR-10")
+        line.split(" | ")
+        for line in (docs / "selection" / "human-labels.md").read_text().splitlines()
+        if line.startswith("| CIFAR-10")
     ]
     for row in json.loads((docs / f"{file}.json").read_text()):
         ends = [[each["value"] for each in row[key]] for key in ("margin", "amse", "agce", "ael")]

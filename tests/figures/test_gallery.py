@@ -268,7 +268,8 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_document_has_every_figure_and_width() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    docs = Path(__file__).parents[2] / "docs"
+    text = "".join((docs / name).read_text(encoding="utf-8") for name in ("figures.md", "figures/runs.md"))
     assert re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE) == gallery.names()
     assert [name for name in style.WIDTHS if f"`{name}`" not in text] == []
 

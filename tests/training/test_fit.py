@@ -490,7 +490,7 @@ def test_every_setting_is_a_parameter() -> None:
         fit(linear(), "ce", X, Y, epoch=3)
 
 
-@pytest.mark.parametrize("page", ["training", "losses-torch"])
+@pytest.mark.parametrize("page", ["training/python", "losses-torch"])
 def test_the_blocks_of_a_page_run(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}

@@ -347,7 +347,7 @@ def test_fit_trains_a_users_model_and_leaves_the_rest_alone() -> None:
 
 
 def test_the_example_of_the_documentation_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    block, *_ = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/training.md").read_text(), re.S | re.M)
+    block, *_ = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/training/python.md").read_text(), re.S | re.M)
     names: dict[str, Any] = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
