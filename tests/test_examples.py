@@ -39,6 +39,7 @@ def printed_by(name: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", DIGITS)
+@pytest.mark.slow
 def test_an_example_learns_digits_from_wrong_labels(name: str) -> None:
     printed = printed_by(name)
     found = re.search(r"jal-ce: (\S+) % of the test set, trained on 40% wrong labels", printed)
@@ -46,6 +47,7 @@ def test_an_example_learns_digits_from_wrong_labels(name: str) -> None:
     assert float(found[1]) > 90
 
 
+@pytest.mark.slow
 def test_a_language_model_learns_the_rule_and_not_the_wrong_tokens() -> None:
     printed = printed_by("causal_lm.py", "ce", "agce")
     pattern = r"(\w+): (\S+) % of clean next tokens, trained on 30% wrong ones, of which it learnt (\S+) %"
@@ -56,6 +58,7 @@ def test_a_language_model_learns_the_rule_and_not_the_wrong_tokens() -> None:
     assert learnt < by_heart / 2
 
 
+@pytest.mark.slow
 def test_accumulated_parts_have_the_gradient_of_their_batch(tmp_path: Path) -> None:
     """The Trainer on 24 samples as one batch and as parts of unequal numbers of labels: the same weights after a step.
 

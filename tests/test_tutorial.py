@@ -26,7 +26,7 @@ import pytest
 from asymtheory import build
 from asymtheory.cli import main
 
-pytestmark = pytest.mark.xdist_group("tutorial")
+pytestmark = [pytest.mark.xdist_group("tutorial"), pytest.mark.slow]
 
 TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.S | re.M)
@@ -127,7 +127,7 @@ def grey(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"), dtype=float) / 255
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     pytest.importorskip("torch", reason="the extra training is not installed")
     pytest.importorskip("matplotlib", reason="the extra figures is not installed")

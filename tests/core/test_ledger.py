@@ -42,7 +42,7 @@ def test_a_judge_reads_in_25_lines() -> None:
         assert len(lines) - start <= 25, claim.id
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rows() -> list[Row]:
     """Every claim and its control judged at full effort, in two processes."""
     return list(ledger.verify(ledger.select(), Effort(), workers=2))

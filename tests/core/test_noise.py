@@ -1095,7 +1095,7 @@ def test_any_csv_is_noise_or_one_line(tmp_path_factory, text):
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=2), st.lists, max_leaves=9)
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 def test_any_json_is_noise_or_one_line(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "any.json"
     for content in (value, [value, value], {"counts": value}, {"clean": value, "noisy": value}):

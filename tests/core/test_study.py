@@ -30,7 +30,7 @@ NOISE = symmetric(10, F(2, 5))
 AGCE = from_formula("((a+1)**q-(a+u)**q)/q", solve="a", q=F(1, 2))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def agce() -> Facts:
     return facts(AGCE, NOISE)
 

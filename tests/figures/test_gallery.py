@@ -373,6 +373,7 @@ def test_a_folder_that_cannot_be_used(capsys: pytest.CaptureFixture[str], tmp_pa
     assert re.fullmatch(r"asymtheory figure: --out .*file: cannot be written to \(File exists\)\n", err)
 
 
+@pytest.mark.slow
 def test_several_figures_in_processes(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

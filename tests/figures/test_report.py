@@ -50,7 +50,7 @@ MATRIX = [[0.6, 0.3, 0.1], [0.25, 0.5, 0.25], [0.05, 0.15, 0.8]]
 HUMAN = from_matrix(MATRIX)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One quick report, for all tests of the whole page."""
     file = tmp_path_factory.mktemp("report") / "report.html"
@@ -59,7 +59,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def text(built: Path) -> str:
     return built.read_text(encoding="utf-8")
 
@@ -451,7 +451,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the page is tested with playwright, which is missing"
@@ -506,7 +506,7 @@ def visit(browser: Any, built: Path) -> Iterator[Visit]:
     yield from visiting(browser, built)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("lean") / "page.html"
     file.write_text(bare(NOISE, "--noise symmetric --K 10 --eta 0.8"), encoding="utf-8")

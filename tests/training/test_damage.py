@@ -300,6 +300,7 @@ def test_a_lock_may_be_a_pipe(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_processes_end_with_a_sweep_that_was_killed(tmp_path: Path) -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("looks into /proc")

@@ -23,7 +23,7 @@ from asymtheory.errors import InputError
 
 from .two_processes import Stop, cropped, folder_run, make_folder, stop_after
 
-pytestmark = pytest.mark.xdist_group("distributed")
+pytestmark = [pytest.mark.xdist_group("distributed"), pytest.mark.slow]
 
 HERE = Path(__file__).parent
 CLOSE = {"rtol": 0, "atol": 1e-12}
@@ -54,7 +54,7 @@ def same_state(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert figures[0] == pytest.approx(figures[1], rel=1e-12)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images, the same with one of them cut off, a run stopped by a kill after two of its four epochs."""
     folder = tmp_path_factory.mktemp("two")
@@ -69,14 +69,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(place: Path) -> dict[str, Any]:
     """The checkpoint of one process that was never stopped."""
     run(folder_run(place / "images"), place / "whole")
     return checkpoint.load(place / "whole" / checkpoint.NAME)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pair(place: Path) -> list[tuple[int, str, str]]:
     """(status, stdout, stderr) of the two processes of tests/training/two_processes.py."""
     with socket.socket() as probe:

@@ -611,6 +611,7 @@ for delay in (0.0, 0.007, 0.02, 0.05):
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_resumed_to_the_same_weights(tmp_path: Path) -> None:
     config = tiny(epochs=60, width=0.2)
     (tmp_path / "run.toml").write_text(config.to_toml())

@@ -209,6 +209,7 @@ def test_without_it_a_run_keeps_its_key() -> None:
     assert TrainConfig(loss="ce", probe=True).key() != TrainConfig(loss="ce").key()
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_has_seen_the_same(tmp_path: Path) -> None:
     config = tiny(epochs=250, width=0.1, subset=64, evaluate=250)
     run(config, tmp_path / "whole")

@@ -547,6 +547,7 @@ needs_distributed = pytest.mark.skipif(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C reaches a process group on POSIX only")
+@pytest.mark.slow
 def test_a_killed_process_then_ctrl_c_then_the_end(tmp_path: Path) -> None:
     path, out = written(tmp_path, LONG % (1500, 1)), tmp_path / "out"
     arguments = [sys.executable, "-m", "asymtheory_training", "sweep", str(path), "--out", str(out), "--jobs", "1"]
@@ -585,6 +586,7 @@ def test_a_killed_process_then_ctrl_c_then_the_end(tmp_path: Path) -> None:
 
 
 @needs_distributed
+@pytest.mark.slow
 def test_a_cluster_loses_nothing_when_a_worker_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from asymtheory_training.sweep.cluster import ClusterEngine
     from distributed import LocalCluster

@@ -119,6 +119,7 @@ def test_a_number_that_is_given_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cores")
+@pytest.mark.slow
 def test_a_sweep_on_a_pretended_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -207,6 +207,7 @@ LONG = (
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a process group is killed")
+@pytest.mark.slow
 def test_a_stack_that_is_killed_goes_on_and_ends_with_the_same_bits(tmp_path: Path) -> None:
     """First its process is killed, then by kill -9 the sweep and everything else; the next sweep has other ideas of stacks."""
     plan, out = planned(tmp_path, LONG), tmp_path / "killed"
