@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("distribution")
+pytestmark = [pytest.mark.xdist_group("distribution"), pytest.mark.slow]
 
 ROOT = Path(__file__).parents[1]
 FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]

@@ -315,6 +315,7 @@ def test_resuming_another_recipe_names_what_differs(tmp_path: Path) -> None:
         same.run(folder=tmp_path, resume=True)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--loss", "mse", "--draws", "40", "--starts", "4", "--steps", "200", "--json"]
     line = ["experiment", "weighted-risk", "--loss", "amse", "--sweep", "a=1:30:200", *options[2:], "--out"]

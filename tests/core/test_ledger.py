@@ -53,6 +53,7 @@ def test_verdicts_are_the_recorded_ones_and_every_control_is_refuted(rows: list[
     assert set(ledger.recorded()) == set(ledger.catalogue())
 
 
+@pytest.mark.slow
 def test_verdicts_do_not_depend_on_effort_seed_or_workers(rows: list[Row]) -> None:
     again = list(ledger.verify(ledger.select(), Effort(quick=True, seed=7), workers=1))
     assert [(r.claim.id, r.finding.verdict, r.control) for r in again] == [

@@ -395,6 +395,7 @@ deaf = pytest.mark.skipif(
 
 
 @deaf
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
     """alf-fig2 with many draws takes minutes; it is interrupted when the other file is there."""
     given = ["alf-fig2", "alf-fig2-exponents", "--option", "draws=20000", "starts=8", "--out", str(tmp_path)]

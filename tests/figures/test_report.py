@@ -451,7 +451,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync")  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the page is tested with playwright, which is missing"
@@ -506,7 +506,7 @@ def visit(browser: Any, built: Path) -> Iterator[Visit]:
     yield from visiting(browser, built)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("lean") / "page.html"
     file.write_text(bare(NOISE, "--noise symmetric --K 10 --eta 0.8"), encoding="utf-8")
@@ -774,6 +774,7 @@ def test_where_no_exact_minimiser_is_known_the_panel_says_so(tried: Visit) -> No
     assert tried.text("#threshold") == "a ≥ 9"
 
 
+@pytest.mark.slow
 def test_every_loss_and_noise_is_drawn_at_the_ends_of_its_sliders(tried: Visit) -> None:
     tried.page.evaluate(
         """async () => {

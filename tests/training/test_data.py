@@ -430,6 +430,7 @@ def test_downloads_that_fail(server: tuple[str, Path], tmp_path: Path, monkeypat
 
 # ------------------------------------------------------------------------------------------------------- the real ones
 @pytest.mark.parametrize("name", ["cifar10", "mnist"])
+@pytest.mark.slow
 def test_official_files(name: str, tmp_path: Path) -> None:
     if not (SHARED / "unpack.py").is_file():
         pytest.skip("../shared/data/unpack.py is not here: no official files to read")

@@ -744,6 +744,7 @@ print(stopped(arguments, Path(out) / "checkpoint.pt", 0.05, signal.SIGINT))
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     out, err = forks(INTERRUPT, str(tmp_path))
     assert out == "130\n"

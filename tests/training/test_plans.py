@@ -283,6 +283,7 @@ def test_a_plan_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
         find("apl-fg2")
 
 
+@pytest.mark.slow
 def test_the_command_lists_plans_and_takes_one_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
