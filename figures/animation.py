@@ -28,6 +28,7 @@ from tqdm import tqdm
 from asymtheory import Loss, build
 from asymtheory.errors import InputError
 from asymtheory.numbers.text import plain
+from asymtheory.writing import write_file
 
 from . import style
 from .gallery import check_folder
@@ -318,7 +319,7 @@ def _svg(made: Film, path: Path, dpi: int) -> None:
     drawn = BytesIO()
     made.figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": "asymtheory"})
     head, mark, rest = drawn.getvalue().decode().partition("<defs>")
-    path.write_text(f"{head}<style>{_sheet(made)}</style>{mark}{rest}", encoding="utf-8")
+    write_file(path, f"{head}<style>{_sheet(made)}</style>{mark}{rest}", "--animate")
 
 
 def _sheet(made: Film) -> str:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from asymtheory import contract, jsonlines
 from asymtheory.errors import LONGEST, InputError, printable
+from asymtheory.escapes import mathtext
 from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.losses import build
 
@@ -165,7 +166,7 @@ class Where:
     @property
     def heading(self) -> str:
         """The text for a figure's title."""
-        return f"{self} (toy size)" if self.toy else str(self)
+        return mathtext(f"{self} (toy size)" if self.toy else str(self))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Nothing here touches pyplot; ``context()`` applies the style to what is drawn in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -129,8 +130,11 @@ _SYMBOLS = {
 
 
 def symbol(parameter: str) -> str:
-    """A parameter in mathematical text."""
-    return _SYMBOLS.get(parameter, parameter)
+    """A parameter in mathematical text; upright where its name is not one of a letter, digits and an index."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)?", parameter):
+        return _SYMBOLS.get(parameter, parameter)
+    upright = "".join(c if c.isascii() and c.isalnum() else r"\_" for c in parameter)
+    return rf"\mathrm{{{upright}}}"
 
 
 def loss_title(loss: Loss, hidden: Collection[str] = ()) -> str:
@@ -224,7 +228,7 @@ def wrapped(text: str, width: float, size: float) -> str:
     """``text`` of ``size`` points in the fewest lines of at most ``width`` inches, of even length; ``$...$`` stays whole."""
     words: list[str] = []
     for part in text.split(" "):
-        if words and words[-1].count("$") % 2:
+        if words and (words[-1].count("$") - words[-1].count(r"\$")) % 2:
             words[-1] += " " + part
         else:
             words.append(part)

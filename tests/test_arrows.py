@@ -314,6 +314,30 @@ def test_no_test_measures_time() -> None:
     assert timed("start = time.perf_counter()\nend = time.monotonic() + 60\nx = process_time()\n") == [1, 3]
 
 
+def unexplained_loops(source: str) -> list[int]:
+    """Lines of ``while True`` and of ``count()`` without a comment that says why they end."""
+    lines = source.splitlines()
+    endless = [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.While) and isinstance(node.test, ast.Constant))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"count", "cycle"})
+    ]
+    return sorted(line for line in endless if not any("#" in text for text in lines[max(line - 2, 0) : line]))
+
+
+def test_loops_without_a_condition_say_why_they_end() -> None:
+    found = {
+        str(f): lines
+        for room in FLOORS
+        for f in (ROOT / room).rglob("*.py")
+        if (lines := unexplained_loops(f.read_text()))
+    }
+    assert found == {}
+    assert unexplained_loops("while True:\n    pass\nwhile x:\n    pass\nfor i in count():\n    pass\n") == [1, 5]
+    assert unexplained_loops("while True:  # the queue runs out\n    pass\n") == []
+
+
 LOADED = """
 import json, runpy, sys
 try:

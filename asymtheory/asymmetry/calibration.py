@@ -477,7 +477,7 @@ def _envelope(pointwise: _Pointwise, eta: Array, found: _Found) -> tuple[Array, 
     values = np.maximum(found.H_minus - found.H, 0.0)
     hull: list[int] = []
     for i in range(len(theta)):
-        while len(hull) > 1:
+        while len(hull) > 1:  # loses one each time
             a, b = hull[-2], hull[-1]
             if (values[b] - values[a]) * (theta[i] - theta[a]) < (values[i] - values[a]) * (theta[b] - theta[a]):
                 break

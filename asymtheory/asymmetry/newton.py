@@ -59,6 +59,7 @@ def _products(w: Array, parts: tuple[Scalar, ...]) -> list[Array]:
     return [w * part for part in parts] if w.min() > 0 else [np.where(w > 0, w * part, 0.0) for part in parts]
 
 
+@np.errstate(all="ignore")  # infinities and NaN are values here
 def minimise_convex(profile: Profile, w: Array) -> tuple[Array, Array]:
     """Points (B, K) and gaps (B,) for convex phi_k; weights of total 1."""
     count = len(w)
@@ -134,6 +135,7 @@ def _start(profile: Profile, w: Array) -> Array:
     return u / u.sum(0)
 
 
+@np.errstate(all="ignore")  # here too: a thread has settings of its own
 def _newton(profile: Profile, weights: Array) -> tuple[Array, Array, Array]:
     """Projected Newton on (B, K) problems: points, gaps, size of the slopes. Problems leave as they converge.
 

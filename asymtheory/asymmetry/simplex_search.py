@@ -184,7 +184,7 @@ class SimplexSearch:
         low, high = np.zeros((1, K)), np.ones((1, K))
         work, most = 0, min(MOST_BOXES, WORK // (K * (K - 1)))
         size = min(2000, max(16, BATCH // (K * (K - 1))))
-        while len(low):
+        while len(low):  # `most` boxes at most
             # the last are the smallest: what cannot be settled is met early
             now_low, now_high = self._tightened(low[-size:], high[-size:])
             low, high = low[:-size], high[:-size]

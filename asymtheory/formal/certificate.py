@@ -394,7 +394,7 @@ class _Theorem:
 def _arguments(text: str) -> list[str]:
     """The two arguments of ``f a q``, each a number or a bracket."""
     rest, found = text.split(" ", 1)[1], []
-    while rest:
+    while rest:  # shorter each time
         end = rest.index(")") + 1 if rest.startswith("(") else (rest + " ").index(" ")
         found.append(rest[:end])
         rest = rest[end:].strip()
@@ -477,7 +477,7 @@ def _root(base: Fraction, exponent: Fraction) -> Fraction | None:
 def _whole_root(x: int, d: int) -> int | None:
     """The whole d-th root of x >= 1, if there is one."""
     root = round(x ** (1 / d)) if x < 2**52 else 1 << (x.bit_length() // d + 1)
-    while root**d > x:
+    while root**d > x:  # Newton from above: a whole number that falls
         root = ((d - 1) * root + x // root ** (d - 1)) // d
     return next((r for r in (root, root + 1) if r**d == x), None)
 

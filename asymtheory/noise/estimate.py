@@ -219,7 +219,7 @@ def hull(top: Array, second: Array) -> list[int]:
     order = order[np.concatenate([[True], record[1:] > record[:-1]])]  # the others are dominated by an earlier row
     kept: list[int] = []
     for i in order.tolist():
-        while len(kept) > 1:
+        while len(kept) > 1:  # loses one each time
             a, b = kept[-2], kept[-1]
             turn = (top[b] - top[a]) * (second[i] - second[a]) - (second[b] - second[a]) * (top[i] - top[a])
             if turn < 0:

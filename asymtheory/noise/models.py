@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InputError, nearest
 from ..numbers.scalar import Scalar
-from ..numbers.text import Number, as_number, divide, show
+from ..numbers.text import Number, as_number, divide, parse_number, show
 from .rows import NoiseModel, Posteriors, Row, SampleRows
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def check_classes(K: object, name: str = "K") -> int:
 
 
 def check_rate(eta: object, name: str = "eta") -> Number:
-    """A noise rate in [0, 1] (integers become Fractions), else InputError that calls it `name`."""
+    """A noise rate in [0, 1], also as text such as "0.8" or "4/5" (integers and text become Fractions), else InputError that
+    calls it `name`."""
+    if isinstance(eta, str):
+        eta = parse_number(eta, name)
     try:
         value: Number = as_number(eta, lambda: "")
     except InputError:

@@ -255,7 +255,7 @@ def infimum(objective: Objective, start: Sequence[Interval], tolerance: float, m
 
     Ends at the tolerance or after ``most`` boxes, with the width that is reached then.
     """
-    best, at, done, tie = inf, tuple(side.low for side in start), inf, count()
+    best, at, done, tie = inf, tuple(side.low for side in start), inf, count()  # the numbers only order ties
     heap: list[tuple[float, int, list[Interval]]] = []
     boxes = 0
 

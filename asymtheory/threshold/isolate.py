@@ -91,7 +91,7 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     settled: list[Segment] = []
     left: list[Segment] = []
     queue = [(-1.0, start, stop)]
-    for spent in count():
+    for spent in count():  # each division costs one of BUDGET; after that boxes only leave the queue
         if not queue:
             break
         _, low, high = heappop(queue)
@@ -184,7 +184,7 @@ def _bisected(point: SignAt, estimate: Estimate, low: float, high: float, ends: 
 def _estimated(estimate: Estimate, low: float, high: float, first: int) -> float:
     """Where floats change sign, from ``first`` at low: false position (Illinois), with a bisection every third step."""
     ends, values, last = [low, high], [estimate(low), estimate(high)], None
-    for step in count():
+    for step in count():  # every third step halves, until floats lie between no more
         low, high = ends
         guess = _between(low, high)
         if not low < guess < high or high - low <= max(2.0**-51 * max(abs(low), abs(high)), NEAR_ZERO):

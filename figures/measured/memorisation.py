@@ -17,6 +17,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import spearmanr
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.escapes import mathtext
 
 from .. import style
 from ..gallery import figure
@@ -60,7 +61,7 @@ def confirm_memorised(
         left.axvline(1, **style.THRESHOLD)
         left.set_xlabel("$a / a^*$")
         for panel in (left, right):
-            panel.set_title(study.noise)
+            panel.set_title(mathtext(study.noise))
     label_rows(axes, MEASURES["memorised"])
     _one_scale(axes)
     style.letters(axes)
@@ -261,7 +262,7 @@ def confirm_collapse(
         panel.set_ylabel(MEASURES[what])
         correlation = rank(study, what)
         said = "" if correlation is None else f": $\\rho = {correlation[0]:+.2f}$"
-        panel.set_title(f"{study.noise}{said}")
+        panel.set_title(f"{mathtext(study.noise)}{said}")
     style.letters(axes)
     say_where(drawn, f"{COLLAPSE} {_answer(shown)}".rstrip(), found, shown)
     style.legend(drawn, _loss_handles(shown, lines=False))

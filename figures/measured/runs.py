@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from asymtheory.errors import InputError, nearest
+from asymtheory.escapes import mathtext
 from asymtheory.losses import build
 
 from .. import style
@@ -72,14 +73,15 @@ def _order(run: Run) -> tuple[bool, str, Fraction]:
 
 def noise_title(run: Run) -> str:
     """The title of a panel: the noise, its rate and how the labels were drawn, or the file that they are from."""
-    if run.config["labels"]:
-        return " ".join(filter(None, [Path(run.config["labels"]).name, run.config["column"]]))
+    if run.config.get("labels"):
+        return mathtext(" ".join(filter(None, [Path(run.config["labels"]).name, run.config.get("column")])))
     kind, rate = run.noise
     if kind == CLEAN:
         return "clean labels"
     mode = run.config["noise"]["mode"]
     name = f"{kind} map" if kind in MAPS else Path(kind).name
-    return f"{name}{'' if rate is None else f' {short(rate)}'}{'' if mode == 'exact' else f', {mode}'}"
+    said = "" if rate is None else f" {short(rate)}"
+    return mathtext(name) + said + ("" if mode == "exact" else f", {mathtext(mode)}")
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
@@ -96,11 +98,11 @@ def labels(runs: Sequence[Run]) -> list[str]:
 
 def _title(run: Run) -> str:
     if run.config["loss"] is None:
-        return run.loss if len(run.loss) <= 24 else f"{run.loss[:21]}..."
+        return mathtext(run.loss if len(run.loss) <= 24 else f"{run.loss[:21]}...")
     try:
         return build(run.loss, **run.parameters).title
     except InputError:  # a baseline that the core does not have
-        return run.loss
+        return mathtext(run.loss)
 
 
 def _facts(run: Run) -> dict[str, str]:
@@ -108,8 +110,8 @@ def _facts(run: Run) -> dict[str, str]:
     norm, strength = run.penalty
     return {
         **{name: f"${style.symbol(name)} = {short(value)}$" for name, value in run.parameters.items()},
-        "penalty": "no penalty" if norm == "none" else f"{norm} {strength:g}",
-        **{f"setting {name}": f"{name} {value}" for name, value in run.settings.items()},
+        "penalty": "no penalty" if norm == "none" else f"{mathtext(norm)} {strength:g}",
+        **{f"setting {name}": mathtext(f"{name} {value}") for name, value in run.settings.items()},
     }
 
 

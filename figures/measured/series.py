@@ -16,6 +16,7 @@ from typing import Any
 from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.errors import InputError, nearest
+from asymtheory.escapes import mathtext
 from asymtheory.losses import Loss, build
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import plain
@@ -277,7 +278,7 @@ def _shown(panel: Panel, found: Sequence[Sequence[Run]], several: bool) -> Shown
         if not made:
             missing.append(series.label)
     run = next(run for runs in found for run in runs)
-    title = ": ".join(part for part in (run.dataset if several else "", panel.title) if part)
+    title = ": ".join(part for part in (mathtext(run.dataset) if several else "", panel.title) if part)
     noise = (run.noise[0], panel.noise_on(run.dataset)[1])
     if not panel.theory:
         return Shown(title, run.where, noise, tuple(lines), tuple(missing))

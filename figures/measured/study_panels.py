@@ -12,6 +12,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 
+from asymtheory.escapes import mathtext
+
 from .. import style
 from ..gallery import remark
 from ..results import Results, said_seeds
@@ -80,8 +82,9 @@ def over_factors(axes: Axes) -> None:
 def say_where(drawn: Figure, title: str, found: Results, shown: Sequence[Study]) -> None:
     """The title says where it was measured, the end of the caption what else was."""
     first, noises = shown[0], ", ".join(study.noise for study in shown)
+    place = mathtext(f"{first.where.dataset}, {noises} noise")
     size = "; toy size" * first.where.toy
-    style.title(drawn, f"{title} ({first.where.dataset}, {noises} noise){size}")
+    style.title(drawn, f"{title} ({place}){size}")
     trained = "losses scaled to one initial slope" if first.equalised else "losses not scaled"
     seeds = said_seeds(set.union(*(study.seeds for study in shown)))
     said = f"Measured on {first.where}; {noises}, labels {first.labels}; {seeds}; {trained}. {also(found, shown)}"

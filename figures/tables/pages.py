@@ -27,6 +27,7 @@ from statistics import fmean
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import build
 from asymtheory.numbers.text import plain
+from asymtheory.writing import write_file
 
 from ..results import FOLDER, Measurement, load
 
@@ -265,7 +266,7 @@ def main(arguments: Sequence[str]) -> int:
         differing += 1
         print(f"{name}: {'differs from results/' if '--check' in arguments else 'written'}")
         if "--check" not in arguments:
-            path.write_text(new, encoding="utf-8")
+            write_file(path, new)
     return int("--check" in arguments and differing > 0)
 
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from asymtheory.errors import InputError
+from asymtheory.escapes import mathtext
 from asymtheory.noise import from_weights
 from asymtheory.noise.estimate import NoiseEstimate
 from asymtheory.numbers.text import plain
@@ -94,7 +95,7 @@ def selection_figure(selection: Selection, width: float = 6.75) -> Figure:
         style.letters((frontier, coverage))
         style.legend(figure, handles)
         rate = "" if known.rate is None else f", noise rate {known.rate.value:.3g}"
-        style.title(figure, f"Asymmetric on how much of the noise: {known.noise.kind}, K = {known.K}{rate}")
+        style.title(figure, f"Asymmetric on how much of the noise: {mathtext(known.noise.kind)}, K = {known.K}{rate}")
     return figure
 
 

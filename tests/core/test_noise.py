@@ -239,7 +239,10 @@ def test_bad_classes_and_rates(build):
             build(K, F(1, 5))
     with pytest.raises(InputError, match=r"^K 1000000000: the number of classes must be <= 10000000$"):
         build(10**9, F(1, 5))
-    for eta in (F(3, 2), -0.1, math.nan, math.inf, "0.2", None):
+    assert build(10, "1/5").rate == build(10, F(1, 5)).rate  # text, as on the command line
+    with pytest.raises(InputError, match=r"^eta 'much' is not a finite number"):
+        build(10, "much")
+    for eta in (F(3, 2), -0.1, math.nan, math.inf, "1.2", None):
         with pytest.raises(InputError, match=r"^eta .*: the noise rate must be in \[0, 1\]$"):
             build(10, eta)
     with pytest.raises(InputError, match=r"^eta 1\.0000001: "):

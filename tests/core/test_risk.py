@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from asymtheory.asymmetry.newton import duality_gap, phi
 from asymtheory.asymmetry.risk import minimise, weighted_risk
+from asymtheory.cli import main
 from asymtheory.errors import InputError
 from asymtheory.losses import (
     AEL,
@@ -355,3 +356,11 @@ def test_bad_weights_are_refused(weights: Any, message: str) -> None:
 
 def test_shapes_of_the_convex_list_are_convex() -> None:
     assert {Profile.of(loss, 3).shape() for loss in CONVEX_LOSSES} == {CONVEX}
+
+
+@pytest.mark.parametrize(
+    "words", ["amse --set a=9 q=500 --weights 6,3,1", "fl --weights 1e9,1e-9", "fisher-rao --weights 1e9,1e-9"]
+)
+def test_extreme_weights_and_parameters_give_no_warning(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--loss", *words.split()]) in (0, 1)  # a warning is an error here
+    assert capsys.readouterr().err == ""

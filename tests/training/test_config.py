@@ -191,6 +191,11 @@ def test_paths_in_a_file_are_relative_to_its_folder(tmp_path: Path, monkeypatch:
     assert TrainConfig.from_toml(tmp_path / "here" / "link" / "run.toml").labels == "../project/x.npy"
 
 
+def test_a_dry_run_refuses_what_the_run_would(capsys: Any) -> None:
+    assert cli.main(["train", "--dataset", "x", "--dry-run"]) == 2
+    assert "dataset 'x': unknown (digits, " in capsys.readouterr().err
+
+
 def test_written_paths_are_relative_to_the_written_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

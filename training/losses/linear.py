@@ -383,7 +383,7 @@ def _product_type(hidden: Tensor) -> torch.dtype | None:
 
 
 # A compiled graph knows a job by its number; the module that was compiled keeps it.
-_NUMBERS = count()
+_NUMBERS = count()  # one is taken at a time
 _JOBS: WeakValueDictionary[int, Job] = WeakValueDictionary()
 
 

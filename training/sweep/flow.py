@@ -131,7 +131,7 @@ def held(folder: Path) -> Iterator[None]:
     """Hold a folder, once no other process does: one that was given up may be in its last epoch."""
     end = monotonic() + PATIENCE
     with ExitStack() as stack:
-        while True:
+        while True:  # until PATIENCE is over
             try:
                 stack.enter_context(locked(folder))
                 break
