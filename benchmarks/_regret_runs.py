@@ -145,6 +145,7 @@ class Led(Family):
 
     def at(self, logits: Tensor, labels: Tensor) -> Tensor:
         loss, scale = self._tensors(logits)
+        assert self.parameter is not None
         value, factor = (torch.from_numpy(path[self.taken]).to(scale) for path in self.paths)
         loss.parameters[self.parameter].copy_(value[:, None, None])
         scale.copy_(factor[:, None, None])
@@ -245,6 +246,7 @@ def _train(task: Task, prepared: Prepared, seed: int, chunk: Sequence[Candidate]
     for _ in trainer.remaining():
         trainer.epoch()
         curve.append((_classes(trainer, outside) == given[held]).float().mean(1).numpy())
+    assert data.test_labels is not None
     right = _classes(trainer, test) == data.test_labels
     wrong = given[train] != true[train]
     fitted = (_classes(trainer, Images(x[train])) == given[train])[:, wrong].float().mean(1)

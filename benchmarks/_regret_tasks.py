@@ -166,6 +166,8 @@ def load(name: str, sources: Sources) -> Table:
         _, y, places = _chosen(images, found.train_labels.numpy(), facts["train"])
         pixels = images[places]
         x = pixels.reshape(len(pixels), -1).astype(np.float32)
+        assert found.test_images is not None
+        assert found.test_labels is not None
         test = (found.test_images.flatten(1).numpy().astype(np.float32), found.test_labels.numpy())
     else:
         x, y = _keel(of)

@@ -115,6 +115,7 @@ def digits() -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     few = whole.subset(400)
     noisy = make_labels(few.train_labels.numpy(), "symmetric", K=10, eta=0.2)
     x, test = (normalise(images, few.mean, few.std, torch.float32) for images in (few.train_images, few.test_images))
+    assert few.test_labels is not None
     return x, torch.tensor(noisy.labels), (test, few.test_labels)
 
 

@@ -190,7 +190,7 @@ def test_gradients_are_those_of_finite_differences(density: str) -> None:
     loss = StudentLoss(build_loss("nce+rce"), 0.3, 0.5, head)
 
     def value(features: Tensor, means: Tensor, raw: Tensor) -> Tensor:
-        head._parameters.update(means=means, raw_degrees=raw)  # type: ignore[arg-type]
+        head._parameters.update(means=means, raw_degrees=raw)  # type: ignore[call-overload]
         return loss(head(features), y)
 
     inputs = (x.requires_grad_(), head.means, head.raw_degrees)
