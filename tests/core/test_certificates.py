@@ -168,6 +168,7 @@ def raised(lines: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *a: [(touch, slope, constant + 0.5) for touch, slope, constant in lines(*a)]
 
 
+@pytest.mark.slow
 def test_a_broken_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "_lines", raised(certificates._lines))
     assert false_yes()[2] > 0

@@ -268,6 +268,7 @@ def monomials(draw: st.DrawFn) -> tuple[Exact, mpmath.mpf]:
 
 @MANY
 @given(monomials(), monomials(), exponents)
+@pytest.mark.slow
 def test_monomials_follow_the_reals(left, right, e):
     (x, a), (y, b) = left, right
     assert near(mp_value(x), a)

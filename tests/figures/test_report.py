@@ -591,6 +591,7 @@ def assert_same_pieces(found: list[list[Any]], wanted: list[list[Any]], what: An
                 assert ours[i + 2] == theirs[i + 2], (what, found, wanted)
 
 
+@pytest.mark.slow
 def test_thresholds_in_the_page_are_those_of_solve(tried: Visit) -> None:
     cases, wanted = [], []
     for name in in_panel():
