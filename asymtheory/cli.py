@@ -29,9 +29,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         if command is not None and command not in COMMANDS:
             return _plugin(command, arguments[1:])
-        if (
-            argv is None
-        ):  # a process of its own: its imports are no garbage and live to its end, so they are not looked through
+        if argv is None:  # a process of its own: what it imports lives to its end, so the collector need not look through it
             gc.disable()
         reader = parser(command)
         if argv is None:
