@@ -29,7 +29,8 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         if command is not None and command not in COMMANDS:
             return _plugin(command, arguments[1:])
-        if argv is None:  # a process of its own: what it imports lives to its end, so the collector need not look through it
+        # a process of its own: what it imports lives to its end, so the collector need not look through it
+        if argv is None:
             gc.disable()
         reader = parser(command)
         if argv is None:
