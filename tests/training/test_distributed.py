@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +80,37 @@ def whole(place: Path) -> dict[str, Any]:
     return checkpoint.load(place / "whole" / checkpoint.NAME)
 
 
+def free_port() -> int:
+    """A port that no connection is given by chance: below those that systems hand out, for a process takes seconds to listen."""
+    for port in random.Random(os.getpid()).sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a hundred ports are taken")
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 240) -> tuple[int, str, str]:
+    """(status, stdout, stderr); a process that hangs says where each of its threads is."""
+    try:
+        out, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        raise AssertionError(f"still running after {seconds:g} s:\n{process.communicate()[1]}") from None
+    return process.returncode, out, errors
+
+
 @pytest.fixture(scope="session")
-def pair(place: Path) -> list[tuple[int, str, str]]:
+def pair(place: Path) -> Iterator[list[tuple[int, str, str]]]:
     """(status, stdout, stderr) of the two processes of tests/training/two_processes.py."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     common = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    script = [str(HERE / "two_processes.py"), str(place)]
+    script = ["-X", "faulthandler", str(HERE / "two_processes.py"), str(place)]
     processes = [started(script, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in range(2)]
     try:
-        answers = [process.communicate(timeout=300) for process in processes]
+        yield [ended(process) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    return [(process.returncode, *answer) for process, answer in zip(processes, answers, strict=True)]
 
 
 # --------------------------------------------------------------------------------------------------- in one process
@@ -228,8 +248,8 @@ def test_torchrun_trains_as_one_process_does(place: Path, whole: dict[str, Any],
         "--progress",
     ]
     process = started(command)
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    status, printed, errors = ended(process)
+    assert status == 0, errors
     assert printed.count("test set") + printed.count("last epoch") == 1
     assert errors.count("  0%|") == 1
     same_state(checkpoint.load(out / checkpoint.NAME), whole)
