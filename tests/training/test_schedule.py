@@ -1,4 +1,4 @@
-"""A parameter of the loss that moves while a network trains."""
+"""A loss that is led to its end while a network trains: along a ramp, from another loss, until a signal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ torch = pytest.importorskip("torch")
 
 from asymtheory_training import build_loss, fit  # noqa: E402
 from asymtheory_training.data.inputs import Data, Images, stream  # noqa: E402
-from asymtheory_training.losses.moving import MovingLoss  # noqa: E402
+from asymtheory_training.losses.moving import MovingLoss, StartedLoss  # noqa: E402
 from asymtheory_training.run.config import Settings, TrainConfig  # noqa: E402
+from asymtheory_training.run.lead import NEAR, PATIENCE, Watch, at_vertices  # noqa: E402
 from asymtheory_training.run.loop import Trainer  # noqa: E402
 from asymtheory_training.run.models import build_model  # noqa: E402
-from asymtheory_training.run.schedule import Ramp, Schedule  # noqa: E402
+from asymtheory_training.run.schedule import Ramp, Schedule, Start  # noqa: E402
 from asymtheory_training.run.stack import Family, StackedTrainer  # noqa: E402
 from asymtheory_training.sweep.plan import read_plan  # noqa: E402
 
@@ -24,6 +25,7 @@ from asymtheory.errors import InputError  # noqa: E402
 from asymtheory.losses import build  # noqa: E402
 
 RAMP = {"parameter": "a", "from": 1, "to": 24, "until": Fraction(1, 2)}
+START = {"loss": "ce", "until": Fraction(1, 2)}
 
 
 def trainer(schedule: object = RAMP, **settings: object) -> Trainer:
@@ -48,12 +50,31 @@ def test_the_table_and_the_text_say_the_same(given: object) -> None:
     assert Schedule.parse(given).text == "cosine+ramp:a:1:24:0.5"
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (START, "cosine+start:ce:0.5"),
+        ("start:CE:1/2", "cosine+start:ce:0.5"),
+        ("constant+start:nce+rce:0.1", "constant+start:nce+rce:0.1"),
+        ({**START, "signal": "vertices", "rate": "constant"}, "constant+start:ce:0.5:vertices"),
+        ({**RAMP, "signal": "held-out"}, "cosine+ramp:a:1:24:0.5:held-out"),
+        ("ramp:a:1::1:Held-Out", "cosine+ramp:a:1::1:held-out"),
+    ],
+)
+def test_starts_and_signals_are_read_and_read_back(given: object, text: str) -> None:
+    assert Schedule.parse(given).text == text
+    assert Schedule.parse(text).text == text
+
+
 def test_the_rate_is_that_of_the_data_set_unless_it_is_named() -> None:
     def of(schedule: object) -> str:
         return TrainConfig.resolve({"dataset": "animal10n", "loss": "amse", "schedule": schedule}).schedule
 
     assert of("ramp:a:1:24:0.5") == of(RAMP) == "drop:0.2:0.5,0.75+ramp:a:1:24:0.5"
     assert of("constant+ramp:a:1::0.5") == of({**RAMP, "to": "", "rate": "constant"}) == "constant+ramp:a:1::0.5"
+    assert (
+        of("start:ce:0.5:vertices") == of({**START, "signal": "vertices"}) == "drop:0.2:0.5,0.75+start:ce:0.5:vertices"
+    )
     assert of("cosine") == "cosine"
 
 
@@ -107,9 +128,99 @@ def test_at_its_end_it_is_the_loss_itself() -> None:
     torch.testing.assert_close(moving(logits, labels), own(logits, labels))
 
 
+def test_a_start_from_mse_is_a_ramp_of_amse() -> None:
+    """The mixture is AMSE at 1 / (1 - s + s / a), up to the factor (1 - s) a + s: by hand, from the two definitions."""
+    a, K = 8.0, 5
+    mixed = StartedLoss(build_loss("amse", a=a), build("mse"))
+    logits = torch.randn(6, K, dtype=torch.float64, requires_grad=True)
+    for s in (0.0, 0.25, 0.7, 1.0):
+        mixed.move(s, K)
+        assert float(mixed.scale) == pytest.approx(a, rel=1e-12)
+        other = build_loss("amse", a=1 / (1 - s + s / a))
+        found, expected = (torch.autograd.grad(loss(logits, torch.arange(6) % K), logits)[0] for loss in (mixed, other))
+        torch.testing.assert_close(found, ((1 - s) * a + s) * expected, rtol=1e-10, atol=1e-14)
+
+
+def test_a_start_has_one_initial_slope_and_ends_as_the_loss_itself() -> None:
+    own = build_loss("nce+agce", weight=torch.tensor([1.0, 2.0, 0.5]), reduction="sum")
+    mixed = StartedLoss(own, build("ce"))
+    labels = torch.arange(6) % 3
+    found = []
+    for s in (0.0, 0.3, 1.0):
+        mixed.move(s, 3)
+        logits = torch.zeros(6, 3, dtype=torch.float64, requires_grad=True)
+        found.append(torch.autograd.grad(mixed(logits, labels), logits)[0])
+    torch.testing.assert_close(found[0], found[2], rtol=1e-12, atol=0)
+    torch.testing.assert_close(found[1], found[2], rtol=1e-12, atol=0)
+    logits = torch.randn(6, 3)
+    assert torch.equal(mixed(logits, labels), own(logits, labels))
+    mixed.move(0.0, 3)
+    first = build_loss("ce", weight=own.weight, reduction="sum")
+    torch.testing.assert_close(mixed(logits, labels), float(mixed.scale) * first(logits, labels))
+
+
+def test_the_weight_of_the_first_loss_falls_evenly() -> None:
+    training, seen = trainer(START), []
+    for _ in training.remaining():
+        training.epoch(lambda: seen.append(float(training.loss.part)))
+    assert seen == pytest.approx([min(1, t / len(seen) / 0.5) for t in range(len(seen))], rel=1e-12)
+
+
+def test_a_signal_comes_when_it_should() -> None:
+    held = Watch("held-out")
+    for value in (0.2, 0.4, 0.3, 0.5, *[0.5] * (PATIENCE - 1)):
+        held.see(value)
+    assert not held.ended
+    held.see(0.49)
+    assert held.ended
+    held.see(0.9)
+    assert held.ended  # for good
+    vertices = Watch("vertices")
+    vertices.see(0.49)
+    assert not vertices.ended
+    vertices.see(0.5)
+    assert vertices.ended
+    near = torch.tensor([[NEAR, 1 - NEAR], [NEAR - 0.01, 1.01 - NEAR], [1e-4, 1 - 1e-4]]).log()
+    assert float(at_vertices(near)) == pytest.approx(2 / 3)
+    assert at_vertices(near.expand(2, 3, 2), -1).tolist() == pytest.approx([2 / 3] * 2)
+
+
+@pytest.mark.parametrize("signal", ["held-out", "vertices"])
+def test_a_signal_ends_the_way_at_once(signal: str) -> None:
+    """A large rate makes the network certain within a few steps; held-out labels that were not seen stop rising as soon."""
+    training = trainer({**RAMP, "until": 1, "signal": signal}, rate=1.0, clip=1e6)
+    assert training.lead is not None
+    assert training.lead.watch is not None
+    watch, seen = training.lead.watch, []
+    for _ in training.remaining():
+        training.epoch(lambda: seen.append((watch.ended, float(training.loss.value))))
+    assert not seen[0][0]
+    assert seen[0][1] == 1
+    after = [value for ended, value in seen if ended]
+    assert 1 < len(after) < len(seen)
+    assert after[1:] == [24.0] * (len(after) - 1)
+
+
+def test_samples_that_are_held_out_are_never_trained_on() -> None:
+    training = trainer({**RAMP, "signal": "held-out"})
+    data = training.data
+    assert data.held is not None
+    assert len(data.held) == 6
+    assert training.steps == 6  # of 54 samples
+    orders = [data.order(0, epoch) for epoch in range(3)]
+    for order in orders:
+        assert sorted([*order.tolist(), *data.held.tolist()]) == list(range(60))
+    assert not torch.equal(orders[0], orders[1])
+
+
 @pytest.mark.parametrize("stop", [1, 3])
-def test_a_resumed_run_is_the_same_to_the_last_bit(stop: int) -> None:
-    whole, part, rest = trainer(), trainer(), trainer()
+@pytest.mark.parametrize(
+    "schedule",
+    [RAMP, START, {**START, "until": 1, "signal": "held-out"}, {**RAMP, "until": 1, "signal": "vertices"}],
+    ids=["ramp", "start", "held-out", "vertices"],
+)
+def test_a_resumed_run_is_the_same_to_the_last_bit(schedule: object, stop: int) -> None:
+    whole, part, rest = (trainer(schedule, rate=1.0, clip=1e6) for _ in range(3))
     for _ in range(4):
         whole.epoch()
     for _ in range(stop):
@@ -120,12 +231,20 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(stop: int) -> None:
     for one, other in zip(whole.model.parameters(), rest.model.parameters(), strict=True):
         assert torch.equal(one, other)
     assert [epoch.loss for epoch in whole.curve] == [epoch.loss for epoch in rest.curve]
+    state, again = whole.state()["loss"], rest.state()["loss"]
+    assert str(state) == str(again)  # the signal's too
+    assert state.get("watch._extra_state", {"ended": True})["ended"]
 
 
 def test_fit_takes_the_table() -> None:
     images, labels = torch.randn(40, 5), torch.arange(40) % 2
     history = fit(torch.nn.Linear(5, 2), build_loss("agce"), images, labels, epochs=2, schedule={**RAMP, "until": 1})
     assert len(history.curve) == 2
+    history = fit(torch.nn.Linear(5, 2), "nce+rce", images, labels, epochs=2, schedule={**START, "signal": "held-out"})
+    assert len(history.curve) == 2
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), 20)
+    with pytest.raises(InputError, match="give a data set or arrays, not a loader"):
+        fit(torch.nn.Linear(5, 2), "nce+rce", loader, epochs=2, schedule={**START, "signal": "held-out"})
 
 
 @pytest.mark.parametrize(
@@ -138,6 +257,11 @@ def test_fit_takes_the_table() -> None:
         ("cosine+a:1", r"after \+ a ramp is needed"),
         ("ramp:a:1:2:0.5+cosine", "the rate comes first"),
         ("ramp:a:x:2:0.5", "schedule"),
+        ("start:cee:0.5", "a loss of the core to start from is needed"),
+        ({**START, "parameter": "a"}, "or it has loss and until"),
+        ({**START, "until": 0}, "a share of the steps"),
+        ({**START, "signal": "heldout"}, "a signal is held-out or vertices; did you mean 'held-out'"),
+        ("start:ce:0.5+cosine", "the rate comes first"),
     ],
 )
 def test_a_schedule_that_cannot_be(schedule: object, message: str) -> None:
@@ -153,9 +277,10 @@ def test_losses_that_cannot_move_are_refused() -> None:
         MovingLoss(build_loss("taylor-ce"), "t")
 
 
-def test_a_stack_moves_every_value_as_it_would_move_alone() -> None:
+@pytest.mark.parametrize("schedule", [{**RAMP, "to": ""}, START, {**START, "loss": "mse"}], ids=["ramp", "ce", "mse"])
+def test_a_stack_moves_every_value_as_it_would_move_alone(schedule: object) -> None:
     images, labels = torch.randn(60, 1, 4, 4, dtype=torch.float64), torch.arange(60) % 3
-    settings = Settings(epochs=3, batch=10, schedule={**RAMP, "to": ""}, precision="float64", clip=2.0)  # type: ignore[arg-type]
+    settings = Settings(epochs=3, batch=10, schedule=schedule, precision="float64", clip=2.0)  # type: ignore[arg-type]
     data = Data(Images(images), labels, labels)
     family = Family(build("amse"), "a", [8, 3], [1.0, 0.5])
     stack = StackedTrainer(family, data, settings, [5], K=3, width=0.05)
@@ -167,6 +292,23 @@ def test_a_stack_moves_every_value_as_it_would_move_alone() -> None:
         alone.epoch()
     for name, weight in alone.model.state_dict().items():
         torch.testing.assert_close(stack.model.member(0)[name], weight, rtol=1e-9, atol=1e-10)
+
+
+def test_expected_losses_of_a_stack_start_from_the_other_loss_too() -> None:
+    """Losses of every label and of one label say the same on the way."""
+    family = Family(build("amse"), "a", [8, 3], [1.0, 0.5])
+    logits, labels = torch.randn(2, 6, 3, dtype=torch.float64), torch.arange(6).expand(2, -1) % 3
+    family.move(Start("ce", 0.5), 0.2, logits)
+    torch.testing.assert_close(family(logits).gather(-1, labels[..., None])[..., 0], family.at(logits, labels))
+
+
+def test_a_signal_comes_to_each_model_alone() -> None:
+    images, labels = torch.randn(60, 1, 4, 4), torch.arange(60) % 3
+    settings = Settings(epochs=1, batch=10, schedule={**START, "signal": "vertices"})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="train them one by one"):
+        StackedTrainer(Family(build("amse"), "a", [8]), Data(Images(images), labels), settings, [0], K=3, width=0.05)
+    with pytest.raises(InputError, match="no place for samples that are held out"):
+        Data(Images(images), labels, balanced=10).holding_out(0)
 
 
 def test_a_family_without_the_parameter_cannot_move() -> None:

@@ -68,7 +68,8 @@ OPTIONS: Mapping[str, Option] = {option.flag: option for option in (
     _number("--momentum", "momentum", "X", "of SGD"),
     _number("--clip", "clip", "X", "the gradient's norm is cut to it; inf for never"),
     Option("--schedule", "schedule", "TEXT", "of the rate: cosine, constant, step:EPOCHS:FACTOR or drop:FACTOR:SHARE,...; with "
-           "+ramp:PARAMETER:FROM:TO:UNTIL a parameter of the loss moves over that share of the steps"),
+           "+ramp:PARAMETER:FROM:TO:UNTIL a parameter of the loss moves over that share of the steps, with +start:LOSS:UNTIL "
+           "another loss leads to it; :held-out or :vertices after either ends it by a signal"),
     Option("--regularisation", "regularisation", "NORM",
            "none, l1, l2, jacobian, or published: what the recipe's paper did for this loss"),
     _number("--strength", "strength", "X", "of the regularisation: weight decay, or lambda of the L1 norm or of the Jacobian"),

@@ -21,6 +21,7 @@ from .augment import augment, normalise
 
 RESIDENT = 2**29  # bytes of normalised images that are kept instead of being made anew in every epoch
 EVALUATION = 512  # images in one batch without gradients
+HELD_OUT = 0.1  # of the samples, where a signal or a search needs some that are not trained on
 
 Batch: TypeAlias = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
 """What a network is called with: a tensor, several, or several by name."""
@@ -167,6 +168,7 @@ class Data:
     ``given`` are the labels to fit, ``true`` the clean ones where they are known. With ``redraw`` every epoch, and so every
     visit of an image, gets a label of its own drawn from the noise for its true class; ``given`` is then not looked at.
     ``second`` is another test set. ``balanced``: an epoch sees so many images of every given class, drawn anew each time.
+    ``held``: the places of samples that are never trained on.
     """
 
     images: Inputs
@@ -179,6 +181,7 @@ class Data:
     second_labels: Tensor | None = None
     balanced: int | None = None
     ignore: int | None = None
+    held: Tensor | None = None
 
     def __post_init__(self) -> None:
         for what, labels, images in (
@@ -214,11 +217,15 @@ class Data:
     @property
     def visited(self) -> int:
         """How many images an epoch sees."""
-        return len(self.images) if self.balanced is None else self.balanced * len(self._sizes())
+        if self.balanced is not None:
+            return self.balanced * len(self._sizes())
+        return len(self.images) - (0 if self.held is None else len(self.held))
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """The images of an epoch in their order, (N,) or, where it is balanced, a part of them; on the CPU."""
         order = shuffled(len(self.images), seed, epoch)
+        if self.held is not None:
+            order = order[~torch.isin(order, self.held.cpu())]
         if self.balanced is None:
             return order
         labels = self.given.cpu()[order]
@@ -237,8 +244,18 @@ class Data:
             self.images.to(device, dtype), self.given.to(device), moved(self.true), self.redraw,
             None if self.test is None else self.test.to(device, dtype), moved(self.test_labels),
             None if self.second is None else self.second.to(device, dtype), moved(self.second_labels), self.balanced,
-            self.ignore,
+            self.ignore, moved(self.held),
         )  # fmt: skip
+
+    def holding_out(self, seed: int) -> Data:
+        """The same with a tenth of the samples, drawn by the seed, that are never trained on."""
+        if self.balanced is not None:
+            raise InputError(f"--balanced {self.balanced}: such an epoch has no place for samples that are held out")
+        order = torch.randperm(len(self.images), generator=generator(seed, 0, "held out"))
+        count = max(1, round(HELD_OUT * len(order)))
+        if len(order) - count < 2:
+            raise InputError(f"{len(order)} training images: too few to hold a tenth of them out")
+        return replace(self, held=order[:count].sort().values)
 
     def labels_in(self, epoch: int, seed: int) -> Tensor:
         """The labels to fit in an epoch."""

@@ -25,7 +25,7 @@ from asymtheory.reading.documents import parse_toml, read_text
 
 from .checks import Check, FieldError, choice, exact_number, limited, noise_rate, number, shown, text, truth, whole
 from .recipes import DEFAULTS, recipe
-from .schedule import Schedule
+from .schedule import Schedule, leads_alone
 from .toml import beside, blame, flattened, is_path, line_of, toml_key, toml_value, written
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Settings:
     ``precision``: ``float32``, ``float64``, ``bfloat16`` (autocast) or ``auto``. ``compile``: ``off``, ``on`` or ``graphs``
     (CUDA graphs by torch.compile). ``evaluate``: the test set every so many epochs, and after the last. ``measure``: accuracy
     on the training set as the epoch ``running`` (free; the weights change meanwhile) or ``frozen`` (one more pass after it).
-    ``schedule``: of the learning rate, and of a parameter of the loss that is led along a ramp (:mod:`.schedule`).
+    ``schedule``: of the learning rate, and of the loss: a parameter that is led along a ramp, or another loss at first
+    (:mod:`.schedule`).
     ``threads``: of a CPU; None takes one for a small model, for which more only wait for each other, else all.
     """
 
@@ -311,10 +312,10 @@ class TrainConfig(Settings):
 
 
 def _with_rate(schedule: JsonValue, usual: str) -> str:
-    """The schedule as text; one that names a ramp alone leaves the rate as is usual."""
-    alone = "rate" not in schedule if isinstance(schedule, Mapping) else str(schedule).lower().startswith("ramp:")
+    """The schedule as text; one that names a way of the loss alone leaves the rate as is usual."""
+    alone = "rate" not in schedule if isinstance(schedule, Mapping) else leads_alone(str(schedule))
     found = Schedule.parse(schedule)
-    return f"{usual}+{found.ramp}" if alone else found.text
+    return f"{usual}+{found.way}" if alone else found.text
 
 
 ORDER = (

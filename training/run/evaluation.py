@@ -79,16 +79,16 @@ def predict(
     batch: int | None = None,
     world: World = ALONE,
     call: Call = PLAIN,
+    which: Tensor | None = None,
 ) -> Tensor:
     """The class of the largest logit for every image, (N,), in evaluation mode; the model's mode is restored.
 
-    Several processes share the batches out, and each gets the whole answer.
+    Several processes share the batches out, and each gets the whole answer. ``which``: for these images only, in one process.
     """
     training = model.training
     model.eval()
-    parts = list(torch.arange(len(images), device=setup.device).split(batch or images.evaluation))[
-        world.rank :: world.size
-    ]
+    places = torch.arange(len(images), device=setup.device) if which is None else which
+    parts = list(places.split(batch or images.evaluation))[world.rank :: world.size]
     try:
         with setup.computing():
             found = [likeliest(call(model, setup.inputs(x))) for x in images.visits(parts, setup.dtype)]

@@ -28,17 +28,16 @@ from asymtheory.jsonlines import Json, JsonValue
 
 from ..data.inputs import Batch, Data, Inputs, batches, generator, stream
 from ..distributed import ALONE, World, parallel
-from ..losses.module import RobustLoss
-from ..losses.moving import MovingLoss
 from . import checkpoint
 from .calls import PLAIN, Call, likeliest
 from .config import Settings
 from .device import Setup, seeded, using
 from .evaluation import UNSEEN, fitted, predict
 from .jacobian import directions, squared_norm, watched
+from .lead import LOOKS, Lead, at_vertices
 from .optimiser import Optimiser
 from .record import Epoch, History
-from .schedule import Ramp, Schedule
+from .schedule import VERTICES, Schedule
 from .sgd import SGD, clipped
 
 LOOK = 256  # steps between two looks at whether the loss is still finite
@@ -68,17 +67,6 @@ class Following(Protocol):
     def follow(self, labels: Tensor) -> None: ...
 
     def begin(self, epoch: int, epochs: int, labels: Tensor, generator: torch.Generator) -> None: ...
-
-
-def led(loss: nn.Module, ramp: Ramp) -> MovingLoss:
-    """The loss with a parameter that moves along the ramp and ends where the ramp ends, else at the loss's own value."""
-    if not isinstance(loss, RobustLoss):
-        raise InputError(f"schedule {ramp}: the loss has no parameter of the core that could move")
-    moving = MovingLoss(loss, ramp.parameter)
-    moving.loss.replace(**{ramp.parameter: ramp.start})  # InputError outside the domain
-    if ramp.end is not None:
-        moving.loss = moving.loss.replace(**{ramp.parameter: ramp.end})
-    return moving
 
 
 Visit = tuple[Batch, Tensor, Tensor, float, int]
@@ -135,9 +123,11 @@ class Trainer:
         if setup.channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model, through = parallel(self.model, world, setup.device)
-        self.ramp = Schedule.parse(settings.schedule).ramp
-        if self.ramp is not None:
-            loss = led(loss, self.ramp)
+        way = Schedule.parse(settings.schedule).way
+        self.lead = None if way is None else Lead(loss, way)
+        if self.lead is not None:
+            loss = self.lead.loss
+            data = self._held_out(self.lead, data)
         self.loss = loss.to(setup.device)
         self.data = data.to(setup.device, setup.dtype)
         self.forward: Callable[..., object] = through
@@ -185,8 +175,9 @@ class Trainer:
         with self.setup.computing():
             logits = self.call(self.forward, x)
         scores = logits if self.setup.autocast is None else logits.float()
-        if self.ramp is not None:
-            self._move(self.ramp, scores.shape[1])
+        if self.lead is not None:
+            assert self.steps is not None
+            self.lead.move(self.taken / (self.steps * self.settings.epochs), scores.shape[1])
         value = self._value(scores, y, which)
         if weight != 1:
             value = value * weight
@@ -196,6 +187,8 @@ class Trainer:
         penalised.backward()
         norm = self.optimiser.step(lambda gradients: clipped(gradients, self.settings.clip))
         self.taken += 1
+        if self.lead is not None:
+            self._look(self.lead, scores)
         return logits.detach(), value.detach(), norm
 
     def _value(self, scores: Tensor, y: Tensor, which: Tensor) -> Tensor:
@@ -216,12 +209,26 @@ class Trainer:
             len(y) if y.is_floating_point() or self.data.ignore is None else (y != self.data.ignore).sum()
         )
 
-    def _move(self, ramp: Ramp, K: int) -> None:
-        """Set the parameter of the loss for the next step; what it is depends on the number of steps that were taken alone."""
+    def _held_out(self, lead: Lead, data: Data) -> Data:
+        """The data, with samples held out where the signal that ends the way needs them."""
+        if lead.watch is not None and self.world.size > 1:
+            raise InputError(f"schedule {lead.way}: a signal ends a way in one process only; leave it out")
+        return data.holding_out(self.settings.seed) if lead.holds_out else data
+
+    def _look(self, lead: Lead, logits: Tensor) -> None:
+        """Look at the signal that may end the loss's way, LOOKS times over the run; what is seen depends on the weights alone."""
+        watch = lead.watch
         assert self.steps is not None
-        loss = cast(MovingLoss, self.loss)
-        end = float(loss.loss.parameters[ramp.parameter])
-        loss.move(ramp.at(self.taken / (self.steps * self.settings.epochs), end), end, K)
+        if watch is None or watch.ended or self.taken % max(1, self.steps * self.settings.epochs // LOOKS):
+            return
+        if watch.signal == VERTICES:
+            watch.see(float(at_vertices(logits).mean()))
+            return
+        held, data = self.data.held, self.data
+        assert held is not None
+        labels = hard(data.labels_in(self.done, self.settings.seed))[held]
+        hits = predict(self.model, data.images, self.setup, call=self.call, which=held) == labels
+        watch.see(float((hits if data.ignore is None else hits[labels != data.ignore]).float().mean()))
 
     def epoch(self, tick: Callable[[], object] = lambda: None) -> Epoch:
         """Train one more epoch and measure; ``tick`` is called after every step. Raises :class:`DivergedError`."""

@@ -27,16 +27,16 @@ import torch
 from torch import Tensor, nn
 
 from asymtheory.errors import InputError
-from asymtheory.losses import Loss, unknown_parameter
+from asymtheory.losses import Loss, build, unknown_parameter
 from asymtheory.numbers.scalar import Scalar
 
 from ..data.inputs import EVALUATION, Data, Images, batches, generator, shuffled, stream
-from ..losses.moving import slope_ratio
+from ..losses.moving import equal_slope, slope_ratio
 from ..losses.reference import given_losses, label_losses
 from .config import Settings
 from .device import find_device, using
 from .models import STACKED, Network, build_model
-from .schedule import Ramp, Schedule
+from .schedule import Ramp, Schedule, Start, Way
 from .sgd import SGD
 
 TYPES = {"auto": torch.float32, "float32": torch.float32, "float64": torch.float64}
@@ -62,6 +62,9 @@ class Family:
         if len(self.scales) != len(self.members):
             raise InputError(f"{len(self.scales)} scales for {len(self.members)} losses")
         self._on: dict[tuple[torch.device, torch.dtype, int], tuple[Loss, Tensor]] = {}
+        self._first: tuple[Loss, Tensor, float] | None = (
+            None  # another loss, its factors (S * V, 1, 1), the weight of this one
+        )
 
     def __len__(self) -> int:
         return len(self.members)
@@ -69,12 +72,20 @@ class Family:
     def __call__(self, logits: Tensor) -> Tensor:
         """Losses for every label, (S * V, N, K) in and out; model ``s * V + v`` has the v-th value."""
         loss, scale = self._tensors(logits)
-        return label_losses(loss, logits) * scale
+        last = label_losses(loss, logits) * scale
+        if self._first is None:
+            return last
+        first, factor, part = self._first
+        return label_losses(first, logits) * factor + part * last
 
     def at(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Losses at one label each, (S * V, N, K) and (S * V, N) in, (S * V, N) out: those of a call, in fewer operations."""
         loss, scale = self._tensors(logits)
-        return given_losses(loss, logits, labels) * scale[..., 0]
+        last = given_losses(loss, logits, labels) * scale[..., 0]
+        if self._first is None:
+            return last
+        first, factor, part = self._first
+        return given_losses(first, logits, labels) * factor[..., 0] + part * last
 
     def _tensors(self, logits: Tensor) -> tuple[Loss, Tensor]:
         """The loss with a tensor in the place of its parameter, and the factors, both (S * V, 1, 1)."""
@@ -94,12 +105,31 @@ class Family:
             self._on[key] = loss, spread(self.scales)
         return self._on[key]
 
-    def move(self, ramp: Ramp, share: float, logits: Tensor) -> None:
-        """Set the parameter for the next step, each value on its way to its end, at the initial slope that it has there.
+    def move(self, way: Way, share: float, logits: Tensor) -> None:
+        """Set the losses for the next step, each on its way to its end, at the initial slope that it has there.
 
-        ``share`` of all steps is done; ``logits`` (S * V, N, K) are those of that step. InputError for another parameter than
-        the family's.
+        ``share`` of all steps is done; ``logits`` (S * V, N, K) are those of that step. InputError for a ramp of another
+        parameter than the family's.
         """
+        if isinstance(way, Start):
+            self._start(way, share, logits)
+        else:
+            self._move(way, share, logits)
+
+    def _start(self, start: Start, share: float, logits: Tensor) -> None:
+        part, first = start.part(share), build(start.loss)
+        if part >= 1:
+            self._first = None
+            return
+        _, scale = self._tensors(logits)
+        factors = [
+            (1 - part) * own * equal_slope(first, member, logits.shape[-1])
+            for own, member in zip(self.scales, self.members, strict=True)
+        ]
+        spread = torch.tensor(factors, dtype=scale.dtype, device=scale.device).repeat(len(scale) // len(self))
+        self._first = first, spread[:, None, None], part
+
+    def _move(self, ramp: Ramp, share: float, logits: Tensor) -> None:
         name = self.parameter
         if name != ramp.parameter:
             raise InputError(f"schedule {ramp}: {self.loss.name} has no values of {ramp.parameter} here")
@@ -139,10 +169,10 @@ class Families:
         ]
         return torch.cat(found, 1).flatten(0, 1)
 
-    def move(self, ramp: Ramp, share: float, logits: Tensor) -> None:
-        """Move the parameters of all families; see :meth:`Family.move`."""
+    def move(self, way: Way, share: float, logits: Tensor) -> None:
+        """Move the losses of all families; see :meth:`Family.move`."""
         for family, z in self._parts(logits):
-            family.move(ramp, share, z.flatten(0, 1))
+            family.move(way, share, z.flatten(0, 1))
 
     def _parts(self, models: Tensor) -> Iterator[tuple[Family, Tensor]]:
         """What belongs to each family of a tensor (S * V, ...), as (S, its values, ...)."""
@@ -263,7 +293,11 @@ class StackedTrainer:
         self.model = StackedMLP(models).to(self.device, self.dtype)
         self.weights: list[Tensor] = list(self.model.parameters())
         self.optimiser = SGD(self.weights, settings)
-        self.ramp = Schedule.parse(settings.schedule).ramp
+        self.way = Schedule.parse(settings.schedule).way
+        if self.way is not None and self.way.signal is not None:
+            raise InputError(
+                f"schedule {self.way}: a signal comes to each model at a time of its own: train them one by one"
+            )
         self.done = 0
 
     def __len__(self) -> int:
@@ -283,8 +317,8 @@ class StackedTrainer:
     def _step(self, x: Tensor, target: Tensor, taken: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """(logits, losses, norms of the gradients before clipping) of every model, after so many steps."""
         logits = self.model(x)
-        if self.ramp is not None:
-            self.family.move(self.ramp, taken / (self.steps * self.settings.epochs), logits)
+        if self.way is not None:
+            self.family.move(self.way, taken / (self.steps * self.settings.epochs), logits)
         if target.is_floating_point():
             picked = (self.family(logits) * target).sum(-1)
         else:

@@ -17,6 +17,7 @@ from .config import Settings
 from .device import using
 from .loop import Trainer, Visit, hard
 from .optimiser import Optimiser
+from .schedule import HELD_OUT, Schedule
 
 
 class StreamTrainer(Trainer):
@@ -38,15 +39,16 @@ class StreamTrainer(Trainer):
         optimiser: Callable[[Sequence[Tensor]], Optimiser] | None = None,
     ) -> None:
         self.batches, self.labelling = batches, labelling
+        way = Schedule.parse(settings.schedule).way
+        if way is not None and way.signal == HELD_OUT:
+            raise InputError(f"schedule {way}: samples are held out by number: give a data set or arrays, not a loader")
         super().__init__(model, loss, replace(data, ignore=labelling.ignore), settings, call=call, optimiser=optimiser)
         if self.following is not None:
             raise InputError(
                 "a loss that follows its samples needs them by number: give a data set or arrays, not a loader"
             )
-        if self.ramp is not None and self.steps is None:
-            raise InputError(
-                f"schedule {self.ramp}: it is a share of the steps, whose number this iterable does not tell"
-            )
+        if way is not None and self.steps is None:
+            raise InputError(f"schedule {way}: it is a share of the steps, whose number this iterable does not tell")
         self._labels: list[Tensor] = []
 
     @property

@@ -22,7 +22,7 @@ from ..losses.registry import baseline
 from ..run import checkpoint
 from ..run.config import TrainConfig
 from ..run.models import STACKED
-from ..run.schedule import Schedule
+from ..run.schedule import Ramp, Schedule
 from .flow import place_of
 from .plan import PlannedRun
 
@@ -50,8 +50,10 @@ def family_of(config: TrainConfig) -> tuple[Loss, str | None] | None:
         return None
     loss = config.core_loss()
     varies = loss.main is not None and not loss.domains[loss.main].integer
-    ramp = Schedule.parse(config.schedule).ramp
-    if ramp is not None and not (varies and ramp.parameter == loss.main):
+    way = Schedule.parse(config.schedule).way
+    if way is not None and way.signal is not None:
+        return None  # it comes to each run at a time of its own
+    if isinstance(way, Ramp) and not (varies and way.parameter == loss.main):
         return None
     return loss, loss.main if varies else None
 

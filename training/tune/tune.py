@@ -31,7 +31,7 @@ from asymtheory.reading.documents import parse_json, read_text
 from asymtheory.shapes import check_shape
 from asymtheory.writing import replace_file
 
-from ..data.inputs import Data, Images, generator
+from ..data.inputs import HELD_OUT, Data, Images, generator
 from ..data.labels import noise_model
 from ..losses.build import build_loss
 from ..run import checkpoint
@@ -42,7 +42,6 @@ from .settle import order as settled
 from .soundness import Soundness, soundness
 from .space import FAMILIES, RATES, Arm, arms
 
-HELD_OUT = 0.1
 JOURNAL = "tune.json"
 
 
