@@ -245,13 +245,14 @@ def _train(task: Task, prepared: Prepared, seed: int, chunk: Sequence[Candidate]
     curve = []
     for _ in trainer.remaining():
         trainer.epoch()
-        curve.append((_classes(trainer, outside) == given[held]).float().mean(1).numpy())
+        curve.append((classes_of(trainer, outside) == given[held]).float().mean(1).numpy())
     assert data.test_labels is not None
-    right = _classes(trainer, test) == data.test_labels
+    right = classes_of(trainer, test) == data.test_labels
     wrong = given[train] != true[train]
-    fitted = (_classes(trainer, Images(x[train])) == given[train])[:, wrong].float().mean(1)
+    fitted = (classes_of(trainer, Images(x[train])) == given[train])[:, wrong].float().mean(1)
     return Runs(ordered, np.stack(curve, 1), right.numpy(), fitted.numpy())
 
 
-def _classes(trainer: StackedTrainer, images: Images) -> Tensor:
+def classes_of(trainer: StackedTrainer, images: Images) -> Tensor:
+    """The class that each model gives each image, (M, N)."""
     return torch.cat([logits.argmax(-1) for _, logits in trainer.predict(images)], 1)
