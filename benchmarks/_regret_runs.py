@@ -21,7 +21,7 @@ from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.losses import Loss, build
 from asymtheory.noise import NoiseModel
 from asymtheory.selection.select import select
-from asymtheory.threshold import solve
+from asymtheory.threshold import Threshold, solve
 
 BATCH = 128
 RATES = (0.002, 0.008, 0.032, 0.128)
@@ -49,9 +49,17 @@ PUBLISHED = ("ce", "mae", "gce", "sce", "nce+rce", "nce+agce", "anl-ce", "jal-ce
 RAMPED: tuple[tuple[str, dict[str, Fraction]], ...] = (("amse", {"q": Fraction(2)}), ("jal-ce", {}))
 RAMPED_TO = (Fraction(3), Fraction(8))
 """Losses whose parameter is led from 1 to so many times its threshold."""
-PARTS = ("all", "ramps")
-"""``all``: every family, and the first loss led for the shares UNTIL; ``ramps``: both losses, led for longer too."""
+PARTS = ("all", "ramps", "few")
+"""``all``: every family, and the first loss led for the shares UNTIL; ``ramps``: both losses, led for longer too; ``few``: FEW."""
 LONGER = (0.3, 0.6, 1.0)
+
+
+FEW: tuple[tuple[str, dict[str, Fraction], Fraction | None, float], ...] = (
+    ("ce", {}, None, 0.0), ("mae", {}, None, 0.0), ("gce", {"q": Fraction(7, 10)}, None, 0.0), ("nce+rce", {}, None, 0.0),
+    ("anl-ce", {"alpha": Fraction(5), "beta": Fraction(5)}, None, 0.0), ("amse", {"q": Fraction(2)}, Fraction(3), 0.0),
+    ("jal-ce", {}, Fraction(3), 0.0), ("jal-ce", {}, Fraction(8), 0.3),
+)  # fmt: skip
+"""Loss, fixed parameters, factor and ramp of what is trained on all images, at every rate; small tasks have all of them too."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,12 @@ class Candidate:
 
 def candidates(noise: NoiseModel, part: str = "all") -> Iterator[Candidate]:
     """The candidates of a part on a noise; values outside a parameter's domain are left out."""
+    if part == "few":
+        yield from _few(noise)
+        return
+    if noise.rate == 0:
+        yield from _without_noise(noise)
+        return
     if part == "ramps":
         for name, fixed in RAMPED:
             yield from _led(name, fixed, noise, tuple(u for u in LONGER if name != RAMPED[0][0] or u not in UNTIL))
@@ -97,6 +111,28 @@ def candidates(noise: NoiseModel, part: str = "all") -> Iterator[Candidate]:
     yield Candidate("select", best.name, best, None, None)
 
 
+def _few(noise: NoiseModel) -> Iterator[Candidate]:
+    for name, fixed, factor, until in FEW:
+        loss = build(name, **fixed)
+        if factor is not None:
+            ((_, loss),) = around(loss, noise, (factor,))
+        kind = "ramp" if until else "grid"
+        yield from (Candidate(kind, name, loss, factor, rate, until) for rate in RATES)
+
+
+def _without_noise(noise: NoiseModel) -> Iterator[Candidate]:
+    """What ``tune`` tries on clean labels, losses as they are, and multiples of thresholds, where there are any."""
+    grid: list[tuple[str, Loss, Fraction | None]] = [
+        (name, build(name, **own), None) for name, own in (*FIXED, *AROUND)
+    ]
+    with_threshold = [(name, own) for name, own in AROUND if has_threshold(solve(build(name, **own), noise))]
+    for name, own in with_threshold:
+        grid += [(name, loss, factor) for factor, loss in around(build(name, **own), noise, FACTORS)]
+    for name, loss, factor in grid:
+        yield from (Candidate("grid", name, loss, factor, rate) for rate in RATES)
+    yield from (each for led in RAMPED if led in with_threshold for each in _led(*led, noise, LONGER))
+
+
 def _led(name: str, fixed: dict[str, Fraction], noise: NoiseModel, shares: Sequence[float]) -> Iterator[Candidate]:
     for factor, loss in around(build(name, **fixed), noise, RAMPED_TO):
         yield from (Candidate("ramp", name, loss, factor, rate, until) for until in shares for rate in RATES)
@@ -106,12 +142,18 @@ def around(loss: Loss, noise: NoiseModel, factors: Sequence[Fraction]) -> list[t
     """The loss at multiples of its parameter's threshold on a noise; of its own value where there is no threshold."""
     assert loss.main is not None
     found, centre = solve(loss, noise), Fraction(loss.parameters[loss.main])
-    if found.status == "threshold" and found.end is not None and found.end.value > 0:
+    if has_threshold(found):
+        assert found.end is not None
         centre = Fraction(found.end.number if found.end.number is not None else found.end.high)
     values = [(factor, factor * centre) for factor in factors]
     return [
         (factor, loss.replace(**{loss.main: value})) for factor, value in values if value in loss.domains[loss.main]
     ]
+
+
+def has_threshold(found: Threshold) -> bool:
+    """Is there one above 0, so that multiples of it are values?"""
+    return found.status == "threshold" and found.end is not None and found.end.value > 0
 
 
 @cache
@@ -210,20 +252,13 @@ def _families(chunk: Sequence[Candidate], K: int, steps: int) -> tuple[Families,
             assert loss.main is not None
             families.append(Family(loss, loss.main, [each.loss.parameters[loss.main] for each in members], scales))
         else:
-            families.append(_repeated(loss, scales))
+            families.append(Family.repeated(loss, scales))
     return Families(families), [each for members in groups.values() for each in members]
 
 
 def _moves(each: Candidate) -> bool:
     main = each.loss.main
     return main is not None and each.rate is not None and not each.loss.domains[main].integer
-
-
-def _repeated(loss: Loss, scales: Sequence[float]) -> Family:
-    """One loss as it is, once for every scale."""
-    found = Family(loss, None)
-    found.members, found.scales = [loss] * len(scales), list(scales)
-    return found
 
 
 def _train(task: Task, prepared: Prepared, seed: int, chunk: Sequence[Candidate]) -> Runs:

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 PLAN = tomllib.loads(Path(__file__).with_name("regret.toml").read_text(encoding="utf-8"))
-COMPONENTS = {"cifar10": 128, "mnist": 64}
+COMPONENTS = {"cifar10-hidden": 128, "cifar10-linear": 128, "mnist": 64}
 HELD_OUT = 10  # one in ten training samples is held out, with its noisy label
 HUMAN = {"aggregate": "aggre_label", "random": "random_label1", "worse": "worse_label"}
 SEED = 2026  # of the choice of training and test samples, the same for all runs
@@ -52,7 +52,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Task:
-    """Data set with its head, and noise: ``symmetric 0.4``, ``pair 0.2``, ``map 0.4``, ``instance 0.4``, ``human worse``."""
+    """Data set with its head, and noise: ``symmetric 0.4``, ``pair 0.2``, ``map 0.4``, ``instance 0.4``, ``human worse``, or
+    ``clean``."""
 
     data: str
     noise: str
@@ -73,7 +74,9 @@ class Task:
     @property
     def rate(self) -> Fraction | None:
         """The rate that the noise is made with; None for human labels."""
-        return None if self.kind == "human" else Fraction(self.noise.partition(" ")[2])
+        if self.kind == "human":
+            return None
+        return Fraction(self.noise.partition(" ")[2] or 0)
 
     @property
     def width(self) -> int:
@@ -86,6 +89,13 @@ class Task:
         return int(PLAN["data"][self.data]["epochs"])
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the candidates that are trained on it (see ``_regret_runs``)."""
+        if self.data in PLAN["few"]:
+            return ("few",)
+        return ("all",) if self.kind == "clean" else ("all", "ramps")
+
+    @property
     def aside(self) -> bool:
         """Is it set aside, so that nothing is learnt from it?"""
         return self.set in PLAN["set_aside"]["data"] or self.noise in PLAN["set_aside"]["noise"]
@@ -96,7 +106,11 @@ def tasks() -> Iterator[Task]:
     for noise in PLAN["order"]:
         kind, _, value = noise.partition(" ")
         assert value in PLAN[kind], noise
-        yield from (Task(data, noise) for data, facts in PLAN["data"].items() if kind in facts["kinds"])
+        yield from (
+            Task(data, noise)
+            for data, facts in PLAN["data"].items()
+            if kind in facts["kinds"] and noise in facts.get("only", [noise])
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +142,8 @@ def _noisy(task: Task, table: Table, sources: Sources, seed: int) -> tuple[Label
         return given, from_labels(given, y, K=K)
     rate = task.rate
     assert rate is not None
+    if task.kind == "clean":
+        return y, resolve("symmetric", K, rate)
     if task.kind == "instance":
         if task.set == "cifar10":
             given = np.load(sources.labels / "cifar10_idn_labels.npz")["idn_0_4"][table.places].astype(np.int64)
@@ -176,7 +192,7 @@ def load(name: str, sources: Sources) -> Table:
         places, pixels = order[:cut], None
         test = (x[order[cut:end]], y[order[cut:end]])
         x, y = x[places], y[places]
-    x, test_x = _scaled(x, test[0], COMPONENTS.get(of), columns=of not in ("cifar10", "mnist", "digits"))
+    x, test_x = _scaled(x, test[0], COMPONENTS.get(name), columns=of not in ("cifar10", "mnist", "digits"))
     return Table(x, y, test_x, test[1][: facts["test"]], int(y.max()) + 1, places, pixels)
 
 

@@ -44,7 +44,9 @@ def run(options: argparse.Namespace) -> None:
         (task, seed, folder / f"{task.data} {task.noise} {seed} {options.part}.jsonl".replace(" ", "_"))
         for seed in range(options.seeds)
         for task in tasks()
-        if (options.only is None or options.only in str(task)) and (task.aside or not options.aside)
+        if options.part in task.parts
+        and (options.only is None or options.only in str(task))
+        and (task.aside or not options.aside)
     ]
     lines = (
         [json.loads(line) for line in gzip.decompress(RESULTS.read_bytes()).splitlines()] if RESULTS.exists() else []
@@ -91,7 +93,7 @@ def collect(options: argparse.Namespace) -> None:
 
     found = [line if "margin" in line else {**line, **of_noise(line["data"], line["noise"])} for line in found]
     for path in sorted(Path(options.out).glob("*.jsonl")):
-        part = "ramps" if path.stem.endswith("ramps") else "all"
+        part = next((part for part in PARTS if path.stem.endswith(part)), "all")
         for line in map(json.loads, path.read_text().splitlines()):
             if (line["data"], line["noise"], line["seed"], part) in before:
                 continue

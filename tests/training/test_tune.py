@@ -21,11 +21,13 @@ from asymtheory_training.data.labels import make_labels, transition  # noqa: E40
 from asymtheory_training.run.config import Settings, TrainConfig  # noqa: E402
 from asymtheory_training.run.loop import Trainer  # noqa: E402
 from asymtheory_training.run.models import build_model  # noqa: E402
+from asymtheory_training.run.stack import is_perceptron  # noqa: E402
 from asymtheory_training.tune import tune  # noqa: E402
 from asymtheory_training.tune.halving import afforded, best, cost, rungs  # noqa: E402
 from asymtheory_training.tune.settle import order  # noqa: E402
 from asymtheory_training.tune.soundness import soundness  # noqa: E402
 from asymtheory_training.tune.space import Arm, arms  # noqa: E402
+from asymtheory_training.tune.tune import Search  # noqa: E402
 
 from asymtheory import cli  # noqa: E402
 from asymtheory.asymmetry.condition import check  # noqa: E402
@@ -207,30 +209,95 @@ class Stop(Exception):
     """Raised in the middle of a search."""
 
 
-def test_a_stopped_search_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    whole = search()
+@pytest.mark.parametrize("stack", [True, False])
+def test_a_stopped_search_goes_on_to_the_same_end(stack: bool, tmp_path: Path) -> None:
+    whole = search(stack=stack)
     calls = [0]
 
     def failing() -> torch.nn.Module:
         calls[0] += 1
-        if calls[0] == 6:
+        if calls[0] == (len(whole.arms) + 2 if stack else 6):  # of a batch all models are made first
             raise Stop
         return model()
 
     images, labels = clouds()
     given = {"noise": "symmetric", "eta": Fraction(2, 5), "epochs": 4, "batch": 30, "losses": LOSSES, "rates": RATES}
     with pytest.raises(Stop):
-        tune(failing, images, labels, out=tmp_path, **given)  # type: ignore[arg-type]
+        tune(failing, images, labels, out=tmp_path, stack=stack, **given)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="holds a search already"):
         search(out=tmp_path)
     with pytest.raises(InputError, match="is another one"):
         search(out=tmp_path, resume=True, batch=60)
-    again = search(out=tmp_path, resume=True)
+    again = search(out=tmp_path, resume=True, stack=stack)
     assert [course.held for course in again.courses] == [course.held for course in whole.courses]
     assert again.order == whole.order
     (tmp_path / "tune.json").write_text("{")
     with pytest.raises(InputError, match="is damaged"):
         search(out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"clip": 0.5, "momentum": 0.5, "nesterov": True},
+        {"regularisation": "l2", "strength": 0.01},
+        {"regularisation": "l1", "strength": 0.01, "clip": 0.5, "momentum": 0.0},
+    ],
+    ids=str,
+)
+def test_arms_in_one_batch_end_as_each_does_alone(changed: dict[str, object]) -> None:
+    """Two rungs, in float64: the second goes on from the states of the first, with fewer arms."""
+    images, labels = clouds(90)
+    settings = Settings(epochs=4, batch=20, precision="float64", **changed)  # type: ignore[arg-type]
+    tried = arms(resolve("symmetric", 3, Fraction(2, 5)), 3, ("amse", "agce:q=1/2", "mae", "nce+rce"), RATES)
+    found = []
+    for stack in (True, False):
+        made = Search(model, Images(images.double()), labels, tried, settings, 3, None, stack=stack)
+        for rung in ((range(len(tried)), 2), (range(0, len(tried), 2), 4)):
+            made._advance(*rung, None)
+        found.append(made)
+    one, other = found
+    assert [course.held for course in one.courses] == [course.held for course in other.courses]
+    for place in range(0, len(tried), 2):
+        if one.courses[place].stopped:
+            continue
+        states = [each.states[place] for each in found]
+        assert states[0]["epoch"] == states[1]["epoch"] == 4
+        for name, weight in states[1]["model"].items():
+            torch.testing.assert_close(states[0]["model"][name], weight, rtol=0, atol=1e-9)
+        for kept in zip(*(each["optimiser"]["state"].values() for each in states), strict=True):
+            torch.testing.assert_close(kept[0]["momentum_buffer"], kept[1]["momentum_buffer"], rtol=0, atol=1e-9)
+        for epochs in zip(*(each["curve"] for each in states), strict=True):
+            timed = ("seconds", "images_per_second")
+            pairs = [(epochs[0][k], v) for k, v in epochs[1].items() if k not in timed and v is not None]
+            assert [mine for mine, _ in pairs] == pytest.approx([v for _, v in pairs], abs=1e-9)
+
+
+def test_a_search_that_began_in_batches_goes_on_alone(tmp_path: Path) -> None:
+    whole = search(precision="float64")
+    made = Search(
+        model, Images(clouds()[0]), clouds()[1], whole.arms, Settings(epochs=4, batch=30, precision="float64"), 3, None,
+        out=tmp_path,
+    )  # fmt: skip
+    made._advance(range(len(whole.arms)), whole.plan[0].until, None)
+    again = search(precision="float64", out=tmp_path, resume=True, stack=False)
+    assert [course.held for course in again.courses] == [course.held for course in whole.courses]
+    assert again.order == whole.order
+
+
+def test_only_perceptrons_are_one_batch() -> None:
+    layers = torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3)
+    assert is_perceptron(torch.nn.Sequential(*layers))
+    assert is_perceptron(build_model("mlp", 3, (1, 4, 4), 0.05))
+    assert is_perceptron(torch.nn.Sequential(torch.nn.Flatten(), layers[0]))
+    for other in (
+        torch.nn.Sequential(layers[0], layers[2]),
+        torch.nn.Sequential(*layers, torch.nn.ReLU()),
+        torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[2]),
+        torch.nn.Sequential(layers[0], torch.nn.ReLU(), torch.nn.Linear(4, 3, bias=False)),
+        build_model("cnn4", 3, (1, 4, 4), 0.05),
+    ):
+        assert not is_perceptron(other)
 
 
 @pytest.mark.parametrize(

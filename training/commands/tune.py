@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; options on the command line go before it")
     parser.add_argument("--out", metavar="DIR", help="folder of the search; run.toml is written into it")
     parser.add_argument("--resume", action="store_true", help="go on with the search in --out")
+    parser.add_argument("--no-stack", action="store_true", help="train perceptrons one by one too, not as one batch")
     parser.add_argument("--write-config", metavar="FILE", help="write the chosen run for `asymtheory train --config`")
     parser.add_argument("--progress", action="store_true", help="a bar even where standard error is not a terminal")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
@@ -114,7 +115,8 @@ def _search(base: TrainConfig, options: argparse.Namespace) -> tuple[Search, int
     noise = _expected(base, options, K, prepared.noise)
     out = None if options.out is None else Path(options.out)
     make: Callable[[], object] = prepared.model
-    found = Search(make, images, prepared.data.given, arms(noise, K, losses, rates), base, K, noise, out=out)  # type: ignore[arg-type]
+    tried, stack = arms(noise, K, losses, rates), not options.no_stack
+    found = Search(make, images, prepared.data.given, tried, base, K, noise, out=out, stack=stack)  # type: ignore[arg-type]
     return found, K
 
 

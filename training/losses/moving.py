@@ -13,6 +13,7 @@ mixture is, up to a factor and a constant, AMSE at ``1 / (1 - s + s / a)``.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -112,6 +113,7 @@ def equal_slope(first: Loss, last: Loss, K: int) -> float:
     return fitting_slope(last, K).unfitted / fitting_slope(first, K).unfitted
 
 
+@lru_cache(2**12)  # runs that differ in their rate ask for the same ones at every step
 def slope_ratio(loss: Loss, parameter: str, value: float, end: float, K: int) -> float:
     """``s_end(1/K) / s_value(1/K)``: the factor that keeps a loss's initial slope. InputError for values outside the domain."""
     if value == end:

@@ -95,3 +95,34 @@ class SGD:
             if kept.shape != velocity.shape:  # copied as it is: nothing is spread over a larger weight
                 raise ValueError(f"the velocity of weight {place} has the shape {tuple(kept.shape)}")
             velocity.copy_(kept)
+
+
+class StackedSGD(SGD):
+    """The same for weights (M, ...) of M models, each with a learning rate and a strength of the regularisation of its own.
+
+    ``rates``, ``strengths``: (M, 1, 1). The rate of the settings is a factor of all rates.
+    """
+
+    def __init__(self, weights: Sequence[Tensor], settings: Settings, rates: Tensor, strengths: Tensor) -> None:
+        super().__init__(weights, settings)
+        self.rates, self.strengths = rates, strengths
+
+    @torch.no_grad()
+    def step(self, clip: Callable[[list[Tensor]], Tensor]) -> Tensor:
+        settings, gradients = self.settings, []
+        for weight in self.weights:
+            assert weight.grad is not None
+            gradients.append(weight.grad)
+            weight.grad = None
+        if settings.regularisation == "l1":
+            for weight, gradient in zip(self.weights, gradients, strict=True):
+                gradient.addcmul_(weight.sign(), self.strengths)
+        norm = clip(gradients)
+        for weight, gradient, velocity in zip(self.weights, gradients, self.velocities, strict=True):
+            if settings.regularisation == "l2":
+                gradient.addcmul_(weight, self.strengths)
+            if velocity is not None:
+                velocity.mul_(settings.momentum).add_(gradient)
+                gradient = gradient.add_(velocity, alpha=settings.momentum) if settings.nesterov else velocity
+            weight.addcmul_(gradient, self.rates, value=-self.rate)
+        return norm

@@ -37,7 +37,7 @@ from .config import Settings
 from .device import find_device, using
 from .models import STACKED, Network, build_model
 from .schedule import Ramp, Schedule, Start, Way
-from .sgd import SGD
+from .sgd import SGD, StackedSGD
 
 TYPES = {"auto": torch.float32, "float32": torch.float32, "float64": torch.float64}
 
@@ -65,6 +65,13 @@ class Family:
         self._first: tuple[Loss, Tensor, float] | None = (
             None  # another loss, its factors (S * V, 1, 1), the weight of this one
         )
+
+    @classmethod
+    def repeated(cls, loss: Loss, scales: Sequence[float]) -> Family:
+        """One loss as it is, once for every scale."""
+        found = cls(loss, None)
+        found.members, found.scales = [loss] * len(scales), [float(scale) for scale in scales]
+        return found
 
     def __len__(self) -> int:
         return len(self.members)
@@ -180,6 +187,22 @@ class Families:
         return zip(self.families, models.unflatten(0, (-1, len(self))).split(sizes, 1), strict=True)
 
 
+def is_perceptron(model: nn.Module) -> bool:
+    """Is it linear layers with ReLU between them and nothing else, all trained, so that it can be stacked?"""
+    parts = [type(module) for module in model.modules()]
+    chain = [kind for kind in parts if kind not in (Network, nn.Sequential)]
+    if chain[:1] == [nn.Flatten]:
+        chain = chain[1:]
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    return (
+        parts[0] in (Network, nn.Sequential)
+        and len(chain) % 2 == 1
+        and all(kind is (nn.ReLU if place % 2 else nn.Linear) for place, kind in enumerate(chain))
+        and all(module.bias is not None for module in linear)
+        and all(weight.requires_grad for weight in model.parameters())
+    )
+
+
 class StackedMLP(nn.Module):
     """M perceptrons (linear layers with ReLU between them; a linear classifier is one without) as one module.
 
@@ -188,7 +211,7 @@ class StackedMLP(nn.Module):
     inputs is one matrix product, nothing is copied between layers, and whatever runs over classes runs over whole rows of images.
     """
 
-    def __init__(self, models: Sequence[Network]) -> None:
+    def __init__(self, models: Sequence[nn.Module]) -> None:
         super().__init__()
         layers = [list(model.named_modules()) for model in models]
         for _, module in layers[0]:
@@ -216,12 +239,27 @@ class StackedMLP(nn.Module):
         return x.mT
 
     def member(self, index: int) -> dict[str, Tensor]:
-        """The state dict of one model, as the :class:`.models.Network` that it was made from has it."""
+        """The state dict of one model, as the network that it was made from has it."""
+        return self.named([*self.weights, *self.biases], index)
+
+    def named(self, tensors: Sequence[Tensor], index: int) -> dict[str, Tensor]:
+        """What one model has of tensors like the weights and then the biases, such as velocities, by the names of a state dict."""
         state = {}
-        for name, weight, bias in zip(self.names, self.weights, self.biases, strict=True):
+        count = len(self.names)
+        for name, weight, bias in zip(self.names, tensors[:count], tensors[count:], strict=True):
             state[f"{name}.weight"] = weight[index].detach().clone()
             state[f"{name}.bias"] = bias[index, :, 0].detach().clone()
         return state
+
+
+@dataclass(frozen=True)
+class Own:
+    """What every model of a stack has of its own, in the order of the members: learning rate, clip of the gradient's norm, and
+    strength of the regularisation."""
+
+    rates: Sequence[float]
+    clips: Sequence[float]
+    strengths: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -234,8 +272,9 @@ class Seen:
     norms: Tensor
     sizes: Tensor
 
-    def means(self, clip: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Of every model (M,) the mean loss of an image, mean norm of a step's gradient, share of steps clipped to ``clip``."""
+    def means(self, clip: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of every model (M,) the mean loss of an image, mean norm of a step's gradient, share of steps clipped to ``clip``
+        (of all, or of each)."""
         return self.sizes @ self.losses / self.sizes.sum(), self.norms.mean(0), (self.norms > clip).double().mean(0)
 
 
@@ -247,7 +286,8 @@ class StackedTrainer:
     expectation over the labels of its true class, ``sum_k rows[true, k] L(u, k)``, and no label is drawn.
 
     ``model``: one of :data:`.models.STACKED`. The weights of seed s are those of ``build_model(model, K, shape, width, ...)`` at
-    that seed.
+    that seed. ``networks``: perceptrons (:func:`is_perceptron`) to begin with instead, one for each model. ``own``: settings of
+    each model, before which the settings' rate is a factor of all, and their clip and strength are not looked at.
     """
 
     def __init__(
@@ -262,6 +302,8 @@ class StackedTrainer:
         width: float = 1.0,
         given: Tensor | None = None,
         rows: Tensor | None = None,
+        networks: Sequence[nn.Module] | None = None,
+        own: Own | None = None,
     ) -> None:
         if model not in STACKED:
             raise InputError(f"--model {model}: only {', '.join(STACKED)} are trained as one batch")
@@ -288,11 +330,21 @@ class StackedTrainer:
             raise InputError("images that do not lie in one tensor cannot be stacked: train on a smaller set")
         self.images, self.test_images = self.data.images, self.data.test
         shape = tuple(self.images.tensor.shape[1:])
-        networks = [build_model(model, K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
-        models = [network for network in networks for _ in range(len(family))]
-        self.model = StackedMLP(models).to(self.device, self.dtype)
+        if networks is None:
+            built = [build_model(model, K, shape, width, stream(seed, 0, "weights")) for seed in seeds]
+            networks = [network for network in built for _ in range(len(family))]
+        self.model = StackedMLP(networks).to(self.device, self.dtype)
         self.weights: list[Tensor] = list(self.model.parameters())
+        self.clip: float | Tensor = settings.clip
+        self.clipping = settings.clip < math.inf
         self.optimiser = SGD(self.weights, settings)
+        if own is not None:
+            rates, self.clip, strengths = (
+                torch.tensor(numbers, dtype=self.dtype, device=self.device)
+                for numbers in (own.rates, own.clips, own.strengths)
+            )
+            self.clipping = min(own.clips) < math.inf
+            self.optimiser = StackedSGD(self.weights, settings, rates[:, None, None], strengths[:, None, None])
         self.way = Schedule.parse(settings.schedule).way
         if self.way is not None and self.way.signal is not None:
             raise InputError(
@@ -333,15 +385,15 @@ class StackedTrainer:
         parts = torch.stack([torch.linalg.vector_norm(gradient, dim=(1, 2)) for gradient in gradients])
         norms = torch.linalg.vector_norm(parts, dim=0)
         # a look at the norms is free on a CPU, and spares a pass over all gradients where none is clipped
-        if self.settings.clip < math.inf and (self.device.type != "cpu" or bool((norms > self.settings.clip).any())):
-            factor = (self.settings.clip / (norms + 1e-6)).clamp(max=1.0)
+        if self.clipping and (self.device.type != "cpu" or bool((norms > self.clip).any())):
+            factor = (self.clip / (norms + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients, [factor[:, None, None]] * len(gradients))
         return norms
 
     def epoch(self, tick: Callable[[], object] = lambda: None) -> Tensor:
         """Train one more epoch; the mean loss of every model, (M,), NaN for one that diverged."""
         with using(self.threads):
-            return self._epoch(tick, watch=False).means(self.settings.clip)[0]
+            return self._epoch(tick, watch=False).means(self.clip)[0]
 
     def watched(self, tick: Callable[[], object] = lambda: None) -> Seen:
         """Train one more epoch; all that was seen of it."""

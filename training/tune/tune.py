@@ -6,7 +6,8 @@
 
 No clean label is looked at. One tenth of the samples is held out with its noisy labels; arms are trained on the others, rung by
 rung (:mod:`.halving`), each as a part of one whole run. An arm whose held-out accuracy has fallen by two standard errors below its
-best is memorising and is trained no longer. With ``out`` everything is kept after every arm, and ``resume`` goes on.
+best is memorising and is trained no longer. Arms with perceptrons or linear heads are trained as one batch (:mod:`.together`).
+With ``out`` everything is kept after every arm or batch, and ``resume`` goes on.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ from .halving import FACTOR, Rung, afforded, best, cost
 from .settle import order as settled
 from .soundness import Soundness, soundness
 from .space import FAMILIES, RATES, Arm, arms
+from .together import Together, batches_of, can_stack
 
 JOURNAL = "tune.json"
+TIMED = 8
+"""Arms whose first epoch tells how many a time pays for."""
 
 
 @dataclass
@@ -154,6 +158,7 @@ def tune(
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = False,
+    stack: bool = True,
     **settings: JsonValue,
 ) -> Tuned:
     """Choose loss, parameter and learning rate for your own model and tensors, from noisy labels alone.
@@ -161,7 +166,8 @@ def tune(
     ``model`` makes a fresh model each time; ``images`` (N, ...) and ``labels`` int64 (N,) are what ``fit`` takes. ``noise``: what
     is known of the noise, by name (with ``eta``) or as a model; None for labels that are clean. ``epochs`` is the length of a whole
     run; ``budget`` (epochs of all arms together) or ``seconds`` limits the search. ``settings``: others of a run, such as
-    ``batch``. Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
+    ``batch``. ``stack``: train arms as one batch where the model allows it (linear layers with ReLU between them), with the
+    answers that they have one by one. Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
     """
     unknown = [name for name in settings if name not in Settings.__dataclass_fields__]
     if unknown:
@@ -173,7 +179,7 @@ def tune(
     chosen = Settings(epochs=epochs, **settings)
     search = Search(
         model, Images(images), labels, arms(known, classes, losses, rates), chosen, classes, known, held_out,
-        None if out is None else Path(out),
+        None if out is None else Path(out), stack,
     )  # fmt: skip
     return search.run(budget, seconds, resume, progress)
 
@@ -192,10 +198,12 @@ class Search:
         noise: NoiseModel | None,
         held_out: float = HELD_OUT,
         out: Path | None = None,
+        stack: bool = True,
     ) -> None:
         if not 0 < held_out < 1:
             raise InputError(f"held_out {held_out:g}: a share in (0, 1) is needed")
         self.model, self.arms, self.settings, self.K, self.out = model, found, settings, K, out
+        self.stack = stack
         order = torch.randperm(len(labels), generator=generator(settings.seed, 0, "held out"))
         count = max(1, round(held_out * len(labels)))
         held, train = order[:count].sort().values, order[count:].sort().values
@@ -221,8 +229,7 @@ class Search:
             for rung in plan:
                 if rung is not plan[0]:
                     places = [places[index] for index in best([self.courses[each].score for each in places], rung.arms)]
-                for place in places:
-                    self._train(place, rung.until, bar)
+                self._advance(places, rung.until, bar)
         scores = [self.courses[place].score for place in places]
         slope, error = 1.0, 0.0
         if self.soundness is not None and places:
@@ -235,20 +242,32 @@ class Search:
         return Tuned(self.arms, self.courses, plan, order, own, self.soundness, perf_counter() - start)
 
     def _epochs_in(self, seconds: float) -> int:
-        """How many epochs a time pays for, by the first arm's first one, which is trained now."""
-        start, before = perf_counter(), len(self.courses[0].held)
-        self._train(0, before + 1, None)
-        return max(1, int(seconds / max(perf_counter() - start, 1e-6)))
+        """How many epochs a time pays for, by the first arms' next one, which is trained now."""
+        start, before = perf_counter(), sum(len(course.held) for course in self.courses)
+        self._advance(range(min(TIMED, len(self.arms))), len(self.courses[0].held) + 1, None)
+        trained = sum(len(course.held) for course in self.courses) - before
+        return max(1, int(max(1, trained) * seconds / max(perf_counter() - start, 1e-6)))
 
-    def _train(self, place: int, until: int, bar: tqdm[JsonValue] | None) -> None:
+    def _advance(self, places: Sequence[int], until: int, bar: tqdm[JsonValue] | None) -> None:
+        """Train arms until an epoch of their runs, in batches where their networks can be stacked."""
+        done = [len(course.held) for course in self.courses]
+        todo = [place for place in places if not self.courses[place].stopped and done[place] < until]
+        if not todo:
+            return
+        first = self.model()
+        if not (self.stack and len(todo) > 1 and can_stack(first, self.data, self.settings)):
+            for place in todo:
+                self._train(place, first if place == todo[0] else self.model(), until, bar)
+            return
+        networks = {place: first if place == todo[0] else self.model() for place in todo}
+        for batch in batches_of(todo, self.arms, done):
+            self._train_together(batch, [networks.pop(place) for place in batch], until, bar)
+
+    def _train(self, place: int, network: nn.Module, until: int, bar: tqdm[JsonValue] | None) -> None:
         """One arm until an epoch of its run, or until it falls or diverges."""
         arm, course = self.arms[place], self.courses[place]
-        if course.stopped or len(course.held) >= until:
-            return
-        trainer = Trainer(self.model(), build_loss(arm.loss), self.data, arm.settings(self.settings, self.K))
-        state = self.states.get(place)
-        if state is None and course.held and self.out is not None:
-            state = checkpoint.load(self._path(place), checkpoint.ONE)
+        trainer = Trainer(network, build_loss(arm.loss), self.data, arm.settings(self.settings, self.K))
+        state = self._kept(place)
         if state is not None:
             trainer.restore(state)
         while trainer.done < until and not course.stopped:
@@ -257,18 +276,51 @@ class Search:
             except DivergedError:
                 course.stopped = True
                 break
-            assert seen.test is not None
-            course.held.append(seen.test)
-            course.stopped = max(course.held) - seen.test > 2 * self.error
-            if bar is not None:
-                bar.update()
-                bar.set_postfix_str(f"{str(arm)[:40]} {100 * seen.test:.1f} %")
-        kept = {name: _copied(value) for name, value in trainer.state().items()}
+            self._seen(place, seen.test, bar)
+        self._keep({place: {name: _copied(value) for name, value in trainer.state().items()}})
+
+    def _train_together(
+        self, places: Sequence[int], networks: Sequence[nn.Module], until: int, bar: tqdm[JsonValue] | None
+    ) -> None:
+        """Arms of one batch; one that falls or diverges is not looked at any more."""
+        courses = [self.courses[place] for place in places]
+        states = [self._kept(place) for place in places]
+        training = Together([self.arms[place] for place in places], networks, states, self.data, self.settings, self.K)
+        while training.done < until and not all(course.stopped for course in courses):
+            for place, course, accuracy in zip(places, courses, training.epoch(), strict=True):
+                if not course.stopped:
+                    self._seen(place, accuracy, bar)
+        going = [index for index, course in enumerate(courses) if not course.stopped]
+        self._keep({places[index]: training.state(index) for index in going})
+
+    def _seen(self, place: int, accuracy: float | None, bar: tqdm[JsonValue] | None) -> None:
+        """The accuracy of an arm after an epoch, None where it diverged."""
+        course = self.courses[place]
+        if accuracy is None:
+            course.stopped = True
+            return
+        course.held.append(accuracy)
+        course.stopped = max(course.held) - accuracy > 2 * self.error
+        if bar is not None:
+            bar.update()
+            bar.set_postfix_str(f"{str(self.arms[place])[:40]} {100 * accuracy:.1f} %")
+
+    def _kept(self, place: int) -> Json | None:
+        """The state that an arm goes on from, None at its start."""
+        if not self.courses[place].held:
+            return None
+        if self.out is None or place in self.states:
+            return self.states.get(place)
+        return checkpoint.load(self._path(place), checkpoint.ONE)
+
+    def _keep(self, states: dict[int, Json]) -> None:
+        """Keep the states of arms, and what all have done."""
         if self.out is None:
-            self.states[place] = kept
-        else:
-            checkpoint.save(self._path(place), kept)
-            self._note()
+            self.states.update(states)
+            return
+        for place, state in states.items():
+            checkpoint.save(self._path(place), state)
+        self._note()
 
     # ---------------------------------------------------------------------------------------------- the folder
 
