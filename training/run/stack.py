@@ -278,6 +278,19 @@ class Seen:
         return self.sizes @ self.losses / self.sizes.sum(), self.norms.mean(0), (self.norms > clip).double().mean(0)
 
 
+def _check(model: str, settings: Settings) -> None:
+    """InputError for networks and settings of which there are no stacks."""
+    if model not in STACKED:
+        raise InputError(f"--model {model}: only {', '.join(STACKED)} are trained as one batch")
+    if settings.precision not in TYPES:
+        raise InputError(f"precision {settings.precision!r}: models are stacked in {', '.join(TYPES)}")
+    if settings.regularisation == "jacobian":
+        raise InputError("regularisation 'jacobian': stacked models are trained with none, l1 or l2")
+    way = Schedule.parse(settings.schedule).way
+    if way is not None and way.signal is not None:
+        raise InputError(f"schedule {way}: a signal comes to each model at a time of its own: train them one by one")
+
+
 class StackedTrainer:
     """S seeds times V members of a family in training; model ``s * V + v`` has seed s and member v.
 
@@ -305,12 +318,7 @@ class StackedTrainer:
         networks: Sequence[nn.Module] | None = None,
         own: Own | None = None,
     ) -> None:
-        if model not in STACKED:
-            raise InputError(f"--model {model}: only {', '.join(STACKED)} are trained as one batch")
-        if settings.precision not in TYPES:
-            raise InputError(f"precision {settings.precision!r}: models are stacked in {', '.join(TYPES)}")
-        if settings.regularisation == "jacobian":
-            raise InputError("regularisation 'jacobian': stacked models are trained with none, l1 or l2")
+        _check(model, settings)
         if data.balanced is not None:
             raise InputError(f"--balanced {data.balanced}: stacked models see every image in every epoch; leave it out")
         if not seeds:
@@ -346,10 +354,6 @@ class StackedTrainer:
             self.clipping = min(own.clips) < math.inf
             self.optimiser = StackedSGD(self.weights, settings, rates[:, None, None], strengths[:, None, None])
         self.way = Schedule.parse(settings.schedule).way
-        if self.way is not None and self.way.signal is not None:
-            raise InputError(
-                f"schedule {self.way}: a signal comes to each model at a time of its own: train them one by one"
-            )
         self.done = 0
 
     def __len__(self) -> int:
