@@ -1,7 +1,7 @@
 """The benchmarks: python benchmarks/run_all.py [--write]
 
 With --write the tables go to benchmarks/README.md. Those that take minutes are run by themselves: `experiment.py`, `stack.py`,
-`heads.py`, `real_labels.py` and `device.py`.
+`heads.py`, `real_labels.py`, `panel.py` and `device.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ HEAD = """# Benchmarks
 `python benchmarks/run_all.py --write` wrote this page; each table is a command of its own (`startup.py`, `thresholds.py`, ...).
 Rivals are timed in the same run, in turns, so ratios say more than times. Times are the best run (and the median); the load is
 that of the machine's last minute before the first table, and time on a busy machine is longer. Run by themselves: `experiment.py`
-(the weighted-risk experiment), `stack.py` (many small models as one batch), `heads.py` (heads on frozen features),
+(the weighted-risk experiment), `panel.py` (what a frame of the report's panel costs),
+`stack.py` (many small models as one batch), `heads.py` (heads on frozen features),
 `real_labels.py` (the evidence in docs/selection/human-labels.md), `linear_loss.py` (losses fused with the last linear layer; its
 figures are in docs/losses-torch/vocabulary.md), `decided.py` (what stays undecided, and brute force against every yes),
 `regret.py` (what a choice of loss, value and rate costs: docs/regret.md; it needs the extra `regret`, and

@@ -179,6 +179,8 @@ def load_nothing() -> None:
         helper = "../" * (len(path.relative_to(SITE).parts) - 1) + "assets/iframe-worker.js"
         text = re.sub(r'https://[^"]*/iframe-worker/shim', helper, path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
+        if role := re.search(r":(?:mod|class|func|data|meth|attr):<code>", text):
+            raise SystemExit(f"{path.relative_to(SITE)} shows a docstring's role as it is written: {role[0]}...")
         if found := re.findall(r'<(?:script|link|img|iframe)[^>]* (?:src|href)="(https?://[^"]*)"', text):
             raise SystemExit(f"{path.relative_to(SITE)} loads {found[0]} from a network")
 

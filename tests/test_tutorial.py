@@ -1,4 +1,6 @@
-"""docs/tutorial.md is executed, word for word, in an empty folder: commands, Python, pictures, and the table in its text.
+"""docs/tutorial.md and the two pages that follow it are executed in an empty folder: commands, Python, pictures, and their table.
+
+A line ``...`` stands for lines of an output that the page leaves out.
 
 ``PYTHONPATH=. python tests/test_tutorial.py`` rewrites outputs and pictures (not the text).
 
@@ -28,7 +30,8 @@ from asymtheory.cli import main
 
 pytestmark = [pytest.mark.xdist_group("tutorial"), pytest.mark.slow]
 
-TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = (DOCS / "tutorial.md", DOCS / "tutorial" / "fair.md", DOCS / "tutorial" / "theorem.md")
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.S | re.M)
 PICTURE = re.compile(r"^!\[[^]]+\]\(tutorial/([\w.]+)\)$", re.M)
 NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*[a-z])")
@@ -48,8 +51,12 @@ UNLIKE = {"frontier.png": 0.004, "curves.png": 0.02}
 class Ran:
     """The tutorial with the outputs that it has now, and the folder that it ran in."""
 
-    text: str
+    pages: tuple[str, ...]
     folder: Path
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pages)
 
     def test(self, name: str) -> float:
         """Accuracy (%) after the last epoch of the run in a folder."""
@@ -68,21 +75,54 @@ def answer(command: str) -> str:
     return out.getvalue()
 
 
-def executed(text: str, folder: Path) -> Ran:
-    """Run every block, in order, in a folder."""
+def kept(shown: str, output: str) -> str:
+    """Of an output, the lines that a page shows: ``...`` stands for those before the next line with the words of the one shown."""
+    if "...\n" not in shown:
+        return output
+    lines, left, out = output.splitlines(), "...\n", []
+    place, gap = 0, False
+    for line in shown.splitlines(keepends=True):
+        if line == left:
+            gap = True
+            continue
+        ahead = range(place, len(lines) if gap else place + 1)
+        like = [i for i in ahead if i < len(lines) and words(lines[i]) == words(line)]
+        if not like:
+            return output
+        found = max(like, key=lambda i: alike(lines[i], line))  # the first of those that are most alike
+        if gap and found == place:
+            return output
+        out += [left] * gap + [f"{lines[found]}\n"]
+        place, gap = found + 1, False
+    return "".join(out) + left * gap if gap == (place < len(lines)) else output
+
+
+def alike(one: str, other: str) -> int:
+    """How many words two lines have in common from the first on, at most two."""
+    first, second = (line.split()[:2] for line in (one, other))
+    return 2 if first == second else int(first[:1] == second[:1])
+
+
+def words(line: str) -> list[str]:
+    """What a line says but for its numbers."""
+    return NUMBER.sub("#", line).split()
+
+
+def executed(folder: Path) -> Ran:
+    """Run every block of the pages, in order, in a folder."""
 
     def block(match: re.Match[str]) -> str:
         kind, code = match.groups()
         if kind == "python":
             exec(compile(code, "docs/tutorial.md", "exec"), {})
             return match[0]
-        lines = [line for line in code.splitlines() if line.startswith("$ ")]
-        return "```console\n" + "".join(f"{line}\n{answer(line[2:])}" for line in lines) + "```"
+        parts = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", code, re.S | re.M)
+        return "```console\n" + "".join(f"$ {line}\n{kept(shown, answer(line))}" for line, shown in parts) + "```"
 
     before = Path.cwd()
     os.chdir(folder)
     try:
-        return Ran(BLOCK.sub(block, text), folder)
+        return Ran(tuple(BLOCK.sub(block, page.read_text()) for page in PAGES), folder)
     finally:
         os.chdir(before)
 
@@ -131,22 +171,27 @@ def grey(path: Path) -> np.ndarray:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     pytest.importorskip("torch", reason="the extra training is not installed")
     pytest.importorskip("matplotlib", reason="the extra figures is not installed")
-    return executed(TUTORIAL.read_text(), tmp_path_factory.mktemp("tutorial"))
+    return executed(tmp_path_factory.mktemp("tutorial"))
+
+
+def written() -> str:
+    """The pages as they are."""
+    return "".join(page.read_text() for page in PAGES)
 
 
 def test_commands_print_what_the_tutorial_shows(ran: Ran) -> None:
     assert len(re.findall(r"^\$ asymtheory", ran.text, re.M)) == 11
-    assert differences(TUTORIAL.read_text(), ran.text) == []
+    assert differences(written(), ran.text) == []
 
 
 def test_pictures_are_those_of_the_tutorial(ran: Ran) -> None:
     names = PICTURE.findall(ran.text)
     assert names == ["frontier.png", "curves.png"]
-    kept = TUTORIAL.parent / "tutorial"
-    assert sorted(path.name for path in kept.iterdir()) == sorted(names)
+    folder = DOCS / "tutorial"
+    assert sorted(path.name for path in folder.glob("*.png")) == sorted(names)
     for name in names:
-        assert (kept / name).stat().st_size < LARGEST
-        old, new = grey(kept / name), grey(ran.folder / name)
+        assert (folder / name).stat().st_size < LARGEST
+        old, new = grey(folder / name), grey(ran.folder / name)
         assert old.shape == new.shape
         assert old.std() > 0.05  # there is something on it
         assert np.abs(old - new).mean() < UNLIKE[name]
@@ -186,7 +231,7 @@ def test_the_search_ends_where_the_text_says(ran: Ran) -> None:
 
 
 def test_pulls_in_the_text_are_those_of_the_losses() -> None:
-    text = " ".join(TUTORIAL.read_text().split())
+    text = " ".join(written().split())
     for said, name, values, t in (
         ("with 0.9 by cross entropy", "ce", {}, 0.1),
         ("with 0.11 by this", "nce+ael", ROBUST, 0.1),
@@ -212,14 +257,28 @@ def test_pulls_in_the_text_are_those_of_the_losses() -> None:
         lambda text: text.replace("      1      0.02  4.0", "      1      0.02  4.1"),
         lambda text: text.replace("  4.0", "  4.0\n", 1),
         lambda text: text.replace("NCE+AEL (alpha", "NCE+AUL (alpha", 1),
-        lambda text: text.replace("of the given labels fitted in the end", "of the given labels fitted"),
+        lambda text: text.replace("% given their true label", "% given the true label"),
     ],
 )
 def test_a_changed_output_is_seen(change: Callable[[str], str]) -> None:
-    text = TUTORIAL.read_text()
+    text = written()
     assert change(text) != text
     assert differences(text, change(text)) != []
     assert differences(text, text) == []
+
+
+def test_lines_that_are_left_out_leave_the_others_compared() -> None:
+    output = "epoch 1\n 1 0.5 a\n 2 0.6 a\n 3 0.7 a\nend\n"
+    for shown in (output, "epoch 1\n...\n 3 0.7 a\n...\n", "...\nend\n", "epoch 1\n 1 0.5 a\n...\nend\n"):
+        assert kept(shown, output) == shown
+    assert kept("epoch 1\n...\n 3 0.8 a\n...\n", output) == "epoch 1\n...\n 3 0.7 a\n...\n"  # as it is now
+    for shown in (
+        "epoch 1\n...\nbegin\n",
+        "epoch 1\n...\n 1 0.5 a\n...\n",
+        "...\nend\n...\n",
+        "epoch 1\n 1 0.5 b\n...\n",
+    ):
+        assert kept(shown, output) == output
 
 
 def rewrite() -> None:
@@ -227,12 +286,13 @@ def rewrite() -> None:
     from PIL import Image
 
     with tempfile.TemporaryDirectory() as folder:
-        ran = executed(TUTORIAL.read_text(), Path(folder))
+        ran = executed(Path(folder))
         for name in PICTURE.findall(ran.text):
             with Image.open(ran.folder / name) as image:
                 few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-                few.save(TUTORIAL.parent / "tutorial" / name, optimize=True)
-        TUTORIAL.write_text(ran.text)
+                few.save(DOCS / "tutorial" / name, optimize=True)
+        for page, text in zip(PAGES, ran.pages, strict=True):
+            page.write_text(text)
 
 
 if __name__ == "__main__":

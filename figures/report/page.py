@@ -2,7 +2,7 @@
 
 ``collect`` computes (recommendation, thresholds of all losses beside the published settings, ledger, atlas, figures); ``page``
 writes what was found into report.html: the answer first (answer.py), the table of thresholds (thresholds.py), the panel (panel.py,
-panel.js, simplex.js), then, folded away, the gallery, the atlas and the ledger (ledger.py). Same input, same bytes.
+panel.js, simplex.js, field.js), then, folded away, the gallery, the atlas and the ledger (ledger.py). Same input, same bytes.
 """
 
 from __future__ import annotations

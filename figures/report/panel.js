@@ -50,24 +50,37 @@ function drawProfile(loss) {
   return [drawn, curves];
 }
 
+let bars = {key: ""}; // of the row that is shown: only their heights move with a parameter
 function drawMinimiser(row, point, names) {
-  const K = row.weights.length, order = [row.target, ...row.weights.keys()].filter((k, i) => i === 0 || k !== row.target);
-  const n = runnerUp(row), pitch = 1 / K, wide = Math.min(0.7, 0.4 + K / 40) * pitch;
-  const ticks = order.map((k, i) => [(i + 0.5) * pitch, k === row.target ? "m" : k === n ? "n" : ""]).filter(([, text]) => text);
-  const label = point === null ? "Weights of the classes; no minimiser is drawn"
+  const K = row.weights.length, n = runnerUp(row), key = `${row.target} ${names} ${row.weights}`;
+  if (bars.key !== key) bars = {key, ...makeBars(row, n, names)};
+  bars.svg.setAttribute("aria-label", point === null ? "Weights of the classes; no minimiser is drawn"
     : `Minimiser: class m has ${shown(point[row.target])}, class n ${shown(point[n])}` +
-      `, ${point.filter(x => x > 0).length} of ${K} classes are above 0`;
-  const [drawn, up] = axes(label, 0, 1, ticks, "classes, the true one (m) first");
-  order.forEach((k, i) => {
-    const x = across((i + 0.5) * pitch), half = (wide * (WIDTH - LEFT - RIGHT)) / 2;
-    const text = `${names ? names[k] : `class ${k}`}: w = ${shown(row.weights[k])}` + (point ? `, u = ${shown(point[k])}` : "");
-    const bar = point === null ? [] : [element("rect", {class: k === row.target ? "bar first" : "bar", x: x - half, width: 2 * half,
-      y: up(point[k]), height: Math.max(0, up(0) - up(point[k]))})];
-    const y = up(row.weights[k]);
-    drawn.append(element("g", {}, element("title", {}, text), ...bar,
-      element("line", {class: "weight", x1: x - half - 1, x2: x + half + 1, y1: y, y2: y})));
+      `, ${point.filter(x => x > 0).length} of ${K} classes are above 0`);
+  for (const {k, bar, title, name} of bars.each) {
+    title.textContent = `${name}: w = ${shown(row.weights[k])}` + (point ? `, u = ${shown(point[k])}` : "");
+    bar.style.display = point ? "" : "none";
+    if (point) {
+      bar.setAttribute("y", bars.up(point[k]).toFixed(2));
+      bar.setAttribute("height", Math.max(0, bars.up(0) - bars.up(point[k])).toFixed(2));
+    }
+  }
+  return bars.svg;
+}
+
+/** The axes with a bar and a mark of its weight for every class, the true one first. */
+function makeBars(row, n, names) {
+  const K = row.weights.length, order = [row.target, ...row.weights.keys()].filter((k, i) => i === 0 || k !== row.target);
+  const pitch = 1 / K, half = Math.min(0.7, 0.4 + K / 40) * pitch * (WIDTH - LEFT - RIGHT) / 2;
+  const ticks = order.map((k, i) => [(i + 0.5) * pitch, k === row.target ? "m" : k === n ? "n" : ""]).filter(([, text]) => text);
+  const [svg, up] = axes("", 0, 1, ticks, "classes, the true one (m) first");
+  const each = order.map((k, i) => {
+    const x = across((i + 0.5) * pitch), y = up(row.weights[k]), title = element("title");
+    const bar = element("rect", {class: k === row.target ? "bar first" : "bar", x: x - half, width: 2 * half});
+    svg.append(element("g", {}, title, bar, element("line", {class: "weight", x1: x - half - 1, x2: x + half + 1, y1: y, y2: y})));
+    return {k, bar, title, name: names ? names[k] : `class ${k}`};
   });
-  return drawn;
+  return {svg, up, each};
 }
 
 // ------------------------------------------------------------------------------------------------ the panel
@@ -85,23 +98,25 @@ const OPEN = {
 const within = (x, {low, high, lowClosed, highClosed, integer}) => Number.isFinite(x) && (!integer || Number.isInteger(x)) &&
   (low === null || (lowClosed ? x >= low : x > low)) && (high === null || (highClosed ? x <= high : x < high));
 
-/** A slider and a box for the same number; ``set`` gets every value inside the domain. */
+/** A slider and a box for the same number; ``set`` gets every value inside the domain. What takes long waits until the slider rests. */
 function control(facts, value, set) {
   const {name, slider: [least, most, step]} = facts, id = `p-${name}`;
   const range = element("input", {type: "range", id, min: least, max: most, step, "aria-describedby": `${id}-where`});
   const box = element("input", {type: "number", id: `${id}-box`, step: "any", inputmode: "decimal", "aria-label": `${name}, typed`, "aria-describedby": `${id}-where`});
   const where = element("p", {id: `${id}-where`, class: "where"});
   range.value = box.value = value;
-  const take = (x, other) => {
+  const take = (x, other, part) => {
     const good = within(x, facts);
     box.toggleAttribute("aria-invalid", !good);
     at("answers").classList.toggle("old", Boolean(panel.querySelector("[aria-invalid]"))); // what is shown is of the last good entry
     if (!good) { where.textContent = `${symbol(name)} must be in ${facts.text.replace("inf", "∞")}`; return; }
     other.value = x;
     set(x);
+    later(part);
   };
-  range.addEventListener("input", () => take(Number(range.value), box));
-  box.addEventListener("input", () => take(box.value === "" ? NaN : Number(box.value), range));
+  range.addEventListener("input", () => take(Number(range.value), box, MOVES));
+  range.addEventListener("change", () => later());
+  box.addEventListener("input", () => take(box.value === "" ? NaN : Number(box.value), range, ALL));
   return element("div", {class: "control"}, element("label", {for: id}, symbol(name)), range, box, where);
 }
 
@@ -113,7 +128,7 @@ function rowsNow() {
 function showControls(given = {}) {
   const {parameters} = LOSSES[state.loss];
   state.parameters = Object.fromEntries(parameters.map(p => [p.name, given[p.name] ?? Number(p.default)]));
-  at("parameters").replaceChildren(...parameters.map(p => control(p, state.parameters[p.name], x => { state.parameters[p.name] = x; later(); })));
+  at("parameters").replaceChildren(...parameters.map(p => control(p, state.parameters[p.name], x => { state.parameters[p.name] = x; })));
   at("play").disabled = LOSSES[state.loss].main === null || !parameters.some(p => p.name === LOSSES[state.loss].main);
 }
 
@@ -135,20 +150,33 @@ function loadRow(index) {
   later();
 }
 
-let waiting = false;
-function later() {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; redraw(); });
+// ---- one draw a frame, of what has changed: while a slider, the handle or `play` moves, only what follows at once
+const TRIANGLE = 1, ANSWERS = 2, THRESHOLDS = 4, ADDRESS = 8, MOVES = TRIANGLE | ANSWERS, ALL = 15;
+let wanted = 0;
+function later(part = ALL) {
+  if (!wanted) requestAnimationFrame(draw);
+  wanted |= part;
 }
 
-function redraw() {
-  const {title, formula, main, normalised, fixed, parameters: facts} = LOSSES[state.loss], rows = rowsNow();
-  const K = rows[0].weights.length, loss = profile(state.loss, state.parameters, K), found = deciding(loss, rows), {row} = found;
-  const {point, why, unique} = minimise(state.loss, state.parameters, row.weights);
+function draw() {
+  const part = wanted;
+  wanted = 0;
+  if (part & ANSWERS) showAnswers();
+  if (part & THRESHOLDS) showThresholds();
+  if (part & TRIANGLE) drawSimplex();
+  if (part & ADDRESS) {
+    remember();
+    at("command").replaceChildren(...command().flatMap(part => [element("span", {}, part), " "]));
+  }
+}
+
+/** Which values would do: of every parameter, and of the noise rate. */
+function showThresholds() {
+  const {title, main, parameters: facts} = LOSSES[state.loss], rows = rowsNow();
+  const loss = profile(state.loss, state.parameters, rows[0].weights.length), {dominant, holds} = deciding(loss, rows);
   let answer = "";
   for (const p of facts) {
-    const text = found.dominant ? inWords(symbol(p.name), threshold(state.loss, state.parameters, p.name, rows), p) : `no ${symbol(p.name)}`;
+    const text = dominant ? inWords(symbol(p.name), threshold(state.loss, state.parameters, p.name, rows), p) : `no ${symbol(p.name)}`;
     const where = at(`p-${p.name}-where`);
     if (!where.closest(".control").querySelector("[aria-invalid]")) where.textContent = text === "undecided" ? "beyond floating point: the command decides" : `asymmetric for ${text}`;
     if (p.name === main) answer = text;
@@ -157,24 +185,39 @@ function redraw() {
     at("p-K-where").textContent = "";
     at("p-eta-where").textContent = `asymmetric for ${inWords("η", rates(state.loss, state.parameters, state.noise, state.K), OPEN.eta)}`;
   }
-  const verdict = found.holds === null ? "undecided here" : found.holds ? "asymmetric" : "not asymmetric";
-  at("threshold").textContent = answer || (found.holds ? "always" : found.holds === false ? "never" : "undecided");
+  at("threshold").textContent = answer || (holds ? "always" : holds === false ? "never" : "undecided");
   at("threshold-of").textContent = answer === "undecided" ? "in floating point; the command below is exact" : main ? `makes ${title} asymmetric here` : `${title} has no parameter that moves this`;
-  at("verdict").textContent = `As set: ${verdict}`;
+}
+
+/** What the loss as it is set does: verdict, minimiser, profile. */
+function showAnswers() {
+  const {title, formula, normalised, fixed} = LOSSES[state.loss], rows = rowsNow();
+  const loss = profile(state.loss, state.parameters, rows[0].weights.length), found = deciding(loss, rows), {row} = found;
+  const {point, why, unique} = minimise(state.loss, state.parameters, row.weights);
+  lastRow = row;
+  const verdict = found.holds === null ? "undecided here" : found.holds ? "asymmetric" : "not asymmetric";
+  write("verdict", `As set: ${verdict}`);
   at("verdict").dataset.holds = found.holds;
-  at("because").textContent = because(found) + (normalised.length ? ` ${normalised.join(" and ")} is least in the limit at the same point and changes nothing.` : "");
-  at("formula").innerHTML = `${title}: ${formula}` + ( // set by the package: indices and powers
-    fixed.length ? ` (${fixed.map(symbol).join(" and ")} do not move the threshold)` : "");
+  write("because", because(found) + (normalised.length ? ` ${normalised.join(" and ")} is least in the limit at the same point and changes nothing.` : ""));
   const [curve, curves] = drawProfile(loss);
   at("profile").replaceChildren(curve);
+  write("profile-note", normalised.length ? `without ${normalised.join(" and ")}, up to a constant` : "up to a constant");
+  const drawn = drawMinimiser(row, point, state.noise === "given" ? GIVEN.names : null);
+  if (drawn.parentNode !== at("minimiser")) at("minimiser").replaceChildren(drawn);
+  write("point", point === null ? `No exact minimiser: ${why}. The command below searches for it.`
+    : pointInWords(row, point) + (unique ? "" : " (one of several)"));
+  const about = `${state.loss}: ${curves.map(({text}) => text)}`;
+  if (told === about) return;
+  told = about;
+  at("formula").innerHTML = `${title}: ${formula}` + ( // set by the package: indices and powers
+    fixed.length ? ` (${fixed.map(symbol).join(" and ")} do not move the threshold)` : "");
   at("profile-key").replaceChildren(...curves.map(({side, text}) => element("span", {class: `key ${side}`}, text)));
-  at("profile-note").textContent = normalised.length ? `without ${normalised.join(" and ")}, up to a constant` : "up to a constant";
-  at("minimiser").replaceChildren(drawMinimiser(row, point, state.noise === "given" ? GIVEN.names : null));
-  at("point").textContent = point === null ? `No exact minimiser: ${why}. The command below searches for it.`
-    : pointInWords(row, point) + (unique ? "" : " (one of several)");
-  drawSimplex(loss, row);
-  remember();
-  at("command").replaceChildren(...command().flatMap(part => [element("span", {}, part), " "]));
+}
+let told = null; // whose formula and key are shown
+
+/** A text, where it has changed: what stays is not laid out again. */
+function write(id, text) {
+  if (at(id).textContent !== text) at(id).textContent = text;
 }
 
 function because({shape, dominant, atZero, atOne, holds, second}) {
@@ -210,7 +253,7 @@ function remember() {
   if (state.noise === "row") parts.push(`row=${state.row}`);
   else if (state.noise !== "given") parts.push(`K=${state.K}`, `eta=${state.eta}`);
   if (state.three) parts.push(`w=${state.three.map(x => Number(x.toFixed(4))).join(",")}`);
-  if (ready && !playing) history.replaceState(null, "", `#panel:${parts.join(";")}`); // a short hash: the address can be sent
+  if (ready) history.replaceState(null, "", `#panel:${parts.join(";")}`); // a short hash: the address can be sent
 }
 
 /** What an address says, as far as it is valid. */
@@ -255,7 +298,7 @@ function play() {
     if (!within(x, facts)) return;
     state.parameters[main] = Number(x.toPrecision(4));
     range.value = box.value = state.parameters[main];
-    redraw();
+    later(MOVES);
   };
   const frame = now => {
     const share = seconds ? Math.min(1, (now - began) / (1000 * seconds)) : 1;
@@ -268,8 +311,10 @@ function play() {
   at("play").textContent = "Stop";
 }
 function stop() {
-  if (playing) cancelAnimationFrame(playing);
+  if (!playing) return;
+  cancelAnimationFrame(playing);
   playing = null;
+  later();
   at("play").setAttribute("aria-pressed", "false");
   at("play").textContent = "Play";
 }
@@ -286,7 +331,7 @@ function begin() {
   at("loss").value = state.loss;
   at("noise").value = state.noise;
   at("rates").replaceChildren(
-    control(OPEN.K, state.K, x => { state.K = x; state.three = null; later(); }), control(OPEN.eta, state.eta, x => { state.eta = x; state.three = null; later(); }));
+    control(OPEN.K, state.K, x => { state.K = x; state.three = null; }), control(OPEN.eta, state.eta, x => { state.eta = x; state.three = null; }));
   at("loss").addEventListener("change", event => { stop(); state.loss = event.target.value; showControls(); later(); });
   at("noise").addEventListener("change", event => {
     if (event.target.value === "row") state.row ??= 0;
@@ -299,6 +344,7 @@ function begin() {
   showControls(state.loss === panel.dataset.loss && !Object.keys(given).length ? started : given);
   showNoise();
   if (state.wanted) { state.three = state.wanted; }
-  redraw();
+  wanted = ALL;
+  draw();
   ready = true;
 }

@@ -43,7 +43,9 @@ STEPS = 150  # of a slider, about
 
 def code() -> str:
     """What runs on these constants: the solver, the panel and its triangle. It expects the elements of :func:`form`."""
-    return "".join((HERE / name).read_text(encoding="utf-8") for name in ("solve.js", "panel.js", "simplex.js"))
+    return "".join(
+        (HERE / name).read_text(encoding="utf-8") for name in ("solve.js", "panel.js", "field.js", "simplex.js")
+    )
 
 
 def form(started: str) -> str:

@@ -108,26 +108,28 @@ function waterFilling(loss, weights) {
   const {active, passive} = loss.slope, levels = [...new Set(weights)];
   const count = levels.map(w => weights.filter(x => x === w).length);
   const slope = (w, u) => mixed(w, active(u), passive(u));
-  const reach = (w, below) => { // the largest u with below(phi'(u))
-    if (!below(slope(w, 1e-300))) return 0;
-    let low = 0, high = 1;
+  const reach = (w, below, low = 0, high = 1) => { // the largest u in [low, high] with below(phi'(u))
+    if (!below(slope(w, Math.max(low, 1e-300)))) return low;
     for (let i = 0; i < 70; i++) {
       const middle = (low + high) / 2;
+      if (middle <= low || middle >= high) break;
       if (below(slope(w, middle))) low = middle; else high = middle;
     }
     return low;
   };
-  const filled = below => levels.map(w => reach(w, below));
   const whole = u => u.reduce((s, x, i) => s + count[i] * x, 0);
   // some u_k > 0 is at least 1/K and some at most 1/K, so the multiplier lies among the slopes there
   const middle = levels.map(w => slope(w, 1 / K));
   let low = Math.min(...middle), high = Math.max(...middle);
-  for (let i = 0; i < 100; i++) {
+  let less = levels.map(w => reach(w, s => s < low)), over = levels.map(w => reach(w, s => s < high));
+  for (let i = 0; i < 100 && whole(over) - whole(less) > 1e-13; i++) { // u_k grows with lambda: what is found narrows the next search
     const lambda = (low + high) / 2;
-    if (whole(filled(s => s < lambda)) > 1) high = lambda; else low = lambda;
+    if (lambda <= low || lambda >= high) break;
+    const u = levels.map((w, i) => reach(w, s => s < lambda, less[i], over[i]));
+    if (whole(u) > 1) [high, over] = [lambda, u]; else [low, less] = [lambda, u];
   }
   // where phi_k' is flat at lambda (PHuber-CE) the minimiser is a set; the room is shared out in proportion
-  const less = filled(s => s < low), more = filled(s => s <= high);
+  const more = levels.map((w, i) => reach(w, s => s <= high, less[i]));
   const room = 1 - whole(less), extra = whole(more) - whole(less);
   const share = extra > 0 ? Math.min(1, Math.max(0, room / extra)) : 0;
   const u = less.map((x, i) => x + share * (more[i] - x)), scale = whole(u);

@@ -771,7 +771,7 @@ def test_where_no_exact_minimiser_is_known_the_panel_says_so(tried: Visit) -> No
     tried.type("#p-a-box", "2")
     assert not minimise(build("jal-ce", a=2), [float(w) for w in NOISE.rows[0].weights]).exact
     assert tried.text("#point").startswith("No exact minimiser: NCE moves it")
-    assert tried.page.locator("#minimiser .bar").count() == 0
+    assert tried.page.locator("#minimiser .bar:visible").count() == 0
     assert tried.text("#threshold") == "a ≥ 9"
 
 
@@ -1019,6 +1019,40 @@ def test_the_triangle_is_dragged_played_and_kept_in_the_address(visit: Visit) ->
     assert page.input_value("#loss") == "amse"
     assert page.evaluate("location.href") == address
     del visit.requests[1:]
+
+
+DRAWS = """async () => {
+  let drawn = 0, sent = 0;
+  const counted = (owner, name, count) => {
+    const own = owner[name];
+    owner[name] = function (...given) { count(); return own.apply(this, given); };
+  };
+  counted(CanvasRenderingContext2D.prototype, "putImageData", () => drawn++);
+  counted(history, "replaceState", () => sent++);
+  const overlay = document.getElementById("overlay"), slider = document.getElementById("p-a"), frames = [];
+  const box = overlay.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
+  const say = (name, i) => overlay.dispatchEvent(new PointerEvent(name, {bubbles: true, clientX: x + i, clientY: y}));
+  const frame = () => new Promise(requestAnimationFrame);
+  say("pointerdown", 0);
+  for (let i = 0; i < 8; i++) {
+    for (let j = 0; j < 5; j++) say("pointermove", 5 * i + j);
+    slider.value = 2 + i;
+    slider.dispatchEvent(new Event("input"));
+    const before = drawn;
+    await frame();
+    frames.push(drawn - before);
+  }
+  const moved = sent;
+  say("pointerup", 40);
+  await frame();
+  return [frames, moved, sent, drawn];
+}"""
+
+
+def test_however_many_moves_a_frame_is_drawn_once(tried: Visit) -> None:
+    frames, moved, sent, drawn = tried.page.evaluate(DRAWS)
+    assert frames == [1] * 8
+    assert (moved, sent, drawn) == (0, 1, 9)  # the address follows when the handle is let go
 
 
 def test_a_row_of_the_matrix_is_loaded(browser: Any, tmp_path: Path) -> None:
