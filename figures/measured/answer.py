@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,19 +41,21 @@ def confirm_answer(*, width: float = 6.75, results: str = FOLDER) -> Figure:
         for row in load(results).rows
         if row["loss"] == "amse" and row["fixed"] == {"q": "2"} and row["labels"] != "expected"
     ]
-    rows = [row for row in rows if row["factor"] is not None and (row["dataset"], row["model"]) in PLACES]
+    rows = [row for row in rows if row["factor"] is not None and _place(row) in PLACES]
     if not rows:
         raise NothingMeasured(
             f"results {results}: no rows of AMSE (q = 2) on {', '.join(sorted({d for d, _ in PLACES}))}"
         )
+    rows = _at_one_rate(rows)
     drawn, axes = style.grid(width, 2 * len(NOISES), aspect=0.95, least=width / len(NOISES), extra=0.9)
     for column, noise in enumerate(NOISES):
         upper, lower = axes[column], axes[len(NOISES) + column]
         own = [row for row in rows if GIVEN.get(row["noise"], row["noise"]) == noise]
         for place in PLACES:
-            there = [row for row in own if (row["dataset"], row["model"]) == place]
+            there = [row for row in own if _place(row) == place]
             _probabilities(upper, [row for row in there if row["regime"] == "population"], place)
-            _memorised(lower, [row for row in there if row["regime"] == "fixed"], place)
+            fixed = [row for row in there if row["regime"] == "fixed"]
+            _memorised(lower, [row for row in fixed if row["noise"] in GIVEN] or fixed, place)
         _exact(upper, [row for row in own if row["regime"] == "population"])
         upper.set_title(TITLES.get(noise, noise))
         upper.set_ylim(-0.03, 1.06)
@@ -65,7 +68,7 @@ def confirm_answer(*, width: float = 6.75, results: str = FOLDER) -> Figure:
     axes[0].set_ylabel("$p$")
     axes[len(NOISES)].set_ylabel("memorised")
     style.letters(axes)
-    shown = {(row["dataset"], row["model"]) for row in rows}
+    shown = {_place(row) for row in rows}
     handles = [
         Line2D([], [], color=_colour(place), marker=marker, markersize=3, label=name)
         for place, (name, marker, _) in PLACES.items()
@@ -75,6 +78,16 @@ def confirm_answer(*, width: float = 6.75, results: str = FOLDER) -> Figure:
     handles.append(Line2D([], [], color=style.INK, linewidth=0.8, linestyle=":", label="median image"))
     style.legend(drawn, handles)
     return drawn
+
+
+def _at_one_rate(rows: Sequence[Measurement]) -> list[Measurement]:
+    """The rows of every data set and network at the learning rate that most of them have."""
+    rates = {place: Counter(row.get("rate") for row in rows if _place(row) == place) for place in PLACES}
+    return [row for row in rows if row.get("rate") == rates[_place(row)].most_common(1)[0][0]]
+
+
+def _place(row: Measurement) -> tuple[str, str]:
+    return row["dataset"], row["model"]
 
 
 def _colour(place: tuple[str, str]) -> str:

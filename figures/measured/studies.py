@@ -20,7 +20,7 @@ from ..results import Floats, Measurement, NothingMeasured, Results, Where
 from .series import short
 
 _WEIGHTS = ("alpha", "beta")  # of a sum's terms
-_ALIKE = ("labels", "equalised", "regularisation", "strength")
+_ALIKE = ("labels", "equalised", "regularisation", "strength", "batch", "rate")  # the last two older rows do not have
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ def studies(
         raise _nothing(results, regime, every, dataset, noise, vectors)
     places: dict[tuple[Where, *tuple[object, ...]], list[Measurement]] = {}
     for row in kept:
-        places.setdefault((_where(row), *(row[name] for name in _ALIKE)), []).append(row)
+        places.setdefault((_where(row), *(row.get(name) for name in _ALIKE)), []).append(row)
     most = max(places, key=lambda place: (len(places[place]), place[0].images * place[0].epochs, str(place)))
     by_noise: dict[str, list[Measurement]] = {}
     for row in places[most]:

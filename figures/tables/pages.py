@@ -72,7 +72,7 @@ def _kept(rows: Rows, words: Sequence[str]) -> list[Measurement]:
 
 
 def _has(row: Measurement, value: str, name: str) -> bool:
-    return str(row[name]) == value
+    return str(row.get(name)) == value
 
 
 def _is(row: Measurement, named: str) -> bool:
@@ -226,6 +226,7 @@ def _noise(noise: str) -> str:
 def _answered(rows: Rows) -> Iterator[str]:
     drawn = [row for row in rows if row["regime"] == "population" and row["factor"] is not None]
     given = [row for row in rows if row["regime"] == "fixed" and row["factor"] is not None]
+    given = [row for row in given if row["noise"].startswith("labels ")] or given  # rather than a draw from their matrix
     below, at, above = ([row for row in drawn if side(row["factor"])] for side in _SIDES)
     yield f"{fmean(row['deviation'] for row in below):+.3f}" if below else EMPTY
     turn = drawn[0]["transition"] if drawn else None

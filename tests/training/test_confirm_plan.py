@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -180,6 +181,24 @@ def test_the_command_trains_counts_and_goes_on(
     assert "2 designs, 16 models, 0 to train\n" in capsys.readouterr().out
 
 
+def test_rows_of_parts_trained_one_after_another_come_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (study, _) = studied(tmp_path, TWO)
+    for part in ("amse", "ce", "amse"):
+        asked = f"--plan study.toml --only regime=population loss={part} --out runs --results few.jsonl.gz"
+        assert command(asked.split()) == 0
+    rows = rows_of(f"runs/{study.name}")
+    assert [row["loss"] for row in rows] == ["ce", "amse", "amse", "amse"]
+    assert {(row["batch"], row["rate"]) for row in rows} == {(study.design.config.batch, study.design.config.rate)}
+    kept = [json.loads(line) for line in gzip.decompress(Path("few.jsonl.gz").read_bytes()).splitlines()]
+    assert kept == [{**row, "histograms": None} for row in rows]
+    assert command("--plan study.toml --only regime=fixed --out runs --results few.jsonl".split()) == 0
+    kept = [json.loads(line) for line in Path("few.jsonl").read_text().splitlines()]
+    assert len(kept) == 8
+    assert sum(row["histograms"] is not None for row in rows_of("runs")) == 4
+    assert all(row["histograms"] is None for row in kept)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -191,6 +210,8 @@ def test_the_command_trains_counts_and_goes_on(
         ("--plan confirm-grid --no-equalise", "--no-equalise: --plan has it in its file"),
         ("--plan confirm-grid --only noise.eta=0.1", "--only: none of the designs of plan"),
         ("--dry-run", "--dry-run goes with --plan"),
+        ("--results rows.jsonl", "--results goes with --plan"),
+        ("--plan confirm-grid --results missing/rows.jsonl", "--results missing/rows.jsonl: "),
         ("--set epochs=3", "--set goes with --plan"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from asymtheory.jsonlines import Json, JsonValue, numbered
 from asymtheory.noise import parse_number
 from asymtheory.numbers.text import plural
 from asymtheory.reading.limits import at_most, most
-from asymtheory.writing import write_file
+from asymtheory.writing import check_writable, write_file
 
 from ..run.config import TrainConfig
 from .options import add_settings, chosen, errors_name, say_readings, settings_given
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 ROWS = "rows.jsonl"
-WITH_PLAN = ("plan", "set", "only", "dry_run", "out", "progress", "json")  # options
+WITH_PLAN = ("plan", "set", "only", "dry_run", "out", "results", "progress", "json")  # options
 
 SETTINGS = chosen(
     dataset=None, data=None, labels=None, column=None, noise="symmetric", eta="0.4 where the noise has a rate",
@@ -51,7 +52,7 @@ def confirm(arguments: list[str]) -> int:
     say_readings("confirm")
     if options.plan is not None:
         return _plan(options, parser)
-    for option in ("set", "only", "dry_run"):
+    for option in ("set", "only", "dry_run", "results"):
         if getattr(options, option):
             raise InputError(f"--{option.replace('_', '-')} goes with --plan")
     from ..confirm.design import LOSSES, Design, losses
@@ -67,6 +68,8 @@ def confirm(arguments: list[str]) -> int:
     rows = _trained(design, chosen, out, out, options.progress)
     if rows is None:
         return STOPPED
+    if out is not None:
+        write_file(out / ROWS, _lines(rows), "--out")
     summary = summarise(rows)
     if options.json:
         print_json({"rows": rows, "summary": summary})
@@ -78,7 +81,7 @@ def confirm(arguments: list[str]) -> int:
 def _trained(
     design: Design, chosen: Sequence[Loss], out: Path | None, again: Path | None, progress: bool
 ) -> list[Json] | None:
-    """The rows of a design, written to ``out``; None after Ctrl-C, when it was said that ``again`` has what is there."""
+    """The rows of a design, kept in ``out``; None after Ctrl-C, when it was said that ``again`` has what is there."""
     from ..confirm.study import confirm as run
 
     bar: Any = None
@@ -102,13 +105,14 @@ def _trained(
     finally:
         if bar is not None:
             bar.close()
-    if out is not None:
-        write_file(out / ROWS, _lines(rows), "--out")
     return rows
 
 
 def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """``--plan``: every design of a file, each in its own folder; the rows of all that is there in one file beside them."""
+    """``--plan``: every design of a file, each in its own folder; the rows of all that is there in one file beside them.
+
+    A folder keeps the rows of losses that were trained before and are not asked for now.
+    """
     for option, value in vars(options).items():
         if option not in WITH_PLAN and value != parser.get_default(option):
             raise InputError(f"--{option.replace('_', '-')}: --plan has it in its file; --set KEY=VALUE changes that")
@@ -122,13 +126,19 @@ def _plan(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     out = results_of(options.plan, path) if options.out is None else Path(options.out)
     if options.dry_run:
         return _dry_run(studies, out, options.json)
+    if options.results is not None:
+        check_writable(options.results, "--results")
     everything: list[Json] = []
     for study in studies:
         rows = _trained(study.design, study.losses, out / study.name, out, options.progress)
         if rows is None:
             return STOPPED
+        file = out / study.name / ROWS
+        write_file(file, _lines(_others(file, rows) + rows), "--out")
         together = [row for file in sorted(out.glob(f"*/{ROWS}")) for row in _rows(file)]
         write_file(out / ROWS, _lines(together), "--out")
+        if options.results is not None:
+            write_file(options.results, _condensed(together, options.results), "--results")
         summary = summarise(rows)
         everything.append({"name": study.name, "rows": rows, "summary": summary})
         if not options.json:
@@ -212,6 +222,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="with --plan: count the models and estimate the time")
     parser.add_argument("--out", metavar="DIR", help="keep what is trained there, and go on with what is there")
     parser.add_argument(
+        "--results", metavar="FILE", help="with --plan: also the rows of all that --out has, small enough to be kept: without "
+        "histograms, compressed where the name ends in .gz",
+    )  # fmt: skip
+    parser.add_argument(
         "--progress", action="store_true", help="a progress bar even where standard error is not a terminal"
     )
     parser.add_argument("--json", action="store_true", help="rows and summary as JSON")
@@ -263,6 +277,20 @@ def _rows(path: Path) -> list[Json]:
     for where, row in found:
         check_row(row, where)
     return [row for _, row in found]
+
+
+def _others(path: Path, rows: Sequence[Json]) -> list[Json]:
+    """The rows that a design's file has of other losses than these."""
+    if not path.exists():
+        return []
+    now = [(row["loss"], row["fixed"]) for row in rows]
+    return [row for row in _rows(path) if (row["loss"], row["fixed"]) not in now]
+
+
+def _condensed(rows: Sequence[Json], path: str) -> bytes:
+    """Lines without histograms, compressed where the name ends in .gz; the same rows give the same bytes."""
+    lines = _lines([{**row, "histograms": None} for row in rows]).encode()
+    return gzip.compress(lines, mtime=0) if path.endswith(".gz") else lines
 
 
 def _lines(rows: Sequence[Mapping[str, JsonValue]]) -> str:

@@ -241,6 +241,8 @@ def _where(design: Design, images: int) -> Json:
         "model": config.model,
         "width": config.width,
         "epochs": config.epochs,
+        "batch": config.batch,
+        "rate": config.rate,
         "regularisation": config.regularisation,
         "strength": config.strength,
     }
