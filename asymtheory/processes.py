@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, also where that was killed."""
+"""Processes that end with the one that started them, or another one, also where that was killed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ def end_with_parent(parent: int) -> None:
     """
     if os.name == "posix":
         threading.Thread(target=_watch, args=(parent,), daemon=True, name="parent").start()
+
+
+def end_with(process: int) -> None:
+    """The same for a process of the same user that is not the parent: from now on this one ends within a second of it."""
+    if os.name == "posix":
+        threading.Thread(target=_watch_other, args=(process,), daemon=True, name="other").start()
+
+
+def _watch_other(process: int) -> None:
+    while True:  # without end: the thread ends with its process, or ends it
+        try:
+            os.kill(process, 0)  # nothing is sent
+        except ProcessLookupError:
+            os._exit(1)
+        sleep(LOOK)
 
 
 def _watch(parent: int) -> None:

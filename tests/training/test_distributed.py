@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,35 @@ CLOSE = {"rtol": 0, "atol": 1e-12}
 WHEN = ("seconds", "images_per_second")
 
 
-def started(arguments: list[str], **variables: str) -> subprocess.Popen[str]:
+@dataclass(frozen=True)
+class Started:
+    """A process; what it prints goes to files, which a process of its own that outlives it does not keep open."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    errors: Path
+
+    def ended(self, seconds: float = 280) -> tuple[int, str, str]:
+        """(status, stdout, stderr); a process that hangs says where each of its threads is."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(10)
+            raise AssertionError(f"still running after {seconds:g} s:\n{self.errors.read_text()}") from None
+        return status, self.out.read_text(), self.errors.read_text()
+
+
+def started(folder: Path, name: str, arguments: list[str], **variables: str) -> Started:
     environment = {
         **os.environ,
         **variables,
         "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
+    out, errors = folder / f"{name}.out", folder / f"{name}.err"
+    command = [sys.executable, "-X", "faulthandler", *arguments]
+    with out.open("w") as stdout, errors.open("w") as stderr:
+        return Started(subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr), out, errors)
 
 
 def same_state(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -89,28 +111,20 @@ def free_port() -> int:
     raise AssertionError("a hundred ports are taken")
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 240) -> tuple[int, str, str]:
-    """(status, stdout, stderr); a process that hangs says where each of its threads is."""
-    try:
-        out, errors = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        raise AssertionError(f"still running after {seconds:g} s:\n{process.communicate()[1]}") from None
-    return process.returncode, out, errors
-
-
 @pytest.fixture(scope="session")
 def pair(place: Path) -> Iterator[list[tuple[int, str, str]]]:
     """(status, stdout, stderr) of the two processes of tests/training/two_processes.py."""
     port = str(free_port())
     common = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    script = ["-X", "faulthandler", str(HERE / "two_processes.py"), str(place)]
-    processes = [started(script, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in range(2)]
+    script = [str(HERE / "two_processes.py"), str(place)]
+    processes = [
+        started(place, f"rank{rank}", script, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in range(2)
+    ]
     try:
-        yield [ended(process) for process in processes]
+        yield [each.ended() for each in processes]
     finally:
-        for process in processes:
-            process.kill()
+        for each in processes:
+            each.process.kill()
 
 
 # --------------------------------------------------------------------------------------------------- in one process
@@ -247,8 +261,7 @@ def test_torchrun_trains_as_one_process_does(place: Path, whole: dict[str, Any],
         str(out),
         "--progress",
     ]
-    process = started(command)
-    status, printed, errors = ended(process)
+    status, printed, errors = started(tmp_path, "torchrun", command).ended()
     assert status == 0, errors
     assert printed.count("test set") + printed.count("last epoch") == 1
     assert errors.count("  0%|") == 1

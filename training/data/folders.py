@@ -35,6 +35,7 @@ from . import photographs as transforms
 from .augment import normalise
 from .list_files import Contents, Listed
 from .sets import subset_indices
+from .workers import worker_start
 
 Labels = npt.NDArray[np.int64]
 Names = npt.NDArray[np.bytes_]
@@ -190,6 +191,7 @@ def _decoded(visits: _Visits, shares: list[list[int]], workers: int, pinned: boo
     """The batches in order, decoded ahead by `workers` processes."""
     loader = torch.utils.data.DataLoader(
         visits, batch_sampler=shares, num_workers=workers, collate_fn=_whole, pin_memory=pinned,
+        **worker_start(workers),
         generator=torch.Generator().manual_seed(0),  # torch draws a number for the workers: not from the model's stream
     )  # fmt: skip
     try:

@@ -28,6 +28,7 @@ from asymtheory.reading.labels import Column, align, column, read_labels
 from ..distributed import ALONE, World
 from ..losses.module import MULTI_HOT, check_rows
 from .inputs import EVALUATION, Batch, Images, mapped
+from .workers import worker_start
 
 LABELS = ("labels", "label", "label_ids", "targets", "target", "y")
 """What the label is called in a sample that is a mapping."""
@@ -167,7 +168,10 @@ class Samples:
             yield on_device(split(batch, self.bare)[0], self.device, dtype)
 
     def _loaded(self, parts: list[list[int]]) -> Iterable[Any]:
-        return DataLoader(self.dataset, batch_sampler=parts, collate_fn=_Named(self.collate), num_workers=self.workers)
+        return DataLoader(
+            self.dataset, batch_sampler=parts, collate_fn=_Named(self.collate), num_workers=self.workers,
+            **worker_start(self.workers),
+        )  # fmt: skip
 
     def labels(self) -> Any:
         """The labels of all samples, read once: a tensor, or a list of class names."""
