@@ -42,11 +42,13 @@ Grid = list[list[str]]
 def written(page: str, rows: Rows) -> str:
     """The text of a page with all its tables made anew; InputError for a block that asks for nothing that is there."""
 
+    ordered = sorted(rows, key=lambda row: _rank(row["noise"]))
+
     def made(found: re.Match[str]) -> str:
         kind, *words = shlex.split(found["asked"])
         if kind not in KINDS:
             raise InputError(f"rows: {kind} is not a table ({', '.join(KINDS)}){nearest(kind, KINDS)}")
-        kept = _kept(rows, words)
+        kept = _kept(ordered, words)
         if not kept:
             raise InputError(f"rows: {found['asked']}: nothing like it was measured")
         head, *body = KINDS[kind](kept)
@@ -54,6 +56,12 @@ def written(page: str, rows: Rows) -> str:
         return found[1] + "\n" + "\n".join(lines) + "\n\n" + found[4]
 
     return BLOCK.sub(made, page)
+
+
+def _rank(noise: str) -> tuple[int, str]:
+    """Noises in the order of their kinds: models, class maps, measured matrices, and labels as they are."""
+    kinds = ("symmetric", "pair", "cifar10 ", "cifar10n", "labels")
+    return next((place for place, kind in enumerate(kinds) if noise.startswith(kind)), len(kinds)), noise
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -226,7 +234,9 @@ def _noise(noise: str) -> str:
 def _answered(rows: Rows) -> Iterator[str]:
     drawn = [row for row in rows if row["regime"] == "population" and row["factor"] is not None]
     given = [row for row in rows if row["regime"] == "fixed" and row["factor"] is not None]
-    given = [row for row in given if row["noise"].startswith("labels ")] or given  # rather than a draw from their matrix
+    given = [
+        row for row in given if row["noise"].startswith("labels ")
+    ] or given  # rather than a draw from their matrix
     below, at, above = ([row for row in drawn if side(row["factor"])] for side in _SIDES)
     yield f"{fmean(row['deviation'] for row in below):+.3f}" if below else EMPTY
     turn = drawn[0]["transition"] if drawn else None
