@@ -58,6 +58,11 @@ class Task:
         return self.data.partition("-")[0]
 
     @property
+    def apart(self) -> bool:
+        """Is it reported apart: without noise, or all images?"""
+        return self.noise == "clean" or self.data.endswith("-whole")
+
+    @property
     def spread(self) -> float:
         """Of the wrong labels (see asymtheory.selection.advice): 0 even, 1 all in one class."""
         return float(str(self.lines[0]["spread"]))
@@ -123,9 +128,9 @@ def fitted(tasks: Sequence[Task]) -> list[Fitted]:
     return found
 
 
-def expected(training: Sequence[Task]) -> Callable[[Task], float]:
-    """The recipe of the least expected deficit."""
-    lines = fitted(training)
+def expected(training: Sequence[Task], only: Sequence[str] | None = None) -> Callable[[Task], float]:
+    """The recipe of the least expected deficit, of all or of the ``only`` ones there are."""
+    lines = [each for each in fitted(training) if only is None or each.label in only]
     return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.spread)).label)
 
 
@@ -133,6 +138,28 @@ def safest(training: Sequence[Task]) -> Callable[[Task], float]:
     """The recipe of the least risk."""
     lines = fitted(training)
     return lambda task: task.of(min(lines, key=lambda each: each.risk(task.spread)).label)
+
+
+def by_mean(tasks: Sequence[Task]) -> list[tuple[str, float, float]]:
+    """(recipe, mean, worst) of the recipes of tasks without noise, the least mean first; data sets count the same."""
+    sets = [task.data for task in tasks]
+    weights = np.array([1 / sets.count(name) for name in sets])
+    shared = [c for c, line in zip(tasks[0].labels, tasks[0].lines, strict=True) if line["rate"] is not None]
+    found = []
+    for label in shared:
+        deficits = np.array([task.of(label) for task in tasks])
+        found.append((label, float(deficits @ weights / weights.sum()), float(deficits.max())))
+    return sorted(found, key=lambda each: each[1])
+
+
+def ce_by_mean(tasks: Sequence[Task]) -> Callable[[Task], float]:
+    """What ``select`` says of clean labels: CE at the rate of the least mean deficit."""
+    return always(ce_of(tasks))
+
+
+def ce_of(tasks: Sequence[Task]) -> str:
+    """The recipe of CE with the least mean deficit."""
+    return next(label for label, _, _ in by_mean(tasks) if label.startswith("grid: ce(), "))
 
 
 def one_for_all(training: Sequence[Task]) -> Callable[[Task], float]:

@@ -15,12 +15,14 @@ import argparse
 import gzip
 import json
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from time import process_time
 
 from _regret_page import written
-from _regret_rules import expected, fitted, left_out, read, summary
+from _regret_rules import Task as Measured
+from _regret_rules import by_mean, ce_by_mean, expected, fitted, left_out, read, summary
 from _regret_runs import BATCH, PARTS, train
 from _regret_tasks import Sources, Task, prepare, tasks
 from tqdm import tqdm
@@ -29,6 +31,7 @@ from asymtheory.losses import build
 from asymtheory.selection.advice import spread
 from asymtheory.writing import replace_file
 
+KEPT = 24
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "regret.jsonl.gz"
 ADVICE = ROOT / "asymtheory" / "selection" / "advice.json"
@@ -105,7 +108,8 @@ def collect(options: argparse.Namespace) -> None:
 
 def learn(options: argparse.Namespace) -> None:
     """Write asymtheory/selection/advice.json from the tasks that are not set aside."""
-    training = [task for task in read([RESULTS]) if not task.aside and task.seed == 0]
+    everything = [task for task in read([RESULTS]) if not task.aside]
+    training = [task for task in everything if task.seed == 0 and not task.apart]
     by_label = {str(line["candidate"]): line for task in training for line in task.lines}
     known = sorted(fitted(training), key=lambda each: min(each.deficit(0), each.deficit(1)))
     recipes = []
@@ -124,11 +128,12 @@ def learn(options: argparse.Namespace) -> None:
             "base": round(each.base, 3), "slope": round(each.slope, 3), "worst": [round(x, 2) for x in each.worst],
         })  # fmt: skip
     middle, _, worst = summary(left_out(training, expected))
-    facts = {
+    facts: dict[str, object] = {
         "tasks": len(training),
         "sets": sorted({task.set for task in training}),
         "left_out": {"median": round(middle, 2), "worst": round(worst, 2)},
         "recipes": recipes,
+        "clean": without_noise([task for task in everything if task.noise == "clean"]),
     }
     ADVICE.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(
@@ -136,9 +141,32 @@ def learn(options: argparse.Namespace) -> None:
     )
 
 
+def without_noise(tasks: Sequence[Measured]) -> dict[str, object]:
+    """What ``select`` knows of clean labels: the recipes of the least mean deficits, the ``KEPT`` best."""
+    line = {str(each["candidate"]): each for each in tasks[0].lines}
+    known = [each for each in by_mean(tasks) if line[each[0]]["factor"] is None][:KEPT]
+    recipes = [
+        {
+            "loss": line[label]["loss"],
+            "parameters": {k: str(Fraction(str(v)).limit_denominator(10**9)) for k, v in line[label]["parameters"].items()},  # type: ignore[attr-defined]
+            "factor": None, "rate": line[label]["rate"], "until": 0.0,
+            "base": round(mean, 3), "slope": 0.0, "worst": [round(worst, 2)] * 2,
+        }
+        for label, mean, worst in known
+    ]  # fmt: skip
+    costs = left_out(tasks, ce_by_mean)
+    middle, _, worst = summary(costs)
+    return {
+        "tasks": len({task.data for task in tasks}),
+        "sets": sorted({task.set for task in tasks}),
+        "left_out": {"median": round(middle, 2), "worst": round(worst, 2)},
+        "recipes": recipes,
+    }
+
+
 def page(_: argparse.Namespace) -> None:
     """Write docs/regret.md."""
-    PAGE.write_text(written([task for task in read([RESULTS]) if task.seed == 0]), encoding="utf-8")
+    PAGE.write_text(written(read([RESULTS])), encoding="utf-8")
     print(PAGE.name)
 
 

@@ -8,13 +8,14 @@ parameter. The points by which a recipe falls short of the best one are modelled
     deficit = base + slope * spread,    spread = max_i (max_j T_ij - min_j T_ij) / (1 - T_ii)   over j != i,
 
 which is 0 where wrong labels go to all other classes alike (symmetric noise) and 1 where they all go to one (pairs, class maps).
-The lines were fitted on the tasks that were not set aside, and are kept in ``advice.json``.
+The lines were fitted on the tasks that were not set aside, and are kept in ``advice.json``. Labels without noise were measured
+apart: there a recipe's deficit is its mean over the tasks.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -127,7 +128,8 @@ class Advice(Answer):
 
     ``ranked`` by expected deficit; ``safest``: the least worst deficit; ``fastest``: of the losses that tolerate the noise, bear
     half of the error that any loss can, and are not led, the one with the largest fitting ratio within NEAR points of the best
-    of them (None: there is none).
+    of them (None: there is none). ``noisy``: not for clean labels, where
+    ``safest`` is CE at the rate of the least mean deficit and there is no ``fastest``.
     """
 
     ranked: tuple[Advised, ...]
@@ -135,6 +137,7 @@ class Advice(Answer):
     fastest: Advised | None
     spread: float
     facts: Json
+    noisy: bool = True
 
     def to_dict(self) -> Json:
         """The facts for JSON."""
@@ -160,9 +163,10 @@ class Advice(Answer):
                 f"{self.fastest.deficit:.1f} points below",
             ]
         facts, left_out = self.facts, self.facts["left_out"]
+        of = f"for noise of spread {self.spread:.2f}" if self.noisy else "without noise"
         lines += [
-            f"measured     on {facts['tasks']} tasks of {len(facts['sets'])} data sets, for noise of spread {self.spread:.2f} "
-            "(docs/regret.md); on a data set left out",
+            f"measured     on {facts['tasks']} tasks of {len(facts['sets'])} data sets, {of} (docs/regret.md); "
+            "on a data set left out",
             f"             the first choice was {left_out['median']:.1f} points below the best in the median, "
             f"{left_out['worst']:.1f} in the worst task",
             "rates        of the loss scaled to the initial slope of CE (raw: unscaled), SGD with momentum 0.9, batches of 128;",
@@ -181,9 +185,11 @@ def _short(value: Fraction) -> str:
 
 
 @cache
-def recorded() -> tuple[tuple[Recipe, ...], Json]:
-    """The recipes that were measured, and the facts of the measurement."""
+def recorded(noisy: bool = True) -> tuple[tuple[Recipe, ...], Json]:
+    """The recipes that were measured on noisy labels, or on clean ones, and the facts of the measurement."""
     content = json.loads(Path(__file__).with_name("advice.json").read_text(encoding="utf-8"))
+    clean = content.pop("clean")
+    content = content if noisy else clean
     recipes = tuple(Recipe(**{**each, "worst": tuple(each["worst"])}) for each in content.pop("recipes"))
     return recipes, content
 
@@ -209,16 +215,22 @@ def advise(noise: NoiseModel) -> Advice:
         raise InputError(
             "no advice: in some class the true label is not the most frequent one, so no loss tolerates the noise"
         )
-    recipes, facts = recorded()
+    noisy = any(float(row.top) < float(row.total) for row in noise.rows)
+    recipes, facts = recorded(noisy)
     at = spread(noise)
     ranked = sorted(_advised(recipes, noise, at), key=lambda each: each.deficit)
     if not ranked:
         raise InputError("no advice: none of the measured recipes has a value on this noise")
-    safest = min(ranked, key=lambda each: (each.risk, each.deficit))
-    plainly = [each for each in ranked if each.feasible and not each.recipe.until and _bears(each, noise)]
+    safest = min(ranked if noisy else _of_ce(ranked), key=lambda each: (noisy and each.risk, each.deficit))
+    plainly = [each for each in ranked if noisy and each.feasible and not each.recipe.until and _bears(each, noise)]
     fast = [each for each in plainly if each.deficit <= plainly[0].deficit + NEAR]
     fastest = max(fast, key=lambda each: each.fitting, default=None)
-    return Advice(tuple(ranked), safest, fastest, at, facts)
+    return Advice(tuple(ranked), safest, fastest, at, facts, noisy)
+
+
+def _of_ce(ranked: Sequence[Advised]) -> list[Advised]:
+    """Those of CE, which stands on clean labels: no other loss was better there by more than chance."""
+    return [each for each in ranked if each.recipe.loss == "ce"]
 
 
 def _bears(advised: Advised, noise: NoiseModel) -> bool:

@@ -75,3 +75,12 @@ def test_the_command_prints_it_first(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_noise_without_a_most_frequent_true_label_is_refused() -> None:
     with pytest.raises(InputError, match="no advice"):
         advise(resolve("pair", 3, Fraction(3, 5)))
+
+
+def test_on_clean_labels_it_is_ce() -> None:
+    advice = advise(resolve("symmetric", 10, 0))
+    assert advice.safest.loss.name == "ce"
+    assert advice.safest.deficit == min(each.deficit for each in advice.ranked if each.loss.name == "ce")
+    assert advice.fastest is None
+    assert "without noise" in str(advice)
+    assert "spread" in str(advise(resolve("symmetric", 10, Fraction(1, 10))))

@@ -118,6 +118,22 @@ def test_held_out_labels_decide_where_they_tell_and_what_was_measured_where_they
     assert order(held, [2.0, None, 5.0], slope=0.5, error=0.1)[0] == 1  # counts as the mean, 3.5
 
 
+def test_on_clean_labels_ce_stands_unless_another_loss_is_better_by_more_than_chance() -> None:
+    held, none = [0.90, 0.92, 0.88], [None] * 3
+    assert order(held, none, 1.0, 0.03, usual_ones=[0, 2]) == [0, 1, 2]
+    assert order(held, none, 1.0, 0.01, usual_ones=[0, 2]) == [1, 0, 2]
+    assert best(held, 1, one_of=[0, 2]) == [0]
+    assert best(held, 2, one_of=[2]) == [1, 2]
+    found = arms(None, 10)
+    assert [arm.loss.name for arm in found[:4]] == ["ce"] * 4
+    assert {arm.rate for arm in found[:4]} == {0.002, 0.008, 0.032, 0.128}
+    images, labels = clouds()
+    clean = tune(model, images, labels, noise=None, epochs=3, batch=30, losses=("mae", "amse"), rates=RATES)
+    scores = {place: clean.courses[place].score for place in clean.order}
+    top, ce = max(scores.values()), max(scores[place] for place in scores if clean.arms[place].loss.name == "ce")
+    assert (clean.best.loss.name == "ce") == (top - ce <= (top * (1 - top) / 30) ** 0.5)
+
+
 def test_an_arm_knows_what_is_expected_of_it() -> None:
     noise = resolve("symmetric", 10, Fraction(2, 5))
     by_recipe = {(each.loss, each.recipe.rate, each.recipe.until): each.deficit for each in advise(noise).ranked}

@@ -6,7 +6,7 @@ goes on where it was. So the last rung has whole runs, and what they cost is cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 FACTOR = 3
@@ -44,7 +44,13 @@ def afforded(arms: int, epochs: int, budget: int | None, factor: int = FACTOR) -
     return rungs(arms, epochs, factor)
 
 
-def best(scores: Sequence[float], count: int) -> list[int]:
-    """The places of the highest scores, best first; NaN is the lowest, and of equal ones the first wins."""
+def best(scores: Sequence[float], count: int, one_of: Collection[int] = ()) -> list[int]:
+    """The places of the highest scores, best first; NaN is the lowest, and of equal ones the first wins.
+
+    The best of ``one_of`` is always among them, as the last where it would not be.
+    """
     order = sorted(range(len(scores)), key=lambda place: (scores[place] != scores[place], -scores[place], place))
-    return order[:count]
+    kept = order[:count]
+    if one_of and not any(place in one_of for place in kept):
+        kept[-1] = next(place for place in order if place in one_of)
+    return kept

@@ -9,12 +9,15 @@ that are judged on the same samples share most of theirs. What an arm is worth i
 
 so on symmetric noise of rate 0.2 the held-out labels decide, and at 0.8, where one standard error is worth ten points or more, what
 was measured elsewhere does. Both numbers come from the tasks that were not set aside (docs/regret.md).
+
+On clean labels nothing but chance speaks against CE: there another loss is taken only if it is better by more than one standard
+error of a held-out accuracy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 SHARE = 0.25
 """Of the variance of one accuracy, what is left in the difference of two arms."""
@@ -22,13 +25,20 @@ RESIDUAL = 4.0
 """Points by which an arm strays from what is expected of it."""
 
 
-def order(held: Sequence[float], expected: Sequence[float | None], slope: float, error: float) -> list[int]:
+def order(
+    held: Sequence[float],
+    expected: Sequence[float | None],
+    slope: float,
+    error: float,
+    usual_ones: Collection[int] = (),
+) -> list[int]:
     """The places of arms, the likeliest best first; NaN is last.
 
     ``held``: accuracies on held-out noisy labels, in [0, 1]; ``expected``: points below the best that are expected of each, None
     where it was not measured (then it counts as the mean of the others); ``slope``: noisy points that a clean point is worth;
     ``error``: one standard error of a held-out accuracy as a share of clean accuracy. Without any expectation, and where ``slope``
-    is not above 0, the held-out accuracies decide alone.
+    is not above 0, the held-out accuracies decide alone. ``usual_ones``: places of which the best is first unless another arm is
+    better by more than ``error``.
     """
     known = [each for each in expected if each is not None]
     pull = SHARE * (100 * error / RESIDUAL) ** 2 if known and slope > 0 and math.isfinite(error) else 0.0
@@ -40,4 +50,9 @@ def order(held: Sequence[float], expected: Sequence[float | None], slope: float,
         own = expected[place]
         return lost + pull * (usual if own is None else own)
 
-    return sorted(range(len(held)), key=lambda place: (held[place] != held[place], deficit(place), place))
+    found = sorted(range(len(held)), key=lambda place: (held[place] != held[place], deficit(place), place))
+    kept = next((place for place in found if place in usual_ones), found[0])
+    if held[found[0]] - held[kept] <= error:
+        found.remove(kept)
+        found.insert(0, kept)
+    return found

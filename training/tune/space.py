@@ -33,6 +33,7 @@ FAMILIES = (
     "anl-ce",
 )  # fmt: skip
 """Losses that are tried where they tolerate the noise. CE is always tried: without noise nothing else is needed."""
+CE = "ce"
 LED = ("jal-ce", "amse")
 LED_TO = (Fraction(3), Fraction(8))
 UNTIL = 0.3
@@ -85,7 +86,7 @@ def _short(value: Fraction) -> str:
 def arms(
     noise: NoiseModel | None, K: int, losses: Iterable[str] = FAMILIES, rates: Sequence[float] = RATES
 ) -> list[Arm]:
-    """The arms for a noise (None: the labels are clean), those of CE first; rates from the middle outwards.
+    """The arms for a noise, rates from the middle outwards; None: the labels are clean, and CE comes first at every rate.
 
     A loss is named as in a plan, ``agce:q=1/2``. One that tolerates the noise at no value is left out. Raises InputError for an
     unknown loss, and for rates that are not positive.
@@ -93,7 +94,7 @@ def arms(
     if not rates or any(not 0 < rate < float("inf") for rate in rates):
         raise InputError("rates: at least one, each a number > 0, is needed")
     asked = list(losses)
-    chosen = [(build("ce"), "never worse than CE"), *(each for name in asked for each in _tolerant(name, noise))]
+    chosen = [(build(CE), "never worse than CE"), *(each for name in asked for each in _tolerant(name, noise))]
     middle = (len(rates) - 1) / 2
     ordered = sorted(rates, key=lambda rate: abs(sorted(rates).index(rate) - middle))
     for loss, _ in chosen:
@@ -102,7 +103,7 @@ def arms(
         fitting_slope(loss, K)
     led = [each for name in LED if name in asked for each in _led(name, noise)]
     expectations = {} if noise is None else _expectations(noise)
-    return [
+    found = [
         replace(arm, expected=expectations.get(_key(arm.loss, rate, arm.until)))
         for rate in ordered
         for arm in (
@@ -110,6 +111,7 @@ def arms(
             *(Arm(loss, rate, because) for loss, because in chosen),
         )
     ]
+    return found if noise is not None else sorted(found, key=lambda arm: arm.loss.name != CE)
 
 
 Key: TypeAlias = tuple[str, tuple[tuple[str, float], ...], float, float]

@@ -41,7 +41,7 @@ from ..run.loop import DivergedError, Trainer
 from .halving import FACTOR, Rung, afforded, best, cost
 from .settle import order as settled
 from .soundness import Soundness, soundness
-from .space import FAMILIES, RATES, Arm, arms
+from .space import CE, FAMILIES, RATES, Arm, arms
 from .together import Together, batches_of, can_stack
 
 JOURNAL = "tune.json"
@@ -135,6 +135,10 @@ class Tuned:
         if top == self.order[0]:
             return f"is best on held-out noisy labels ({self.best.because})"
         lost = 100 * (self.courses[top].score - self.courses[self.order[0]].score)
+        if self.soundness is None:
+            return (
+                f"is CE, and on clean labels another loss must be better by more than chance: {lost:.1f} points are not"
+            )
         return (
             f"trained best on other data, and is {lost:.1f} points below the best on held-out labels, which tell no more here "
             f"({self.best.because})"
@@ -211,6 +215,8 @@ class Search:
         inside = replace(images, tensor=images.tensor[train])
         self.data = Data(inside, labels[train], None, None, outside, labels[held])
         self.soundness = None if noise is None else soundness(noise, count)
+        self.worth = self.soundness or Soundness(1.0, 0.0, count)  # of clean labels
+        self.usual = [place for place, arm in enumerate(found) if noise is None and arm.loss.name == CE]
         self.courses = [Course() for _ in found]
         self.states: dict[int, Json] = {}
         self.error = 0.5 / math.sqrt(count)  # the largest standard error of a share
@@ -228,18 +234,22 @@ class Search:
         with bar:
             for rung in plan:
                 if rung is not plan[0]:
-                    places = [places[index] for index in best([self.courses[each].score for each in places], rung.arms)]
+                    usual = [index for index, place in enumerate(places) if place in self.usual]
+                    scores = [self.courses[place].score for place in places]
+                    places = [places[index] for index in best(scores, rung.arms, usual)]
                 self._advance(places, rung.until, bar)
-        scores = [self.courses[place].score for place in places]
-        slope, error = 1.0, 0.0
-        if self.soundness is not None and places:
-            slope, error = self.soundness.slope, self.soundness.error(max((x for x in scores if x == x), default=0.5))
-        order = [
-            places[index] for index in settled(scores, [self.arms[place].expected for place in places], slope, error)
-        ]
+        order = self._order(places)
         chosen = self.arms[order[0]].settings(self.settings, self.K)
         own = {each.name: getattr(chosen, each.name) for each in fields(Settings)}
         return Tuned(self.arms, self.courses, plan, order, own, self.soundness, perf_counter() - start)
+
+    def _order(self, places: Sequence[int]) -> list[int]:
+        """The finalists, the likeliest best first."""
+        scores = [self.courses[place].score for place in places]
+        error = self.worth.error(max((x for x in scores if x == x), default=0.5))
+        expected = [self.arms[place].expected for place in places]
+        usual = [index for index, place in enumerate(places) if place in self.usual]
+        return [places[index] for index in settled(scores, expected, self.worth.slope, error, usual)]
 
     def _epochs_in(self, seconds: float) -> int:
         """How many epochs a time pays for, by the first arms' next one, which is trained now."""
