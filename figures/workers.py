@@ -27,20 +27,25 @@ def run(tasks: Sequence[Task], workers: int | None = None) -> Generator[tuple[in
     A task's exception is raised here; then, at Ctrl-C, and when the caller closes it, the processes are ended at once.
     """
     count = min(workers or os.cpu_count() or 1, len(tasks))
-    if count <= 1:
-        for position, (function, arguments) in enumerate(tasks):
-            yield position, function(*arguments)
+    with beside(tasks, count if count > 1 else 0) as results:
+        yield from results
+
+
+@contextmanager
+def beside(tasks: Sequence[Task], processes: int) -> Iterator[Iterator[tuple[int, Any]]]:
+    """The same, begun at once, while the caller works on; 0 processes: in this one, when the results are asked for."""
+    if not (processes and tasks):
+        yield ((position, function(*arguments)) for position, (function, arguments) in enumerate(tasks))
         return
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # a process a core: more threads would only get in the way
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), end_with_parent, (os.getpid(),))
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), end_with_parent, (os.getpid(),))
     others = set(multiprocessing.active_children())
     finished = False
     try:
         with _interrupts_held():
             waiting = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(tasks)}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+        yield ((waiting[future], future.result()) for future in as_completed(waiting))
         finished = True
     except BrokenProcessPool:
         raise InputError("a process was killed (out of memory?); ask for fewer things at once") from None

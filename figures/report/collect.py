@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from html import unescape
 from typing import Any
 
@@ -125,20 +127,28 @@ def collect(
     processes (default: one a core); ``progress`` is told what is done, ``steps(figures, judged)`` times.
     """
     shown = default_figures() if figures is None else list(figures)
-    chosen = choose(noise=noise)
-    progress("recommendation")
     claims = select() if judged else []
-    tasks: list[workers_.Task] = [(_own_picture, task) for task in _own_pictures(noise, chosen)] if shown else []
-    own = len(tasks)
+    tasks: list[workers_.Task] = [(atlas, (noise.classes,)), (_searches, (noise,))]
     tasks += [(_picture, (name, quick)) for name in shown]
     tasks += [(_claim_judged, (name, quick)) for name in claims]
+    told = ["atlas", "published settings", *shown, *claims]
     done: list[Any] = [None] * len(tasks)
-    told = ["path"] * own + shown + claims
-    for position, result in workers_.run(tasks, workers):
-        done[position] = result
-        progress(told[position])
+    cores = workers or os.cpu_count() or 1
+    # this process has work of its own: without figures it is one of those that keep the cores busy
+    with workers_.beside(
+        tasks, 0 if cores == 1 else min(cores if shown or claims else cores - 1, len(tasks))
+    ) as results:
+        chosen = choose(noise=noise)
+        progress("recommendation")
+        own = []
+        for task in _own_pictures(noise, chosen) if shown else ():
+            own.append(_own_picture(*task))
+            progress(task[0])
+        for position, result in results:
+            done[position] = result
+            progress(told[position])
     verdicts = []
-    for found in losses_on(noise, chosen):
+    for found in losses_on(noise, chosen, done[1]):
         verdicts.append(found)
         progress(found.loss.name)
     options = [given, *["--quick"] * quick, *["--ledger"] * judged]
@@ -149,10 +159,10 @@ def collect(
         f"asymtheory report {' '.join(options)}",
         ranked(verdicts, chosen),
         chosen,
-        _ledger(claims, done[own + len(shown) :]),
-        atlas(noise.classes),
-        tuple(picture for picture in done[:own] if picture is not None),
-        tuple(done[own : own + len(shown)]),
+        _ledger(claims, done[2 + len(shown) :]),
+        done[0],
+        tuple(picture for picture in own if picture is not None),
+        tuple(done[2 : 2 + len(shown)]),
     )
 
 
@@ -165,7 +175,7 @@ def ranked(verdicts: Sequence[Verdicts], chosen: Selection) -> tuple[Verdicts, .
 def steps(figures: Sequence[str] | None, judged: bool = False) -> int:
     """How often ``collect`` reports progress, at most: the pictures of the noise need a recommendation."""
     shown = len(default_figures() if figures is None else figures)
-    return 1 + shown + 2 * (shown > 0) + len(select() if judged else ()) + len(list(names()))
+    return 3 + shown + 2 * (shown > 0) + len(select() if judged else ()) + len(list(names()))
 
 
 def default_figures() -> list[str]:
@@ -249,14 +259,16 @@ def _bare(html: str) -> str:
     return unescape(re.sub(r"<[^>]+>", "", html))
 
 
-def losses_on(noise: NoiseModel, chosen: Selection | None = None) -> Iterator[Verdicts]:
-    """Every registered loss on the noise; what a recommendation has found of it already is not computed again.
+def losses_on(
+    noise: NoiseModel, chosen: Selection | None = None, searches: Searches | None = None
+) -> Iterator[Verdicts]:
+    """Every registered loss on the noise; what a recommendation or ``searches`` found of it already is not computed again.
 
     The rows that can bind are found once: a file may have many thousands.
     """
     binding = binding_rows(noise)
     reduced = replace(NoiseModel(noise.kind, (), noise.classes, noise.rate), rows=tuple(row for _, row in binding))
-    searched = _may_search(noise)
+    searched = Searches(noise) if searches is None else searches
     known = {} if chosen is None else {candidate.loss.name: candidate for candidate in chosen.candidates}
     for name in names():
         loss = build(name)
@@ -267,7 +279,7 @@ def losses_on(noise: NoiseModel, chosen: Selection | None = None) -> Iterator[Ve
         if loss.main is not None or all(decide(loss, row).holds is not None for row in reduced.rows):
             answer = solve(loss, reduced)
             yield _verdicts(loss, answer, noise, binding[answer.binding_row][0], used)
-        elif searched:
+        elif searched.affordable:
             found = check(loss, noise)
             status = {True: "always", False: "never", None: "undecided"}[found.asymmetric]
             bound = _bound_by(noise, status, found.row)
@@ -282,13 +294,13 @@ def _verdicts(loss: Loss, answer: Threshold, noise: NoiseModel, row: int, used: 
     return Verdicts(loss, _answer(answer), answer.status, order, at, answer.condition, used, tuple(answer.pieces))
 
 
-def _from_candidate(loss: Loss, candidate: Candidate, noise: NoiseModel, searched: bool) -> Verdicts:
+def _from_candidate(loss: Loss, candidate: Candidate, noise: NoiseModel, searched: Searches) -> Verdicts:
     """A loss as the recommendation judged it; published settings that it left open are searched where that is affordable."""
     used = []
     for setting in candidate.published:
         holds = setting.holds
-        if holds is None and searched:
-            holds = _searched(build(loss.name, **setting.parameters), noise)
+        if holds is None:
+            holds = searched.verdict(build(loss.name, **setting.parameters))
         text = ", ".join(f"{name} = {plain(value)}" for name, value in setting.parameters.items()) or "no parameters"
         value = None if loss.main is None else setting.parameters.get(loss.main)
         used.append(Published(text, setting.sources, holds, None if value is None else float(value)))
@@ -298,18 +310,51 @@ def _from_candidate(loss: Loss, candidate: Candidate, noise: NoiseModel, searche
 _TOO_MANY = "no rule decides, and the rows are too many to search each: asymtheory check does it for one row of weights"
 
 
-def _searched(loss: Loss, noise: NoiseModel) -> bool | None:
-    """Is the loss asymmetric on every row, by a search? Where the row of least margin fails, that is the answer."""
-    if len(noise.rows) > 1 and noise.dominant and check(loss, noise.rows[noise.worst].weights).asymmetric is False:
-        return False
-    return check(loss, noise).asymmetric
+class Searches:
+    """Verdicts of losses that no rule decides, each found once: a factor before the whole loss changes none of them."""
+
+    def __init__(self, noise: NoiseModel) -> None:
+        self.noise = noise
+        self.found: dict[str, bool | None] = {}
+
+    @property
+    def affordable(self) -> bool:
+        """Is the noise small enough for a search of each of its rows?"""
+        if self.noise.classes > MOST_SEARCHED_CLASSES or len(self.noise.rows) > 20 * MOST_SEARCHED:
+            return False
+        return len(distinct_rows(self.noise)) <= MOST_SEARCHED
+
+    def verdict(self, loss: Loss) -> bool | None:
+        """Is the loss asymmetric on every row? Where the row of least margin fails, that is the answer."""
+        if not self.affordable:
+            return None
+        key = _up_to_a_factor(loss)
+        if key not in self.found:
+            self.found[key] = self._searched(loss)
+        return self.found[key]
+
+    def _searched(self, loss: Loss) -> bool | None:
+        noise = self.noise
+        if len(noise.rows) > 1 and noise.dominant and check(loss, noise.rows[noise.worst].weights).asymmetric is False:
+            return False
+        return check(loss, noise).asymmetric
 
 
-def _may_search(noise: NoiseModel) -> bool:
-    """Is the noise small enough for a search of each of its rows?"""
-    if noise.classes > MOST_SEARCHED_CLASSES or len(noise.rows) > 20 * MOST_SEARCHED:
-        return False
-    return len(distinct_rows(noise)) <= MOST_SEARCHED
+def _up_to_a_factor(loss: Loss) -> str:
+    """The same text for 5 NCE + 5 NNCE as for their plain sum."""
+    first = abs(Fraction(loss.terms()[0][0]))
+    return " ".join(f"{Fraction(factor) / first} {atom}" for factor, atom in loss.terms())
+
+
+def _searches(noise: NoiseModel) -> Searches:
+    """The searches that the published settings take, which need no recommendation."""
+    found = Searches(noise)
+    for name in names() if found.affordable else ():
+        for setting in published_settings(name):
+            loss = setting.build()
+            if any(decide(loss, row).holds is None for _, row in binding_rows(noise)):
+                found.verdict(loss)
+    return found
 
 
 def _answers(status: str) -> str:
@@ -338,7 +383,7 @@ def binding_text(noise: NoiseModel, index: int) -> str:
     return f"{noise.row_name(index)} against {noise.class_name(row.runner_up)}"
 
 
-def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: bool) -> Iterator[Published]:
+def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: Searches) -> Iterator[Published]:
     """The settings that the papers print for a loss, equal ones together."""
     same: dict[tuple[tuple[str, Number], ...], list[Setting]] = {}
     for setting in published_settings(loss.name):
@@ -347,8 +392,8 @@ def _published(loss: Loss, noise: NoiseModel, reduced: NoiseModel, searched: boo
         used = settings[0].build()
         verdicts = [decide(used, row).holds for row in reduced.rows]
         holds = False if False in verdicts else None if None in verdicts else True
-        if holds is None and searched:
-            holds = _searched(used, noise)
+        if holds is None:
+            holds = searched.verdict(used)
         text = ", ".join(f"{name} = {plain(value)}" for name, value in parameters) or "no parameters"
         value = None if loss.main is None else used.parameters.get(loss.main)
         sources = tuple(f"{s.dataset}, {s.source}" for s in settings)
