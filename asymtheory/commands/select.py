@@ -13,11 +13,13 @@ from ..errors import InputError, nearest, printable
 from ..losses.base import Loss
 from ..losses.registry import names
 from ..noise.models import check_classes
+from ..noise.relabel import LEAST, Relabelling, relabelling
 from ..numbers.text import parse_number
 from ..selection.advice import Advice, advise
 from ..selection.select import Selection, select
 from ..writing import check_writable, write_file
 from .options import (
+    count_given,
     formula_options,
     loss_given,
     say,
@@ -44,6 +46,16 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clean", metavar="FILE[:NAME]", help="with --labels: clean labels, for all or some samples")
     parser.add_argument("--probs", metavar="FILE", help="with --labels: out-of-sample predicted probabilities (N, K)")
+    parser.add_argument(
+        "--relabel",
+        metavar="N",
+        help="with --labels and --probs: choose N samples to have relabelled for the binding row, and say what that gains",
+    )
+    parser.add_argument(
+        "--write-relabel",
+        metavar="FILE",
+        help="with --relabel: the samples as index,label,row,weight; fill labels in, give it back by --clean beside --probs",
+    )
     parser.add_argument("--posteriors", metavar="FILE", help="class weights of every sample (N, K), or votes")
     parser.add_argument(
         "--annotators", metavar="FILE", help="labels of several annotators: a column each, or item,annotator,label"
@@ -81,7 +93,12 @@ def run(given: argparse.Namespace) -> int:
     if given.dataset is not None and given.write_config is None:
         raise InputError("--dataset goes with --write-config")
     draw = None if given.plot is None else _plot(given.plot)
-    for option, path in (("--plot", given.plot), ("--write-config", given.write_config)):
+    wanted = _count_of_relabel(given)
+    for option, path in (
+        ("--plot", given.plot),
+        ("--write-config", given.write_config),
+        ("--write-relabel", given.write_relabel),
+    ):
         if path is not None:
             check_writable(path, option)
     losses, also = _losses(given)
@@ -101,14 +118,32 @@ def run(given: argparse.Namespace) -> int:
     if draw is not None:
         draw(chosen, given.plot)
     advice = _advice(chosen, given.advice)
+    plan = None if wanted is None else relabelling(given.labels, given.probs, wanted, chosen.estimate)
+    if plan is not None and given.write_relabel is not None:
+        write_file(given.write_relabel, plan.csv(), "--write-relabel")
     if form == "table":
-        say(lambda: _rendered(chosen, form, advice, given.advice))
+        say(lambda: _rendered(chosen, form, advice, given.advice, plan))
     else:
-        print(_rendered(chosen, form, advice, given.advice))
-    for option, path in (("plot", given.plot), ("configuration", given.write_config)):
+        print(_rendered(chosen, form, advice, given.advice, plan))
+    for option, path in (
+        ("plot", given.plot),
+        ("configuration", given.write_config),
+        ("samples to relabel", given.write_relabel),
+    ):
         if path is not None:
             print(f"asymtheory select: {option} written to {printable(path, 300)}", file=sys.stderr)
     return 0 if any(candidate.feasible for candidate in chosen.candidates) else 1
+
+
+def _count_of_relabel(given: argparse.Namespace) -> int | None:
+    """The number of --relabel; InputError where it does not go with what is given."""
+    if given.relabel is None:
+        if given.write_relabel is not None:
+            raise InputError("--write-relabel goes with --relabel")
+        return None
+    if given.labels is None or given.probs is None:
+        raise InputError("--relabel goes with --labels and --probs, from which the samples are chosen")
+    return count_given(given.relabel, "--relabel", LEAST)
 
 
 def _losses(given: argparse.Namespace) -> tuple[list[str] | None, list[Loss]]:
@@ -133,11 +168,14 @@ def _advice(chosen: Selection, asked: bool) -> Advice | None:
     return None
 
 
-def _rendered(chosen: Selection, form: str, advice: Advice | None, ranking: bool) -> str:
+def _rendered(chosen: Selection, form: str, advice: Advice | None, ranking: bool, plan: Relabelling | None) -> str:
     if form == "json":
         also = {} if advice is None else {"advice": advice.to_dict()}
+        also |= {} if plan is None else {"relabel": plan.to_dict()}
         return json.dumps({**chosen.to_dict(), **also}, indent=2)
     answers = None if advice is None else str(advice) if ranking else advice.answers()
+    if plan is not None:
+        answers = str(plan) if answers is None else f"{plan}\n\n{answers}"
     if form == "markdown":
         return chosen.markdown() + ("" if answers is None else f"\n\n## What trained best\n\n```\n{answers}\n```")
     return str(chosen) if answers is None else f"{answers}\n\n{chosen}"

@@ -36,7 +36,7 @@ from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
 from ..numbers.text import as_float, show
-from ..reading.labels import Codes, align, read_labels, read_pair
+from ..reading.labels import Codes, Column, align, read_labels, read_pair
 from ..reading.limits import check_room
 from ..reading.probabilities import check_rows, chunks, likelier_order, read_probabilities, tolerance_of
 from . import models as noise
@@ -399,7 +399,28 @@ def from_predictions(
     learning itself is off (it counts what the classifier gets wrong as label noise, and the reverse) is not in them.
     InputError for lengths that differ, rows that do not sum to 1, a label that never occurs, or a missing cleanlab.
     """
-    check_confidence(confidence)
+    return from_predicted(read_predicted(noisy, probabilities, K), confidence, replicates, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Noisy labels with probabilities of the same samples: ``labels`` (N,) of 0..K-1, ``table`` (N, K) in float64.
+
+    ``given``: the labels as they were read; ``source``: of the table; ``hint``: of an order of the columns that fits better;
+    ``reading``: how all was read.
+    """
+
+    labels: Array
+    table: Array
+    names: tuple[str, ...] | None
+    given: Column
+    source: str
+    hint: str | None
+    reading: str
+
+
+def read_predicted(noisy: LabelsLike, probabilities: TableLike, K: int | None = None) -> Predicted:
+    """Read both; InputError as :func:`from_predictions` says."""
     found = read_probabilities(probabilities, "--probs")
     table, heads, where = found.table, found.names, found.source
     given = read_labels(noisy, "--labels")
@@ -419,7 +440,20 @@ def from_predictions(
         check_rows(part, start, "probabilities", where, tolerance=tolerance_of(table))
     by_name = given.named and heads is not None
     hint = None if by_name else likelier_order(labels, table, names)
-    table = np.asarray(table, dtype=np.float64)
+    kept = "the sorted names" if given.named else "the labels"
+    order = "classes of the columns by name" if by_name else f"columns in the order of {kept}"
+    said = "; ".join(
+        part for part in (f"noisy labels = {given.place} of {given.source}", found.reading, order, based) if part
+    )
+    return Predicted(labels, np.asarray(table, dtype=np.float64), names, given, where, hint, said)
+
+
+def from_predicted(
+    found: Predicted, confidence: float = 0.95, replicates: int = REPLICATES, seed: int = 0
+) -> NoiseEstimate:
+    """:func:`from_predictions` of what was read."""
+    check_confidence(confidence)
+    labels, table, names, where, hint = found.labels, found.table, found.names, found.source, found.hint
     joint = _confident_joint(labels, table)
     empty = np.flatnonzero(joint.sum(axis=0) == 0)
     if len(empty):
@@ -431,10 +465,7 @@ def from_predictions(
     matrix, shares = _channel(joint)
     draws = _bootstrap(labels, table, replicates, seed)
     model = replace(noise.from_matrix(matrix, names, where, "estimated"), rate=float(1 - shares @ matrix.diagonal()))
-    kept = "the sorted names" if given.named else "the labels"
-    order = "classes of the columns by name" if by_name else f"columns in the order of {kept}"
-    said = [f"noisy labels = {given.place} of {given.source}", found.reading, order, based]
-    model = replace(model, reading="; ".join(part for part in said if part))
+    model = replace(model, reading=found.reading)
     made = _from_draws(model, matrix, shares, draws, confidence, len(labels))
     return (
         made

@@ -26,7 +26,7 @@ from ..losses.base import Loss
 from ..losses.registry import build, names_compared
 from ..losses.settings import named
 from ..noise import annotators as crowd
-from ..noise import estimate
+from ..noise import estimate, relabel
 from ..noise.estimate import NoiseEstimate
 from ..noise.models import check_classes, check_rate
 from ..noise.resolve import resolve
@@ -257,7 +257,8 @@ def select(
       NoiseModel: taken as given;
     * ``transition``: a row-stochastic matrix, or a file with one: taken as given; a table of counts is an estimate;
     * ``labels`` and ``clean``: noisy labels and, for all or some of the samples, clean ones;
-    * ``labels`` and ``probs``: noisy labels and out-of-sample predicted probabilities (N, K); needs cleanlab;
+    * ``labels`` and ``probs``: noisy labels and out-of-sample predicted probabilities (N, K); needs cleanlab. With ``clean``
+      too, the table of :func:`asymtheory.noise.relabel.relabelling` with labels filled in, from which some rows are taken;
     * ``posteriors``: class weights of every sample (N, K), or votes;
     * ``annotators``: the labels of several annotators, a column each or lines item, annotator, label. ``aggregate`` makes
       class weights of every item from them: "votes" (shares of the annotators), "majority" (one class, ties left out) or
@@ -335,10 +336,13 @@ def _read(
         if value is not None and labels is None:
             raise InputError(f"{name} goes with --labels (the noisy labels of the same samples)")
     if labels is not None:
-        if (clean is None) == (probs is None):
-            both = "one of them, not both" if clean is not None else "one of them"
-            raise InputError(f"--labels needs --clean (clean labels) or --probs (out-of-sample probabilities): {both}")
+        if clean is None and probs is None:
+            raise InputError(
+                "--labels needs --clean (clean labels) or --probs (out-of-sample probabilities): one of them"
+            )
         origin = {"labels": os.fspath(labels)} if isinstance(labels, str | os.PathLike) else {}
+        if clean is not None and probs is not None:
+            return relabel.from_relabelled(labels, probs, clean, confidence, K, replicates, seed), origin
         if clean is not None:
             return estimate.from_clean_labels(labels, clean, confidence, K), origin
         return estimate.from_predictions(labels, probs, confidence, K, replicates, seed), origin
