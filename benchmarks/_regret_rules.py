@@ -200,16 +200,22 @@ def arms_of(task: Task, ramps: bool) -> list[int]:
     """Candidates that tune would train, in its order: CE, and losses at 1 and 3 times their thresholds or without one."""
     found = []
     for place, line in enumerate(task.lines):
-        factor = line["factor"]
+        factor = line.get("factor")
         if line["kind"] == "ramp":
             keep = ramps and line["until"] == 0.3
+        elif line["kind"] == "start":
+            keep = True
         else:
             keep = line["kind"] == "grid" and line["loss"] in LOSSES_TUNED and factor in (None, 1.0, 3.0)
         if keep:
             found.append(place)
     middle = {0.008: 0, 0.032: 0, 0.002: 1, 0.128: 1}
     return sorted(
-        found, key=lambda place: (middle[float(str(task.lines[place]["rate"]))], task.lines[place]["kind"] != "ramp")
+        found,
+        key=lambda place: (
+            middle[float(str(task.lines[place]["rate"]))],
+            task.lines[place]["kind"] not in ("ramp", "start"),
+        ),
     )
 
 

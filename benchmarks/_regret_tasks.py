@@ -192,7 +192,7 @@ def load(name: str, sources: Sources) -> Table:
         places, pixels = order[:cut], None
         test = (x[order[cut:end]], y[order[cut:end]])
         x, y = x[places], y[places]
-    x, test_x = _scaled(x, test[0], COMPONENTS.get(name), columns=of not in ("cifar10", "mnist", "digits"))
+    x, test_x = scaled(x, test[0], COMPONENTS.get(name), columns=of not in ("cifar10", "mnist", "digits"))
     return Table(x, y, test_x, test[1][: facts["test"]], int(y.max()) + 1, places, pixels)
 
 
@@ -210,7 +210,7 @@ def _keel(name: str) -> tuple[Floats, Labels]:
     return x, y
 
 
-def _scaled(x: Floats, test: Floats, components: int | None, columns: bool) -> tuple[Floats, Floats]:
+def scaled(x: Floats, test: Floats, components: int | None, columns: bool) -> tuple[Floats, Floats]:
     """Centred; then the first principal components, if asked for; then to mean square 1, for each of the columns or as a whole."""
     mean = x.mean(0)
     x, test = x - mean, test - mean
