@@ -66,7 +66,7 @@ def read() -> list[Task]:
         if line["seed"] != 0 or line["kind"] not in ("grid", "raw"):
             continue
         best[key] = max(best.get(key, (-1.0, 0.0)), (number(line["first"]), number(line["second"])))
-        if line["loss"] == "ce" and line["rate"] is not None:
+        if line["loss"] == "ce" and line["rate"] is not None and line["memorised"] is not None:
             memorising.setdefault(key, {})[number(line["rate"])] = number(line["memorised"])
     return [
         Task(*key, bool(lines[0]["aside"]), lines, best[key][1], memorising[key])
