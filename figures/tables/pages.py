@@ -9,8 +9,9 @@ A page says what belongs where, and the lines between are replaced:
     <!-- end -->
 
 ``population`` and ``fixed`` are grids (multiples of a* by losses), ``both`` a line for each value, ``lost`` sums over the grid,
-``ends`` losses without a threshold over noises, ``answers`` a line for each data set and noise. Filters are fields of a row, values
-separated by commas; a loss may name a parameter, as in amse:q=2.
+``ratios`` sums by the fitting ratio, ``ends`` losses without a threshold over noises, ``answers`` a line for each data set and
+noise, ``turns`` half-way points, noises by losses. Filters are fields of a row, values separated by commas; a loss may name a
+parameter, as in amse:q=2.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses import build
+from asymtheory.losses.profile import Profile
 from asymtheory.numbers.text import plain
 from asymtheory.writing import write_file
 
@@ -196,6 +199,43 @@ def _counted(rows: Rows) -> tuple[int, int]:
     return sum(sum(row["lost"]) for row in rows), sum(len(row["lost"]) * row["seeds"] for row in rows)
 
 
+_BOUNDS = (0.6, 0.85, 1.05, 1.5, 3.0)  # of the fitting ratio
+
+
+def ratios(rows: Rows) -> Grid:
+    """Classes lost by the fitting ratio s(1/K) / s(0.99), a line for each data set, network and kind of loss."""
+    heads = [f"< {_BOUNDS[0]}", *(f"{a} to {b}" for a, b in pairwise(_BOUNDS)), f">= {_BOUNDS[-1]}"]
+    body = []
+    for place, own in _by(rows, lambda row: f"{row['dataset']}, {row['model']}").items():
+        for kind, rest in sorted(_by(own, _form).items()):
+            by_ratio = _by(rest, lambda row: heads[_bin(row["slope_ratio"])])
+            body.append([place, kind, *(_share_lost(by_ratio.get(head, [])) for head in heads)])
+    return [["trained", "loss", *heads], *body]
+
+
+def _bin(ratio: float | None) -> int:
+    """None where the ratio is infinite."""
+    return len(_BOUNDS) if ratio is None else sum(ratio >= bound for bound in _BOUNDS)
+
+
+def _share_lost(rows: Rows) -> str:
+    if not rows:
+        return ""
+    count, every = _counted(rows)
+    return f"{count} of {every:,}" + (f" ({100 * count / every:.1f} %)" if count else "")
+
+
+def _form(row: Measurement) -> str:
+    """What the loss consists of."""
+    given = {name: Fraction(str(value)) for name, value in row["fixed"].items()}
+    if row["parameter"] is not None:
+        given[row["parameter"]] = Fraction(row["value"])
+    profile = Profile.of(build(row["loss"], **given), len(row["lost"]))
+    if profile.negative:
+        return "with a negative term"
+    return "of each class by itself" if profile.is_separable else "with a normalised term"
+
+
 def ends(rows: Rows) -> Grid:
     """Losses without a parameter: a line for each noise."""
     kept = [row for row in rows if row["parameter"] is None]
@@ -222,6 +262,26 @@ def answers(rows: Rows) -> Grid:
         ],
         *body,
     ]  # fmt: skip
+
+
+def turns(rows: Rows) -> Grid:
+    """Half-way points, noises by losses, in multiples of a*: up with p (exact in brackets), or down with what is memorised."""
+    kept = [row for row in rows if row["factor"] is not None]
+    columns = list(_by(kept, _title))
+    body = []
+    for noise, own in _by(kept, lambda row: str(row["noise"])).items():
+        cells = {_title(row): _half_way(row) for row in own}
+        body.append([noise, *(cells.get(title, "") for title in columns)])
+    return [["noise", *columns], *body]
+
+
+def _half_way(row: Measurement) -> str:
+    turn = row["transition"]
+    if turn is None:
+        return EMPTY
+    if row["regime"] == "fixed":
+        return _turn(turn["memorised"])
+    return f"{_turn(turn['measured'])} ({_turn(turn['exact'])})"
 
 
 def _noise(noise: str) -> str:
@@ -261,7 +321,8 @@ def _turn(facts: Measurement) -> str:
 
 
 KINDS: dict[str, Callable[[Rows], Grid]] = {
-    "population": population, "fixed": fixed, "both": both, "lost": lost, "ends": ends, "answers": answers,
+    "population": population, "fixed": fixed, "both": both, "lost": lost, "ratios": ratios, "ends": ends, "answers": answers,
+    "turns": turns,
 }  # fmt: skip
 
 

@@ -51,9 +51,10 @@ def test_cells_are_those_of_the_rows() -> None:
     """One cell of each kind, from rows written down here."""
     row = {
         "loss": "amse", "parameter": "a", "fixed": {"q": 2}, "value": 9.0, "threshold": 9.0, "factor": 1, "dataset": "x",
-        "model": "mlp", "images": 1000, "noise": "pair 0.4", "seeds": 2, "lost": [1, 0], "exact": 1.0,
+        "model": "mlp", "images": 1000, "noise": "pair 0.4", "seeds": 2, "lost": [1, 0], "slope_ratio": 0.7, "exact": 1.0,
         "measured": 0.9, "low": 0.85, "high": 0.95, "median": 0.99, "deviation": -0.1,
-        "memorised": 0.255, "last": 0.5, "drop": 0.043, "transition": None,
+        "memorised": 0.255, "last": 0.5, "drop": 0.043,
+        "transition": {"measured": {"factor": 0.4}, "exact": {"factor": 0.5}, "memorised": {"factor": None}},
     }  # fmt: skip
     rows = [
         {**row, "regime": "population"},
@@ -65,7 +66,10 @@ def test_cells_are_those_of_the_rows() -> None:
         "fixed": "| 1 | 26 %, 50.0 % (4), 1 lost |",
         "both": "| AMSE (q = 2) | 1 | 1.000 | 0.900 [0.850, 0.950], 1 lost | 25.5 % | 50.0 % | 4.3 |",
         "lost": "| pair 0.4 | – | 0.100, 1 of 4 | 0.100, 0 of 4 | – |",
-        "answers": "| x, mlp, 1,000 images | pair 0.4 | – | – | 0.900 (0.990) | 0 of 0, 1 of 4, 0 of 4 | –, 26 %, – | – |",
+        "turns": "| pair 0.4 | 0.40 (0.50) |",
+        "ratios": "| x, mlp | of each class by itself |  | 2 of 12 (16.7 %) |  |  |  |  |",
+        "answers": "| x, mlp, 1,000 images | pair 0.4 | – | 0.40 (0.50) | 0.900 (0.990) | 0 of 0, 1 of 4, 0 of 4 | –, 26 %, – "
+        "| none |",
     }
     for kind, line in cells.items():
         assert line in written(f"<!-- rows: {kind} -->\n<!-- end -->", rows).splitlines()
