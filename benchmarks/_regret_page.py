@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from _regret_apart import WHOLE, all_images, without_noise
+from _regret_apart import WHOLE, all_images, other_seeds, without_noise
 from _regret_rules import (
     Task,
     always,
@@ -58,7 +58,7 @@ def written(everything: Sequence[Task]) -> str:
         cells = " | ".join(f"{x:.1f}" for x in (*summary(outside), *summary(inside)))
         lines.append(f"| {name} | {runs} | {cells} |")
     lines += ["", *_kinds(training, aside), "", *without_noise(clean), *all_images(whole, tasks, training)]
-    lines += [*_paths(training, aside), "", *_memorised(tasks)]
+    lines += [*other_seeds(everything, training), *_paths(training, aside), "", *_memorised(tasks)]
     return "\n".join(lines) + "\n"
 
 

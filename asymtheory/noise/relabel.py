@@ -53,6 +53,8 @@ EVEN = 0.1
 UNSURE = 0.2
 """This share of a classifier's probability is taken to be spread evenly over the classes: most are too sure. Both shares were
 chosen on CIFAR-10N's aggregate and random labels."""
+USUAL = 0.95
+"""The confidence of what is expected, where the estimate has none."""
 LEAST = 20
 """Fewer clean labels of a row are not taken for an estimate."""
 
@@ -64,7 +66,7 @@ class Relabelling(Answer):
     ``row``: the class whose row it is; ``rival``: its largest wrong one. ``places``: of the samples (from 0), ascending;
     ``weights``: ``1 / (N p_n)``, p_n the chance of each draw to be this sample. ``margin``: as estimated before. ``expected``:
     standard error of the margin after relabelling, by the probabilities; ``random``: that of counting as many samples drawn at
-    random; ``before``: the half-width of the interval now, in which the bias is not.
+    random; ``before``: the half-width of the interval now, in which the bias is not; ``after``: the expected one.
     """
 
     row: int
@@ -75,6 +77,7 @@ class Relabelling(Answer):
     samples: int
     margin: float
     before: float
+    after: float
     expected: float
     random: float
 
@@ -83,8 +86,8 @@ class Relabelling(Answer):
             [
                 f"relabel      {len(self.places)} of {self.samples} samples, for {self.names[0]} against {self.names[1]}: "
                 f"margin {show(self.margin, 3)} +- {show(self.before, 2)}, and a bias that no resampling shows",
-                f"gain         a standard error of {show(self.expected, 2)} is expected, bias included; "
-                f"{show(self.random, 2)} if as many are drawn at random and counted",
+                f"gain         a standard error of {show(self.expected, 2)} is expected, and an interval of "
+                f"+- {show(self.after, 2)} in which the bias is; at random and counted, a standard error of {show(self.random, 2)}",
             ]
         )
 
@@ -96,6 +99,7 @@ class Relabelling(Answer):
             "samples": list(self.places),
             "margin": self.margin,
             "half_width": self.before,
+            "expected_half_width": self.after,
             "expected_error": self.expected,
             "random_error": self.random,
         }
@@ -145,10 +149,21 @@ def drawn(found: NoiseEstimate, both: Predicted, count: int, seed: int = 0) -> R
     counted = (top + second - margin**2) / (count * max(float(found.mass[row]), 1e-12))
     (low_top, high_second), (high_top, low_second) = found.corner(), found.corner(worst=False)
     width = float(high_top[row] - low_second[row] - low_top[row] + high_second[row]) / 2
+    after = _expected_width(found, labels, q, chance)
     return Relabelling(
         row, rival, (found.class_name(row), found.class_name(rival)), tuple(places.tolist()),
-        tuple((count / (N * chance[places])).tolist()), N, margin, width, math.sqrt(variance), math.sqrt(counted),
+        tuple((count / (N * chance[places])).tolist()), N, margin, width, after, math.sqrt(variance), math.sqrt(counted),
     )  # fmt: skip
+
+
+def _expected_width(found: NoiseEstimate, labels: Array, q: Array, chance: Array) -> float:
+    """Half the width of the margin's interval that :func:`with_relabelled` is expected to give."""
+    row, shares = found.binding, _matrix(found)[found.binding]
+    moved = ((labels[:, None] == np.arange(found.K)) - shares) / q.sum()
+    level = (1 - (found.confidence or USUAL)) / (4 * found.K)
+    low, high = _interval(shares, (q * (1 - q) / chance) @ moved**2, level)
+    others = np.arange(found.K) != row
+    return float(high[row] - low[row] + high[others].max() - low[others].max()) / 2
 
 
 def posterior(found: NoiseEstimate, labels: Array, probabilities: Array, row: int) -> Array:
@@ -300,10 +315,16 @@ def _row(
     added = weight[:, None] * moved * surprise[:, None]
     variance = ((added - added.mean(axis=0)) ** 2).sum(axis=0) * n / (n - 1)
     believed = (weight[:, None] ** 2 * moved**2 * (q * (1 - q))[places][:, None]).sum(axis=0)
-    spread = np.maximum(np.maximum(variance, believed), 1e-12)  # few surprises, or none, are not taken for certainty
-    trials = np.maximum(shares * (1 - shares), 1 / n / 4) / spread
-    low, high = clopper_pearson(shares * trials, trials, level)
-    return shares, low, high
+    # few surprises, or none, are not taken for certainty
+    return shares, *_interval(shares, np.maximum(variance, believed), level)
+
+
+def _interval(shares: Array, variance: Array, level: float) -> tuple[Array, Array]:
+    """Clopper and Pearson's limits at the number of samples that has this variance, for a rare entry at one error above 0."""
+    error = np.sqrt(np.clip(variance, 1e-12, 0.25))
+    likely = np.clip(shares, error, 1 - error)
+    trials = likely * (1 - likely) / error**2
+    return clopper_pearson(shares * trials, trials, level)
 
 
 def _estimate(found: NoiseEstimate, matrix: Array, boxes: Boxes, rows: Sequence[int], count: int) -> NoiseEstimate:

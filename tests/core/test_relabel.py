@@ -65,7 +65,7 @@ def test_the_row_is_right_on_average_though_hard_samples_are_mislabelled(
     """Over 200 draws the mean is the true row; counting what was drawn would be far off, and random samples twice as uncertain."""
     found, both, true = known
     expected = row_of(both.labels, true, ROW)
-    rows, plain, inside = [], [], 0
+    rows, plain, widths, inside = [], [], [], 0
     assert found.binding == ROW
     for seed in range(200):
         got = back(found, both, true, 150, seed)
@@ -74,6 +74,9 @@ def test_the_row_is_right_on_average_though_hard_samples_are_mislabelled(
         mine = got.clean == ROW
         plain.append(np.bincount(both.labels[got.places[mine]], minlength=K) / mine.sum())
         assert made.boxes is not None
+        widths.append(
+            (made.boxes.top_high - made.boxes.top_low + made.boxes.second_high - made.boxes.second_low)[ROW] / 2
+        )
         inside += made.boxes.top_low[ROW] <= expected[ROW] <= made.boxes.top_high[ROW]
     error = np.std(rows, axis=0) / 200**0.5
     assert (np.abs(np.mean(rows, axis=0) - expected) < 4 * error + 0.002).all()
@@ -83,6 +86,7 @@ def test_the_row_is_right_on_average_though_hard_samples_are_mislabelled(
     plan = drawn(found, both, 150)
     assert margins.std() < 0.6 * plan.random
     assert margins.std() == pytest.approx(plan.expected, rel=0.5)
+    assert np.median(widths) == pytest.approx(plan.after, rel=0.5)
 
 
 def test_other_rows_stay_as_they_were(known: tuple[NoiseEstimate, Predicted, Array]) -> None:
