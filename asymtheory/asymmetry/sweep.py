@@ -13,6 +13,7 @@ All is outward rounded (``numbers.spans``). What neither settles is 0: smaller b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -39,9 +40,11 @@ NEAREST = 52  # bits: the cells of t begin at 2^-NEAREST
 CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)]))
 CELLS[-1] = 1.0
 LEFT, RIGHT = CELLS[:-1], CELLS[1:]
-DIVISIONS, DIVIDED, GROWTH = 7, 3, 2.5  # of the share that the largest receiver has; how many parts may be left
+DIVISIONS, DIVIDED, GROWTH, ROOM = 9, 3, 2.5, 60  # of cells that are not settled; how many parts may be left
 NEAR = np.exp2([-2.0, -4.0, -7.0, -12.0, -18.0, -26.0, -34.0, -NEAREST])  # how far the slope at 0 may be tried
-SHARES = np.concatenate([np.geomspace(1e-12, 1e-3, 40), np.linspace(2e-3, 1, 160)])
+SHARES = np.concatenate(
+    [np.geomspace(1e-12, 1e-3, 40), np.geomspace(1e-3, 0.05, 40)[1:], np.linspace(0.05, 1, 130)[1:]]
+)
 ZOOMS, FINER = 2, np.linspace(0.0, 1.0, 17)  # around the least excess in floats
 MOST_SPREADS = 1500  # failing cells at once, of the boxes with the fewest
 MOST_GERMS = 60  # boxes at once
@@ -71,19 +74,19 @@ class Sweep:
         nothing = np.zeros(1)
         return {1: True, -1: False, 0: None}[int(self.verdicts(nothing, nothing)[0])]
 
-    def verdicts(self, low: Array, high: Array) -> Verdicts:
-        """What is certified for every parameter in each box [low, high]."""
+    def verdicts(self, low: Array, high: Array, thorough: bool = True) -> Verdicts:
+        """What is certified for every parameter in each box [low, high]; ``thorough``: cells of the mass are divided, too."""
         found = np.zeros(len(low), dtype=np.int8)
         step = max(1, CHUNK // (2 * len(CELLS)))
         for start in range(0, len(low), step):
             part = slice(start, start + step)
             try:
-                found[part] = self._some(low[part], high[part])
+                found[part] = self._some(low[part], high[part], thorough)
             except (AttributeError, TypeError):  # abs, min and max in a formula: spans do not choose a branch
                 break
         return found
 
-    def _some(self, low: Array, high: Array) -> Verdicts:
+    def _some(self, low: Array, high: Array, thorough: bool) -> Verdicts:
         result = np.zeros(len(low), dtype=np.int8)
         with np.errstate(all="ignore"):
             found = self._suggested(_inside(low, high))
@@ -95,7 +98,8 @@ class Sweep:
                 result[rest] = -self._falls(low[rest], high[rest]).astype(np.int8)
             rest = np.flatnonzero(result == 0)
             if len(rest):
-                result[rest] = self._yes(low[rest], high[rest], (found.least >= 0)[rest] & found.known[rest])
+                likely = (found.least >= 0)[rest] & found.known[rest]
+                result[rest] = self._yes(low[rest], high[rest], likely, thorough)
         return result
 
     def floats(self, value: Array) -> Verdicts:
@@ -118,6 +122,8 @@ class Sweep:
 
     def _certified_less(self, value: Fraction) -> bool:
         xp, at = arb_(), self._at(value)
+        if at.falls():
+            return True
         with ctx.workprec(BITS):
             whole = at.whole(xp)
             return any(
@@ -148,6 +154,9 @@ class Sweep:
             for zoom in range(ZOOMS + 1):
                 excess = np.where(np.isfinite(excess), excess, np.inf)
                 best = excess.argmin(-1)
+                # where none is negative, by the mass: a fall shows beside small values next to 0
+                steepest = ((excess + noise[:, None]) / grid).argmin(-1)
+                best = np.where(excess.min(-1) < -noise, best, steepest)
                 rows = np.arange(len(value))
                 found, where = excess[rows, best], grid[rows, best]
                 better = (found < least) & (found < -noise)
@@ -164,7 +173,7 @@ class Sweep:
 
     # ------------------------------------------------------------------------------------------------------- yes
 
-    def _yes(self, low: Array, high: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _yes(self, low: Array, high: Array, likely: NDArray[np.bool_], thorough: bool) -> NDArray[np.bool_]:
         """Is the lower bound of the excess positive for every t in (0, 1]? Where that is ``likely`` more is tried."""
         at = self._at(Span(low[:, None], high[:, None]))
         near, chord = (_part(part, "slope").low for part in self._bounds(at, Span(0.0, NEAR), _by_value))
@@ -181,16 +190,18 @@ class Sweep:
         rows = np.flatnonzero(found)
         if len(rows):
             starts = Start(reach[rows], local[rows], chord[rows])
-            failing = ~self._above(low[rows], high[rows], starts)
+            holds, least = self._above(low[rows], high[rows], starts)
+            failing = ~holds
             again = np.flatnonzero(failing.any(-1) & (high > low)[rows])
             if len(again):
                 some = Start(*(part[again] for part in starts))
-                failing[again] = ~self._above(low[rows[again]], high[rows[again]], some, drift=True)
-            again = np.flatnonzero(failing.any(-1) & likely[rows] & self.transfer.coupled)
+                holds, least[again] = self._above(low[rows[again]], high[rows[again]], some, drift=True)
+                failing[again] = ~holds
+            again = np.flatnonzero(failing.any(-1) & likely[rows] & thorough)
             if len(again):
                 again = again[np.argsort(failing[again].sum(-1), kind="stable")]
                 again = again[np.cumsum(failing[again].sum(-1)) <= MOST_SPREADS]
-                failing[again] = self._spread(low[rows[again]], high[rows[again]], failing[again])
+                failing[again] = self._divided(low[rows[again]], high[rows[again]], failing[again], least[again])
             found[rows] = ~failing.any(-1)
         return found
 
@@ -203,8 +214,8 @@ class Sweep:
         chord = None if bits is None else at.least_chord(bits)
         return (0.0, 0.0, 0.0) if bits is None or chord is None else (2.0**-bits, 0.0, chord)
 
-    def _above(self, low: Array, high: Array, start: Start, drift: bool = False) -> NDArray[np.bool_]:
-        """Is the bound positive, on the cells of t above where the slope settles it?"""
+    def _above(self, low: Array, high: Array, start: Start, drift: bool = False) -> tuple[NDArray[np.bool_], Array]:
+        """Is the bound positive, on the cells of t above where the slope settles it? And the least chords up to each cell."""
         settled = RIGHT <= start.reach[:, None]
         box = Span(low[:, None], high[:, None])
         bounds = self._over(box, LEFT, RIGHT)
@@ -217,31 +228,42 @@ class Sweep:
                 bounds[i] = np.fmax(bounds[i], np.where(climbed > 0, climbed / RIGHT, climbed / LEFT))
         local, chord = bounds
         least = np.minimum.accumulate(np.minimum(np.where(settled, np.inf, chord), start.chord[:, None]), axis=-1)
-        return np.asarray(settled | (local + least > 0))
+        return np.asarray(settled | (local + least > 0)), least
 
-    def _spread(self, low: Array, high: Array, failing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which cells still fail when the share of the mass that the largest receiver has is divided, too?"""
-        box, cell = np.nonzero(failing)
-        even = 1 / (self.transfer.profile.K - 1)
-        first, last = np.full(len(box), even), np.ones(len(box))
-        most, result = GROWTH * failing.sum(-1), np.zeros(failing.shape, dtype=bool)
-        for _ in range(DIVISIONS):
-            where = Span(low[box], high[box]), LEFT[cell], RIGHT[cell], Spread(first, last)
-            left = ~(self._over(*where)[0] > 0)
-            if self.parameter is not None and left.any():
-                some = np.flatnonzero(left)
-                here = where[0][some], where[1][some], where[2][some], Spread(first[some], last[some])
-                left[some] = ~(self._drifted(*here)[0] > 0)
-            hopeless = np.bincount(box[left], minlength=len(failing)) > most
+    def _divided(self, low: Array, high: Array, failing: NDArray[np.bool_], least: Array) -> NDArray[np.bool_]:
+        """Which cells still fail when they are divided: by the share of the mass that the largest receiver has, and by the mass.
+
+        ``least``: of the terms of unknown shape the least chords up to each cell, for what the others receive.
+        """
+        cells = Cells.of(failing, self.transfer.profile.K - 1)
+        most, result = ROOM + GROWTH * failing.sum(-1), np.zeros(failing.shape, dtype=bool)
+        for step in range(DIVISIONS + 1):
+            left = ~self._settled(low, high, cells, least)
+            hopeless = np.bincount(cells.box[left], minlength=len(failing)) > most
             result[hopeless] = True
-            left &= ~hopeless[box]
+            left &= ~hopeless[cells.box]
             if not left.any():
                 return result
-            box, cell, first, last = (np.repeat(part[left], DIVIDED) for part in (box, cell, first, last))
-            step, index = (last - first) / DIVIDED, np.tile(np.arange(DIVIDED), len(box) // DIVIDED)
-            first, last = first + step * index, np.where(index == DIVIDED - 1, last, first + step * (index + 1))
-        result[box, cell] = True
+            cells = cells.some(left)
+            if step == DIVISIONS:
+                break
+            cells = cells.by_share() if self.transfer.coupled and step % 2 == 0 else cells.by_mass()
+        result[cells.box, cells.cell] = True
         return result
+
+    def _settled(self, low: Array, high: Array, cells: Cells, least: Array) -> NDArray[np.bool_]:
+        """Is the bound positive on these cells of the boxes?"""
+
+        def bound(part: Cells, method: Callable[..., list[Array]]) -> Array:
+            spread = Spread(part.first, part.last) if self.transfer.coupled else None
+            found: Array = method(Span(low[part.box], high[part.box]), part.left, part.right, spread)[0]
+            return found + part.chords(least) if self.transfer.mixed else found
+
+        holds = bound(cells, self._over) > 0
+        rest = np.flatnonzero(~holds)
+        if self.parameter is not None and len(rest):
+            holds[rest] = bound(cells.some(rest), self._drifted) > 0
+        return np.asarray(holds)
 
     def _over(self, value: Span, left: Array, right: Array, spread: Spread | None = None) -> list[Array]:
         """Lower bounds over cells, divided by t, of what is known and of the terms of unknown shape."""
@@ -299,6 +321,49 @@ class Sweep:
         for count in {1, self._groups[-1]}:
             excess = at.sent(Jet(xp, Span(0.0, CELLS[0]), Span(1.0, 1.0)) * end, count, xp)
             found |= np.broadcast_to(_part(excess, "slope").high < 0, low.shape)
+        return found
+
+
+class Cells(NamedTuple):
+    """Parts of cells of boxes: the mass t in [left, right], of which the largest receiver has a share in [first, last]."""
+
+    box: NDArray[np.intp]
+    cell: NDArray[np.intp]
+    left: Array
+    right: Array
+    first: Array
+    last: Array
+
+    @classmethod
+    def of(cls, chosen: NDArray[np.bool_], receivers: int) -> Cells:
+        """Whole cells."""
+        box, cell = np.nonzero(chosen)
+        return cls(box, cell, LEFT[cell], RIGHT[cell], np.full(len(box), 1 / receivers), np.ones(len(box)))
+
+    def some(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> Cells:
+        """Some of them."""
+        return Cells._make(part[index] for part in self)
+
+    def by_share(self) -> Cells:
+        """Each divided by the share."""
+        again = Cells._make(np.repeat(part, DIVIDED) for part in self)
+        step, index = (again.last - again.first) / DIVIDED, np.tile(np.arange(DIVIDED), len(self.box))
+        first = again.first + step * index
+        return again._replace(
+            first=first, last=np.where(index == DIVIDED - 1, again.last, again.first + step * (index + 1))
+        )
+
+    def by_mass(self) -> Cells:
+        """Each divided by the mass."""
+        middle = self.left + (self.right - self.left) / 2
+        below, above = self._replace(right=middle), self._replace(left=middle)
+        return Cells._make(np.concatenate(pair) for pair in zip(below, above, strict=True))
+
+    def chords(self, least: Array) -> Array:
+        """What terms of unknown shape of the other receivers add at least, divided by t: none receives more than the largest."""
+        reach = np.searchsorted(RIGHT, self.right * np.minimum(self.last, 1 - self.first))
+        chord = least[self.box, np.minimum(reach, self.cell)]
+        found: Array = np.where(chord < 0, chord * (1 - self.first), chord * (1 - self.last)) - 1e-14 * np.abs(chord)
         return found
 
 

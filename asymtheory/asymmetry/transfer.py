@@ -115,18 +115,43 @@ class Transfer:
 
     # ------------------------------------------------------------------------------------------- its parts
 
+    @cached_property
+    def second(self) -> Fraction:
+        """w_n, the largest other weight."""
+        return max(self.others)
+
+    @cached_property
+    def third(self) -> Fraction:
+        """The largest weight of the classes beside m and n; w_n where there is none."""
+        return sorted(self.others)[-2] if self.profile.K > 2 else self.second
+
     def received(self, x: Scalar, xp: Backend, shape: Shape = "all") -> Scalar:
         """``phi_n(f + x) - phi_n(f)``, of all terms or of those of one shape."""
-        return self._phi(max(self.others), x + _number(xp, self.floor), self.floor, xp, shape)
+        return self._phi((self.second, 1 - self.second), x + _number(xp, self.floor), self.floor, xp, shape)
+
+    def by_others(self, x: Scalar, xp: Backend, shape: Shape = "all", spread: bool = False) -> Scalar:
+        """A lower bound of it for every class but m and n, by the third largest weight; the passive part by the second largest one
+        unless ``lead`` knows what n receives (``spread``)."""
+        shares = self.third, 1 - (self.third if spread else self.second)
+        return self._phi(shares, x + _number(xp, self.floor), self.floor, xp, shape)
+
+    def lead(self, x: Scalar, xp: Backend, spread: bool = False) -> Scalar:
+        """How much less than ``by_others`` class n receives, <= 0 and falling in x."""
+        step = self.second - self.third
+        if not step:
+            return 0
+        return self._phi((step, -step if spread else Fraction(0)), x + _number(xp, self.floor), self.floor, xp, "all")
 
     def given(self, s: Scalar, xp: Backend) -> Scalar:
         """``G(s) = phi_m(tip - s) - phi_m(tip)``."""
-        return self._phi(self.weights[self.target], _number(xp, self.tip) - s, self.tip, xp, "all")
+        top = self.weights[self.target]
+        return self._phi((top, 1 - top), _number(xp, self.tip) - s, self.tip, xp, "all")
 
-    def _phi(self, weight: Fraction, u: Scalar, start: Fraction, xp: Backend, shape: int | str | None) -> Scalar:
+    def _phi(self, shares: tuple[Fraction, Fraction], u: Scalar, start: Fraction, xp: Backend, shape: Shape) -> Scalar:
+        """What ``shares`` of active and passive rise by from ``start`` to u."""
         result: Scalar = 0
         logu = xp.log(u)
-        for side, share in (("active", weight), ("passive", 1 - weight)):
+        for side, share in zip(("active", "passive"), shares, strict=True):
             for i, (coefficient, atom) in enumerate(self.profile.separable):
                 if shape != "all" and self.shapes[side][i] != shape:
                     continue
@@ -160,11 +185,11 @@ class Transfer:
 
     @property
     def coupled(self) -> bool:
-        """Does it matter how the mass is spread, for a convex term and for a concave or normalised one in opposite ways?"""
+        """Does it matter how the mass is spread: for two terms in opposite ways, for one of unknown shape, or for the classes?"""
         shapes = {*self.shapes["active"], *self.shapes["passive"]}
         bounded = self.profile.normalised and (self.profile.negative or not all(self.endless))
-        others = CONCAVE in shapes or self.profile.negative or bounded
-        return self.profile.K > 2 and CONVEX in shapes and not self.mixed and bool(others)
+        others = CONCAVE in shapes or self.profile.negative or bounded or self.third < self.second
+        return self.profile.K > 2 and (self.mixed or (CONVEX in shapes and bool(others)))
 
     def normalised(
         self, s: Scalar, xp: Backend, alone: bool, quotient: Division = truediv, spread: Spread | None = None
@@ -174,7 +199,7 @@ class Transfer:
         ``quotient`` divides where the numerator is 0 at the vertex. ``spread``: the share that the largest receiver has.
         """
         result: Scalar = 0
-        top, second, K = self.weights[self.target], max(self.others), self.profile.K
+        top, second, K = self.weights[self.target], self.second, self.profile.K
         low, tip = _number(xp, self.floor), _number(xp, self.tip)
 
         def at(base: Any, u: Scalar) -> Scalar:
@@ -210,11 +235,13 @@ class Transfer:
         for coefficient, negative in self.profile.negative:
             base = negative.base.on(xp)
             start = at(base, low)
-            rise, left = (
-                _heaped(fallen(base, start), s, spread),
-                start - at(base, tip - s),
-            )
-            result = result + quotient(rise, rise + left) * _product(xp, coefficient, top - second)
+            rise, left = _heaped(fallen(base, start), s, spread), start - at(base, tip - s)
+            counted = second if spread is None else self.third
+            part = quotient(rise, rise + left) * _product(xp, coefficient, top - counted)
+            if counted < second and spread is not None:  # what n receives counts less
+                own = fallen(base, start)(s * Span(spread.low, spread.high))
+                part = part - quotient(own, rise + left) * _product(xp, coefficient, second - self.third)
+            result = result + part
         return result
 
     def _one_rival(self, mean: Fraction) -> bool:
@@ -254,7 +281,7 @@ class Transfer:
         if self.profile.separable:
             result = self.given(s, xp)
             for weight, times in Counter(receivers).items():
-                result = result + self._phi(weight, each + low, self.floor, xp, "all") * times
+                result = result + self._phi((weight, 1 - weight), each + low, self.floor, xp, "all") * times
 
         def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)
@@ -427,7 +454,7 @@ class Transfer:
         if not self.mixed or self.profile.K == 2:
             return arb(0)
         bits = round(float(-start.log() / arb(2).log()))
-        germ = self._vanishing(self.received(germs(bits).near(Fraction(0), 1), germs(bits), MIXED))
+        germ = self._vanishing(self.by_others(germs(bits).near(Fraction(0), 1), germs(bits), MIXED))
         try:
             return germ.c * germ.xp.small(germ.r - 1, germ.k)
         except NoGerm:
@@ -459,21 +486,28 @@ class Transfer:
         self, s: Scalar, xp: Backend, quotient: Division = truediv, spread: Spread | None = None
     ) -> tuple[Scalar, Scalar]:
         """(what is known at s, h of the terms of unknown shape): the excess is at least the first, plus s times the least chord
-        h(x)/x of the second on (0, s]."""
+        h(x)/x of the second on (0, s]. With a ``spread`` the largest receiver's share of these terms is in the first, and the
+        chords are those of what the others receive.
+        """
         rest, chord = self.normalised(s, xp, alone=False, quotient=quotient, spread=spread), 0
         if self.profile.separable:
             J = self.profile.K - 1
             rest = rest + self.given(s, xp)
             if J == 1:
-                rest = rest + self.received(s, xp)
-            else:
-                rest = rest + _heaped(lambda x: self.received(x, xp, CONCAVE), s, spread)
-                if spread is None:
-                    rest = rest + self.received(s / J, xp, CONVEX) * J
-                else:  # of sequences with a largest part of s * low at least this one is the most even
-                    others, most = s * ((1 - Span.of(spread.low)) / (J - 1)), s * Span.of(spread.low)
-                    rest = rest + self.received(most, xp, CONVEX) + self.received(others, xp, CONVEX) * (J - 1)
-                chord = self.received(s, xp, MIXED)
+                return rest + self.received(s, xp), chord
+            known = spread is not None
+            largest = s if spread is None else s * Span(spread.low, spread.high)
+            rest = rest + self.lead(largest, xp, known)
+            rest = rest + _heaped(lambda x: self.by_others(x, xp, CONCAVE, known), s, spread)
+            if spread is None:
+                rest = rest + self.by_others(s / J, xp, CONVEX) * J
+                chord = self.by_others(s, xp, MIXED)
+            else:  # of sequences with a largest part of s * low at least this one is the most even
+                others, most = s * ((1 - Span.of(spread.low)) / (J - 1)), s * Span.of(spread.low)
+                rest = (
+                    rest + self.by_others(most, xp, CONVEX, known) + self.by_others(others, xp, CONVEX, known) * (J - 1)
+                )
+                rest = rest + self.by_others(largest, xp, MIXED, known)
         return rest, chord
 
 

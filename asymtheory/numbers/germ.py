@@ -8,7 +8,8 @@ with exact x0 (a Fraction, or a ball), exact exponents r and k, and a ball c (Ar
 0 the limit at the end is x0; where it grows without bound x0 is 0 and the sign of c is that of the infinity. Sums, products, powers
 and logarithms of germs are germs, so every loss runs on them: with u = e at one end and u = 1 - e at the other its germ holds the
 value there, the exponent with which it leaves it, and rigorous bounds on the whole stretch. A function that has no such form raises
-NoGerm.
+NoGerm. On a stretch [2^-far, 2^-bits] that does not reach the end the same form encloses a function far more narrowly than balls
+do: what leads is taken together before it is bounded.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ Real: TypeAlias = Scalar
 """A Fraction where it is exact, else a ball."""
 
 BITS = 128
+IMMENSE = 10**9  # a power that stands for infinity
+FAST = 16  # of an exponential that vanishes faster than every power, the power that is kept
 
 
 class NoGerm(ArithmeticError):
@@ -105,7 +108,9 @@ class Germ:
         """The ball that holds ``f - x0`` on all of (0, delta]; the whole line where it grows without bound."""
         if self.constant:
             return self.xp.ball(0)
-        return self.xp.balls.unknown if self.infinite else self.c * self.xp.small(self.r, self.k)
+        if self.infinite and self.xp.least is None:
+            return self.xp.balls.unknown
+        return self.c * self.xp.small(self.r, self.k)
 
     @property
     def sign(self) -> int | None:
@@ -114,7 +119,7 @@ class Germ:
             return self.xp.balls.sign(self.c) or None
         if self.constant and _is(self.x0, 0):
             return 0
-        return self.xp.balls.sign(self._around()) or None
+        return self.xp.balls.sign(self.xp.ball(self.x0) + self.tail) or None
 
     def __gt__(self, other: Scalar) -> bool:
         return (self - other).sign == 1
@@ -147,6 +152,11 @@ class Germ:
     @yields_to_jets
     def __mul__(self, other: Scalar) -> Germ:
         y = self.xp.number(other)
+        for one, two in ((self, y), (y, self)):
+            if not one.constant and one.r < -IMMENSE:  # infinity, times the sign of the other
+                return Germ(
+                    self.xp, Fraction(0), one.c * (self.xp.balls.unknown if two.sign is None else two.sign), one.r
+                )
         tail: tuple[Scalar, Fraction, Fraction] = (0, Fraction(1), Fraction(0))
         for c, r, k in (
             (self._times(y.x0), self.r, self.k),
@@ -154,7 +164,8 @@ class Germ:
             (0 if self.constant or y.constant else self.c * y.c, self.r + y.r, self.k + y.k),
         ):
             tail = self.xp.sum(tail, (c, r, k))
-        return Germ(self.xp, self.xp.both(self.x0, y.x0, lambda a, b: a * b), *tail)
+        nothing = _is(self.x0, 0) or _is(y.x0, 0)
+        return Germ(self.xp, Fraction(0) if nothing else self.xp.both(self.x0, y.x0, lambda a, b: a * b), *tail)
 
     __rmul__ = __mul__
 
@@ -173,8 +184,8 @@ class Germ:
         return self._power(Fraction(-1))
 
     def _around(self) -> Scalar:
-        """The ball that holds f; it may not hold 0 where something is divided by it."""
-        return self.xp.ball(self.x0) + self.tail
+        """The ball that holds f and its limit, for mean values lie between them; without 0 where something is divided by it."""
+        return self.xp.ball(self.x0) + (self.tail if self.xp.least is None else self.tail.union(self.xp.ball(0)))
 
     def _power(self, e: Fraction) -> Germ:
         if e in (0, 1):
@@ -208,8 +219,12 @@ class Germ:
         e = self.xp.number(exponent)
         if isinstance(e.x0, Fraction) and e.constant:
             return self._power(e.x0)
+        if self.constant and _is(self.x0, 0) and e.sign:  # 0 ** e, exactly
+            return Germ(self.xp, Fraction(0)) if e.sign > 0 else self.xp.immense
         try:
-            return (e * self.log()).exp()
+            whole = e.x0 if isinstance(e.x0, Fraction) and e.x0.denominator == 1 and not e.infinite else Fraction(0)
+            rest = ((e - whole) * self.log()).exp()
+            return rest * self._power(whole) if whole else rest  # so that an exact value at the end stays exact
         except NoGerm:  # an exponent that is not exact: without a sign, but it may stand in a branch that is not taken
             return self.xp.undefined
 
@@ -223,11 +238,10 @@ class Germ:
                 return self.xp.undefined
             if self.xp.balls.sign(self.c) != 1 or self.r == 0 or self.k != 0:
                 raise NoGerm("a logarithm of something whose sign or order is not known")
-            least = self.xp.length  # L >= length > 0, so that log c / L lies between 0 and log c / length
-            part = self.c.log() / least
-            return Germ(
-                self.xp, Fraction(0), self.xp.ball(-self.r) + part.union(self.xp.ball(0)), Fraction(0), Fraction(1)
-            )
+            # L >= length > 0, so that log c / L lies between 0 and log c / length
+            part = self.c.log() / self.xp.length
+            part = part.union(self.xp.ball(0) if self.xp.longest is None else self.c.log() / self.xp.longest)
+            return Germ(self.xp, Fraction(0), self.xp.ball(-self.r) + part, Fraction(0), Fraction(1))
         around = self._around()
         if self.xp.balls.sign(around) != 1:
             raise NoGerm("a logarithm of something whose sign is not known")
@@ -237,10 +251,21 @@ class Germ:
     def exp(self) -> Germ:
         """The exponential."""
         if self.infinite:
-            raise NoGerm("an exponential of something infinite")
+            return self._vanishing_exponential()
         around = self._around().exp()
         x0: Real = Fraction(1) if _is(self.x0, 0) else self.xp.ball(self.x0).exp()
         return Germ(self.xp, x0, 0 if self.constant else self.c * around, self.r, self.k)
+
+    def _vanishing_exponential(self) -> Germ:
+        """``exp(c e^r)`` for r < 0 and c < 0: at most a multiple of e^FAST, the least one such that both meet at delta.
+
+        In L it is ``-C exp(R L) + FAST L`` with C = -c and R = -r that is largest at delta where ``C R exp(R L) > FAST`` there.
+        """
+        xp, size, power = self.xp, -self.c, self.xp.ball(-self.r)
+        steep = size * (power * xp.length).exp()
+        if self.k != 0 or xp.balls.sign(size) != 1 or xp.balls.sign(steep * power - FAST) != 1:
+            raise NoGerm("an exponential of something infinite")
+        return Germ(xp, Fraction(0), xp.ball(0).union((FAST * xp.length - steep).exp()), Fraction(FAST))
 
     def atan(self) -> Germ:
         """The inverse tangent."""
@@ -309,12 +334,14 @@ Tail: TypeAlias = tuple[Scalar, Fraction, Fraction]
 
 
 class Germs(Backend):
-    """The number system of germs on (0, 2^-bits], bits >= 2."""
+    """The number system of germs on (0, 2^-bits], bits >= 2, or on [2^-far, 2^-bits]."""
 
-    def __init__(self, bits: int, balls: Balls) -> None:
+    def __init__(self, bits: float, balls: Balls, far: float | None = None) -> None:
         self.balls = balls
-        self.delta = self.ball(Fraction(1, 2**bits))
+        self.delta = self._half_to(bits)
         self.length = -self.delta.log()
+        self.least = None if far is None else self._half_to(far)
+        self.longest = None if self.least is None else -self.least.log()
         super().__init__(
             "germ",
             self._number,
@@ -325,6 +352,13 @@ class Germs(Backend):
             self._choose,
             functions={name: partial(self._applied, name) for name in ELEMENTARY},
         )
+
+    def _half_to(self, bits: float) -> Scalar:
+        """The ball around 2^-bits."""
+        if isinstance(bits, int) and bits <= 1000:
+            return self.ball(Fraction(1, 2**bits))
+        power = int(bits) if bits == int(bits) else self.ball(Fraction(bits))
+        return 1 / self.ball(2) ** power
 
     def _applied(self, name: str, x: Scalar) -> Germ:
         return self._number(x).apply(name)
@@ -351,10 +385,17 @@ class Germs(Backend):
         """What 1/0 and log 0 give: something without a sign, whatever it meets."""
         return Germ(self, Fraction(0), self.balls.unknown, Fraction(-1))
 
+    @property
+    def immense(self) -> Germ:
+        """Positive infinity: more than every power that occurs (``sum`` knows that less another one it has no sign)."""
+        return Germ(self, Fraction(0), self.ball(1), Fraction(-2 * IMMENSE))
+
     def small(self, r: Fraction, k: Fraction) -> Scalar:
-        """The ball that holds ``e^r L^k`` on (0, delta]; NoGerm where it is not bounded."""
+        """The ball that holds ``e^r L^k`` on the stretch; NoGerm where it is not bounded."""
         if r == 0 and k == 0:
             return self.ball(1)
+        if self.least is not None:
+            return self._between(r, k)
         if r < 0 or (r == 0 and k > 0):
             raise NoGerm("a power that is not bounded")
         if r > 0 and k > 0 and self.balls.sign(self.ball(k / r) - self.length) == 1:  # the largest value lies inside
@@ -363,11 +404,23 @@ class Germs(Backend):
             most = self.delta ** self.ball(r) * self.length ** self.ball(k)
         return self.ball(0).union(most)
 
+    def _between(self, r: Fraction, k: Fraction) -> Scalar:
+        """The same on a stretch that does not reach the end: from the values at its ends, and where the slope is 0 inside."""
+        power, logs = self.ball(r), self.ball(k)
+        found = (self.delta**power * self.length**logs).union(self.least**power * self.longest**logs)
+        if r == 0 or not k / r > 0:  # monotone
+            return found
+        turn = self.ball(k / r)  # the length at which the slope is 0
+        outside = self.balls.sign(turn - self.length) == -1 or self.balls.sign(turn - self.longest) == 1
+        return found if outside else found.union(turn**logs * (-logs).exp())
+
     def sum(self, one: Tail, two: Tail) -> Tail:
         """Two tails as one: the slower one leads, the other is bounded by it."""
         for left, right in ((one, two), (two, one)):
             if isinstance(right[0], int):  # nothing
                 return left
+        if max(one[1], two[1]) < -IMMENSE and self.balls.sign(one[0]) != self.balls.sign(two[0]):
+            return self.balls.unknown, one[1], one[2]
         if (one[1], one[2]) == (two[1], two[2]):
             return one[0] + two[0], one[1], one[2]
         if (one[1], -one[2]) > (two[1], -two[2]):
@@ -389,3 +442,8 @@ class Germs(Backend):
 def germs(bits: int, balls: Balls | None = None) -> Germs:
     """The number system of germs on (0, 2^-bits], with balls of Arb unless others are given."""
     return Germs(bits, balls or arb_balls())
+
+
+def germs_between(bits: float, far: float, balls: Balls) -> Germs:
+    """The number system of germs on [2^-far, 2^-bits]."""
+    return Germs(bits, balls, far)

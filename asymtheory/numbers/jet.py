@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
+from math import inf
 from typing import TypeAlias
 
 from .scalar import Scalar
@@ -71,7 +72,7 @@ class Jet:
         if self._peer(other):
             return self._new(
                 self.value * other.value,
-                self.slope * other.value + self.value * other.slope,
+                self._slope_of_product(other),
                 lambda: self.curvature * other.value + self.slope * other.slope * 2 + self.value * other.curvature,
             )
         if self._outranked(other):
@@ -79,6 +80,12 @@ class Jet:
         return self._new(self.value * other, self.slope * other, lambda: self.curvature * other)
 
     __rmul__ = __mul__
+
+    def _slope_of_product(self, other: Jet) -> Scalar:
+        """Where both vanish and one has a finite slope it is 0, however steep the other one is: ``(1-u)^g log u`` at u = 1."""
+        if _vanishes(self.value) and _vanishes(other.value) and (_finite(self.slope) or _finite(other.slope)):
+            return self.value
+        return self.slope * other.value + self.value * other.slope
 
     def __truediv__(self, other: Scalar) -> Jet:
         if self._peer(other) or self._outranked(other):
@@ -149,6 +156,20 @@ class Jet:
         divide, below = self.xp._divide, self.value * self.value + 1
         first = divide(self.slope, below)  # at an infinite value inf / inf, which is lost, and not inf * 0, which is 0
         return self._new(value, first, lambda: divide(self.curvature, below) - first * first * self.value * 2)
+
+
+def _vanishes(x: Scalar) -> bool:
+    """Is a float, an interval, a germ or a sum of exponentials exactly 0?"""
+    return x == 0.0 if isinstance(x, float) else hasattr(x, "infinite") and x.sign == 0
+
+
+def _finite(x: Scalar) -> bool:
+    """Is one of these, or the jet of an interval, bounded?"""
+    x = getattr(x, "value", x)
+    if hasattr(x, "infinite") and not hasattr(x, "low"):
+        return not x.infinite
+    low, high = (x, x) if isinstance(x, float) else (getattr(x, "low", -inf), getattr(x, "high", inf))
+    return bool(-inf < low and high < inf)
 
 
 Slopes: TypeAlias = tuple[Scalar, Callable[[], Scalar]]  # the first derivative, and what computes the second

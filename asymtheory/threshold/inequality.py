@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..losses.domain import Domain
@@ -13,13 +16,13 @@ from ..numbers.interval import Interval
 from ..numbers.text import plain
 from .isolate import LARGEST, SMALLEST, Inequality, Segment, run, segments, sign_at
 from .names import rational_end, root
-from .pieces import Piece, open_end
+from .pieces import End, Piece, open_end
 
 LEAST_RATE = 2.0**-48  # of noise: 1 - eta loses smaller ones
 
 
 class Isolated(NamedTuple):
-    """Where an inequality holds, whether every value got a sign, and what is to be said of it (what is not known)."""
+    """Where an inequality holds, whether every value got a sign, and what is to be said of it (what is not known or assumed)."""
 
     pieces: tuple[Piece, ...]
     settled: bool
@@ -36,10 +39,10 @@ def isolate(
 ) -> Isolated:
     """Where ``inequality(value, xp) >= 0`` (> 0 unless closed) on an open domain, by certified signs.
 
-    Between SMALLEST and LARGEST (or next to a finite end) by enclosures of boxes; beyond these the sign is that of the leading
-    term there (``beyond``), and a change in between is bisected. Where no leading term is found the last sign is taken to
-    continue. ``monotone``: the caller knows that the inequality is monotone, so that two signs leave one change between them.
-    Ends get exact names if ``named``.
+    Between SMALLEST and LARGEST (or next to a finite end) by enclosures of boxes; beyond these by the leading term there and by
+    stretches that are divided until each has a sign (``beyond``). Where no leading term is found the last sign is taken to
+    continue, and the note says so. ``monotone``: the caller knows that the inequality is monotone, so that two signs leave
+    one change between them. Ends get exact names if ``named``.
     """
     polynomial = run(inequality, Poly.variable(), POLY)
     if isinstance(polynomial, Poly) and polynomial.coefficients == ():  # identically zero: there is no sign to isolate
@@ -49,23 +52,33 @@ def isolate(
     # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
     start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
     stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
-    start, before, early = _beyond(inequality, domain.low, start, upwards=False)
-    stop, after, late = _beyond(inequality, domain.high, stop, upwards=True)
-    found = [*before, *segments(inequality, start, stop), *after]
-    pieces = []
-    for i, (sign, left, right) in enumerate(found):
-        if sign != 1:
-            continue
-        low, high = open_end(domain.low), open_end(domain.high)
-        if i > 0:
-            previous = found[i - 1]
-            low = root(inequality, previous[1] if previous[0] is None else left, left, closed, named)
-        if i < len(found) - 1:
-            following = found[i + 1]
-            high = root(inequality, right, following[2] if following[0] is None else right, closed, named)
-        pieces.append(Piece(low, high))
-    note = "; ".join(filter(None, (early, late)))
-    return Isolated(tuple(pieces), not note and not _lost(found, monotone), note)
+    early, late = (
+        _beyond(inequality, limit, scanned, upwards)
+        for limit, scanned, upwards in ((domain.low, start, False), (domain.high, stop, True))
+    )
+    found = [*early.segments[::-1], *segments(inequality, early.scanned, late.scanned), *late.segments]
+    far = {**early.far, **late.far}
+
+    def end(i: int, side: int) -> End | None:
+        """The end of the segment i on one side; None where the domain ends there."""
+        if not 0 <= i + side < len(found):
+            return None
+        place = next((found[k][1] for k in (i, i + 2 * side) if 0 <= k < len(found) and found[k][1] in far), None)
+        if place is not None:
+            return replace(far[place], closed=closed)
+        (sign, low, high), (_, start, stop) = found[i + side], found[i]
+        if side < 0:
+            return root(inequality, low if sign is None else start, start, closed, named)
+        return root(inequality, stop, high if sign is None else stop, closed, named)
+
+    pieces = tuple(
+        Piece(end(i, -1) or open_end(domain.low), end(i, 1) or open_end(domain.high))
+        for i, (sign, _, _) in enumerate(found)
+        if sign == 1
+    )
+    notes = dict.fromkeys(filter(None, (early.missing, late.missing, early.assumed, late.assumed)))
+    settled = not (early.missing or late.missing or _lost(found, monotone))
+    return Isolated(pieces, settled, "; ".join(notes))
 
 
 def _lost(found: list[Segment], monotone: bool) -> bool:
@@ -79,28 +92,55 @@ def _lost(found: list[Segment], monotone: bool) -> bool:
     )
 
 
-def _beyond(
-    inequality: Inequality, end: Fraction | None, scanned: float, upwards: bool
-) -> tuple[float, list[Segment], str]:
-    """(where to scan from or to, segments outside of that, what is not known) at one end of an open domain."""
+class Outside(NamedTuple):
+    """What is known beyond the values that are scanned, at one end of an open domain."""
+
+    scanned: float  # where to scan from or to
+    segments: Sequence[Segment] = ()  # outwards; one beyond the floats is at a place of ``far``
+    far: Mapping[float, End] = MappingProxyType({})  # ends beyond the floats
+    missing: str = ""  # what is not known
+    assumed: str = ""
+
+
+def _beyond(inequality: Inequality, end: Fraction | None, scanned: float, upwards: bool) -> Outside:
+    """What is outside of the values scanned up to ``scanned``, towards an end."""
     if scanned == LEAST_RATE and end == 0:  # of a noise rate: 1 - eta loses smaller ones
-        return scanned, [], ""
+        return Outside(scanned)
     here = sign_at(inequality, scanned)
     if here is not None and Interval.of(inequality(_outside(end, scanned, upwards), INTERVAL)).sign == here:
-        return scanned, [], ""  # one enclosure of all of it
-    from .beyond import FARTHEST, changes_by, sign_beyond  # late: the start-up of a linear `bound` has no need of germs
+        return Outside(scanned)  # one enclosure of all of it
+    from .beyond import FARTHEST, changes, sign_beyond  # late: the start-up of a linear `bound` has no need of germs
 
-    sign = sign_beyond(inequality, end, upwards)
-    if here is None or sign is None or sign == here:
-        return scanned, [], ""
+    side = "beyond" if end != 0 else "below"
+    tail = sign_beyond(inequality, end, upwards)
+    if tail is None:
+        assumed = "" if here is None else f"{side} {scanned:.3g} its sign is taken to continue: assumed, not proved"
+        return Outside(scanned, assumed=assumed)
+    if tail.bits < math.log2(LARGEST) and end in (None, 0):  # what the tail settles need not be scanned
+        return Outside(math.copysign(2.0 ** (tail.bits if end is None else -tail.bits), scanned))
+    distance = abs(scanned) if end is None else 1 / abs(float(Fraction(scanned) - end))
+    near = math.log2(distance) * (1 - 1e-15)
+    found = changes(inequality, end, upwards, near, tail) if tail.bits > near else []
+    if not found:
+        return Outside(scanned)
     if end is not None and end != 0:  # between an end and the float next to it
-        outside = [(sign, float(end), float(end)), (None, float(end), scanned)]
-        return scanned, outside if not upwards else [(None, scanned, float(end)), (sign, float(end), float(end))], ""
-    other = changes_by(inequality, scanned, end, here)
-    if other is not None:
-        return other, [], ""
-    place = f"{'beyond' if end is None else 'below'} 2^{FARTHEST if end is None else -FARTHEST}"
-    return scanned, [], f"its sign changes {place}, which floats do not reach"
+        low, high = sorted((float(end), scanned))
+        last = [(None, low, high), (tail.sign, float(end), float(end))]
+        note = "" if len(found) == 1 and found[0].single else f"its sign changes more than once next to {plain(end)}"
+        return Outside(scanned, last, missing=note)
+    inner = [change for change in found if change.near < FARTHEST]
+    if inner:  # floats reach it: it is scanned, too
+        power = min(float(FARTHEST), math.floor(inner[-1].far) + 1.0)
+        scanned = math.copysign(2.0 ** (power if end is None else -power), scanned)
+    outer = found[len(inner) :]
+    if not outer:
+        return Outside(scanned)
+    place = f"{side} 2^{FARTHEST if end is None else -FARTHEST}"
+    if len(outer) > 1 or not outer[0].single:
+        return Outside(scanned, missing=f"its sign changes {place}, and where is not settled")
+    mark = math.copysign(math.inf if end is None else 0.0, scanned)
+    bits = (outer[0].near, outer[0].far) if end is None else (-outer[0].far, -outer[0].near)
+    return Outside(scanned, [(None, scanned, scanned), (tail.sign, mark, mark)], {mark: End.beyond(*bits, scanned < 0)})
 
 
 def _outside(end: Fraction | None, scanned: float, upwards: bool) -> Interval:

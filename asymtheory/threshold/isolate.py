@@ -18,6 +18,9 @@ SMALLEST, LARGEST = 2.0**-60, 2.0**60
 
 BUDGET = 2500  # boxes
 
+PLAIN = 12  # boxes after which leading terms are taken out
+FAILURES = 40  # boxes in turn after which they are not
+
 SAMPLES = 32  # signs taken where the budget ends
 
 SLIVER = 1e-12
@@ -88,6 +91,7 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
         except OverflowError:
             return math.nan
 
+    factored = Factored(inequality)
     settled: list[Segment] = []
     left: list[Segment] = []
     queue = [(-1.0, start, stop)]
@@ -99,14 +103,15 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
             left.append((None, low, high))
             continue
         value, slope = Interval.of(inequality(Interval(low, high), INTERVAL)), None
+        sign = value.sign or (factored.sign(low, high) if spent > PLAIN else None)
         wide = 0 < low and high > WIDE * low
         # a slope has a sign on the whole range or on narrow boxes; in between it costs more than it settles
-        if not value.sign and (not spent or low <= 0 or high <= 4 * low):
+        if not sign and (not spent or low <= 0 or high <= 4 * low):
             slope = getattr(inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL), "slope", None)
-        ends = (point(low), point(high)) if slope is not None and slope.sign and not value.sign else (None, None)
+        ends = (point(low), point(high)) if slope is not None and slope.sign and not sign else (None, None)
         middle = _between(low, high)
-        if value.sign:
-            settled.append((value.sign, low, high))
+        if sign:
+            settled.append((sign, low, high))
         elif None not in ends:
             settled += [(ends[0], low, high)] if ends[0] == ends[1] else _bisected(rough, estimate, low, high, ends)
         elif high - low <= WIDTH * max(abs(low), abs(high)) or not low < middle < high:
@@ -119,6 +124,38 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     for _, low, high in _joined(left):
         settled += _sampled(point, estimate, low, high)
     return sorted(settled, key=lambda segment: segment[1])
+
+
+class Factored:
+    """The sign of an inequality over boxes with its leading term taken out: a power of the parameter, or an exponential in it."""
+
+    def __init__(self, inequality: Inequality) -> None:
+        self.inequality, self.exponential, self.failed = inequality, True, 0
+
+    def sign(self, low: float, high: float) -> int | None:
+        """The sign on [low, high], None where it is not certain or no leading term is found."""
+        if low <= 0 or self.failed > FAILURES:
+            return None
+        from ..numbers.exponentials import NoSum, sign_between  # late: most inequalities have no need of it
+
+        if self.exponential:
+            try:
+                return sign_between(self.inequality, low, high)
+            except NoSum:
+                self.exponential = False
+        sign = self._by_power(low, high) if low >= 4 else None
+        self.failed = 0 if sign else self.failed + (low >= 4)
+        return sign
+
+    def _by_power(self, low: float, high: float) -> int | None:
+        from ..numbers.germ import FLOATS, germs_between
+
+        xp = germs_between(math.log2(low) * (1 - SLIVER), math.log2(high) * (1 + SLIVER), FLOATS)
+        try:
+            sign: int | None = xp.number(self.inequality(xp.near(Fraction(0), 1).reciprocal(), xp)).sign
+        except (ArithmeticError, TypeError, ValueError):
+            return None
+        return sign or None
 
 
 def _joined(boxes: list[Segment]) -> list[Segment]:
@@ -139,7 +176,7 @@ def _between(low: float, high: float) -> float:
 def _geometric(low: float, high: float) -> list[float]:
     """low, ..., high in equal steps of at most WIDE."""
     start, width = math.log(low), math.log(high) - math.log(low)  # the ratio itself may be beyond the floats
-    steps = math.ceil(width / math.log(WIDE))
+    steps = max(2, math.ceil(width / math.log(WIDE)))  # a ratio a little above WIDE must be divided, too
     return [low, *(math.exp(start + width * k / steps) for k in range(1, steps)), high]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from flint import arb
@@ -18,16 +19,17 @@ from numpy.typing import NDArray
 from ..asymmetry.certificates import excesses, search
 from ..asymmetry.local_search import transfer_points
 from ..asymmetry.rules import decide, endless
+from ..asymmetry.sweep import Sweep
 from ..asymmetry.weighted import limit_risk
 from ..losses.base import Loss, Sum, coefficient_name
 from ..losses.profile import Profile
 from ..noise.rows import Row
 from ..numbers.scalar import Scalar
 from .inequality import Isolated
-from .pieces import End, Piece, open_end
+from .pieces import SHARP, End, Piece, open_end
 
-WIDTHS = (1e-7, 1e-4)  # relative distance of the certified points on both sides of an end
-SHARP = 1e-4  # relative width of an end that counts as known
+WIDTHS = (1e-7, 1e-5, 1e-4, 4e-4)  # relative distance of the certified points on both sides of an end
+BISECTIONS = 45  # of an end in floats
 FAR = 1e6  # how far beyond an end, or from 1, a value inside is looked for
 
 
@@ -53,9 +55,19 @@ class Mixing:
     def _open(self, i: int) -> bool:
         return coefficient_name(i) == self.parameter
 
-    def verdict(self, t: Fraction) -> bool | None:
-        """Asymmetric with this weight? Certified, or None."""
-        return settled(self.loss._with(**{self.parameter: t}), self.row, thorough=False)
+    @cached_property
+    def sweep(self) -> Sweep:
+        """What certifies many weights at once."""
+        return Sweep.of(self.loss, self.row, self.parameter)
+
+    def verdicts(self, values: list[float]) -> list[bool | None]:
+        """Asymmetric with these weights? Certified, or None."""
+        t = np.array(values)
+        return [{1: True, -1: False}.get(int(v)) for v in self.sweep.verdicts(t, t)]
+
+    def verdict(self, t: float) -> bool | None:
+        """The same for one weight, by every certificate there is."""
+        return settled(self.loss._with(**{self.parameter: Fraction(t)}), self.row, thorough=False)
 
     def solve(self) -> Isolated:
         """The feasible weights; not settled where a certificate is missing."""
@@ -95,17 +107,19 @@ class Mixing:
         ends = [points[int(np.nanargmax(low))], points[int(np.nanargmin(high))]]
         return float(np.nanmax(low)), float(np.nanmin(high)), ends
 
-    def _inside(self, low: float, high: float) -> Fraction | None:
+    def _inside(self, low: float, high: float) -> float | None:
         """A weight that is certified to work."""
         if low == 0 and high == math.inf:
             tries = [1.0, 1e-3, 1e3]
         elif high == math.inf:
-            tries = [2 * low, low * (1 + 1e-4), 100 * low, FAR * low]
+            tries = [2 * low, low * (1 + 1e-3), 100 * low, FAR * low]
         elif low == 0:
-            tries = [high / 2, high * (1 - 1e-4), high / 100, high / FAR]
+            tries = [high / 2, high * (1 - 1e-3), high / 100, high / FAR]
         else:
             tries = [math.sqrt(low * high), (low + high) / 2]
-        return next((Fraction(t) for t in tries if t > 0 and self.verdict(Fraction(t))), None)
+        tries = [t for t in tries if t > 0]
+        found = next((t for t, holds in zip(tries, self.verdicts(tries), strict=True) if holds), None)
+        return found if found is not None else next((t for t in tries if self.verdict(t)), None)
 
     def _never_below(self, part: Loss) -> bool:
         """Is the excess of one part never negative (then the feasible weights reach to its end)?"""
@@ -117,32 +131,34 @@ class Mixing:
                 return True  # at e_m an average of the weights has its infimum
         return bool(settled(part, self.row))
 
-    def _end(self, at: float, inside: Fraction, upper: bool) -> End | None:
+    def _end(self, at: float, inside: float, upper: bool) -> End | None:
         """An end of the interval, between a weight that works and one that does not, both certified."""
         if at in (0, math.inf):
             return None
+        at = self._sharpened(at, inside, upper)
         outward = 1 if upper else -1
-        for width in WIDTHS:
-            out = Fraction(at) * (1 + Fraction(outward * width))
-            if self.verdict(out) is not False:
-                continue
-            good = Fraction(at) * (1 - Fraction(outward * width))
-            if (good > inside) == upper and not self.verdict(good):
-                good = inside
-            return self._bisected(good, out)
-        return None
+        out, good = ([at * (1 + sign * width) for width in WIDTHS] for sign in (outward, -outward))
+        said = self.verdicts([*out, *good])
+        bad = next((t for t, holds in zip(out, said, strict=False) if holds is False), None)
+        best = next((t for t, holds in zip(good, said[len(out) :], strict=True) if holds), None)
+        if bad is None:
+            bad = next((t for t in out[2:] if self.verdict(t) is False), None)
+        if best is None:
+            best = next((t for t in good[2:] if self.verdict(t)), inside)
+        if bad is None:
+            return None
+        low, high = sorted((best, bad))
+        return End(low + (high - low) / 2, low, high, False)
 
-    def _bisected(self, good: Fraction, bad: Fraction) -> End:
-        for _ in range(24):
-            if abs(good - bad) <= Fraction(1, 10**6) * abs(bad):
-                break
-            middle = (good + bad) / 2
-            found = self.verdict(middle)
-            if found is None:
-                break
-            good, bad = (middle, bad) if found else (good, middle)
-        low, high = sorted((float(good), float(bad)))
-        return End((low + high) / 2, low, high, False)
+    def _sharpened(self, at: float, inside: float, upper: bool) -> float:
+        """The end as transfers of mass see it in floats, from where a grid of them does."""
+        out = at * (1 + (1 if upper else -1) * 1e-2)
+        low, high = sorted((inside, out))
+        for _ in range(BISECTIONS):
+            middle = low + (high - low) / 2
+            holds = bool(self.sweep.floats(np.array([middle]))[0] > 0)
+            low, high = (middle, high) if holds == upper else (low, middle)
+        return low + (high - low) / 2
 
     def _never(self, rest: Loss, points: list[NDArray[np.float64]]) -> bool:
         """Do the points prove a no for every weight?"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from ..answers import Answer
 from ..losses.base import Loss
 from ..losses.domain import Domain
 from ..noise.rows import NoiseModel
+from ..numbers.interval import TINY
 from ..numbers.scalar import Scalar
 from ..numbers.text import as_float, number, plain, show
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from ..jsonlines import Json
 
 RATE = "eta"
+SHARP = 1e-3  # relative width of a certified end that counts as known, where no inequality decides
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,16 @@ class End:
     exact: str | None = None
     number: Fraction | None = None
     of_domain: bool = False  # the parameter's own limit, not a threshold
+    log10: tuple[float, float] | None = None  # of an end beyond the floats: an enclosure of log10 of its size
+
+    @classmethod
+    def beyond(cls, low: float, high: float, negative: bool) -> End:
+        """An end beyond the floats, of size 2^low to 2^high: ``value`` is the float next to it."""
+        sign, large = -1.0 if negative else 1.0, low > 0
+        limits = (sys.float_info.max, math.inf) if large else (0.0, TINY)
+        ends = sorted(sign * limit for limit in limits)
+        size = (_below(low * math.log10(2)), -_below(-high * math.log10(2)))
+        return cls(sign * (limits[0] if large else limits[1]), ends[0], ends[1], False, log10=size)
 
     @classmethod
     def at(cls, number: Fraction, closed: bool, of_domain: bool = False) -> End:
@@ -38,6 +51,9 @@ class End:
         return cls(value, value, value, closed, plain(number), number, of_domain)
 
     def __str__(self) -> str:
+        if self.log10 is not None:
+            digits = max(0, math.floor(-math.log10(self.log10[1] - self.log10[0])))
+            return f"{'-' if self.value < 0 else ''}10^{sum(self.log10) / 2:.{min(digits, 6)}f}"
         width = self.high - self.low
         if self.exact is None and width > 1e-10 * abs(self.value):  # no more digits than the enclosure has
             return f"{self.value:.{max(2, math.floor(-math.log10(width / abs(self.value))))}g}"
@@ -49,7 +65,11 @@ class End:
         return f"{self.exact} ({self.value:.6g})" if len(self.exact) <= 40 else decimal
 
     def key(self) -> Scalar:
-        """The exact value where there is one, else the float."""
+        """The exact value where there is one, else the float; beyond the floats a fraction inside the enclosure."""
+        if self.log10 is not None:
+            power = sum(self.log10) / 2 / math.log10(2)
+            size = Fraction(2) ** math.floor(power) * Fraction(2 ** (power - math.floor(power)))
+            return -size if self.value < 0 else size
         return self.value if self.number is None else self.number
 
 
@@ -128,7 +148,10 @@ class Threshold(Answer):
         return " or ".join(piece.describe(name) for piece in self.pieces)
 
     def to_dict(self) -> Json:
-        """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the main one."""
+        """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the main one.
+
+        ``log10``: of an end beyond the floats, the enclosure of log10 of its size; ``low`` or ``high`` is then the nearest float.
+        """
         end, row = self.end, self.noise.rows[self.binding_row]
         return {
             "loss": self.loss.name,
@@ -137,7 +160,8 @@ class Threshold(Answer):
             "feasible": _piece_dict(self.feasible),
             "pieces": [_piece_dict(piece) for piece in self.pieces],
             "exact": None if end is None else end.exact,
-            "enclosure": None if end is None else [end.low, end.high],
+            "enclosure": None if end is None or end.log10 is not None else [end.low, end.high],
+            "log10": None if end is None or end.log10 is None else list(end.log10),
             "fixed": {p: number(v) for p, v in self.fixed().items()},
             "noise": {
                 "kind": self.noise.kind,
@@ -163,7 +187,9 @@ class Threshold(Answer):
         if end is not None and end.exact is not None and len(end.exact) > 40:
             lines.append(f"  exactly   {end.exact}")
         if end is not None and end.exact is None:
-            lines.append(f"  within    [{end.low:.15g}, {end.high:.15g}]")
+            power = "10^" if end.log10 is not None else ""
+            low, high = end.log10 or (end.low, end.high)
+            lines.append(f"  within    {power}[{low:.15g}, {high:.15g}]")
         if self.parameter != RATE:
             lines.append(
                 f"  binding   {self.noise.row_name(self.binding_row)}: w_m = {show(row.top)}, w_n = {show(row.second)}"
@@ -172,6 +198,11 @@ class Threshold(Answer):
             )
         lines.append(f"  because   {self.condition}")
         return "\n".join(lines)
+
+
+def _below(x: float) -> float:
+    """A float below a product that was rounded to x."""
+    return math.nextafter(math.nextafter(x, -math.inf), -math.inf)
 
 
 def _piece_dict(piece: Piece | None) -> Json | None:

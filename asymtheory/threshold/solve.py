@@ -14,14 +14,16 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
 from ..asymmetry.rules import Decision, Rule, decide, rule
+from ..asymmetry.rules.kkt import KKT
 from ..errors import InputError
 from ..losses.base import Loss, Sum, is_coefficient, unknown_parameter
 from ..losses.domain import Domain
+from ..losses.profile import Profile
 from ..losses.registry import as_loss
 from ..noise.models import FAMILIES, family, worst_weights
 from ..noise.rows import NoiseModel, Row
@@ -48,6 +50,9 @@ from .ranges import Ranges, ranges
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
+
+
+Pieces: TypeAlias = tuple[Piece, ...]
 
 
 class Feasible(NamedTuple):
@@ -129,22 +134,31 @@ def solve_rate(loss: Loss | str, kind: str, K: int | None, **parameters: Scalar)
     def inequality(eta: Scalar, xp: Backend) -> Scalar:
         return what.slack(*worst_weights(kind, classes, eta), xp)
 
-    dominant = isolate(margin, domain, closed=False, smallest=LEAST_RATE)
+    dominant, note = isolate(margin, domain, closed=False, smallest=LEAST_RATE), ""
     settled = dominant.settled and not what.searched and not what.sufficient_only
     pieces = dominant.pieces if what.inequality or what.verdict else ()
     if what.at_zero and (what.inequality or worst.uniform_rest):
         opened = Domain(domain.low, domain.high, low_closed=False, high_closed=False)
         tolerated = _at_zeros(what, inequality, opened, lambda eta: decide(loss, build(eta).worst_row()))
-        pieces, settled = intersect(dominant.pieces, tolerated.pieces), settled and tolerated.settled
+        pieces, settled, note = (
+            intersect(dominant.pieces, tolerated.pieces),
+            settled and tolerated.settled,
+            tolerated.note,
+        )
     elif what.inequality:
         tolerated = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
-        pieces, settled = intersect(dominant.pieces, tolerated.pieces), settled and tolerated.settled
+        pieces, settled, note = (
+            intersect(dominant.pieces, tolerated.pieces),
+            settled and tolerated.settled,
+            tolerated.note,
+        )
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
     pieces = with_point(pieces, Fraction(0), bool(zero), domain)
     status = _status(pieces, domain, settled)
     end = max((p.high.value for p in pieces if p.high is not None), default=0.0)
     shown = build(Fraction(end) if 0 <= end <= 1 else Fraction(0))
-    return Threshold(loss, RATE, status, pieces, shown, shown.worst, what.reason, what.method)
+    why = what.reason + (f"; {note}" if note else "")
+    return Threshold(loss, RATE, status, pieces, shown, shown.worst, why, what.method)
 
 
 def _status(pieces: tuple[Piece, ...], domain: Domain, settled: bool) -> str:
@@ -236,7 +250,7 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
         verdict = what.decide(row).holds
         if verdict is not None:
             return Isolated(everything if verdict else (), True)
-    found, known = Isolated((), False), None
+    found, known, possible = Isolated((), False), None, None
     if what.inequality or what.necessary:
         exact = [Fraction(w) for w in (row.top, row.second, row.total)]
 
@@ -247,32 +261,47 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
         def inequality(value: Scalar, xp: Backend) -> Scalar:
             return what.at(**{parameter: value}).slack(*weights(xp), xp)
 
+        def first_order(value: Scalar, xp: Backend) -> Scalar:
+            at = what.at(**{parameter: value})
+            assert isinstance(at, KKT)
+            return at.first_order(*weights(xp), xp)
+
         # ends that come of rounded weights get no exact name
         named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))
         found = isolate(inequality, opened, what.closed or what.necessary, named, monotone=affine)
+        if isinstance(what, KKT) and what.falls_first:
+            first = isolate(first_order, opened, closed=True, named=False, monotone=affine)
+            if first.settled and not first.pieces:
+                return first
+            possible = first.pieces if first.settled else None
         if what.inequality and not what.sufficient_only:
             return found
         if found.settled and found.pieces == (everything if what.inequality else ()):
             return found  # sufficient everywhere, or necessary and nowhere true
         known = found.pieces if found.settled else None
-    return _searched(what, parameter, opened, row, known)
+    return _searched(what, parameter, opened, row, known, possible)
 
 
-def _searched(what: Rule, parameter: str, opened: Domain, row: Row, known: tuple[Piece, ...] | None) -> Isolated:
+def _searched(
+    what: Rule, parameter: str, opened: Domain, row: Row, known: Pieces | None, possible: Pieces | None
+) -> Isolated:
     """Feasible values where no inequality decides: certified boxes of the parameter, and for a weight what is affine in it.
 
-    ``known``: where an inequality holds that is sufficient, or necessary.
+    ``known``: where an inequality holds that is sufficient, or necessary; ``possible``: where one holds that is necessary.
     """
     from ..asymmetry.sweep import Sweep  # late: numpy and flint are not on the start-up path of the simplest `bound`
     from .mixing import Mixing
-    from .sweeping import swept, within
+    from .sweeping import either, ends_of, swept, within
 
+    if isinstance(what.loss, Sum) and is_coefficient(parameter):
+        mixed = Mixing(what.loss, parameter, row).solve()
+        if mixed.settled:
+            return mixed
     inside, outside = (0, 0) if known is None else (1, 0) if what.inequality else (0, -1)
-    found = swept(Sweep.of(what.loss, row, parameter), opened, within(known or (), inside, outside))
-    if found.settled or not (isinstance(what.loss, Sum) and is_coefficient(parameter)):
-        return found
-    other = Mixing(what.loss, parameter, row).solve()
-    return other if other.settled else found
+    verdicts = within(known or (), inside, outside)
+    if possible is not None:
+        verdicts = either(verdicts, within(possible, 0, -1))
+    return swept(Sweep.of(what.loss, row, parameter), opened, verdicts, ends_of((*(known or ()), *(possible or ()))))
 
 
 def _at_zeros(what: Rule, inequality: Inequality, opened: Domain, at: Callable[[Fraction], Decision]) -> Isolated:
@@ -302,11 +331,12 @@ def _box(opened: Domain) -> Interval:
 
 
 def _infinite(what: Rule) -> bool:
-    """Is the risk infinite at e_m, since L(e_m, n) is? It is finite inside."""
+    """Is the risk infinite at e_m, since L(e_m, n) is (for one term, and none is infinite downwards)? It is finite inside."""
     profile = what.profile
-    if not profile.separable or profile.negative:
+    if profile.negative:
         return False
-    return bool(INTERVAL.number(profile.jet("active", Interval(0.0, 0.0), INTERVAL)[0]).low == math.inf)
+    terms = (Profile(what.K, ((Fraction(1), atom),), (), (), ()) for _, atom in profile.separable)
+    return any(INTERVAL.number(term.jet("active", Interval(0.0, 0.0), INTERVAL)[0]).low == math.inf for term in terms)
 
 
 def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> Feasible:
@@ -319,7 +349,14 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
 
     def holds(n: int) -> bool:
         if n not in verdicts:
-            verdicts[n] = _at_count(loss._with(**{parameter: Fraction(n)}), row)
+            at = loss._with(**{parameter: Fraction(n)})
+            verdicts[n] = _at_count(at, row)
+            if verdicts[n].holds is None:
+                from .mixing import (
+                    settled as certified,
+                )  # late: numpy is not on the start-up path of the simplest `bound`
+
+                verdicts[n] = verdicts[n]._replace(holds=certified(at, row))
         return bool(verdicts[n].holds)
 
     first = int(domain.low)

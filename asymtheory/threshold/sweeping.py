@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 from ..asymmetry.sweep import Sweep, Verdicts
 from ..losses.domain import Domain
 from .inequality import Isolated
-from .pieces import End, Piece, open_end
+from .pieces import SHARP, End, Piece, open_end
 
 Array: TypeAlias = NDArray[np.float64]
 Known: TypeAlias = Callable[[Array, Array], Verdicts]
 
 BITS = 30  # how far out boxes reach
-SHARP = 1e-3  # relative width of an end that counts as known
 NARROW = 2.0**-26  # relative width at which a box is not divided
 GRADES = 24  # bits: how near to a change boxes come
 DEPTH = 6  # how often a box is halved
+COARSE = 2  # from here on cells of the mass are divided, too
 MOST = 600  # boxes, those of a no not counted
 FAR = 2.0**9  # from here on, or as near to a finite end, what is not certified is taken to continue
 MOST_CHANGES = 6
@@ -45,17 +45,18 @@ class Run:
     high: float
 
 
-def swept(sweep: Sweep, opened: Domain, known: Known) -> Isolated:
-    """Feasible values on an open interval; ``known`` gives the verdicts that first-order conditions have settled."""
+def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = ()) -> Isolated:
+    """Feasible values on an open interval; ``known`` gives what first-order conditions have settled, up to ``ends``."""
     edges = _edges(opened)
-    edges = _graded(edges, _changes(sweep, edges))
+    changes = _changes(sweep, edges)
+    edges = _graded(edges, np.array([*changes[known(changes, changes) == 0], *ends]))
     low, high = edges[:-1], edges[1:]
     settled: list[tuple[Array, Array, Verdicts]] = []
     tried = 0
     for depth in range(DEPTH + 1):
         found = known(low, high)
         left = np.flatnonzero(found == 0)
-        found[left] = sweep.verdicts(low[left], high[left])
+        found[left] = sweep.verdicts(low[left], high[left], depth >= COARSE)
         tried += int((found[left] >= 0).sum())  # a no is found soon
         middle = _middle(low, high)
         again = (found == 0) & (low < middle) & (middle < high) & (depth < DEPTH) & (tried < MOST)
@@ -92,7 +93,14 @@ def _graded(edges: Array, changes: Array) -> Array:
         near = np.concatenate([change - size * steps, change + size * steps])
         gap = edges[np.isfinite(edges)]
         found.append(near[(near > gap[0]) & (near < gap[-1])])
+        found.append(np.array([change]))
     return np.unique(np.concatenate(found))
+
+
+def ends_of(pieces: tuple[Piece, ...]) -> tuple[float, ...]:
+    """Where what an inequality says begins and ends."""
+    ends = [end for piece in pieces for end in (piece.low, piece.high) if end is not None and end.log10 is None]
+    return tuple(dict.fromkeys(x for end in ends if end.low < end.high for x in (end.low, end.high)))
 
 
 def within(pieces: tuple[Piece, ...], inside: int, outside: int) -> Known:
@@ -113,6 +121,16 @@ def within(pieces: tuple[Piece, ...], inside: int, outside: int) -> Known:
             found[touches] = 0
             found[(low >= started) & (high <= stop)] = inside
         return found
+
+    return known
+
+
+def either(one: Known, two: Known) -> Known:
+    """What one of two knows."""
+
+    def known(low: Array, high: Array) -> Verdicts:
+        found = one(low, high)
+        return np.where(found == 0, two(low, high), found)
 
     return known
 
@@ -198,19 +216,34 @@ def _continued(sweep: Sweep, runs: list[Run], opened: Domain) -> tuple[list[Run]
     return runs, notes
 
 
+def _gathered(runs: list[Run]) -> list[Run]:
+    """Unsettled runs that lie as near to each other as an end may be wide, as one, with what is between them."""
+    result: list[Run] = []
+    for run in runs:
+        if run.verdict == 0:
+            first = next(
+                (i for i, each in enumerate(result) if each.verdict == 0 and _narrow(each.low, run.high)), len(result)
+            )
+            run = Run(0, result[first].low if first < len(result) else run.low, run.high)
+            del result[first:]
+        result.append(run)
+    return result
+
+
+def _narrow(low: float, high: float) -> bool:
+    """Is an interval as narrow as an end that counts as known?"""
+    return high - low <= SHARP * max(abs(low), abs(high))
+
+
 def _read(opened: Domain, runs: list[Run], notes: list[str]) -> Isolated:
     """Pieces from runs in order: an unsettled one between two verdicts, if narrow, is an end."""
+    runs = _gathered(runs)
     pieces, gaps, start = [], [], open_end(opened.low)
     for i, run in enumerate(runs):
         before = runs[i - 1].verdict if i else None
         after = runs[i + 1].verdict if i + 1 < len(runs) else None
         if run.verdict == 0:
-            if (
-                not before
-                or not after
-                or before == after
-                or run.high - run.low > SHARP * max(abs(run.low), abs(run.high))
-            ):
+            if not before or not after or before == after or not _narrow(run.low, run.high):
                 gaps.append(run)
             end = End(run.low + (run.high - run.low) / 2, run.low, run.high, False)
             if before == 1:

@@ -16,10 +16,11 @@ from asymtheory import build, check, from_formula, minimise, solve
 from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
-from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE, NNCE, Loss
+from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE, NNCE, Loss, PHuberCE
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import ELEMENTARY, numpy_
-from asymtheory.numbers.germ import BITS, Germ, NoGerm, ball, germs
+from asymtheory.numbers.exponentials import sign_between
+from asymtheory.numbers.germ import BITS, FLOATS, Germ, NoGerm, arb_balls, ball, germs, germs_between
 from asymtheory.numbers.spans import Span
 from asymtheory.threshold.beyond import sign_beyond
 
@@ -201,7 +202,8 @@ def test_a_limit_has_its_value() -> None:
 
 def least_excess(loss: Loss, w: Any, floor: float) -> float:
     """min F(u) - F(vertex) over a grid of the simplex on three classes, in floats."""
-    s, share = np.meshgrid(np.linspace(1e-4, 1 - 1e-4, 250), np.linspace(0, 1, 101))
+    masses = np.concatenate([np.geomspace(1e-5, 0.05, 200), np.linspace(0.05, 1 - 1e-4, 250)])
+    s, share = np.meshgrid(masses, np.linspace(0, 1, 101))
     u = floor + (1 - 3 * floor) * np.stack([1 - s, s * share, s * (1 - share)], -1).reshape(-1, 3)
     vertex = np.array([[1 - 2 * floor, floor, floor]])
     return float(((loss(u) - loss(vertex)) @ np.asarray(w, dtype=float)).min())
@@ -213,8 +215,16 @@ def least_excess(loss: Loss, w: Any, floor: float) -> float:
         (NGCE(q=F(7, 10)) + AUL(a=2, p=2), "p", symmetric(3, F(2, 5)), 0.0),
         (4 * NNCE() + F(21, 100) * AUL(a=F(13, 4), p=2), "p", symmetric(3, F(2, 5)), 1e-7),
         (AGCE(a=F(1, 2), q=F(3, 2)) + F(19, 5) * AMSE(a=3), "amse.a", symmetric(3, F(2, 5)), 0.0),
+        (
+            F("5.4") * PHuberCE(tau=F("6.44")) + F("0.089") * AMSE(a=3, q=F("0.404")),
+            "alpha",
+            from_weights([638, 362, 0]),
+            0.0,
+        ),
+        (F("7.2") * NNCE() + F("0.77") * build("vsl", a=F("1.0168")), "alpha", symmetric(3, F("0.0411")), 1e-7),
+        (F("0.073") * NGCE(q=F("0.3")) + F("2.2") * AMSE(a=90), "a", symmetric(3, F("0.4")), 0.0),
     ],
-    ids=["NGCE+AUL", "NNCE+AUL", "AGCE+AMSE"],
+    ids=["NGCE+AUL", "NNCE+AUL", "AGCE+AMSE", "ragged convex+concave", "NNCE+VSL", "NGCE first order"],
 )
 def test_a_threshold_from_certified_boxes_is_where_a_grid_sees_it(
     loss: Loss, parameter: str, model: Any, floor: float
@@ -228,6 +238,36 @@ def test_a_threshold_from_certified_boxes_is_where_a_grid_sees_it(
         for value in values:
             holds = any(value in piece for piece in found.pieces)
             assert (least_excess(loss.replace(**{parameter: F(value)}), w, floor) >= -1e-12) == holds
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter", "model", "answer", "value", "mass"),
+    [
+        (build("ogc-fl"), "p0", from_weights([8, 3, 5]), "never", F(1, 2), 1e-3),
+        (build("ogc-fl"), "gamma", symmetric(3, F("0.3")), "gamma = 0", F(1), 1e-3),
+        (build("fisher-rao") + F(1, 10) * NGCE(q=F("0.78")), "alpha", from_weights([9, 1]), "never", F(1, 1000), 1e-9),
+        (
+            F("8.3") * build("taylor-ce") + F("0.26") * AGCE(a=F("0.0531"), q=3),
+            "t",
+            symmetric(3, F("0.495")),
+            "t <= 2",
+            F(3),
+            1e-2,
+        ),
+        (build("sr", lam=F(1, 3)) + build("vsl"), "a", from_weights([3, 1, 1]), "never", F(2), 0.0),
+    ],
+    ids=["slope 0 at 1", "slope 0 at 1 for every gamma", "slope -inf beside NGCE", "whole numbers", "infinite at e_m"],
+)
+def test_what_fails_has_a_point_of_less_risk(
+    loss: Loss, parameter: str, model: Any, answer: str, value: F, mass: float
+) -> None:
+    """Beyond the answer a little mass that goes to the runner-up lowers the risk, in floats (at e_m it may be infinite)."""
+    assert solve(loss, model, parameter).answer.startswith(answer)
+    row, vertex = model.rows[0], np.eye(model.classes)[0]
+    w = np.array([float(x) for x in row.weights])
+    u = (1 - mass) * vertex + mass * np.eye(model.classes)[row.runner_up]
+    at = loss.replace(**{parameter: value})
+    assert float(at(vertex) @ w) == math.inf if mass == 0 else float((at(u) - at(vertex)) @ w) < 0
 
 
 def test_spans_hold_every_result() -> None:
@@ -284,10 +324,25 @@ def test_a_threshold_next_to_zero_is_found() -> None:
     assert math.log10(found.end.value) == pytest.approx(-100 * math.log10(level), rel=1e-12)
 
 
-def test_what_floats_do_not_reach_is_said() -> None:
-    found = solve(AMSE(q=F("1.0001")), pair(10, F("0.4999")), "a")
-    assert found.status == "undecided"
-    assert "beyond 2^1000" in found.condition
+@pytest.mark.parametrize(("excess", "kind"), [("1e-4", "large"), ("1e-6", "large"), ("-1e-4", "small")])
+def test_a_threshold_beyond_the_floats_has_its_power_of_ten(excess: str, kind: str) -> None:
+    """AMSE with t = q - 1 small: w_m (a-1)^t - w_n a^t = 1 - w_m, where (a-1)^t = a^t to 10^4 digits; AGCE: (1 + 1/a)^-t = c."""
+    t = F(excess)
+    model = pair(10, F("0.4999")) if kind == "large" else symmetric(10, F(1, 100))
+    found = solve(AMSE(q=1 + t) if kind == "large" else AGCE(q=1 + t), model, "a")
+    with mp.workdps(40):
+        top, second = (mp.mpf(w.numerator) / w.denominator for w in (model.rows[0].top, model.rows[0].second))
+        step = mp.mpf(t.numerator) / t.denominator
+        true = mp.log10((1 - top) / (top - second)) / step if kind == "large" else mp.log10(top / second) / step
+        assert found.end is not None
+        assert found.end.log10 is not None
+        low, high = found.end.log10
+        assert low < true < high
+        assert high - low < 1e-11 * abs(true)
+    assert found.answer == f"a >= 10^{float(true):.6f}"
+    assert (10**300 in found.feasible) == (kind == "small")  # type: ignore[operator]
+    facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert (facts["log10"], facts["enclosure"]) == ([low, high], None)
 
 
 def test_a_threshold_between_an_open_end_and_the_next_float() -> None:
@@ -375,6 +430,7 @@ def test_a_steep_term_keeps_every_row_of_a_class_map() -> None:
         (lambda u, log: u ** F(3, 10) - 5 * u, F(3, 10), 0),
         (lambda u, log: log(1 + u) / (log(1 + u) - log(u)), 1, -1),
         (lambda u, log: log(u), 0, 1),
+        (lambda u, log: (u * log(u)) ** 2 / (1 - 2 * log(u)) - 5 * u, 1, 0),
     ],
 )
 def test_germs_hold_the_function_on_the_whole_stretch(bits: int, function: Any, power: Any, logs: int) -> None:
@@ -390,6 +446,58 @@ def test_germs_hold_the_function_on_the_whole_stretch(bits: int, function: Any, 
                 assert float(germ.c.lower()) - 1e-12 <= float(scale) <= float(germ.c.upper()) + 1e-12
 
 
+def test_germs_hold_the_function_on_a_stretch_of_it() -> None:
+    """exp, log, atan and powers of e in [2^-b, 2^-a]: the mean value lies between the limit and the value, not on the stretch."""
+    functions: list[tuple[Any, Any]] = [
+        (lambda u, xp: xp.exp(-u) - xp.exp(3 * u), lambda u: mp.exp(-u) - mp.exp(3 * u)),
+        (lambda u, xp: xp.log(1 + u) - u, lambda u: mp.log(1 + u) - u),
+        (
+            lambda u, xp: (1 / u - 1) ** F(1, 3) - 2 * u ** F(-1, 3) + 5,
+            lambda u: mp.cbrt(1 / u - 1) - 2 / mp.cbrt(u) + 5,
+        ),
+        (lambda u, xp: xp.apply("atan", u + 1) * (2 - u) ** -3, lambda u: mp.atan(u + 1) * (2 - u) ** -3),
+        (lambda u, xp: xp.log(u) * u**2 + 1 / (3 - xp.log(u)), lambda u: mp.log(u) * u**2 + 1 / (3 - mp.log(u))),
+        (lambda u, xp: xp.exp(-1 / u) / u + u, lambda u: mp.exp(-1 / u) / u + u),
+    ]
+    for balls in (FLOATS, None):
+        for near, far in ((2.5, 3.25), (5.0, 9.0), (20.0, 20.001)):
+            with ctx.workprec(BITS), mp.workdps(50):
+                xp = germs_between(near, far, balls or arb_balls())
+                for function, value in functions[: 5 if near < 4 else 6]:  # exp(-1/e) falls fast from there on only
+                    germ = xp.number(function(xp.near(F(0), 1), xp))
+                    held = xp.ball(germ.x0) + germ.tail
+                    low, high = (held.low, held.high) if balls else (float(held.lower()), float(held.upper()))
+                    for bits in np.linspace(near, far, 7):
+                        true = value(mp.mpf(2) ** -mp.mpf(bits))
+                        assert low - 1e-15 * abs(low) <= true <= high + 1e-15 * abs(high)
+
+
+def test_a_sum_of_exponentials_has_the_sign_of_its_leading_term() -> None:
+    """Signs on [start, stop] and on [start, inf) against mpmath at many x; a sum that has no one sign gets none."""
+    functions = [
+        lambda x, xp: 3 * 29 ** (x - 1) - 2 * xp.number(30) ** (x - 1) - 5,
+        lambda x, xp: x * xp.number(F(1, 3)) ** x - xp.number(F(1, 4)) ** (x + 2) * x**2,
+        lambda x, xp: xp.exp(x * -2) * 7 - x / 10 + (xp.number(F(9, 2)) ** (2 * x)) / 2 ** xp.number(20),
+    ]
+    for function in functions:
+        grid = np.geomspace(0.5, 300, 400)
+        with mp.workdps(30):
+            signs = [int(mp.sign(function(mp.mpf(float(x)), _Plain()))) for x in grid]
+        for i in range(0, 399, 7):
+            for j in (i + 5, 399):
+                stop = math.inf if j == 399 else float(grid[min(j, 399)])
+                said, seen = sign_between(function, float(grid[i]), stop), set(signs[i : j + 1])
+                assert said is None or seen == {said}
+        assert sign_between(function, 200.0) == signs[-1]
+
+
+class _Plain:
+    """mpmath as a number system."""
+
+    number = staticmethod(lambda x: mp.mpf(x.numerator) / x.denominator)
+    exp = staticmethod(mp.exp)
+
+
 def test_a_germ_without_a_leading_power_is_refused() -> None:
     with ctx.workprec(BITS):
         xp = germs(20)
@@ -402,9 +510,9 @@ def test_signs_at_infinity_are_those_of_the_leading_term() -> None:
     def inequality(value: Any, xp: Any) -> Any:
         return (value - 1) ** F(1, 1000) - 5
 
-    assert sign_beyond(inequality, None, True) == 1
-    assert sign_beyond(lambda v, xp: 3 - v, None, True) == -1
-    assert sign_beyond(lambda v, xp: v ** F(1, 2) - 1, F(0), False) == -1
+    assert sign_beyond(inequality, None, True).sign == 1
+    assert sign_beyond(lambda v, xp: 3 - v, None, True).sign == -1
+    assert sign_beyond(lambda v, xp: v ** F(1, 2) - 1, F(0), False).sign == -1
 
 
 @pytest.mark.parametrize("seed", range(12))
