@@ -18,13 +18,15 @@ from .markup import typeset
 
 MOST_SHOWN = 30  # classes of a matrix that is drawn whole
 MOST_NUMBERS = 12  # classes of a matrix whose cells hold their numbers
+OWN = ("labels", "posteriors")  # kinds of noise that are the reader's data
 FIRST_FAILING = 6  # losses whose failing settings are listed before the fold
 
 
 def headline(noise: NoiseModel) -> str:
-    """``symmetric noise, 10 classes, rate 0.8``."""
+    """``symmetric noise, 10 classes, rate 0.8``; ``the noise of your labels, ...`` of a file."""
     rate = "" if noise.rate is None else f", rate {show(noise.rate)}"
-    return f"{noise.kind} noise, {noise.classes} classes{rate}"
+    what = f"the noise of your {noise.kind}" if noise.kind in OWN else f"{noise.kind} noise"
+    return f"{what}, {noise.classes} classes{rate}"
 
 
 def description(noise: NoiseModel) -> str:

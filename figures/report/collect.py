@@ -37,6 +37,8 @@ MOST_SEARCHED_CLASSES = 200
 
 FIGURE_WIDTH = 4.2  # inches: two panels side by side, and text that a telephone can still show
 
+OWN_WIDTH = 3.4  # of the pictures of this noise: beside its matrix there are three in a row
+
 QUICK_OPTIONS = {"draws": 20, "starts": 4}  # of figures that have them
 
 Progress = Callable[[str], None]
@@ -227,7 +229,7 @@ def _own_pictures(noise: NoiseModel, chosen: Selection) -> list[OwnPicture]:
 def _own_picture(name: str, loss: Loss, options: dict[str, str | float], caption: str) -> Picture | None:
     """A picture of the recommended loss; None where the figure has nothing to draw, such as a loss without a path."""
     try:
-        return replace(_drawn(name, f"own-{name}", loss=loss, **options), caption=typeset(caption))
+        return replace(_drawn(name, f"own-{name}", OWN_WIDTH, loss=loss, **options), caption=typeset(caption))
     except InputError:
         return None
 
@@ -241,13 +243,13 @@ def _claim_judged(identifier: str, quick: bool) -> tuple[Finding, Verdict, float
 def _picture(name: str, quick: bool) -> Picture:
     entry = gallery.find(name)
     options = {key: value for key, value in QUICK_OPTIONS.items() if quick and key in entry.parameters}
-    return _drawn(name, f"figure-{name}", **options)
+    return _drawn(name, f"figure-{name}", FIGURE_WIDTH, **options)
 
 
-def _drawn(name: str, prefix: str, **options: gallery.Option) -> Picture:
+def _drawn(name: str, prefix: str, width: float, **options: gallery.Option) -> Picture:
     """A figure of the gallery as a part of a page; ``prefix`` keeps the ids of its parts apart from those of others."""
     entry = gallery.find(name)
-    drawn = gallery.make(name, width=FIGURE_WIDTH, **options)
+    drawn = gallery.make(name, width=width, **options)
     source = gallery.render(drawn, "svg")
     title, caption = from_mathtext(entry.title), typeset(gallery.recipe(drawn).caption)
     svg = inline_svg(source, prefix, _bare(title), _bare(caption))

@@ -158,9 +158,19 @@ _MAPS = ("QuadContourSet", "QuadMesh", "image", "PolyCollection", "FillBetweenPo
 
 
 def _for_both_themes(root: ElementTree.Element) -> None:
-    """Give every colour its twin for dark pages; colour maps, and black or white signs on them, keep theirs."""
+    """Give every colour its twin for dark pages; colour maps, their legends, and black or white signs on them, keep theirs."""
+    maps = [node for node in root.iter() if node.attrib.get("id", "").startswith(_MAPS[:3])]
+    shades = {
+        colour for each in maps for part in each.iter() for colour in _COLOUR.findall(part.attrib.get("style", ""))
+    }
+    shades -= {"#000000", "#ffffff"}  # of lines and texts
     for child in root:
         _recolour(child, on_map=False)
+    for legend in (node for node in root.iter() if node.attrib.get("id", "").startswith("legend")):
+        for part in legend.iter():
+            for colour in shades:
+                if kept := part.attrib.get("style"):
+                    part.set("style", kept.replace(f"light-dark({colour}, {in_the_dark(colour)})", colour))
 
 
 def _recolour(node: ElementTree.Element, on_map: bool) -> None:

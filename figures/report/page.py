@@ -41,7 +41,9 @@ def page(report: Report) -> str:
     return Template(_read("report.html")).substitute(
         policy=f"{POLICY}; script-src {hashes}",
         title=escape(f"Losses on {headline}"),
-        headline=typeset(headline[0].upper() + headline[1:] if noise.kind in panel.NOISES else headline),
+        headline=typeset(
+            headline[0].upper() + headline[1:] if noise.kind in (*panel.NOISES, *answer.OWN) else headline
+        ),
         style=_read("report.css"),
         page_script=bodies[0],
         panel_script=bodies[1],

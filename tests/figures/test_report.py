@@ -310,6 +310,14 @@ def test_colours_have_a_twin_that_is_seen_in_the_dark(colour: str) -> None:
     assert ratio >= 3 if style.lightness(colour) <= 75 else ratio < 3
 
 
+def test_the_legend_of_a_map_keeps_its_colours_in_the_dark() -> None:
+    drawn = gallery.make("phase", width=3.4, loss=build("ael"), here="10,0.4")
+    svg = markup.inline_svg(gallery.render(drawn, "svg"), "p", "t", "d")
+    assert svg.count("#fee838") >= 2  # the yellow that asks most, on the map and in the legend
+    assert "light-dark(#fee838" not in svg
+    assert "light-dark(#000000" in svg  # texts turn over
+
+
 def test_bars_show_what_works_and_what_is_published() -> None:
     for found in judged(NOISE)[1]:
         drawn = thresholds.bar(found, None)
