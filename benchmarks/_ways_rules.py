@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import _regret_rules as regret
@@ -37,10 +37,18 @@ class Task:
         """Clean test accuracy on the second half, by end, way and rate."""
         return {(str(x["end"]), str(x["way"]), number(x["rate"])): number(x["second"]) for x in self.lines}
 
+    @cached_property
+    def runs(self) -> dict[Recipe, list[Line]]:
+        """The lines of each recipe."""
+        found: dict[Recipe, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault((str(line["end"]), str(line["way"])), []).append(line)
+        return found
+
     def gain(self, recipe: Recipe, rate: float | None) -> float:
         """Points above the best constant setting, at a rate, or (None) at that of the highest held-out noisy accuracy; NaN where
         the task does not have it."""
-        own = [x for x in self.lines if (x["end"], x["way"]) == recipe and rate in (None, x["rate"])]
+        own = [x for x in self.runs.get(recipe, ()) if rate in (None, x["rate"])]
         if not own:
             return float("nan")
         best = max(own, key=lambda x: number(x["held"]))
@@ -61,12 +69,12 @@ def read() -> list[Task]:
             own.setdefault((str(line["data"]), str(line["noise"])), []).append(line)
     best: dict[tuple[str, str], tuple[float, float]] = {}
     memorising: dict[tuple[str, str], dict[float, float]] = {}
-    for line in _lines(REGRET):
+    for line in (line for task in measured() for line in task.lines):
         key = str(line["data"]), str(line["noise"])
-        if line["seed"] != 0 or line["kind"] not in ("grid", "raw"):
+        if line["kind"] not in ("grid", "raw"):
             continue
         best[key] = max(best.get(key, (-1.0, 0.0)), (number(line["first"]), number(line["second"])))
-        if line["loss"] == "ce" and line["rate"] is not None and line["memorised"] is not None:
+        if line["loss"] == "ce" and line["rate"] is not None:
             memorising.setdefault(key, {})[number(line["rate"])] = number(line["memorised"])
     return [
         Task(*key, bool(lines[0]["aside"]), lines, best[key][1], memorising[key])
@@ -77,6 +85,12 @@ def read() -> list[Task]:
 
 def _lines(path: Path) -> list[Line]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()] if path.exists() else []
+
+
+@cache
+def measured() -> list[regret.Task]:
+    """The tasks with noise of the regret benchmark, of the first seed."""
+    return [task for task in regret.read([REGRET]) if task.seed == 0 and not task.apart]
 
 
 def recipes(tasks: Sequence[Task]) -> list[Recipe]:
