@@ -303,8 +303,8 @@ def _tuned(inside: Sequence[Task]) -> list[str]:
             for budget in (4, 10, 20, 40):
                 costs[budget, f"`tune`, budget {budget}"] = regret.halved(task, budget, fits[0])[0]
                 costs[budget, f"`tune` with these arms, budget {budget}"] = regret.halved(own, budget, fits[1])[0]
-            for label, cost in costs.items():
-                outside, inner = found.setdefault(label, ([], []))
+            for key, cost in costs.items():
+                outside, inner = found.setdefault(key, ([], []))
                 (outside if task.aside else inner).append(cost)
     for (budget, label), (outside, inner) in sorted(found.items(), key=lambda each: each[0][0]):
         cells = " | ".join(f"{x:.1f}" for x in (*regret.summary(outside), *regret.summary(inner)))
