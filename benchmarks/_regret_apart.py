@@ -105,18 +105,25 @@ def without_noise(tasks: Sequence[Task]) -> list[str]:
         f"|---|{'---|' * len(rules)}",
     ]
     beyond = dict.fromkeys((name for name, _ in rules), 0)
+    others = dict(beyond)
     for data in sorted(
         {task.data for task in tasks}, key=lambda data: (any(t.aside for t in tasks if t.data == data), data)
     ):
         own = [task for task in tasks if task.data == data]
         cells = []
         for name, rule in rules:
-            costs = [below_ce(task, rule(task)) for task in own]
-            beyond[name] += sum(cost > MOST for cost in costs)
+            chosen = [rule(task) for task in own]
+            costs = [below_ce(task, place) for task, place in zip(own, chosen, strict=True)]
+            lost = [cost > MOST for cost in costs]
+            beyond[name] += sum(lost)
+            others[name] += sum(
+                task.lines[place]["loss"] != "ce" for task, place, bad in zip(own, chosen, lost, strict=True) if bad
+            )
             cells.append(f"{np.mean(costs):.1f}, {max(costs):.1f}")
         lines.append(f"| {data}{' (set aside)' if own[0].aside else ''} | {' | '.join(cells)} |")
     lines += [
         f"| more than {MOST:g} below, of {len(tasks)} runs | {' | '.join(str(count) for count in beyond.values())} |",
+        f"| of these, with another loss than CE | {' | '.join(str(count) for count in others.values())} |",
     ]
     return [*lines, ""]
 
