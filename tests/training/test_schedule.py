@@ -20,6 +20,7 @@ from asymtheory_training.run.models import build_model  # noqa: E402
 from asymtheory_training.run.schedule import Ramp, Schedule, Start  # noqa: E402
 from asymtheory_training.run.stack import Family, StackedTrainer  # noqa: E402
 from asymtheory_training.sweep.plan import read_plan  # noqa: E402
+from asymtheory_training.sweep.stack_find import family_of  # noqa: E402
 
 from asymtheory.errors import InputError  # noqa: E402
 from asymtheory.losses import build  # noqa: E402
@@ -257,7 +258,7 @@ def test_fit_takes_the_table() -> None:
         ("cosine+a:1", r"after \+ a ramp is needed"),
         ("ramp:a:1:2:0.5+cosine", "the rate comes first"),
         ("ramp:a:x:2:0.5", "schedule"),
-        ("start:cee:0.5", "a loss of the core to start from is needed"),
+        ("start:cee:0.5", "a loss of the core to start from is needed; did you mean 'ce'"),
         ({**START, "parameter": "a"}, "or it has loss and until"),
         ({**START, "until": 0}, "a share of the steps"),
         ({**START, "signal": "heldout"}, "a signal is held-out or vertices; did you mean 'held-out'"),
@@ -273,6 +274,8 @@ def test_losses_that_cannot_move_are_refused() -> None:
     images, labels = torch.randn(40, 5), torch.arange(40) % 2
     with pytest.raises(InputError, match="no parameter of the core that could move"):
         fit(torch.nn.Linear(5, 2), torch.nn.CrossEntropyLoss(), images, labels, epochs=1, schedule=RAMP)
+    with pytest.raises(InputError, match="the loss is not one of the core"):
+        fit(torch.nn.Linear(5, 2), torch.nn.CrossEntropyLoss(), images, labels, epochs=1, schedule=START)
     with pytest.raises(InputError, match="whole number, which cannot move"):
         MovingLoss(build_loss("taylor-ce"), "t")
 
@@ -303,6 +306,11 @@ def test_expected_losses_of_a_stack_start_from_the_other_loss_too() -> None:
 
 
 def test_a_signal_comes_to_each_model_alone() -> None:
+    def stacked(schedule: object) -> bool:
+        return family_of(TrainConfig.resolve({"loss": "amse", "schedule": schedule, "device": "cpu"})) is not None
+
+    assert stacked(START)
+    assert not stacked({**START, "signal": "vertices"})  # a sweep trains it by itself
     images, labels = torch.randn(60, 1, 4, 4), torch.arange(60) % 3
     settings = Settings(epochs=1, batch=10, schedule={**START, "signal": "vertices"})  # type: ignore[arg-type]
     with pytest.raises(InputError, match="train them one by one"):

@@ -63,8 +63,8 @@ class Lead:
 
     def __init__(self, loss: nn.Module, way: Way) -> None:
         if not isinstance(loss, RobustLoss):
-            what = "parameter of the core that could move" if isinstance(way, Ramp) else "core's initial slope"
-            raise InputError(f"schedule {way}: the loss has no {what}")
+            what = "has no parameter of the core that could move" if isinstance(way, Ramp) else "is not one of the core"
+            raise InputError(f"schedule {way}: the loss {what}")
         self.way = way
         self.loss: MovingLoss | StartedLoss
         if isinstance(way, Ramp):

@@ -19,7 +19,7 @@ from fractions import Fraction
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.jsonlines import JsonValue
-from asymtheory.losses import build
+from asymtheory.losses import build, names
 from asymtheory.numbers.text import plain
 
 from .checks import FieldError, exact_number, shown
@@ -203,8 +203,10 @@ def _start(key: str, loss: JsonValue, until: JsonValue, signal: JsonValue = None
         raise FieldError(key, shown(loss), "the loss to start from is a name, such as ce")
     try:
         first = build(loss.strip())
-    except InputError as error:
-        raise FieldError(key, shown(loss), f"a loss of the core to start from is needed ({error})") from None
+    except InputError:
+        raise FieldError(
+            key, shown(loss), f"a loss of the core to start from is needed{nearest(loss, names())}"
+        ) from None
     return Start(first.name, _share(key, until), _signal(key, signal))
 
 
