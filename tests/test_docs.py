@@ -6,6 +6,7 @@ are compared with it in test_readme.py (``console``) and test_tutorial.py.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -95,7 +96,8 @@ def test_every_command_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 continue
             try:
                 parser.parse_args(join_formulas(words))
-                compared = block.kind == "console" and block.page.name in ("README.md", "commands.md", "own-loss.md")
+                shows = any(not line.startswith("$ ") for line in block.code.splitlines())
+                compared = block.kind == "console" and shows  # in test_readme.py or test_tutorial.py
                 if words[0] in QUICK and not compared and not re.search(r"\.(npz|npy|csv)\b", shlex.join(words)):
                     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                         status = main(words)
@@ -127,6 +129,25 @@ def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         if block.kind == "python" and block.reason is None:
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(block.code, f"{page.name}:{block.line}", "exec"), names)
+                assert untrue(block, names) == []
+
+
+def untrue(block: Block, names: dict[str, object]) -> list[str]:
+    """Lines of a block that has run whose comment is a value, ``1 + 1  # 2``, and whose code has another one."""
+    wrong = []
+    for line in block.code.splitlines():
+        code, _, comment = line.partition("  # ")
+        with contextlib.suppress(ValueError, SyntaxError):
+            value = ast.literal_eval(comment.strip())
+            found = eval(compile(code, f"{block.page.name}:{block.line}", "eval"), names)
+            if found != value:
+                wrong.append(f"{line}: {found!r}")
+    return wrong
+
+
+def test_a_comment_that_is_untrue_is_seen() -> None:
+    block = Block(ROOT / "README.md", 1, "python", "1 + 1  # 2\nx = 3  # 4\n2 * 3  # 7\n'a'  # text\n", None)
+    assert untrue(block, {}) == ["2 * 3  # 7: 6"]
 
 
 def test_what_is_not_run_says_why() -> None:

@@ -19,7 +19,16 @@ from asymtheory.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "docs" / "start.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "own-loss.md")
+TUTORIAL = ("tutorial.md", "fair.md", "theorem.md")  # which test_tutorial.py runs, for they train
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.S | re.M)
+WRITTEN = (README, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = tuple(
+    page
+    for page in WRITTEN
+    if page.name not in TUTORIAL
+    and any(not line.startswith("$ ") for block in BLOCK.findall(page.read_text()) for line in block.splitlines())
+)
+"""Every page that shows what a command prints."""
 REGRET = ROOT / "docs" / "regret.md"  # written from results/, which tests/training compare
 RULES = (
     "CE, raw",
@@ -30,7 +39,6 @@ RULES = (
     "Optuna (TPE), 80 trials",
 )
 TABLE = re.compile(r"^\| rule \| runs \|.*?in the median of \d+ tasks\.\n", re.M | re.S)
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.S | re.M)
 
 
 def run(command: str) -> str:
@@ -44,9 +52,9 @@ def run(command: str) -> str:
 
 
 def executed(block: str) -> str:
-    """A console block with the outputs it should have."""
+    """A console block with the outputs it should have; a command without one is not run here."""
     parts = re.findall(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", block, re.S | re.M)
-    return "".join(f"$ {command}\n{shortened(run(command), shown)}" for command, shown in parts)
+    return "".join(f"$ {command}\n{shown and shortened(run(command), shown)}" for command, shown in parts)
 
 
 def shortened(output: str, shown: str) -> str:
@@ -85,6 +93,10 @@ def test_console_blocks_show_real_output(path: Path) -> None:
     assert blocks
     for block in blocks:
         assert block == executed(block)
+
+
+def test_every_page_with_output_is_compared() -> None:
+    assert {"README.md", "start.md", "commands.md", "own-loss.md"} <= {page.name for page in PAGES}
 
 
 def test_python_blocks_run_and_comments_are_true() -> None:

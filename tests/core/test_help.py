@@ -6,6 +6,7 @@ import argparse
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,20 +107,56 @@ def test_the_rate_that_was_typed_is_kept(command: str, capsys: pytest.CaptureFix
     assert name == "check" or "0.2 on average (eta = 0.4)" in out
 
 
+@pytest.fixture
+def completion(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[[str], Path]:
+    """The script of a shell, in a file."""
+
+    def script(shell: str) -> Path:
+        pytest.importorskip("shtab", reason="the extra completion is not installed")
+        assert cli.main(["completion", shell]) == 0
+        (tmp_path / shell).write_text(capsys.readouterr().out)
+        return tmp_path / shell
+
+    return script
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_the_shell_completes(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    pytest.importorskip("shtab", reason="the extra completion is not installed")
-    assert cli.main(["completion", shell]) == 0
-    script = capsys.readouterr().out
-    assert all(
-        name in script
-        for name in (*catalogue.COMMANDS, *catalogue.FURTHER, "--write-config", "jal-ce", "cifar10n-worse")
+def test_the_script_has_every_name(shell: str, completion: Callable[[str], Path]) -> None:
+    script = completion(shell).read_text()
+    named = (*catalogue.COMMANDS, *catalogue.FURTHER, "--write-config", "jal-ce", "cifar10n-worse")
+    assert [name for name in named if name not in script] == []
+
+
+def test_bash_completes_what_is_typed(completion: Callable[[str], Path]) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("no bash on this machine")
+    typed = {
+        "asymtheory bo": ["bound"],
+        "asymtheory se": ["select"],
+        "asymtheory bound --symb": ["--symbolic"],
+        "asymtheory bound --loss jal-": ["jal-ce", "jal-fl"],
+        "asymtheory select --noise cifar10n-w": ["cifar10n-worse"],
+        "asymtheory completion z": [],
+    }
+    # as bash itself does it: the function that `complete` has registered, with the words and the place of the cursor
+    ask = "source ./bash; f=$(complete -p asymtheory | sed 's/.*-F \\([^ ]*\\).*/\\1/'); " + " ".join(
+        f"COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMPREPLY=(); "
+        f"$f asymtheory '{line.split()[-1]}' '{line.split()[-2]}'; echo ${{COMPREPLY[@]}};"
+        for line in typed
     )
-    if shell == "bash" and shutil.which("bash"):
-        (tmp_path / "script").write_text(script)
-        ask = (
-            "source ./script; COMP_WORDS=(asymtheory bo); COMP_CWORD=1; "
-            "_shtab_asymtheory asymtheory bo asymtheory; echo ${COMPREPLY[@]}"
-        )
-        found = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert found.stdout.split() == ["bound"]
+    folder = completion("bash").parent
+    found = subprocess.run(["bash", "--norc", "-c", ask], cwd=folder, capture_output=True, text=True, check=True)
+    assert [line.split() for line in found.stdout.splitlines()] == list(typed.values())
+
+
+def test_zsh_reads_the_script(completion: Callable[[str], Path]) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("no zsh on this machine")
+    script = completion("zsh")
+    subprocess.run(["zsh", "-n", script.name], cwd=script.parent, check=True)
+    # as its completion system finds it: a file of the function's name, whose first line names the command
+    assert script.read_text().startswith("#compdef asymtheory\n")
+    script.rename(script.parent / "_asymtheory")
+    ask = "fpath=($PWD $fpath); autoload -Uz +X _asymtheory && whence -w _asymtheory"
+    found = subprocess.run(["zsh", "-f", "-c", ask], cwd=script.parent, capture_output=True, text=True)
+    assert found.stdout == "_asymtheory: function\n", found.stderr

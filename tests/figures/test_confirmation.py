@@ -311,6 +311,10 @@ def test_histograms_are_shares_of_their_part(found: Results, tmp_path: Path) -> 
             np.testing.assert_allclose(stairs.get_data().values, counts / counts.sum())
     with pytest.raises(InputError, match=r"measured with a threshold: agce, amse.*did you mean 'amse'"):
         gallery.make("confirm-histograms", results=str(tmp_path), loss="amze")
+    condensed = [row | {"histograms": None, "dataset": "cifar10"} for row in rows]  # first of all studies
+    assert len(gallery.make("confirm-histograms", results=write(tmp_path, [*condensed, *rows]), loss="amse").axes) == 3
+    with pytest.raises(NothingMeasured, match="histograms"):
+        gallery.make("confirm-histograms", results=write(tmp_path, condensed))
     ends = [row for row in rows if row["loss"] in ("ce", "mae")]
     with pytest.raises(NothingMeasured, match="threshold"):
         gallery.make("confirm-curves", results=write(tmp_path, ends))
