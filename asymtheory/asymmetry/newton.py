@@ -59,7 +59,6 @@ def _products(w: Array, parts: tuple[Scalar, ...]) -> list[Array]:
     return [w * part for part in parts] if w.min() > 0 else [np.where(w > 0, w * part, 0.0) for part in parts]
 
 
-@np.errstate(all="ignore")  # infinities and NaN are values here
 def minimise_convex(profile: Profile, w: Array) -> tuple[Array, Array]:
     """Points (B, K) and gaps (B,) for convex phi_k; weights of total 1."""
     count = len(w)
@@ -135,7 +134,6 @@ def _start(profile: Profile, w: Array) -> Array:
     return u / u.sum(0)
 
 
-@np.errstate(all="ignore")  # here too: a thread has settings of its own
 def _newton(profile: Profile, weights: Array) -> tuple[Array, Array, Array]:
     """Projected Newton on (B, K) problems: points, gaps, size of the slopes. Problems leave as they converge.
 
@@ -236,5 +234,6 @@ def _bisected(profile: Profile, w: Array) -> tuple[Array, Array]:
     less, more = filled(low, strict=True), filled(high, strict=False)
     room, extra = 1 - less.sum(-1, keepdims=True), (more - less).sum(-1, keepdims=True)
     u = less + np.where(extra > 0, np.clip(room / np.where(extra > 0, extra, 1.0), 0, 1), 0.0) * (more - less)
-    u /= u.sum(-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # where slopes overflow no entry may be filled: NaN, whose gap says so
+        u /= u.sum(-1, keepdims=True)
     return u, np.maximum(duality_gap(u.T, phi(profile, w, u)[1].T), 0.0)

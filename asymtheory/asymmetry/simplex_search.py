@@ -22,9 +22,9 @@ from ..losses.base import Loss
 from ..losses.joint import JointFormula
 from ..losses.shapes import convex_and_concave
 from ..noise.rows import Row
-from ..numbers.interval_arrays import Array, Intervals, interval_arrays
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
+from ..numbers.spans import Array, Span, spans
 from .local_search import search_point
 from .weighted import weighted_risk
 
@@ -71,7 +71,7 @@ class SimplexSearch:
     """The weighted risk of a loss on one row, on arrays of boxes (N, K)."""
 
     loss: Loss
-    weights: Intervals  # (labels,), of the labels whose weight is not 0
+    weights: Span  # (labels,), of the labels whose weight is not 0
     labels: Array
     target: int
     groups: tuple[tuple[int, ...], ...]  # of other classes with equal weights
@@ -83,8 +83,8 @@ class SimplexSearch:
         K, whole = len(row.weights), Fraction(row.total)
         shares = [Fraction(w) / whole for w in row.weights]
         labels = [k for k in range(K) if shares[k] != 0]
-        balls = [Intervals.of(shares[k]) for k in labels]
-        weights = Intervals(np.array([b.low for b in balls]), np.array([b.high for b in balls]))
+        balls = [Span.of(shares[k]) for k in labels]
+        weights = Span(np.array([b.low for b in balls]), np.array([b.high for b in balls]))
         equal: dict[Fraction, list[int]] = {}
         for k in (k for k in range(K) if k != row.target):
             equal.setdefault(shares[k], []).append(k)
@@ -98,14 +98,14 @@ class SimplexSearch:
 
     def risk(self, u: Scalar, loss: Loss | None = None) -> Scalar:
         """F over boxes (..., K), or over jets of boxes."""
-        xp = interval_arrays(self.jumps)
+        xp = spans(self.jumps)
         with np.errstate(all="ignore"):
             values = (loss or self.loss).at(self.K).on(xp).labels(u, xp.log(u), xp)
             parts = (values.value, values.slope) if isinstance(values, Jet) else (values,)
             sums = [(part[..., self.labels] * self.weights).sum(-1) for part in parts]
         return Jet(xp, *sums) if isinstance(values, Jet) else sums[0]
 
-    def slopes(self, low: Array, high: Array, loss: Loss | None = None) -> Intervals:
+    def slopes(self, low: Array, high: Array, loss: Loss | None = None) -> Span:
         """Slopes of F from e_m towards each other class, over boxes (N, K): (N, K - 1)."""
         K = self.K
         others = [k for k in range(K) if k != self.target]
@@ -113,22 +113,20 @@ class SimplexSearch:
         direction[:, :, self.target] = -1.0
         for i, k in enumerate(others):
             direction[:, i, k] = 1.0
-        u = Jet(
-            interval_arrays(self.jumps), Intervals(low[:, None, :], high[:, None, :]), Intervals(direction, direction)
-        )
+        u = Jet(spans(self.jumps), Span(low[:, None, :], high[:, None, :]), Span(direction, direction))
         found = self.risk(u, loss)
         slope = found.slope
         shape = (len(low), K - 1)
-        return Intervals(np.broadcast_to(slope.low, shape), np.broadcast_to(slope.high, shape))
+        return Span(np.broadcast_to(slope.low, shape), np.broadcast_to(slope.high, shape))
 
-    def vertex(self) -> tuple[Array, Intervals]:
+    def vertex(self) -> tuple[Array, Span]:
         e = np.eye(self.K)[None, self.target]
-        return e, self.risk(Intervals(e, e))
+        return e, self.risk(Span(e, e))
 
     def less_at(self, point: Array) -> bool:
         """Is the risk at a point certainly less than at the vertex?"""
         low, high = self._whole(np.where(point > 1e-25, point, 0.0)[None])
-        return bool(self.risk(Intervals(low, high)).high[0] < self.vertex()[1].low[0])
+        return bool(self.risk(Span(low, high)).high[0] < self.vertex()[1].low[0])
 
     def ties(self, weights: Array) -> list[Array]:
         """Points at which 2, 4 or 8 classes of the largest weights have the same probability, exactly."""
@@ -154,11 +152,11 @@ class SimplexSearch:
         convex, concave = parts
         e = np.eye(self.K)
         others = np.arange(self.K) != self.target
-        total = Intervals(np.zeros(self.K - 1), np.zeros(self.K - 1))
+        total = Span(np.zeros(self.K - 1), np.zeros(self.K - 1))
         if convex is not None:
             total = total + self.slopes(e[None, self.target], e[None, self.target], convex)[0]
         if concave is not None:
-            at = self.risk(Intervals(e, e), concave)
+            at = self.risk(Span(e, e), concave)
             total = total + (at[others] - at[self.target])
         return bool((total.low > 0).all())
 
@@ -216,12 +214,12 @@ class SimplexSearch:
         keep = (low <= high).all(-1) & (low.sum(-1) <= 1 + slack) & (high.sum(-1) >= 1 - slack)
         return np.clip(low[keep], 0.0, 1.0), np.clip(high[keep], 0.0, 1.0)
 
-    def _left(self, low: Array, high: Array, at_vertex: Intervals) -> tuple[Array, Array, Intervals]:
+    def _left(self, low: Array, high: Array, at_vertex: Span) -> tuple[Array, Array, Span]:
         """The boxes that no bound settles, with their slopes."""
-        open_ = ~(self.risk(Intervals(low, high)).low > at_vertex.high)
+        open_ = ~(self.risk(Span(low, high)).low > at_vertex.high)
         low, high = low[open_], high[open_]
         if not len(low):
-            return low, high, Intervals(low[:, 1:], high[:, 1:])
+            return low, high, Span(low[:, 1:], high[:, 1:])
         others = np.arange(self.K) != self.target
         star_low, star_high = np.where(others, 0.0, low), np.where(others, high, 1.0)
         slope = self.slopes(star_low, star_high)
@@ -233,13 +231,13 @@ class SimplexSearch:
         if not len(low):
             return low, high, slope
         centre_low, centre_high = self._whole((low + high) / 2 / ((low + high) / 2).sum(-1, keepdims=True))
-        here = self.risk(Intervals(centre_low, centre_high))
+        here = self.risk(Span(centre_low, centre_high))
         less = here.high < at_vertex.low
         if less.any():
             self.found = ((centre_low + centre_high) / 2)[less.argmax()]
         return low, high, slope
 
-    def _halved(self, low: Array, high: Array, slope: Intervals) -> tuple[Array, Array]:
+    def _halved(self, low: Array, high: Array, slope: Span) -> tuple[Array, Array]:
         """Each box in two, across the class on which F changes most."""
         others = np.flatnonzero(np.arange(self.K) != self.target)
         with np.errstate(invalid="ignore"):

@@ -80,10 +80,7 @@ class Sweep:
         step = max(1, CHUNK // (2 * len(CELLS)))
         for start in range(0, len(low), step):
             part = slice(start, start + step)
-            try:
-                found[part] = self._some(low[part], high[part], thorough)
-            except (AttributeError, TypeError):  # abs, min and max in a formula: spans do not choose a branch
-                break
+            found[part] = self._some(low[part], high[part], thorough)
         return found
 
     def _some(self, low: Array, high: Array, thorough: bool) -> Verdicts:

@@ -550,8 +550,6 @@ def _hull(one: Scalar, two: Scalar) -> Scalar:
     """The enclosure of two balls, jets of balls, or germs of one order."""
     if isinstance(one, Jet):
         return Jet(one.xp, _hull(one.value, two.value), _hull(one.slope, two.slope))
-    if isinstance(one, Span):
-        return one.hull(two)
     if isinstance(one, Germ):
         if (one.r, one.k) != (two.r, two.k):
             raise NoGerm("two bounds of different order")

@@ -31,7 +31,7 @@ from ..numbers.scalar import Scalar
 LONGEST = 1000  # characters
 DEEPEST = 50  # levels of brackets, calls and powers
 MOST_NODES = 300
-BOXES = ("interval arrays", "span")  # number systems whose branches are chosen by their split alone
+BOXES = "span"  # the number system whose branches are chosen by its split alone
 LONGEST_NUMBER = 40  # characters
 LARGEST_NUMBER = 1e100  # of a constant part
 LARGEST_EXPONENT = 100
@@ -511,7 +511,7 @@ def _greatest(env: Env, x: Scalar, y: Scalar) -> Scalar:
 
 def choose(env: Env, difference: Scalar, below: Scalar, above_: Scalar) -> Scalar:
     """``xp.split`` at 0; where the difference is exactly 0 at an end of [0, 1], the branch inside, for its slope."""
-    if isinstance(difference, Jet) and difference.xp is env.xp and isinstance(env.p, Jet) and env.xp.name not in BOXES:
+    if isinstance(difference, Jet) and difference.xp is env.xp and isinstance(env.p, Jet) and env.xp.name != BOXES:
         value, u, slope = difference.value, env.p.value, difference.slope
         if hasattr(value, "shape") or hasattr(u, "shape"):
             inside = (value == 0) & (((u == 1) & (slope < 0)) | ((u == 0) & (slope > 0)))

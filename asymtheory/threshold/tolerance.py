@@ -138,6 +138,10 @@ def guaranteed(threshold: Threshold, at: Number | None = None) -> Guaranteed | N
         return Guaranteed(None, None, tolerance(threshold.loss, threshold.noise))
     if at is not None and not any(at in each for each in threshold.pieces):
         raise InputError(f"--at {plain(at)}: the loss is not asymmetric there ({threshold.answer})")
+    if piece.low is not None and math.isinf(piece.low.high):
+        raise InputError(
+            f"--guarantee: every value that works is beyond the floats ({threshold.answer}): no number is computed there"
+        )
     value = Fraction(_some(piece)) if at is None else Fraction(at)
     if threshold.loss.domains[threshold.parameter].integer:
         value = Fraction(math.ceil(value))

@@ -270,6 +270,23 @@ def test_what_fails_has_a_point_of_less_risk(
     assert float(at(vertex) @ w) == math.inf if mass == 0 else float((at(u) - at(vertex)) @ w) < 0
 
 
+def test_spans_are_exact_where_floats_are_and_keep_underflow() -> None:
+    tenth, quarter = Span(np.array([0.1, 1.0]), np.array([0.1, 1.0])), Span(0.25, 0.25)
+    exact = quarter - Span(1.0, 1.0) + 2
+    assert (float(exact.low), float(exact.high)) == (1.25, 1.25)
+    inexact = tenth + 0.2
+    assert inexact.low[0] < inexact.high[0]
+    assert F(inexact.low[0]) <= F(0.1) + F(0.2) <= F(inexact.high[0])
+    with np.errstate(all="ignore"):
+        small = (Span(-800.0, -750.0).exp(), Span(1e-200, 1e-190) * 1e-200, Span(1e-200, 1e-190) / 1e200)
+        for part in small:
+            assert part.low <= 0 < part.high
+        square = Span(np.array([-3.0, -2.0]), np.array([2.0, -1.0])) ** Span(2.0, 2.0)
+        infinite = Span(np.inf, np.inf) - 1
+    assert (square.low[0], square.low[1] <= 1, square.high[0] >= 9) == (0, True, True)
+    assert (infinite.low, infinite.high) == (np.inf, np.inf)
+
+
 def test_spans_hold_every_result() -> None:
     """Random intervals against mpmath: members of the operands go to members of the result, next to 0, 1 and overflow too."""
     rng = np.random.default_rng(1)
@@ -343,6 +360,25 @@ def test_a_threshold_beyond_the_floats_has_its_power_of_ten(excess: str, kind: s
     assert (10**300 in found.feasible) == (kind == "small")  # type: ignore[operator]
     facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert (facts["log10"], facts["enclosure"]) == ([low, high], None)
+
+
+def test_a_guarantee_beyond_the_floats_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "bound",
+        "--loss",
+        "amse",
+        "--set",
+        "q=1.0001",
+        "--noise",
+        "pair",
+        "--K",
+        "10",
+        "--eta",
+        "0.4999",
+        "--guarantee",
+    ]
+    assert main(command) == 2
+    assert "beyond the floats (a >= 10^33978.531411)" in capsys.readouterr().err
 
 
 def test_a_threshold_between_an_open_end_and_the_next_float() -> None:

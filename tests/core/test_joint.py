@@ -21,7 +21,7 @@ from asymtheory.losses import build
 from asymtheory.losses.formula import Formula
 from asymtheory.losses.joint import JointFormula, NormalisedFormula
 from asymtheory.noise import from_weights, symmetric
-from asymtheory.numbers.interval_arrays import Intervals, interval_arrays
+from asymtheory.numbers.spans import Span, spans
 from asymtheory.threshold import solve
 
 RNG = np.random.default_rng(5)
@@ -129,11 +129,11 @@ def test_a_threshold_stays_undecided_and_the_rest_is_refused_in_one_line() -> No
 
 
 def test_arrays_of_intervals_hold_the_values_inside() -> None:
-    xp = interval_arrays()
+    xp = spans()
     low, high = RNG.uniform(0, 0.9, 500), RNG.uniform(0, 0.1, 500)
     high = low + high
     low[:20], high[20:40] = 0.0, 1.0
-    box = Intervals(low, high)
+    box = Span(low, high)
     functions = {
         "a": lambda x, f: (x - 0.5) * (2 - x) / (x + 0.1), "b": lambda x, f: x**0.3 - x**-0.5, "c": lambda x, f: (x - 0.5) ** 3,
         "d": lambda x, f: f("tanh", 3 * x) + f("cosh", x - 0.5) + f("sinh", x) - f("atan", x), "e": lambda x, f: (x - 0.5) ** -2,
