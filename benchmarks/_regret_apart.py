@@ -71,26 +71,26 @@ def below_ce(task: Task, place: int) -> float:
     return float(task.deficits[place] - task.deficits[ce_tuned(task)])
 
 
-def without_noise(tasks: Sequence[Task]) -> list[str]:
-    """The section on clean labels."""
-    if not tasks:
-        return []
-    training = [task for task in tasks if not task.aside]
+def _rules(training: Sequence[Task]) -> list[tuple[str, Callable[[Task], int]]]:
+    """What is compared on clean labels: name, and the place that a rule chooses."""
 
-    def selected(task: Task) -> int:
-        known = [other for other in training if other.set != task.set]
-        return task.labels.index(ce_of(known))
+    def others(task: Task) -> list[Task]:
+        return [other for other in training if other.set != task.set]
 
-    def least(task: Task) -> int:
-        return task.labels.index(by_mean([other for other in training if other.set != task.set])[0][0])
-
-    rules: list[tuple[str, Callable[[Task], int]]] = [
-        ("`select`", selected),
-        ("the recipe of the least mean", least),
+    return [
+        ("`select`", lambda task: task.labels.index(ce_of(others(task)))),
+        ("the recipe of the least mean", lambda task: task.labels.index(by_mean(others(task))[0][0])),
         ("`tune`, 10 runs", lambda task: tuned(task, 10)),
         ("`tune`, 20 runs", lambda task: tuned(task, 20)),
         ("held-out labels alone, 20 runs", lambda task: tuned(task, 20, careful=False)),
     ]
+
+
+def without_noise(tasks: Sequence[Task]) -> list[str]:
+    """The section on clean labels."""
+    if not tasks:
+        return []
+    rules = _rules([task for task in tasks if not task.aside])
     seeds = sorted({task.seed for task in tasks})
     lines = [
         "## Without noise",
