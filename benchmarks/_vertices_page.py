@@ -40,6 +40,19 @@ def written(lines: Sequence[Line]) -> str:
     )
 
 
+def _title() -> list[str]:
+    return [
+        "# Normalised and negative terms: the threshold or the way?",
+        "",
+        *paragraph(
+            "Written by `python benchmarks/vertices.py page` from the losses themselves and `results/vertices.jsonl.gz`. APL "
+            "adds a normalised term to one like MAE, ANL and JAL a negative or an asymmetric one. Do they make a network robust "
+            "by what they tolerate, or by the way on which they lead it?"
+        ),
+        "",
+    ]
+
+
 def _opening(lines: Sequence[Line]) -> list[str]:
     found = {(line["noise"], line["rate"], line["loss"]): line for line in lines}
 
@@ -54,14 +67,7 @@ def _opening(lines: Sequence[Line]) -> list[str]:
     gentle = max(a for a in np.arange(1, 3, 0.05) if not reversal(build("amse", a=Fraction(str(round(a, 2)))), PAIR))
     assert not reversal(build("mae"), SYMMETRIC)
     return [
-        "# Normalised and negative terms: the threshold or the way?",
-        "",
-        *paragraph(
-            "Written by `python benchmarks/vertices.py page` from the losses themselves and `results/vertices.jsonl.gz`. APL "
-            "adds a normalised term to one like MAE, ANL and JAL a negative or an asymmetric one. Do they make a network robust "
-            "by what they tolerate, or by the way on which they lead it?"
-        ),
-        "",
+        *_title(),
         *paragraph(
             "**By the way.** (In brackets: classes that are given to another one.) MAE, AMSE at 8 a*, NCE+RCE, JAL-CE and ANL-CE "
             "all tolerate pair noise 0.4, so no threshold tells them apart; trained at a rate of 0.002 they end at "
