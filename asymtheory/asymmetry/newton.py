@@ -129,7 +129,9 @@ def _start(profile: Profile, w: Array) -> Array:
     if math.isfinite(profile.slopes(FLOAT).active0):
         return 0.5 * w / w.sum(0) + 0.5 * even
     _, slope, curve = profile.jet("active", even, FLOAT, order=2)
-    order = -even * curve / slope
+    order = -even * curve / slope if slope else 0.0
+    if not 0 < order < math.inf:  # slopes that floats do not resolve: CE with a large bias of the logit
+        return 0.5 * w / w.sum(0) + 0.5 * even
     u = np.maximum((w / w.max(0)) ** (1 / order), np.where(w > 0, LEAST, 0.0))
     return u / u.sum(0)
 

@@ -1,8 +1,8 @@
 """Arrays of float intervals with outward rounding: thousands of enclosures at once.
 
 ``Span`` holds two arrays, the lower and the upper ends. Sums are exact where floats say so (by the error of the sum) and else
-widened by one unit in the last place, as products and quotients are; NumPy's exp, log and power, whose vectorised forms may err by up to
-four units, by sixteen. An interval that is lost (0 * inf, a logarithm across 0) becomes the whole line, so nothing that is
+widened by one unit in the last place, as products and quotients are; NumPy's exp, log and power, whose vectorised forms may err by
+up to four units, by sixteen. An interval that is lost (0 * inf, a logarithm across 0) becomes the whole line, so nothing that is
 certified rests on it.
 """
 

@@ -359,7 +359,13 @@ def test_shapes_of_the_convex_list_are_convex() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["amse --set a=9 q=500 --weights 6,3,1", "fl --weights 1e9,1e-9", "fisher-rao --weights 1e9,1e-9"]
+    "words",
+    [
+        "amse --set a=9 q=500 --weights 6,3,1",
+        "fl --weights 1e9,1e-9",
+        "fisher-rao --weights 1e9,1e-9",
+        "logit-bias-ce --set eps=54.7 --weights 5,3,2,1,1",
+    ],
 )
 def test_extreme_weights_and_parameters_give_no_warning(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--loss", *words.split()]) in (0, 1)  # a warning is an error here
