@@ -139,6 +139,11 @@ def _without_threshold(upper: Axes, lower: Axes, subjects: Sequence[Subject], ro
     names = [subject.title.replace(", ", "\n") for subject in subjects]
     widest = max(style.text_width(part, 8) for name in names for part in name.split("\n"))
     fits = widest + 0.05 <= room / len(subjects)
+    if not fits:  # upright, one line each: its parameters only where they tell two apart
+        heads = [subject.title.partition(", ")[0] for subject in subjects]
+        names = [
+            head if heads.count(head) == 1 else subject.title for head, subject in zip(heads, subjects, strict=True)
+        ]
     for panel in (upper, lower):
         panel.set_xticks(range(len(subjects)), names, rotation=0 if fits else 90)
         panel.set_xlim(-0.6, len(subjects) - 0.4)

@@ -37,6 +37,9 @@ CURVES = "Fixed labels: test accuracy over epochs, below and above the threshold
 SIDES = (8**-0.5, 1.0, 8**0.5)  # of the threshold: below, at, above
 
 
+MOST_ROWS = 5  # of noises that one page holds; the caption names the others
+
+
 @figure("confirm-memorised", MEMORISED, SOURCE)
 def confirm_memorised(
     *, width: float = 6.75, results: str = FOLDER, dataset: str | None = None, noise: str | None = None
@@ -49,7 +52,7 @@ def confirm_memorised(
     no loss exceeds; losses of level 0 (they tolerate no noise) and below 1/32 are drawn left of the axis's break.
     """
     found = load(results)
-    shown = studies(found, "fixed", dataset, noise)
+    shown = studies(found, "fixed", dataset, noise)[:MOST_ROWS]
     aspect = page_aspect(width, 2, len(shown), 0.62 if width >= 4.5 else 0.9, 0.85)
     drawn, axes = style.grid(width, 2 * len(shown), aspect=aspect, least=width / 2, extra=0.85)
     for row, study in enumerate(shown):
@@ -365,13 +368,12 @@ def confirm_curves(
         for subject in study.ends:
             panel.plot(*_curve(subject.rows[0]), **subject.line(), label=subject.title)
         panel.set_title("no parameter")
-        style.legend_below(panel, columns=2)
     for i, panel in enumerate(axes):
         panel.set_xlabel("epoch")
         panel.set_ylabel("test accuracy (%)" if i % across == 0 else "")
     style.letters(axes)
     factor_bar(drawn, axes)
-    style.legend(drawn, _side_handles())
+    style.legend(drawn, [*(axes[count - 1].lines if study.ends else ()), *_side_handles()])
     say_where(drawn, CURVES, found, [study])
     return drawn
 
