@@ -4,6 +4,7 @@ threshold, and whether the losses lie on one curve over c r."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -281,12 +282,12 @@ def confirm_histograms(
     filled: images with their true label; outlined: corrupted ones. Columns: the values of a nearest to a*/2.8, a* and 2.8 a*.
     """
     found = load(results)
-    shown = [study for study in studies(found, "fixed", dataset, noise) if _counted(study)]
-    if not shown:
+    found = replace(found, rows=tuple(row for row in found.rows if row.get("histograms") is not None))
+    if not found.rows:
         raise NothingMeasured(
             "no study here has the histograms of its training images; condensed results leave them out, `confirm` writes them"
         )
-    study = shown[0]
+    study = studies(found, "fixed", dataset, noise)[0]
     subjects = _named(study, loss)
     drawn = style.canvas(width, len(subjects) * max(0.85, width / 3 * 0.42) + 0.85)
     axes = drawn.subplots(len(subjects), len(SIDES), squeeze=False, sharex=True, sharey=True)
@@ -304,11 +305,6 @@ def confirm_histograms(
     say_where(drawn, HISTOGRAMS, found, [study])
     style.legend(drawn, _histogram_handles())
     return drawn
-
-
-def _counted(study: Study) -> bool:
-    """Has every row that would be drawn its histograms? Results that were condensed have none."""
-    return all(subject.nearest(side)["histograms"] is not None for subject in study.around for side in SIDES)
 
 
 def _named(study: Study, loss: str | None) -> list[Subject]:
