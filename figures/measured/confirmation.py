@@ -203,8 +203,9 @@ def confirm_classes(
         )
         lower.set(ylim=(-limit, limit), xlabel="true class")
         lower.set_yticks([-tick, tick])
-        for label, side in zip(lower.get_yticklabels(), ("top", "bottom"), strict=True):  # apart in a low panel
-            label.set_verticalalignment(side)
+        below, above = lower.get_yticklabels()  # apart in a low panel
+        below.set_verticalalignment("top")
+        above.set_verticalalignment("bottom")
         lower.set_xticks(range(study.K) if study.K <= 10 else range(0, study.K, study.K // 5))
         for panel, label in ((upper, "measured $p$"), (lower, "deviation")):
             panel.set_ylabel(label if i % across == 0 else "")
