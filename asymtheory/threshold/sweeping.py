@@ -90,17 +90,16 @@ def _graded(edges: Array, changes: Array) -> Array:
     found = [edges]
     for change in changes:
         size = abs(change) or 1.0
-        near = np.concatenate([change - size * steps, change + size * steps])
+        near = np.concatenate([change - size * steps, [change], change + size * steps])
         gap = edges[np.isfinite(edges)]
         found.append(near[(near > gap[0]) & (near < gap[-1])])
-        found.append(np.array([change]))
     return np.unique(np.concatenate(found))
 
 
 def ends_of(pieces: tuple[Piece, ...]) -> tuple[float, ...]:
     """Where what an inequality says begins and ends."""
     ends = [end for piece in pieces for end in (piece.low, piece.high) if end is not None and end.log10 is None]
-    return tuple(dict.fromkeys(x for end in ends if end.low < end.high for x in (end.low, end.high)))
+    return tuple(dict.fromkeys(x for end in ends for x in (end.low, end.high)))
 
 
 def within(pieces: tuple[Piece, ...], inside: int, outside: int) -> Known:
