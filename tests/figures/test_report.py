@@ -1030,6 +1030,9 @@ def test_the_triangle_is_dragged_played_and_kept_in_the_address(visit: Visit) ->
 
 
 DRAWS = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();  // what was asked for before is drawn
+  await frame();
   let drawn = 0, sent = 0;
   const counted = (owner, name, count) => {
     const own = owner[name];
@@ -1040,7 +1043,6 @@ DRAWS = """async () => {
   const overlay = document.getElementById("overlay"), slider = document.getElementById("p-a"), frames = [];
   const box = overlay.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
   const say = (name, i) => overlay.dispatchEvent(new PointerEvent(name, {bubbles: true, clientX: x + i, clientY: y}));
-  const frame = () => new Promise(requestAnimationFrame);
   say("pointerdown", 0);
   for (let i = 0; i < 8; i++) {
     for (let j = 0; j < 5; j++) say("pointermove", 5 * i + j);
