@@ -20,7 +20,7 @@ from .. import style
 from ..gallery import figure
 from ..results import FOLDER, Floats, Measurement, load
 from .curve_panels import BAND
-from .studies import Study, Subject, studies
+from .studies import Study, Subject, fullest, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, pairs, say_where
 
 POPULATION = "Labels redrawn at every visit: $p$ of the true class, measured and exact"
@@ -60,7 +60,7 @@ def confirm_population(
     images with its interval. Last panel: losses without a threshold, at the values of their grid.
     """
     found = load(results)
-    study = studies(found, "population", dataset, noise)[0]
+    study = fullest(studies(found, "population", dataset, noise))
     rest = [*study.always, *study.ends]
     drawn, panels, across = pairs(width, len(study.around) + bool(rest), upper=0.68, lower=0.27, extra=0.35)
     for i, (upper, lower) in enumerate(panels):
@@ -185,7 +185,7 @@ def confirm_classes(
     Lower row: measured minus exact for the true class, class by class. Colours: a/a*.
     """
     found = load(results)
-    study = studies(found, "population", dataset, noise, vectors=True)[0]
+    study = fullest(studies(found, "population", dataset, noise, vectors=True))
     shown = [*study.around, *study.ends]
     drawn, panels, across = pairs(width, len(shown), upper=1, lower=0.5, extra=0.3)
     limit = 1.15 * max(float(np.abs(_class_deviations(row)).max()) for subject in shown for row in _below(subject))

@@ -24,7 +24,7 @@ from .. import style
 from ..gallery import figure
 from ..results import FOLDER, Floats, Measurement, NothingMeasured, load
 from .curve_panels import BAND, label_rows
-from .studies import Study, Subject, studies
+from .studies import Study, Subject, fullest, studies
 from .study_panels import SOURCE, factor_bar, factor_colour, over_factors, page_aspect, say_where
 
 MEMORISED = "Fixed labels: what is memorised, below and above the threshold of each loss"
@@ -248,14 +248,15 @@ def confirm_collapse(
     *, width: float = 6.75, results: str = FOLDER, dataset: str | None = None, noise: str | None = None
 ) -> Figure:
     """Last test accuracy, its drop from the best epoch and the memorised share over c r (see confirm-memorised) for every value of
-    every loss, mean over seeds; bars: lowest to highest seed; a row for each noise (in a column: the first noise). Dashed:
-    asymmetric from there on. In the title: the share of the variance over all points that the best monotone curve explains;
-    above the panels: Spearman's rank correlation with c r. The last tick is c, the level of a loss with r = 1; losses of
-    level 0 (they tolerate no noise) and below 1/32 are drawn left of the break.
+    every loss, mean over seeds; bars: lowest to highest seed; a row for each noise (in a column: the noise of which most was
+    measured). Dashed: asymmetric from there on. In the title: the share of the variance over all points that the best monotone
+    curve explains; above the panels: Spearman's rank correlation with c r. The last tick is c, the level of a loss with r = 1;
+    losses of level 0 (they tolerate no noise) and below 1/32 are drawn left of the break.
     """
     found = load(results)
     across = 3 if width >= 5.4 else 1
-    shown = studies(found, "fixed", dataset, noise)[: None if across == 3 else 1]
+    shown = studies(found, "fixed", dataset, noise)
+    shown = shown if across == 3 else [fullest(shown)]
     aspect = page_aspect(width, across, 3 // across * len(shown), 0.85 if across == 3 else 0.55, 0.8)
     drawn, axes = style.grid(width, 3 * len(shown), aspect=aspect, extra=0.8, least=width / across)
     wanted = [(study, what) for study in shown for what in MEASURES]
@@ -287,7 +288,7 @@ def confirm_histograms(
         raise NothingMeasured(
             "no study here has the histograms of its training images; condensed results leave them out, `confirm` writes them"
         )
-    study = studies(found, "fixed", dataset, noise)[0]
+    study = fullest(studies(found, "fixed", dataset, noise))
     subjects = _named(study, loss)
     drawn = style.canvas(width, len(subjects) * max(0.85, width / 3 * 0.42) + 0.85)
     axes = drawn.subplots(len(subjects), len(SIDES), squeeze=False, sharex=True, sharey=True)
@@ -347,7 +348,7 @@ def confirm_curves(
     heavy at it, solid above it. Last panel: losses without a parameter.
     """
     found = load(results)
-    study = studies(found, "fixed", dataset, noise)[0]
+    study = fullest(studies(found, "fixed", dataset, noise))
     subjects = _named(study, None)
     count = len(subjects) + bool(study.ends)
     drawn, axes = style.grid(width, count, least=1.55, aspect=0.8, extra=1.15, sharey=True)

@@ -163,6 +163,11 @@ def studies(
     return sorted(found, key=lambda study: (not study.noise.startswith("symmetric"), study.noise))
 
 
+def fullest(found: Sequence[Study]) -> Study:
+    """The study that has most rows, of equals the first: what a figure of one noise shows where none was named."""
+    return max(found, key=lambda study: sum(len(subject.rows) for subject in study.subjects))
+
+
 def also(results: Results, shown: Sequence[Study]) -> str:
     """``Also measured: mnist pair 0.4.`` for what these studies leave out of their regime; empty where there is nothing."""
     there = {(study.where, study.noise, study.labels) for study in shown}
