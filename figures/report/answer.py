@@ -85,9 +85,15 @@ def recommendation(report: Report) -> str:
     warnings = "".join(f'<p class="aside">{_sentence(text)}</p>' for text in report.selection.warnings)
     body = "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in terms)
     start = f"asymtheory select {report.given} --write-config run.toml"
+    measured = report.selection.estimate.unit == "class"
+    also = (
+        ". It also names recipes, with learning rates, that trained best on measured noise like this."
+        if measured
+        else ""
+    )
     return (
         f'<p class="use">Use <strong>{escape(loss.title)}</strong>{value} {others}</p><dl>{body}</dl>{warnings}'
-        f'<p class="aside">The next step: <code>{escape(start)}</code></p>'
+        f'<p class="aside">The next step: <code>{escape(start)}</code>{also}</p>'
     )
 
 
