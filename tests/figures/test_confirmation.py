@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,16 @@ def test_what_was_measured_most_is_shown_and_a_noise_each(found: Results) -> Non
         ("digits", "symmetric 0.4"),
         ("digits", "pair 0.4"),
     ]
+    assert studies.fullest(shown) is shown[0]  # as many rows: the first
+    assert studies.fullest(studies.studies(replace(every, rows=every.rows[:-1]), "fixed")).noise == "pair 0.4"
     assert studies.also(every, shown) == "Also measured: mnist pair 0.4."
     (mnist,) = studies.studies(every, "fixed", "mnist")
     assert mnist.where.images == 8000
     (pair,) = studies.studies(every, "fixed", None, "pair 0.4")
     assert pair.where.dataset == "digits"
+    rates = Results("r", (), (*(dict(row, rate=0.03) for row in fixed), *(dict(row, rate=0.003) for row in fixed[1:])))
+    (study,) = studies.studies(rates, "fixed")  # rates are studies of their own
+    assert {row["rate"] for each in study.subjects for row in each.rows} == {0.03}
     unequal = Results("r", (), (*(dict(row, equalised=False) for row in fixed), *fixed[:4]))
     (study,) = studies.studies(unequal, "fixed")
     assert not study.equalised

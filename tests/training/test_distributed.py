@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import torch
 from asymtheory_training import distributed
+from asymtheory_training.data import workers
 from asymtheory_training.distributed import SharedBatchNorm, World, share_batch_norms
 from asymtheory_training.run import checkpoint
 from asymtheory_training.run.run import run
@@ -159,6 +160,13 @@ def test_a_batch_too_small_to_share_is_refused_before_training(samples: int, bat
     else:
         with pytest.raises(InputError, match=rf"--batch {batch}: a batch of \d images .* shared by {size} processes"):
             World(0, size).check_batches(samples, batch)
+
+
+def test_image_readers_are_forked_from_a_process_alone_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert workers.worker_start(2) == {}
+    monkeypatch.setattr(workers, "current", lambda: World(0, 2))
+    assert workers.worker_start(0) == {}
+    assert workers.worker_start(2)["multiprocessing_context"] == "forkserver"
 
 
 def test_a_device_number_cannot_be_shared() -> None:
