@@ -6,7 +6,7 @@ import os
 import threading
 from time import sleep
 
-LOOK = 1.0  # seconds between two looks at the parent
+LOOK = 1.0  # seconds between two looks at the other process
 
 
 def end_with_parent(parent: int) -> None:
@@ -20,7 +20,10 @@ def end_with_parent(parent: int) -> None:
 
 
 def end_with(process: int) -> None:
-    """The same for a process of the same user that is not the parent: from now on this one ends within a second of it."""
+    """From now on this process ends within a second of ``process``, another one of the same user that need not be its parent.
+
+    On Windows nothing is done.
+    """
     if os.name == "posix":
         threading.Thread(target=_watch_other, args=(process,), daemon=True, name="other").start()
 

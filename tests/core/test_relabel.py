@@ -109,6 +109,15 @@ def test_the_choice_is_expected_to_gain_on_equal_chances(known: tuple[NoiseEstim
     assert plan.expected < 0.9 * even < 0.9 * plan.random
 
 
+def test_nothing_is_left_to_chance_where_every_sample_is_relabelled(
+    known: tuple[NoiseEstimate, Predicted, Array],
+) -> None:
+    found, both, _ = known
+    plan = drawn(found, both, len(both.labels))
+    assert plan.expected == pytest.approx(0, abs=1e-9)
+    assert set(plan.weights) == {1.0}
+
+
 def test_the_command_chooses_and_takes_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A person fills in three quarters of the labels, by name."""
     labels, p, true = made(600)
