@@ -955,6 +955,25 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], options: str,
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("module", ["torch._inductor.exc", "builtins"])
+def test_a_network_that_cannot_be_compiled_is_one_line(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """What the compiler raises, a machine without a C++ compiler for one; an error of the network itself is left as it is."""
+    failing = type("InvalidCxxCompiler", (RuntimeError,), {"__module__": module})
+
+    def compiled(forward: object, mode: str) -> Any:
+        def run(*inputs: object) -> object:
+            raise failing("no compiler\nmore")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    error, message = (
+        (failing, "no compiler") if module == "builtins" else (InputError, r"compile on: .* \(no compiler\)")
+    )
+    with pytest.raises(error, match=message):
+        run(tiny(epochs=1, compile="on"))
+
+
 def test_tensorboard_logs_or_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -105,6 +105,27 @@ def _small(model: nn.Module, images: Inputs, settings: Settings, call: Call) -> 
     finally:
         model.train(training)
     return counted.get_total_flops() * settings.batch < SMALL
+
+
+def compiled(forward: Callable[..., object], how: str) -> Callable[..., object]:
+    """The forward pass as torch.compile makes it at its first call: ``on``, or ``graphs`` for CUDA graphs.
+
+    InputError where it cannot, for instance because there is no C++ compiler.
+    """
+    through = torch.compile(forward, mode="reduce-overhead" if how == "graphs" else "default")
+
+    def run(*inputs: object, **named: object) -> object:
+        try:
+            return through(*inputs, **named)
+        except RuntimeError as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            (why, *_) = str(error).splitlines()
+            raise InputError(
+                f"compile {how}: torch cannot compile the network here ({why}); off is what remains"
+            ) from error
+
+    return run
 
 
 @contextmanager

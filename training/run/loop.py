@@ -31,7 +31,7 @@ from ..distributed import ALONE, World, parallel
 from . import checkpoint
 from .calls import PLAIN, Call, likeliest
 from .config import Settings
-from .device import Setup, seeded, using
+from .device import Setup, compiled, seeded, using
 from .evaluation import UNSEEN, fitted, predict
 from .jacobian import directions, squared_norm, watched
 from .lead import LOOKS, Lead, at_vertices
@@ -132,8 +132,7 @@ class Trainer:
         self.data = data.to(setup.device, setup.dtype)
         self.forward: Callable[..., object] = through
         if settings.compile != "off":
-            mode = "reduce-overhead" if settings.compile == "graphs" else "default"
-            self.forward = torch.compile(through, mode=mode)
+            self.forward = compiled(through, settings.compile)
         self.weights: list[Tensor] = [p for part in (self.model, loss) for p in part.parameters() if p.requires_grad]
         if not self.weights:
             raise InputError("the model has no parameters to train")
