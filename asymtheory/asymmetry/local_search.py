@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from ..losses.base import Loss, NormalisedNegative
 from .weighted import weighted_risk
@@ -81,6 +80,8 @@ def transfers(loss: Loss, w: Array) -> Array:
 
 def search_point(loss: Loss, w: Array) -> Array:
     """The best of ``transfers`` and of local descent from there."""
+    from scipy.optimize import minimize  # late: its start takes longer than most searches, which do not come here
+
     K = len(w)
 
     def inside(u: Array) -> Array:

@@ -40,7 +40,8 @@ NEAREST = 52  # bits: the cells of t begin at 2^-NEAREST
 CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)]))
 CELLS[-1] = 1.0
 LEFT, RIGHT = CELLS[:-1], CELLS[1:]
-DIVISIONS, DIVIDED, GROWTH, ROOM = 9, 3, 2.5, 60  # of cells that are not settled; how many parts may be left
+DIVISIONS, DIVIDED, GROWTH, ROOM = 5, 3, 2.5, 60  # of cells that are not settled; how many parts may be left
+CLOSER = 9.0  # how much nearer, at best, a round brings a bound: a third of the width, to second order
 NEAR = np.exp2([-2.0, -4.0, -7.0, -12.0, -18.0, -26.0, -34.0, -NEAREST])  # how far the slope at 0 may be tried
 SHARES = np.concatenate(
     [np.geomspace(1e-12, 1e-3, 40), np.geomspace(1e-3, 0.05, 40)[1:], np.linspace(0.05, 1, 130)[1:]]
@@ -187,12 +188,15 @@ class Sweep:
         rows = np.flatnonzero(found)
         if len(rows):
             starts = Start(reach[rows], local[rows], chord[rows])
-            holds, least = self._above(low[rows], high[rows], starts)
+            bounds = self._above(low[rows], high[rows], starts)
+            holds, least = starts.above(bounds)
             failing = ~holds
             again = np.flatnonzero(failing.any(-1) & (high > low)[rows])
             if len(again):
-                some = Start(*(part[again] for part in starts))
-                holds, least[again] = self._above(low[rows[again]], high[rows[again]], some, drift=True)
+                box = Span(low[rows[again], None], high[rows[again], None])
+                drifted = self._drifted(box, LEFT, RIGHT, None)
+                better = [np.fmax(bound[again], moved) for bound, moved in zip(bounds, drifted, strict=True)]
+                holds, least[again] = starts.some(again).above(better)
                 failing[again] = ~holds
             again = np.flatnonzero(failing.any(-1) & likely[rows] & thorough)
             if len(again):
@@ -211,56 +215,69 @@ class Sweep:
         chord = None if bits is None else at.least_chord(bits)
         return (0.0, 0.0, 0.0) if bits is None or chord is None else (2.0**-bits, 0.0, chord)
 
-    def _above(self, low: Array, high: Array, start: Start, drift: bool = False) -> tuple[NDArray[np.bool_], Array]:
-        """Is the bound positive, on the cells of t above where the slope settles it? And the least chords up to each cell."""
-        settled = RIGHT <= start.reach[:, None]
-        box = Span(low[:, None], high[:, None])
-        bounds = self._over(box, LEFT, RIGHT)
-        if drift:
-            bounds = [np.fmax(*pair) for pair in zip(bounds, self._drifted(box, LEFT, RIGHT, None), strict=True)]
-        else:
-            slopes = (_part(part, "slope").low for part in self._bounds(self._at(box), Span(LEFT, RIGHT)))
-            for i, (slope, first) in enumerate(zip(slopes, (start.local, start.chord), strict=True)):
-                climbed = _climbed(np.broadcast_to(slope, settled.shape), start.reach, first)
-                bounds[i] = np.fmax(bounds[i], np.where(climbed > 0, climbed / RIGHT, climbed / LEFT))
-        local, chord = bounds
-        least = np.minimum.accumulate(np.minimum(np.where(settled, np.inf, chord), start.chord[:, None]), axis=-1)
-        return np.asarray(settled | (local + least > 0)), least
+    def _above(self, low: Array, high: Array, start: Start) -> list[Array]:
+        """Lower bounds, divided by t, on the cells of t above where the slope settles it: directly and by the slopes from 0."""
+        shape, middle = (len(low), len(LEFT)), LEFT + (RIGHT - LEFT) / 2
+        at = self._at(Span(low[:, None], high[:, None]))
+        bounds = []
+        for whole, point, first in zip(
+            self._bounds(at, Span(LEFT, RIGHT)),
+            self._bounds(at, Span(middle, middle)),
+            (start.local, start.chord),
+            strict=True,
+        ):
+            climbed = _climbed(np.broadcast_to(_part(whole, "slope").low, shape), start.reach, first)
+            direct = _over_t(whole, point, LEFT, RIGHT)
+            bounds.append(np.fmax(direct, np.where(climbed > 0, climbed / RIGHT, climbed / LEFT)))
+        return bounds
 
     def _divided(self, low: Array, high: Array, failing: NDArray[np.bool_], least: Array) -> NDArray[np.bool_]:
         """Which cells still fail when they are divided: by the share of the mass that the largest receiver has, and by the mass.
 
-        ``least``: of the terms of unknown shape the least chords up to each cell, for what the others receive.
+        ``least``: of the terms of unknown shape the least chords up to each cell, for what the others receive. A box is given up
+        where the bound at a point of a cell is not positive, or so much larger than over the cell that divisions cannot help.
         """
         cells = Cells.of(failing, self.transfer.profile.K - 1)
         most, result = ROOM + GROWTH * failing.sum(-1), np.zeros(failing.shape, dtype=bool)
-        for step in range(DIVISIONS + 1):
-            left = ~self._settled(low, high, cells, least)
-            hopeless = np.bincount(cells.box[left], minlength=len(failing)) > most
-            result[hopeless] = True
-            left &= ~hopeless[cells.box]
-            if not left.any():
-                return result
-            cells = cells.some(left)
-            if step == DIVISIONS:
+        for rounds in reversed(range(DIVISIONS)):
+            if not len(cells.box):
                 break
-            cells = cells.by_share() if self.transfer.coupled and step % 2 == 0 else cells.by_mass()
+            cells = cells.by_share().by_mass() if self.transfer.coupled else cells.by_mass().by_mass()
+            bound = self._bound(low, high, cells, least)
+            left = ~(bound > 0)
+            cells, bound = cells.some(left), bound[left]
+            reached = self._at_points(low, high, cells, least)
+            hopeless = np.bincount(cells.box, minlength=len(failing)) > most
+            hopeless[cells.box[~(reached - bound <= CLOSER**rounds * reached)]] = True
+            result[hopeless] = failing[hopeless]
+            cells = cells.some(~hopeless[cells.box])
         result[cells.box, cells.cell] = True
         return result
 
-    def _settled(self, low: Array, high: Array, cells: Cells, least: Array) -> NDArray[np.bool_]:
-        """Is the bound positive on these cells of the boxes?"""
+    def _bound(self, low: Array, high: Array, cells: Cells, least: Array) -> Array:
+        """Lower bounds on these cells of the boxes, divided by t."""
 
         def bound(part: Cells, method: Callable[..., list[Array]]) -> Array:
-            spread = Spread(part.first, part.last) if self.transfer.coupled else None
-            found: Array = method(Span(low[part.box], high[part.box]), part.left, part.right, spread)[0]
+            found: Array = method(Span(low[part.box], high[part.box]), part.left, part.right, self._spread(part))[0]
             return found + part.chords(least) if self.transfer.mixed else found
 
-        holds = bound(cells, self._over) > 0
-        rest = np.flatnonzero(~holds)
-        if self.parameter is not None and len(rest):
-            holds[rest] = bound(cells.some(rest), self._drifted) > 0
-        return np.asarray(holds)
+        found = bound(cells, self._over)
+        rest = np.flatnonzero(~(found > 0) & (low < high)[cells.box])
+        if len(rest):
+            found[rest] = np.fmax(found[rest], bound(cells.some(rest), self._drifted))
+        return found
+
+    def _at_points(self, low: Array, high: Array, cells: Cells, least: Array) -> Array:
+        """The least of the bound at some points of boxes and cells, which no division exceeds."""
+        some = cells.points(self.transfer.coupled)
+        at, xp = self._at(Span.of(low[some.box] + (high - low)[some.box] / 2)), spans()
+        known = at.bounds(Span.of(some.left) * at.whole(xp), xp, spread=self._spread(some))[0]
+        found: Array = (Span.of(known) / Span.of(some.left)).high
+        found = found + some.chords(least) if self.transfer.mixed else found
+        return np.asarray(found.reshape(3 if self.transfer.coupled else 1, -1).min(0))
+
+    def _spread(self, cells: Cells) -> Spread | None:
+        return Spread(cells.first, cells.last) if self.transfer.coupled else None
 
     def _over(self, value: Span, left: Array, right: Array, spread: Spread | None = None) -> list[Array]:
         """Lower bounds over cells, divided by t, of what is known and of the terms of unknown shape."""
@@ -341,6 +358,12 @@ class Cells(NamedTuple):
         """Some of them."""
         return Cells._make(part[index] for part in self)
 
+    def points(self, shares: bool) -> Cells:
+        """The middle of the mass of each, with the least, the middle and the largest of its ``shares``."""
+        t, middle = self.left + (self.right - self.left) / 2, self.first + (self.last - self.first) / 2
+        points = [self._replace(left=t, right=t, first=x, last=x) for x in (self.first, middle, self.last)]
+        return Cells._make(map(np.concatenate, zip(*points, strict=True))) if shares else points[0]
+
     def by_share(self) -> Cells:
         """Each divided by the share."""
         again = Cells._make(np.repeat(part, DIVIDED) for part in self)
@@ -390,6 +413,17 @@ class Start(NamedTuple):
     reach: Array
     local: Array
     chord: Array
+
+    def some(self, index: NDArray[np.intp]) -> Start:
+        """Those of some boxes."""
+        return Start._make(part[index] for part in self)
+
+    def above(self, bounds: list[Array]) -> tuple[NDArray[np.bool_], Array]:
+        """Is the bound positive on the cells of t above ``reach``? And the least chords up to each cell."""
+        settled = RIGHT <= self.reach[:, None]
+        local, chord = bounds
+        least = np.minimum.accumulate(np.minimum(np.where(settled, np.inf, chord), self.chord[:, None]), axis=-1)
+        return np.asarray(settled | (local + least > 0)), least
 
 
 def _over_t(whole: Scalar, point: Scalar, left: Array, right: Array) -> Array:

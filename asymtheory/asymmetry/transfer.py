@@ -89,13 +89,13 @@ class Transfer:
         """The weights of the other classes."""
         return [w for k, w in enumerate(self.weights) if k != self.target]
 
-    @property
-    def floor(self) -> Fraction:
+    @cached_property
+    def floor(self) -> Scalar:
         """f, the smallest entry."""
         return max((atom.p_min for _, atom in self.profile.negative), default=Fraction(0))
 
-    @property
-    def tip(self) -> Fraction:
+    @cached_property
+    def tip(self) -> Scalar:
         """The largest entry, at the vertex."""
         return 1 - (self.profile.K - 1) * self.floor
 
@@ -150,12 +150,13 @@ class Transfer:
     def _phi(self, shares: tuple[Fraction, Fraction], u: Scalar, start: Fraction, xp: Backend, shape: Shape) -> Scalar:
         """What ``shares`` of active and passive rise by from ``start`` to u."""
         result: Scalar = 0
-        logu = xp.log(u)
+        logu: Scalar = None
         for side, share in zip(("active", "passive"), shares, strict=True):
-            for i, (coefficient, atom) in enumerate(self.profile.separable):
+            for i, (coefficient, _) in enumerate(self.profile.separable):
                 if shape != "all" and self.shapes[side][i] != shape:
                     continue
-                value = getattr(atom.on(xp), side)(u, logu, xp)
+                logu = xp.log(u) if logu is None else logu
+                value = getattr(self._atom(i, xp), side)(u, logu, xp)
                 if not isinstance(value, int):
                     # an infinite value at the end is left downwards
                     infinite = isinstance(value, Germ) and value.infinite
@@ -170,14 +171,39 @@ class Transfer:
 
     def _start(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
         """The value of one side of a term at an end; the limit where the formula has no value there (u log u at 0)."""
+        key = (
+            i,
+            side,
+            start if isinstance(start, Fraction) else id(start),
+            xp,
+        )  # else it is the floor or the tip, which stay
+        if key not in self._starts:
+            self._starts[key] = self._start_of(i, side, start, xp)
+        return self._starts[key]
+
+    @cached_property
+    def _starts(self) -> dict[tuple[int, str, Fraction | int, Backend], Scalar]:
+        return {}
+
+    @cached_property
+    def _atoms(self) -> dict[tuple[int, Backend], Any]:
+        return {}
+
+    def _atom(self, i: int, xp: Backend) -> Any:
+        """A separable term in a number system."""
+        if (i, xp) not in self._atoms:
+            self._atoms[i, xp] = self.profile.separable[i][1].on(xp)
+        return self._atoms[i, xp]
+
+    def _start_of(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
         at = _number(xp, start)
-        atom = self.profile.separable[i][1]
-        value = getattr(atom.on(xp), side)(at, xp.log(at), xp)
+        atom = self._atom(i, xp)
+        value = getattr(atom, side)(at, xp.log(at), xp)
         if isinstance(value, arb) and not value.is_finite():
             near = germs(60)
             try:
                 u = near.near(start, 1 if start == 0 else -1)
-                limit = near.number(getattr(atom.on(near), side)(u, near.log(u), near))
+                limit = near.number(getattr(self._atom(i, near), side)(u, near.log(u), near))
             except NoGerm:
                 return value
             return value if limit.infinite else ball(limit.x0)

@@ -27,9 +27,9 @@ from ..noise.rows import Row
 from ..numbers.scalar import Scalar
 from .inequality import Isolated
 from .pieces import SHARP, End, Piece, open_end
+from .sweeping import change_between
 
 WIDTHS = (1e-7, 1e-5, 1e-4, 4e-4)  # relative distance of the certified points on both sides of an end
-BISECTIONS = 45  # of an end in floats
 FAR = 1e6  # how far beyond an end, or from 1, a value inside is looked for
 
 
@@ -153,12 +153,8 @@ class Mixing:
     def _sharpened(self, at: float, inside: float, upper: bool) -> float:
         """The end as transfers of mass see it in floats, from where a grid of them does."""
         out = at * (1 + (1 if upper else -1) * 1e-2)
-        low, high = sorted((inside, out))
-        for _ in range(BISECTIONS):
-            middle = low + (high - low) / 2
-            holds = bool(self.sweep.floats(np.array([middle]))[0] > 0)
-            low, high = (middle, high) if holds == upper else (low, middle)
-        return low + (high - low) / 2
+        low, high = (np.array([end]) for end in sorted((inside, out)))
+        return float(change_between(self.sweep, low, high, np.array([1 if upper else -1], dtype=np.int8))[0])
 
     def _never(self, rest: Loss, points: list[NDArray[np.float64]]) -> bool:
         """Do the points prove a no for every weight?"""

@@ -12,13 +12,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..asymmetry.sweep import Sweep, Verdicts
 from ..losses.domain import Domain
+from ..numbers.scalar import Scalar
 from .inequality import Isolated
 from .pieces import SHARP, End, Piece, open_end
 
@@ -30,10 +31,12 @@ NARROW = 2.0**-26  # relative width at which a box is not divided
 GRADES = 24  # bits: how near to a change boxes come
 DEPTH = 6  # how often a box is halved
 COARSE = 2  # from here on cells of the mass are divided, too
+FRONT, NESTED = 2, 13  # of boxes that are an end already: how many on either side are divided, and into how many parts
 MOST = 600  # boxes, those of a no not counted
 FAR = 2.0**9  # from here on, or as near to a finite end, what is not certified is taken to continue
 MOST_CHANGES = 6
-BISECTIONS = 40
+PARTS, ROUNDS = 16, 10
+TINY = 2.0**-1020
 
 
 @dataclass(frozen=True)
@@ -50,24 +53,99 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
     edges = _edges(opened)
     changes = _changes(sweep, edges)
     edges = _graded(edges, np.array([*changes[known(changes, changes) == 0], *ends]))
-    low, high = edges[:-1], edges[1:]
-    settled: list[tuple[Array, Array, Verdicts]] = []
-    tried = 0
-    for depth in range(DEPTH + 1):
-        found = known(low, high)
-        left = np.flatnonzero(found == 0)
-        found[left] = sweep.verdicts(low[left], high[left], depth >= COARSE)
-        tried += int((found[left] >= 0).sum())  # a no is found soon
-        middle = _middle(low, high)
-        again = (found == 0) & (low < middle) & (middle < high) & (depth < DEPTH) & (tried < MOST)
-        again &= ~(high - low <= NARROW * np.maximum(np.abs(low), np.abs(high)))
-        if done := [part for each in settled for part in (each[0][each[2] != 0], each[1][each[2] != 0]) if len(part)]:
+    boxes = Boxes(
+        edges[:-1], edges[1:], np.zeros(len(edges) - 1, dtype=np.int8), np.zeros(len(edges) - 1, dtype=np.int64)
+    )
+    fresh, kept, tried, again = boxes, boxes.some(boxes.depth > 0), 0, True
+    while again:
+        found = known(fresh.low, fresh.high)
+        for thorough in (False, True):
+            left = np.flatnonzero((found == 0) & ((fresh.depth >= COARSE) == thorough))
+            found[left] = sweep.verdicts(fresh.low[left], fresh.high[left], thorough)
+            tried += int((found[left] >= 0).sum())  # a no is found soon
+        boxes = kept.joined(fresh._replace(found=found))
+        divided = boxes.divisible(opened, kept.found) & (tried < MOST)
+        inner, outer = boxes.fronts(divided, _far(boxes.low, boxes.high, opened))
+        # what is not divided now stays as it is
+        boxes = boxes._replace(depth=np.where(divided | inner, boxes.depth, DEPTH))
+        kept, divided = boxes.some(~divided | inner), divided & ~inner
+        fresh = boxes.some(divided & (outer == 0)).halves()
+        for side in (1, -1):
+            fresh = fresh.joined(boxes.some(divided & (outer == side)).towards(side))
+        again = bool(len(fresh.low))
+    return _read(opened, *_continued(sweep, _runs(boxes), opened))
+
+
+class Boxes(NamedTuple):
+    """Boxes in order, with what is certified of them and how often they have been divided."""
+
+    low: Array
+    high: Array
+    found: Verdicts
+    depth: NDArray[np.int64]
+
+    def some(self, index: NDArray[np.bool_]) -> Boxes:
+        """Some of them."""
+        return Boxes._make(part[index] for part in self)
+
+    def joined(self, others: Boxes) -> Boxes:
+        """These and others, in order."""
+        order = np.argsort(np.concatenate([self.low, others.low]), kind="stable")
+        return Boxes._make(np.concatenate([self[i], others[i]])[order] for i in range(len(self)))
+
+    def divisible(self, opened: Domain, settled: Verdicts) -> NDArray[np.bool_]:
+        """Which boxes are to be divided further; ``settled``: what was certified before them."""
+        middle = _middle(self.low, self.high)
+        again = (self.found == 0) & (self.low < middle) & (middle < self.high) & (self.depth < DEPTH)
+        again &= ~_no_wider(self.low, self.high, NARROW)
+        if settled.any():
             # where nothing is certified far out, only what is next to a settled box is divided further
-            first, last = min(map(np.min, done)), max(map(np.max, done))
-            again &= ~_far(low, high, opened) | ((high >= first) & (low <= last))
-        settled.append((low[~again], high[~again], found[~again]))
-        low, high = np.concatenate([low[again], middle[again]]), np.concatenate([middle[again], high[again]])
-    return _read(opened, *_continued(sweep, _runs(settled), opened))
+            first, last = self._settled_between()
+            again &= ~_far(self.low, self.high, opened) | ((self.high >= first) & (self.low <= last))
+        return again
+
+    def fronts(self, divided: NDArray[np.bool_], far: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which boxes need no more division, and which get parts that are narrower downwards (-1) or upwards (1).
+
+        Unsettled boxes between different verdicts may together be as narrow as an end: of these only the FRONT outermost are
+        divided (if they are among ``divided``), towards the verdict. ``far`` out, next to the last verdict, away from it.
+        """
+        inner, outer = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=np.int64)
+        change = np.flatnonzero(np.diff((self.found == 0).astype(np.int8))) + 1
+        for start, stop in zip(change[:-1].tolist(), change[1:].tolist(), strict=True):
+            if self.found[start] or self.found[start - 1] == self.found[stop] or stop - start <= 2 * FRONT:
+                continue
+            if _narrow(self.low[start], self.high[stop - 1]):
+                inner[start:stop] = True
+                for first, front, side in (
+                    (start, slice(start, start + FRONT), -1),
+                    (stop - 1, slice(stop - FRONT, stop), 1),
+                ):
+                    if divided[first]:
+                        inner[front], outer[front] = False, side
+        if self.found.any():
+            first, last = self._settled_between()
+            outer[divided & far & (self.high == first)], outer[divided & far & (self.low == last)] = -1, 1
+        return inner, outer
+
+    def _settled_between(self) -> tuple[float, float]:
+        """The ends of the lowest and of the highest box with a verdict."""
+        return float(self.low[self.found != 0].min()), float(self.high[self.found != 0].max())
+
+    def halves(self) -> Boxes:
+        """Each divided in two."""
+        middle, depth = _middle(self.low, self.high), self.depth + 1
+        return self._replace(high=middle, depth=depth).joined(self._replace(low=middle, depth=depth))
+
+    def towards(self, side: int) -> Boxes:
+        """Each divided so that parts are ever narrower towards the lower (-1) or the upper end."""
+        steps = np.concatenate([[0.0], np.exp2(np.arange(1.0 - NESTED, 1.0) / 2)])
+        steps = steps if side < 0 else 1 - steps[::-1]
+        edges = self.low[:, None] + (self.high - self.low)[:, None] * steps
+        edges[:, 0], edges[:, -1] = self.low, self.high
+        low, high = edges[:, :-1].ravel(), edges[:, 1:].ravel()
+        parts = Boxes(low, high, np.repeat(self.found, NESTED), np.full(low.shape, DEPTH))
+        return parts.some(low < high)
 
 
 def _changes(sweep: Sweep, edges: Array) -> Array:
@@ -76,11 +154,20 @@ def _changes(sweep: Sweep, edges: Array) -> Array:
     values = np.unique(np.concatenate([inner, *(inner[:-1] + np.diff(inner) * k / 4 for k in (1, 2, 3))]))
     signs = sweep.floats(values)
     at = np.flatnonzero(signs[1:] != signs[:-1])[:MOST_CHANGES]
-    low, high, first = values[at], values[at + 1], signs[at]
-    for _ in range(BISECTIONS if len(at) else 0):
-        middle = _middle(low, high)
-        same = sweep.floats(middle) == first
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return change_between(sweep, values[at], values[at + 1], signs[at])
+
+
+def change_between(sweep: Sweep, low: Array, high: Array, first: Verdicts) -> Array:
+    """Where floats see the verdict change from ``first`` at low, to within rounding: intervals are divided again and again."""
+    every = np.arange(len(low))
+    for _ in range(ROUNDS if len(low) else 0):
+        wide = ((low > 0) & (high > 4 * low))[:, None]
+        edges = np.where(wide, np.geomspace(np.maximum(low, TINY), np.maximum(high, TINY), PARTS + 1, axis=-1), 0.0)
+        edges = np.where(wide, edges, np.linspace(low, high, PARTS + 1, axis=-1))
+        edges[:, 0], edges[:, -1] = low, high
+        same = sweep.floats(edges[:, 1:-1].ravel()).reshape(len(low), -1) == first[:, None]
+        last = np.where(same.all(-1), PARTS - 1, same.argmin(-1))  # the part that ends where the first differs
+        low, high = edges[every, last], edges[every, last + 1]
     return low + (high - low) / 2
 
 
@@ -177,14 +264,11 @@ def _middle(low: Array, high: Array) -> Array:
         return np.where(np.isfinite(mean), mean, low)
 
 
-def _runs(settled: list[tuple[Array, Array, Verdicts]]) -> list[Run]:
-    low, high, found = (np.concatenate(part) for part in zip(*settled, strict=True))
-    order = np.argsort(low, kind="stable")
-    boxes = zip(found[order].tolist(), low[order].tolist(), high[order].tolist(), strict=True)
+def _runs(boxes: Boxes) -> list[Run]:
     runs = []
-    for verdict, group in groupby(boxes, key=lambda box: box[0]):
+    for verdict, group in groupby(zip(*(part.tolist() for part in boxes[:3]), strict=True), key=lambda box: box[2]):
         members = list(group)
-        runs.append(Run(verdict, members[0][1], members[-1][2]))
+        runs.append(Run(verdict, members[0][0], members[-1][1]))
     return runs
 
 
@@ -231,7 +315,12 @@ def _gathered(runs: list[Run]) -> list[Run]:
 
 def _narrow(low: float, high: float) -> bool:
     """Is an interval as narrow as an end that counts as known?"""
-    return high - low <= SHARP * max(abs(low), abs(high))
+    return bool(_no_wider(low, high, SHARP))
+
+
+def _no_wider(low: Scalar, high: Scalar, width: float) -> Scalar:
+    """Are intervals at most so wide, relative to their ends?"""
+    return high - low <= width * np.maximum(np.abs(low), np.abs(high))
 
 
 def _read(opened: Domain, runs: list[Run], notes: list[str]) -> Isolated:

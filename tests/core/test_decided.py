@@ -14,6 +14,7 @@ from flint import ctx
 
 from asymtheory import build, check, from_formula, minimise, solve
 from asymtheory.asymmetry.ratio import asymmetry_ratio
+from asymtheory.asymmetry.sweep import Sweep
 from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
 from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE, NNCE, Loss, PHuberCE
@@ -238,6 +239,60 @@ def test_a_threshold_from_certified_boxes_is_where_a_grid_sees_it(
         for value in values:
             holds = any(value in piece for piece in found.pieces)
             assert (least_excess(loss.replace(**{parameter: F(value)}), w, floor) >= -1e-12) == holds
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter", "model", "boxes", "cells", "end", "width"),
+    [
+        (
+            F("0.038") * AMSE(a=F("18.2"), q=F("0.601")) + 30 * build("ogc-ce", p0=F("0.0486")),
+            "p0",
+            pair(3, F("0.0607")),
+            300,
+            1000,
+            0.0642475,
+            6e-6,
+        ),
+        (
+            build("truncated-gce", k=F(1, 2), q=F("0.916")),
+            "k",
+            from_weights([11, 0, 10]),
+            400,
+            18000,
+            0.018655345,
+            2.5e-5,
+        ),
+    ],
+    ids=["hopeless boxes", "boxes of an end"],
+)
+def test_boxes_that_cannot_change_an_end_are_not_tried(
+    loss: Loss,
+    parameter: str,
+    model: Any,
+    boxes: int,
+    cells: int,
+    end: float,
+    width: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried, divided = [], []
+
+    class Counted(Sweep):
+        def verdicts(self, low: Any, *rest: Any) -> Any:
+            tried.append(len(low))
+            return super().verdicts(low, *rest)
+
+        def _bound(self, low: Any, high: Any, parts: Any, least: Any) -> Any:
+            divided.append(len(parts.box))
+            return super()._bound(low, high, parts, least)
+
+    monkeypatch.setattr("asymtheory.asymmetry.sweep.Sweep", Counted)
+    found = solve(loss, model, parameter).pieces[0].low
+    assert found is not None
+    assert found.low <= end <= found.high
+    assert found.high - found.low <= width * end
+    assert sum(tried) <= boxes
+    assert sum(divided) <= cells
 
 
 @pytest.mark.parametrize(
