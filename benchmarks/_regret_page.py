@@ -8,14 +8,15 @@ from _regret_apart import WHOLE, all_images, other_seeds, without_noise
 from _regret_rules import (
     Task,
     always,
+    by_features,
     by_optuna,
     error_of,
     expected,
     halved,
+    least_worst,
     left_out,
     one_for_all,
     random_feasible,
-    safest,
     summary,
     tuned,
 )
@@ -30,6 +31,7 @@ def written(everything: Sequence[Task]) -> str:
     tasks = [task for task in everything if task.seed == 0 and not task.apart]
     clean = [task for task in everything if task.noise == "clean"]
     whole = [task for task in everything if task.data == WHOLE]
+    known = [task for task in everything if task.complete and not task.apart and not task.aside]
     training, aside = ([task for task in tasks if task.aside == where] for where in (False, True))
     lines = [
         "# Regret: what a choice of loss, value and rate costs",
@@ -38,50 +40,107 @@ def written(everything: Sequence[Task]) -> str:
         "(last epoch) below the best of all candidates, which is chosen on one half of the test samples and scored on the other.",
         "Negative regret is chance.",
         "",
-        f"{len(tasks)} tasks, one seed of weights, order and labels; about {len(tasks[0].lines)} candidates on each, "
-        f"{sum(len(task.lines) for task in tasks):,} runs: every family at 1/3, 1,",
+        f"{len(tasks)} tasks; about {len(tasks[0].lines)} candidates on each, {sum(len(task.lines) for task in tasks):,} runs "
+        "of one seed of weights, order and labels: every family at 1/3, 1,",
         "3 and 10 times its threshold, four learning rates at equal initial slope, the papers' values raw (rate 0.02, clip 5), and",
-        "ramps of the parameter. Reduced against the plan: one seed of three, 8 to 20 epochs, one hidden layer of 64.",
+        "ramps of the parameter. Reduced against the plan: 8 to 20 epochs, one hidden layer of 64, and a second seed on "
+        f"{sum(task.complete and task.seed == 1 and not task.apart for task in everything)} tasks alone.",
         "Set aside before the first run (`benchmarks/regret.toml`): MNIST, letter, and human worse: "
         f"{len(aside)} tasks. All that is learnt",
-        f"is learnt on the other {len(training)}; for these the learnt rules are scored on data sets that were left out of their",
-        "fit.",
+        f"is learnt on the other {len(training)}, of both seeds where there are two; for these the learnt rules are scored on data "
+        "sets that were left out of",
+        "their fit. The tables are of the first seed.",
         "",
-        *_targets(training, aside),
-        "The optimal learning rate differs by a factor 16 between data sets, and nothing that is known before training tells which",
-        "one is needed: with 26 classes (letter) and few epochs the expected rate trains too slowly.",
+        *_targets(known, aside),
         "",
         "| rule | runs | set aside: median | mean | worst | others: median | mean | worst |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, runs, outside, inside in _rules(training, aside):
+    for name, runs, outside, inside in _rules(training, aside, known):
         cells = " | ".join(f"{x:.1f}" for x in (*summary(outside), *summary(inside)))
         lines.append(f"| {name} | {runs} | {cells} |")
-    lines += ["", *_kinds(training, aside), "", *without_noise(clean), *all_images(whole, tasks, training)]
-    lines += [*other_seeds(everything, training), *_paths(training, aside), "", *_memorised(tasks)]
+    lines += ["", *HOW, "", *_kinds(training, aside, known), "", *_met(aside, known), "", *without_noise(clean)]
+    lines += [*all_images(whole, tasks, known), *other_seeds(everything, known), *_paths(training, aside, known), ""]
+    lines += _memorised(tasks)
     return "\n".join(lines) + "\n"
 
 
-def _targets(training: Sequence[Task], aside: Sequence[Task]) -> list[str]:
+HOW = (
+    "## How the rules were chosen",
+    "",
+    "This is the second evaluation on the tasks set aside. The first one, with other rules, had found a median of 2.4 and a",
+    "worst of 32.8 for `select`, 1.8 and 19.2 for `tune` of 20 runs, and it was known that on letter (26 classes, few epochs)",
+    "the rate had been too low. What follows was chosen on the tasks that are not set aside, by data sets left out, from rules",
+    "that were written down before they were scored; what counted was median / 1.5 or worst / 5, the larger, and for `tune` the",
+    "mean at each budget.",
+    "",
+    "* **Without features** no number of the noise tells which rate is needed: lines in the margin, products, weighted means",
+    "  over tasks with like noise, deficits cut at 10 points and the fitting ratio gained nothing on the line in the spread.",
+    "  With both seeds, a tenth of a recipe's worst deficit beside it did. The recipe whose worst deficit is the least does",
+    "  worse, also in the worst task: it is fitted to one task.",
+    "* **With features**, a line in the [pace](selection/features.md) of the noisy labels took the place of the one in the",
+    "  spread. Both together, a parabola, one tenth of the labels instead of five folds, and squared error instead of accuracy",
+    "  were no better.",
+    "* **`tune`** cuts as before. With one order of its losses a first cut at a third of the run did better at every budget,",
+    "  over ten random orders it did not, and whole runs did worse. Means of three epochs, expectations at every cut, other",
+    "  weights of what is expected, arms in the order of what is expected, few losses at all rates, and greedy portfolios of",
+    "  arms did not win at every budget either. The order of rates did: the arms began at 0.008, where few are best, and now",
+    "  begin at 0.032. Its rows had been those of a search that mixed both rates and tried other losses; they are now those of",
+    "  the arms of `tune`, in its order.",
+)
+
+
+def _targets(known: Sequence[Task], aside: Sequence[Task]) -> list[str]:
     """What was aimed at on the tasks set aside, and whether it was reached."""
 
     def said(met: bool) -> str:
         return "met" if met else "**not met**"
 
-    advice = summary([expected(training)(task) for task in aside])
-    costs = [tuned(20)(training)(task) for task in aside]
+    lines = ["Targets on the tasks set aside:", ""]
+    for name, learn in (("`select` without features", expected), ("`select` with features", by_features)):
+        median, _, worst = summary([learn(known)(task) for task in aside])
+        lines.append(
+            f"* {name}: median 1.5 ({said(median <= 1.5)}: {median:.1f}), worst 5 ({said(worst <= 5)}: {worst:.1f})."
+        )
+    costs = [tuned(20)(known)(task) for task in aside]
     median, _, worst = summary(costs)
-    beyond = [task for task, cost in zip(aside, costs, strict=True) if cost > max(2.0, 200 * error_of(task))]
-    unsure = f"beyond it on {len(beyond)} of {len(aside)} tasks; worst regret {worst:.1f}"
+    beyond = sum(cost > allowed(task) for task, cost in zip(aside, costs, strict=True))
     return [
-        f"Targets on the tasks set aside: `select` median 1.5 ({said(advice[0] <= 1.5)}: {advice[0]:.1f}) and worst 5 "
-        f"({said(advice[2] <= 5)}: {advice[2]:.1f});",
-        f"`tune` with 20 whole runs, a quarter of Optuna's 80, median 0.5 ({said(median <= 0.5)}: {median:.1f}) and worst 2 points",
-        f"or, where they are more, two standard errors of noisy validation in clean points ({said(not beyond)}: {unsure}).",
+        *lines,
+        f"* `tune` with 20 whole runs, a quarter of Optuna's 80: median 0.5 ({said(median <= 0.5)}: {median:.1f}); worst 2 points, "
+        "or two standard errors of",
+        f"  noisy validation in clean points where they are more ({said(not beyond)}: {len(aside) - beyond} of {len(aside)} tasks "
+        f"are within it; worst regret {worst:.1f}).",
     ]
 
 
-def _rules(training: Sequence[Task], aside: Sequence[Task]) -> Iterable[tuple[str, str, list[float], list[float]]]:
+def allowed(task: Task) -> float:
+    """The most that the target of ``tune`` allows: 2 points, or two standard errors of noisy validation in clean points."""
+    return max(2.0, 200 * error_of(task))
+
+
+def _met(aside: Sequence[Task], known: Sequence[Task]) -> list[str]:
+    """Each task that is set aside."""
+    rules = (expected(known), by_features(known), tuned(20)(known))
+    lines = [
+        "## Task by task",
+        "",
+        "Regret on the tasks set aside. Allowed: what the target allows `tune` in the worst task, 2 points or two standard errors",
+        "of a held-out accuracy in clean points.",
+        "",
+        "| task | `select` | with features | `tune`, budget 20 | allowed | within |",
+        "|---|---|---|---|---|---|",
+    ]
+    for task in sorted(aside, key=lambda task: (task.data, task.noise)):
+        costs = [rule(task) for rule in rules]
+        cells = " | ".join(f"{cost:.1f}" for cost in (*costs, allowed(task)))
+        lines.append(f"| {task.data}, {task.noise} | {cells} | {'yes' if costs[-1] <= allowed(task) else 'no'} |")
+    return lines
+
+
+def _rules(
+    training: Sequence[Task], aside: Sequence[Task], known: Sequence[Task]
+) -> Iterable[tuple[str, str, list[float], list[float]]]:
     """(name, whole runs that it takes, regrets on the tasks set aside, on the others)."""
 
     def plain(rule: Rule) -> tuple[list[float], list[float]]:
@@ -99,57 +158,59 @@ def _rules(training: Sequence[Task], aside: Sequence[Task]) -> Iterable[tuple[st
     yield "random, tolerant", "1", *plain(random_feasible)
     for name, learn in (
         ("one recipe for all", one_for_all),
-        ("**`select`, expected**", expected),
-        ("**`select`, safest**", safest),
+        ("the least worst task", least_worst),
+        ("**`select`**", expected),
+        ("**`select`**, with features", by_features),
     ):
-        yield name, "1", [learn(training)(task) for task in aside], left_out(training, learn)
+        yield name, "1", [learn(known)(task) for task in aside], left_out(training, learn, known)
     for name, budget, ramps in (
         *((f"**`tune`**, budget {budget}", budget, True) for budget in (3, 10, 20, 40)),
         ("`tune` without ramps, budget 20", 20, False),
     ):
         searched = tuned(budget, ramps)
-        yield name, f"{budget}", [searched(training)(task) for task in aside], left_out(training, searched)
+        yield name, f"{budget}", [searched(known)(task) for task in aside], left_out(training, searched, known)
     yield "`tune` by held-out labels alone, budget 20", "20", *plain(lambda task: halved(task, 20)[0])
     for budget in (10, 20, 40, 80):
         yield f"Optuna (TPE), {budget} trials", f"{budget}", *plain(lambda task, b=budget: by_optuna(task, b))  # type: ignore[misc]
 
 
-def _kinds(training: Sequence[Task], aside: Sequence[Task]) -> list[str]:
+def _kinds(training: Sequence[Task], aside: Sequence[Task], known: Sequence[Task]) -> list[str]:
     """Regret by kind of noise."""
     lines = [
         "## By kind of noise",
         "",
         "Median and worst regret over all tasks of a kind (learnt rules as above).",
         "",
-        "| noise | tasks | CE, raw | `select` as it was | `select`, expected | `tune`, budget 20 |",
-        "|---|---|---|---|---|---|",
+        "| noise | tasks | CE, raw | `select` as it was | `select` | with features | `tune`, budget 20 |",
+        "|---|---|---|---|---|---|---|",
     ]
-    learnt, tunes = (_everywhere(training, aside, learn) for learn in (expected, tuned(20)))
+    learnt = [_everywhere(training, aside, learn, known) for learn in (expected, by_features, tuned(20))]
     everything = [*training, *aside]
     for noise in sorted({task.noise for task in everything}):
         own = [task for task in everything if task.noise == noise]
         columns = (
             [task.of("raw: ce(), raw") for task in own],
             [task.of("select: select, raw") for task in own],
-            [learnt[id(task)] for task in own],
-            [tunes[id(task)] for task in own],
+            *([costs[id(task)] for task in own] for costs in learnt),
         )
         cells = " | ".join(f"{median:.1f}, {worst:.1f}" for median, _, worst in map(summary, columns))
         lines.append(f"| {noise} | {len(own)} | {cells} |")
     return lines
 
 
-def _everywhere(training: Sequence[Task], aside: Sequence[Task], learn: Learn) -> dict[int, float]:
+def _everywhere(
+    training: Sequence[Task], aside: Sequence[Task], learn: Learn, known: Sequence[Task]
+) -> dict[int, float]:
     """Regrets by task: of those not set aside with their data set left out."""
-    rule = learn(training)
-    return dict(zip(map(id, training), left_out(training, learn), strict=True)) | {
+    rule = learn(known)
+    return dict(zip(map(id, training), left_out(training, learn, known), strict=True)) | {
         id(task): rule(task) for task in aside
     }
 
 
-def _paths(training: Sequence[Task], aside: Sequence[Task]) -> list[str]:
+def _paths(training: Sequence[Task], aside: Sequence[Task], known: Sequence[Task]) -> list[str]:
     """Ramps against the best constant setting."""
-    rule = expected(training)
+    rule = expected(known)
     best: list[str] = []
     gains = []
     for task in aside:
@@ -176,8 +237,9 @@ def _paths(training: Sequence[Task], aside: Sequence[Task]) -> list[str]:
         *best,
         "",
         "The goal: one recipe that is never more than 0.5 points below the best constant setting on a task set aside, and",
-        f"on average above it. What `select` expects to be best was more than 0.5 points below on {below} of {len(aside)}",
-        f"tasks, so it is {'**not** met' if below else 'met'}. Its gain over the best constant setting, which is known only when",
+        f"on average above it. The first choice of `select` without features was more than 0.5 points below on {below} of "
+        f"{len(aside)} tasks, so it is {'**not** met' if below else 'met'}. Its gain over the best constant setting, "
+        "which is known only when",
         f"all were trained: median {summary(gains)[0]:+.1f}, mean {summary(gains)[1]:+.1f}, least {min(gains):+.1f}, "
         f"largest {max(gains):+.1f} points.",
     ]

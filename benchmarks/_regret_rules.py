@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from fractions import Fraction
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from asymtheory_training.tune.halving import afforded, best
 from asymtheory_training.tune.settle import order
+from asymtheory_training.tune.space import ABOVE, CE, FAMILIES, LED, UNTIL, by_rate, named
+
+from asymtheory.asymmetry.condition import check
+from asymtheory.losses import Loss
+from asymtheory.noise import resolve
 
 Floats = npt.NDArray[np.float64]
 Line = dict[str, object]
+CAUTION = 0.1
+"""Of a recipe's worst deficit that is added to what is expected, where only the noise is known; chosen like RIDGE."""
 RIDGE = 1.0
 """Pulls the slopes to 0; of 0, 0.1 and 1 the best on data sets that were left out, among the tasks that were not set aside."""
-LOSSES_TUNED = ("amse", "agce", "aul", "ael", "jal-ce", "nce+agce", "nce+rce", "mae", "gce", "anl-ce", "sce", "ce")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,16 @@ class Task:
         return float(str(self.lines[0]["spread"]))
 
     @property
+    def pace(self) -> float:
+        """How slowly a linear model learns the noisy labels (asymtheory.noise.flow)."""
+        return float(str(self.lines[0]["pace"]))
+
+    @property
+    def complete(self) -> bool:
+        """Were all candidates trained on it, not ramps alone?"""
+        return any(line["part"] == "all" for line in self.lines)
+
+    @property
     def margin(self) -> float:
         """Least over the classes of the share of right labels less that of the largest rival: what a clean point is worth."""
         return float(str(self.lines[0]["margin"]))
@@ -90,54 +108,69 @@ def read(paths: Iterable[Path]) -> list[Task]:
 # -------------------------------------------------------------------------------------------------- before any training
 
 
+Number = Callable[[Task], float]
+"""What a task's recipes are told apart by, known before any training."""
+
+
+def spread_of(task: Task) -> float:
+    """Of the noise alone."""
+    return task.spread
+
+
+def pace_of(task: Task) -> float:
+    """Of the features and the noisy labels (asymtheory.noise.flow)."""
+    return task.pace
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """The line ``base + slope * spread`` of a recipe's deficits, and the worst of them on even and on uneven noise."""
+    """The line ``base + slope * number`` of a recipe's deficits, and the worst of them."""
 
     label: str
     base: float
     slope: float
-    worst: tuple[float, float]
+    worst: float
 
-    def deficit(self, spread: float) -> float:
-        """What is expected on a noise of this spread."""
-        return self.base + self.slope * spread
-
-    def risk(self, spread: float) -> float:
-        """The worst seen, between even and uneven noise."""
-        return (1 - spread) * self.worst[0] + spread * self.worst[1]
+    def deficit(self, number: float) -> float:
+        """What is expected where the task's number is this one."""
+        return self.base + self.slope * number
 
 
-def fitted(tasks: Sequence[Task]) -> list[Fitted]:
+def fitted(tasks: Sequence[Task], number: Number = spread_of) -> list[Fitted]:
     """The lines of all recipes (equalised rates) that every task has; data sets count the same, however many tasks they have."""
     sets = [task.data for task in tasks]
     weights = np.sqrt([1 / sets.count(name) for name in sets])
-    spreads = np.array([task.spread for task in tasks])
-    design = np.stack([np.ones(len(tasks)), spreads], 1) * weights[:, None]
+    numbers = np.array([number(task) for task in tasks])
+    design = np.stack([np.ones(len(tasks)), numbers], 1) * weights[:, None]
     inverse = np.linalg.inv(design.T @ design + np.diag([0.0, RIDGE])) @ design.T
-    shared = set.intersection(
-        *({c for c, line in zip(t.labels, t.lines, strict=True) if line["rate"] is not None} for t in tasks)
+    shared = sorted(
+        set.intersection(
+            *({c for c, line in zip(t.labels, t.lines, strict=True) if line["rate"] is not None} for t in tasks)
+        )
     )
-    found = []
-    for label in sorted(shared):
-        deficits = np.array([task.of(label) for task in tasks])
-        line = inverse @ (deficits * weights)
-        even, uneven = deficits[spreads < 0.5], deficits[spreads >= 0.5]
-        base, slope = map(float, line)
-        found.append(Fitted(label, base, slope, (max(map(float, even)), max(map(float, uneven)))))
-    return found
+    deficits = np.array([task.deficits[[task.labels.index(label) for label in shared]] for task in tasks])
+    lines = inverse @ (deficits * weights[:, None])
+    return [
+        Fitted(label, float(base), float(slope), float(worst))
+        for label, base, slope, worst in zip(shared, *lines, deficits.max(0), strict=True)
+    ]
 
 
 def expected(training: Sequence[Task], only: Sequence[str] | None = None) -> Callable[[Task], float]:
-    """The recipe of the least expected deficit, of all or of the ``only`` ones there are."""
+    """``select`` without features: the recipe of the least expected deficit and CAUTION of its worst, of the ``only`` ones."""
     lines = [each for each in fitted(training) if only is None or each.label in only]
-    return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.spread)).label)
+    return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.spread) + CAUTION * each.worst).label)
 
 
-def safest(training: Sequence[Task]) -> Callable[[Task], float]:
-    """The recipe of the least risk."""
-    lines = fitted(training)
-    return lambda task: task.of(min(lines, key=lambda each: each.risk(task.spread)).label)
+def by_features(training: Sequence[Task]) -> Callable[[Task], float]:
+    """``select`` with features: the recipe of the least deficit that is expected at the task's pace."""
+    lines = fitted(training, pace_of)
+    return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.pace)).label)
+
+
+def least_worst(training: Sequence[Task]) -> Callable[[Task], float]:
+    """The recipe whose worst deficit is the least."""
+    return always(min(fitted(training), key=lambda each: each.worst).label)
 
 
 def by_mean(tasks: Sequence[Task]) -> list[tuple[str, float, float]]:
@@ -169,13 +202,13 @@ def one_for_all(training: Sequence[Task]) -> Callable[[Task], float]:
     )
 
 
-def left_out(tasks: Sequence[Task], learn: Callable[[Sequence[Task]], Callable[[Task], float]]) -> list[float]:
-    """The regret on every task of a rule that was learnt on the other data sets alone (both heads of one are one set)."""
-    found = []
-    for task in tasks:
-        rule = learn([other for other in tasks if other.set != task.set])
-        found.append(rule(task))
-    return found
+def left_out(
+    tasks: Sequence[Task], learn: Callable[[Sequence[Task]], Callable[[Task], float]], known: Sequence[Task] = ()
+) -> list[float]:
+    """The regret on every task of a rule that was learnt on the other data sets alone (both heads of one are one set), of the
+    ``known`` tasks (by default of these)."""
+    rules = {name: learn([other for other in known or tasks if other.set != name]) for name in {t.set for t in tasks}}
+    return [rules[task.set](task) for task in tasks]
 
 
 def always(label: str) -> Callable[[Task], float]:
@@ -197,26 +230,45 @@ def random_feasible(task: Task) -> float:
 
 
 def arms_of(task: Task, ramps: bool) -> list[int]:
-    """Candidates that tune would train, in its order: CE, and losses at 1 and 3 times their thresholds or without one."""
-    found = []
-    for place, line in enumerate(task.lines):
-        factor = line.get("factor")
-        if line["kind"] == "ramp":
-            keep = ramps and line["until"] == 0.3
-        elif line["kind"] == "start":
-            keep = True
-        else:
-            keep = line["kind"] == "grid" and line["loss"] in LOSSES_TUNED and factor in (None, 1.0, 3.0)
-        if keep:
-            found.append(place)
-    middle = {0.008: 0, 0.032: 0, 0.002: 1, 0.128: 1}
-    return sorted(
-        found,
-        key=lambda place: (
-            middle[float(str(task.lines[place]["rate"]))],
-            task.lines[place]["kind"] not in ("ramp", "start"),
-        ),
-    )
+    """The candidates that ``tune`` tries, in its order."""
+    known = [(place, _as_arm(line)) for place, line in enumerate(task.lines)]
+    found = [(by_rate(float(str(task.lines[place]["rate"]))), arm, place) for place, arm in known if arm is not None]
+    return [place for _, arm, place in sorted(found) if ramps or arm[0] != LEADING]
+
+
+LEADING, USUAL, TOLERANT = range(3)
+"""Of the arms at one rate: led or started ones are first, then CE, then losses that tolerate the noise."""
+
+
+@cache
+def _losses() -> list[tuple[int, Loss]]:
+    """The families of ``tune``, each with its place, without those that do not even tolerate the weakest noise (GCE below 1)."""
+    weakest = resolve("symmetric", 10, Fraction(1, 5))
+    own = [(place, named(name)) for place, name in enumerate(FAMILIES)]
+    return [(place, loss) for place, loss in own if loss.name != "gce" or check(loss, weakest).asymmetric]
+
+
+def _as_arm(line: Line) -> tuple[int, int, float] | None:
+    """Where a candidate is among the arms of ``tune`` at its rate; None where it is none of them."""
+    if (kind := line["kind"]) == "start":
+        return LEADING, len(LED), 0.0
+    name, factor = str(line["loss"]), float(str(line.get("factor") or 0))
+    if kind == "ramp":
+        return (LEADING, LED.index(name), factor) if line["until"] == UNTIL else None
+    if kind != "grid" or factor not in (0, *map(float, ABOVE)):
+        return None
+    if name == CE:
+        return USUAL, 0, 0.0
+    given: dict[str, float] = line["parameters"]  # type: ignore[assignment]
+    for place, own in _losses():
+        if name == own.name and all(
+            math.isclose(given[k], float(v)) for k, v in own.parameters.items() if not factor or k != own.main
+        ):
+            multiple = factor and own.main and math.isclose(given[own.main], factor * float(own.parameters[own.main]))
+            return (
+                None if multiple and factor != 1 else (TOLERANT, place, factor)
+            )  # where every value tolerates, its own
+    return None
 
 
 def halved(task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True) -> tuple[float, int]:

@@ -21,13 +21,14 @@ from pathlib import Path
 from time import process_time
 
 from _regret_page import written
+from _regret_rules import CAUTION, by_features, by_mean, ce_by_mean, expected, fitted, left_out, pace_of, read, summary
 from _regret_rules import Task as Measured
-from _regret_rules import by_mean, ce_by_mean, expected, fitted, left_out, read, summary
 from _regret_runs import BATCH, PARTS, train
-from _regret_tasks import Sources, Task, prepare, tasks
+from _regret_tasks import PLAN, Sources, Task, prepare, tasks
 from tqdm import tqdm
 
 from asymtheory.losses import build
+from asymtheory.noise.flow import linear_flow
 from asymtheory.selection.advice import spread
 from asymtheory.writing import replace_file
 
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def collect(options: argparse.Namespace) -> None:
-    """One file of all lines, each with the spread and the margin of its task's noise."""
+    """One file of all lines, each with the spread and the margin of its task's noise, and the pace of its labels."""
     sources = Sources(Path(options.features), Path(options.data_dir), Path(options.labels))
     found = (
         [json.loads(line) for line in gzip.decompress(RESULTS.read_bytes()).splitlines()] if RESULTS.exists() else []
@@ -94,26 +95,43 @@ def collect(options: argparse.Namespace) -> None:
             facts[data, noise] = {"spread": round(spread(model), 4), "margin": round(margin, 4)}
         return facts[data, noise]
 
-    found = [line if "margin" in line else {**line, **of_noise(line["data"], line["noise"])} for line in found]
+    paces: dict[tuple[str, str, int], float] = {}
+
+    def of_labels(data: str, noise: str, seed: int) -> dict[str, float]:
+        """The same for a linear and a hidden head."""
+        key = (data.partition("-")[0], noise, seed)
+        if data in PLAN["few"]:
+            return {}
+        if key not in paces:
+            given = prepare(Task(data, noise), sources, seed)
+            paces[key] = linear_flow(given.table.x[given.train], given.given[given.train]).pace
+        return {"pace": paces[key]}
+
+    found = [
+        line if "pace" in line else {**line, **of_labels(line["data"], line["noise"], line["seed"])}
+        for line in tqdm(found, unit="line", file=sys.stderr)
+    ]
     for path in sorted(Path(options.out).glob("*.jsonl")):
         part = next((part for part in PARTS if path.stem.endswith(part)), "all")
         for line in map(json.loads, path.read_text().splitlines()):
             if (line["data"], line["noise"], line["seed"], part) in before:
                 continue
-            found.append({**line, "part": part, **of_noise(line["data"], line["noise"])})
+            facts_of = of_noise(line["data"], line["noise"]) | of_labels(line["data"], line["noise"], line["seed"])
+            found.append({**line, "part": part, **facts_of})
     content = "".join(json.dumps(line) + "\n" for line in found).encode()
     RESULTS.write_bytes(gzip.compress(content, 9, mtime=0))
     print(f"{RESULTS.name}: {len(found)} lines, {RESULTS.stat().st_size} bytes")
 
 
 def learn(options: argparse.Namespace) -> None:
-    """Write asymtheory/selection/advice.json from the tasks that are not set aside."""
+    """Write asymtheory/selection/advice.json from the tasks that are not set aside, of all seeds."""
     everything = [task for task in read([RESULTS]) if not task.aside]
-    training = [task for task in everything if task.seed == 0 and not task.apart]
+    known = [task for task in everything if task.complete and not task.apart]
+    training = [task for task in known if task.seed == 0]
     by_label = {str(line["candidate"]): line for task in training for line in task.lines}
-    known = sorted(fitted(training), key=lambda each: min(each.deficit(0), each.deficit(1)))
+    by_pace = {each.label: each for each in fitted(known, pace_of)}
     recipes = []
-    for each in known:
+    for each in sorted(fitted(known), key=lambda each: min(each.deficit(0), each.deficit(1))):
         line = by_label[each.label]
         parameters: dict[str, float] = line["parameters"]  # type: ignore[assignment]
         main = build(str(line["loss"])).main
@@ -123,22 +141,29 @@ def learn(options: argparse.Namespace) -> None:
             if line["factor"] is None or k != main
         }
         factor = None if line["factor"] is None else str(Fraction(float(str(line["factor"]))).limit_denominator(100))
+        pace_line = by_pace[each.label]
         recipes.append({
             "loss": line["loss"], "parameters": kept, "factor": factor, "rate": line["rate"], "until": line["until"],
-            "base": round(each.base, 3), "slope": round(each.slope, 3), "worst": [round(x, 2) for x in each.worst],
+            "base": round(each.base, 3), "slope": round(each.slope, 3), "worst": round(each.worst, 2),
+            "by_pace": [round(pace_line.base, 3), round(pace_line.slope, 3)],
         })  # fmt: skip
-    middle, _, worst = summary(left_out(training, expected))
+    scored = {
+        name: summary(left_out(training, rule, known)) for name, rule in (("", expected), ("_by_pace", by_features))
+    }
     facts: dict[str, object] = {
         "tasks": len(training),
+        "runs": len(known),
         "sets": sorted({task.set for task in training}),
-        "left_out": {"median": round(middle, 2), "worst": round(worst, 2)},
+        "caution": CAUTION,
+        "paces": [min(task.pace for task in known), max(task.pace for task in known)],
+        **{f"left_out{name}": {"median": round(x[0], 2), "worst": round(x[2], 2)} for name, x in scored.items()},
         "recipes": recipes,
         "clean": without_noise([task for task in everything if task.noise == "clean"]),
     }
     ADVICE.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    print(
-        f"{ADVICE.name}: {len(recipes)} recipes from {len(training)} tasks; left out: median {middle:.2f}, worst {worst:.2f}"
-    )
+    print(f"{ADVICE.name}: {len(recipes)} recipes from {len(known)} tasks and seeds")
+    for name, (middle, mean, worst) in scored.items():
+        print(f"left out{name}: median {middle:.2f}, mean {mean:.2f}, worst {worst:.2f}")
 
 
 def without_noise(tasks: Sequence[Measured]) -> dict[str, object]:
@@ -150,7 +175,7 @@ def without_noise(tasks: Sequence[Measured]) -> dict[str, object]:
             "loss": line[label]["loss"],
             "parameters": {k: str(Fraction(str(v)).limit_denominator(10**9)) for k, v in line[label]["parameters"].items()},  # type: ignore[attr-defined]
             "factor": None, "rate": line[label]["rate"], "until": 0.0,
-            "base": round(mean, 3), "slope": 0.0, "worst": [round(worst, 2)] * 2,
+            "base": round(mean, 3), "slope": 0.0, "worst": round(worst, 2),
         }
         for label, mean, worst in known
     ]  # fmt: skip

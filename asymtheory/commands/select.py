@@ -47,14 +47,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clean", metavar="FILE[:NAME]", help="with --labels: clean labels, for all or some samples")
     parser.add_argument("--probs", metavar="FILE", help="with --labels: out-of-sample predicted probabilities (N, K)")
     parser.add_argument(
+        "--features",
+        metavar="FILE[:NAME]",
+        help="with --labels: numbers of every sample (N, d), as your network gets them: tell which learning rate they need, and "
+        "give the probabilities where --clean and --probs are not given",
+    )
+    parser.add_argument(
         "--relabel",
         metavar="N",
-        help="with --labels and --probs: choose N samples to have relabelled for the binding row, and say what that gains",
+        help="with --labels and --probs or --features: choose N samples to have relabelled for the binding row, and say what "
+        "that gains",
     )
     parser.add_argument(
         "--write-relabel",
         metavar="FILE",
-        help="with --relabel: the samples as index,label,row,weight; fill labels in, give it back by --clean beside --probs",
+        help="with --relabel: the samples as index,label,row,weight; fill labels in, give it back by --clean beside these",
     )
     parser.add_argument("--posteriors", metavar="FILE", help="class weights of every sample (N, K), or votes")
     parser.add_argument(
@@ -108,7 +115,7 @@ def run(given: argparse.Namespace) -> int:
     chosen = select(
         given.noise, K=None if K is None else check_classes(int(K), "--K"),
         eta=None if given.eta is None else parse_number(given.eta, "--eta"),
-        transition=given.transition, labels=given.labels, clean=given.clean, probs=given.probs,
+        transition=given.transition, labels=given.labels, clean=given.clean, probs=given.probs, features=given.features,
         posteriors=given.posteriors, annotators=given.annotators, aggregate=given.aggregate, annotator=given.annotator,
         confidence=float(parse_number(given.confidence, "--confidence")), losses=losses, also=also,
     )  # fmt: skip
@@ -118,7 +125,7 @@ def run(given: argparse.Namespace) -> int:
     if draw is not None:
         draw(chosen, given.plot)
     advice = _advice(chosen, given.advice)
-    plan = None if wanted is None else relabelling(given.labels, given.probs, wanted, chosen.estimate)
+    plan = None if wanted is None else _plan(given, wanted, chosen)
     if plan is not None and given.write_relabel is not None:
         write_file(given.write_relabel, plan.csv(), "--write-relabel")
     if form == "table":
@@ -141,9 +148,18 @@ def _count_of_relabel(given: argparse.Namespace) -> int | None:
         if given.write_relabel is not None:
             raise InputError("--write-relabel goes with --relabel")
         return None
-    if given.labels is None or given.probs is None:
-        raise InputError("--relabel goes with --labels and --probs, from which the samples are chosen")
+    if given.labels is None or (given.probs is None and given.features is None):
+        raise InputError("--relabel goes with --labels and --probs or --features, from which the samples are chosen")
     return count_given(given.relabel, "--relabel", LEAST)
+
+
+def _plan(given: argparse.Namespace, wanted: int, chosen: Selection) -> Relabelling:
+    """The samples of --relabel."""
+    probs = given.probs
+    if probs is None:
+        assert chosen.flow is not None
+        probs = chosen.flow.probabilities
+    return relabelling(given.labels, probs, wanted, chosen.estimate)
 
 
 def _losses(given: argparse.Namespace) -> tuple[list[str] | None, list[Loss]]:
@@ -162,7 +178,7 @@ def _losses(given: argparse.Namespace) -> tuple[list[str] | None, list[Loss]]:
 def _advice(chosen: Selection, asked: bool) -> Advice | None:
     """What trained best on noise like this, where that was measured; InputError where it was asked for and is not there."""
     if chosen.estimate.unit == "class" and (asked or chosen.estimate.noise.dominant):
-        return advise(chosen.estimate.noise)
+        return advise(chosen.estimate.noise, None if chosen.flow is None else chosen.flow.pace)
     if asked:
         raise InputError("--advice: was measured for noise with one row a class, not for --posteriors")
     return None

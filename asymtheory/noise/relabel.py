@@ -254,6 +254,15 @@ def _weight(cell: object, where: str) -> float:
     return value
 
 
+def is_relabelled(clean: LabelsLike) -> bool:
+    """Is it a table of :func:`relabelling` (and not clean labels of samples that somebody else chose)?"""
+    return _drawn_here(*read(clean, "--clean"))
+
+
+def _drawn_here(table: Table, name: str | None) -> bool:
+    return name is None and {head.lower() for head in table.columns} == set(HEADS)
+
+
 def from_relabelled(
     noisy: LabelsLike, probabilities: TableLike, clean: LabelsLike, confidence: float = 0.95, K: int | None = None,
     replicates: int = REPLICATES, seed: int = 0,
@@ -267,7 +276,7 @@ def from_relabelled(
     """
     check_confidence(confidence)
     table, name = read(clean, "--clean")
-    if name is not None or {head.lower() for head in table.columns} != set(HEADS):
+    if not _drawn_here(table, name):
         raise InputError(
             "--labels needs --clean (clean labels) or --probs (out-of-sample probabilities): one of them, not both, unless "
             "--clean is a table index,label,row,weight that --relabel made"

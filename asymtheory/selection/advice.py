@@ -8,8 +8,9 @@ parameter. The points by which a recipe falls short of the best one are modelled
     deficit = base + slope * spread,    spread = max_i (max_j T_ij - min_j T_ij) / (1 - T_ii)   over j != i,
 
 which is 0 where wrong labels go to all other classes alike (symmetric noise) and 1 where they all go to one (pairs, class maps).
-The lines were fitted on the tasks that were not set aside, and are kept in ``advice.json``. Labels without noise were measured
-apart: there a recipe's deficit is its mean over the tasks.
+With features at hand the number is their pace (:mod:`asymtheory.noise.flow`) instead, which tells what the spread cannot: which
+learning rate the data need. The lines were fitted on the tasks that were not set aside, and are kept in ``advice.json``. Labels
+without noise were measured apart: there a recipe's deficit is its mean over the tasks.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Recipe:
     """A way to train that was measured. ``factor``: the main parameter over its threshold (None: the parameters as they are);
     ``rate``: at the initial slope of CE; ``until`` > 0: the parameter is led from 1 over this share of the steps.
 
-    ``base`` and ``slope`` of the line; ``worst`` deficit of the measured tasks with evenly spread noise and of the others.
+    ``base`` and ``slope`` of the line in the spread; ``by_pace``: the same of that in the pace, None on clean labels; ``worst``:
+    deficit of all measured tasks.
     """
 
     loss: str
@@ -53,15 +55,15 @@ class Recipe:
     until: float
     base: float
     slope: float
-    worst: tuple[float, float]
+    worst: float
+    by_pace: Sequence[float] | None = None
 
-    def deficit(self, spread: float) -> float:
-        """Points below the best recipe that are expected on a noise of this spread; at least 0."""
-        return max(0.0, self.base + self.slope * spread)
-
-    def risk(self, spread: float) -> float:
-        """The worst deficit seen, between that on even and on uneven noise."""
-        return (1 - spread) * self.worst[0] + spread * self.worst[1]
+    def line(self, spread: float, pace: float | None = None) -> float:
+        """Points below the best recipe by the line in the pace, or in the spread where that is not known; may be below 0."""
+        if pace is None or self.by_pace is None:
+            return self.base + self.slope * spread
+        base, slope = self.by_pace
+        return base + slope * pace
 
     @property
     def given(self) -> Loss:
@@ -82,7 +84,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Advised:
-    """A recipe on the noise at hand. ``raw_rate`` is that of the unscaled loss; ``feasible``: does it tolerate the noise?"""
+    """A recipe on the noise at hand. ``raw_rate`` is that of the unscaled loss; ``feasible``: does it tolerate the noise?
+
+    ``deficit``: points below the best recipe that are expected, at least 0; ``rank``: what recipes are ordered by, least first.
+    """
 
     recipe: Recipe
     loss: Loss
@@ -90,7 +95,7 @@ class Advised:
     fitting: float
     raw_rate: float
     deficit: float
-    risk: float
+    rank: float
 
     @property
     def schedule(self) -> str:
@@ -118,7 +123,7 @@ class Advised:
             "schedule": self.schedule,
             "asymmetric": self.feasible,
             "deficit": round(self.deficit, 2),
-            "worst": round(self.risk, 2),
+            "worst": round(self.recipe.worst, 2),
         }
 
 
@@ -126,10 +131,11 @@ class Advised:
 class Advice(Answer):
     """What was measured, for a noise.
 
-    ``ranked`` by expected deficit; ``safest``: the least worst deficit; ``fastest``: of the losses that tolerate the noise, bear
-    half of the error that any loss can, and are not led, the one with the largest fitting ratio within NEAR points of the best
-    of them (None: there is none). ``noisy``: not for clean labels, where
-    ``safest`` is CE at the rate of the least mean deficit and there is no ``fastest``.
+    ``ranked`` by the deficit that is expected, where only the noise is known with a tenth of the worst one beside it;
+    ``safest``: the first of them; ``fastest``: of the losses that tolerate the noise, bear half of the error that any loss can, and
+    are not led, the one with the largest fitting ratio within NEAR points of the first of them (None: there is none).
+    ``pace``: of the labels with their features, None where it is not known. ``noisy``: not for clean labels, where ``safest`` is
+    CE at the rate of the least mean deficit and there is no ``fastest``.
     """
 
     ranked: tuple[Advised, ...]
@@ -138,11 +144,13 @@ class Advice(Answer):
     spread: float
     facts: Json
     noisy: bool = True
+    pace: float | None = None
 
     def to_dict(self) -> Json:
         """The facts for JSON."""
         return {
             "spread": round(self.spread, 4),
+            "pace": self.pace,
             "safest": self.safest.to_dict(),
             "fastest": None if self.fastest is None else self.fastest.to_dict(),
             "ranked": [each.to_dict() for each in self.ranked],
@@ -153,8 +161,8 @@ class Advice(Answer):
         """The two answers, what they cost, and what that rests on."""
         lines = [
             f"safest       {self.safest}",
-            f"             worst of the measured tasks of this spread {self.safest.risk:.1f} points below the best recipe, "
-            f"on average {self.safest.deficit:.1f}",
+            f"             on average {self.safest.deficit:.1f} points below the best recipe, in the worst of the measured tasks "
+            f"{self.safest.recipe.worst:.1f}",
         ]
         if self.fastest is not None:
             lines += [
@@ -162,8 +170,10 @@ class Advice(Answer):
                 f"             tolerates the noise, fitting ratio {self.fastest.fitting:.3g}; on average "
                 f"{self.fastest.deficit:.1f} points below",
             ]
-        facts, left_out = self.facts, self.facts["left_out"]
-        of = f"for noise of spread {self.spread:.2f}" if self.noisy else "without noise"
+        facts = self.facts
+        left_out = facts["left_out" if self.pace is None else "left_out_by_pace"]
+        of = "without noise" if not self.noisy else f"for noise of spread {self.spread:.2f}"
+        of = of if self.pace is None else f"at the pace {self.pace:g} of these labels"
         lines += [
             f"measured     on {facts['tasks']} tasks of {len(facts['sets'])} data sets, {of} (docs/regret.md); "
             "on a data set left out",
@@ -172,11 +182,14 @@ class Advice(Answer):
             "rates        of the loss scaled to the initial slope of CE (raw: unscaled), SGD with momentum 0.9, batches of 128;",
             "             `asymtheory tune` finds one for your data",
         ]
+        if self.noisy and self.pace is None:
+            lines.append("             with --features the rate is that which your data need")
         return "\n".join(lines)
 
     def __str__(self) -> str:
         lines = [self.answers(), "", "expected points below the best, and the worst seen:"]
-        return "\n".join([*lines, *(f"{each.deficit:6.1f} {each.risk:6.1f}  {each}" for each in self.ranked[:SHOWN])])
+        shown = (f"{each.deficit:6.1f} {each.recipe.worst:6.1f}  {each}" for each in self.ranked[:SHOWN])
+        return "\n".join([*lines, *shown])
 
 
 def _short(value: Fraction) -> str:
@@ -190,8 +203,7 @@ def recorded(noisy: bool = True) -> tuple[tuple[Recipe, ...], Json]:
     content = json.loads(Path(__file__).with_name("advice.json").read_text(encoding="utf-8"))
     clean = content.pop("clean")
     content = content if noisy else clean
-    recipes = tuple(Recipe(**{**each, "worst": tuple(each["worst"])}) for each in content.pop("recipes"))
-    return recipes, content
+    return tuple(Recipe(**each) for each in content.pop("recipes")), content
 
 
 def spread(noise: NoiseModel) -> float:
@@ -206,8 +218,10 @@ def spread(noise: NoiseModel) -> float:
     return min(1.0, found)
 
 
-def advise(noise: NoiseModel) -> Advice:
-    """Rank the measured recipes for a noise with one row a class.
+def advise(noise: NoiseModel, pace: float | None = None) -> Advice:
+    """Rank the measured recipes for a noise with one row a class; ``pace``: of the noisy labels with their features.
+
+    A pace outside of those that were measured is taken for the nearest of them; on clean labels it decides nothing.
 
     Raises InputError for a noise whose true labels are not the most frequent ones in every class, on which no loss has a threshold.
     """
@@ -218,14 +232,20 @@ def advise(noise: NoiseModel) -> Advice:
     noisy = any(float(row.top) < float(row.total) for row in noise.rows)
     recipes, facts = recorded(noisy)
     at = spread(noise)
-    ranked = sorted(_advised(recipes, noise, at), key=lambda each: each.deficit)
+    if not noisy:
+        pace = None
+    if pace is not None:
+        low, high = facts["paces"]
+        pace = min(max(pace, low), high)
+    caution = float(facts["caution"]) if noisy and pace is None else 0.0
+    ranked = sorted(_advised(recipes, noise, at, pace, caution), key=lambda each: each.rank)
     if not ranked:
         raise InputError("no advice: none of the measured recipes has a value on this noise")
-    safest = min(ranked if noisy else _of_ce(ranked), key=lambda each: (noisy and each.risk, each.deficit))
+    safest = ranked[0] if noisy else min(_of_ce(ranked), key=lambda each: each.deficit)
     plainly = [each for each in ranked if noisy and each.feasible and not each.recipe.until and _bears(each, noise)]
     fast = [each for each in plainly if each.deficit <= plainly[0].deficit + NEAR]
     fastest = max(fast, key=lambda each: each.fitting, default=None)
-    return Advice(tuple(ranked), safest, fastest, at, facts, noisy)
+    return Advice(tuple(ranked), safest, fastest, at, facts, noisy, pace)
 
 
 def _of_ce(ranked: Sequence[Advised]) -> list[Advised]:
@@ -239,7 +259,9 @@ def _bears(advised: Advised, noise: NoiseModel) -> bool:
     return left is not None and left >= ENOUGH
 
 
-def _advised(recipes: tuple[Recipe, ...], noise: NoiseModel, at: float) -> Iterator[Advised]:
+def _advised(
+    recipes: tuple[Recipe, ...], noise: NoiseModel, at: float, pace: float | None, caution: float
+) -> Iterator[Advised]:
     K = noise.classes
     thresholds: dict[object, Threshold] = {}
     known: dict[object, tuple[Loss, bool | None, FittingSlope] | None] = {}
@@ -255,7 +277,8 @@ def _advised(recipes: tuple[Recipe, ...], noise: NoiseModel, at: float) -> Itera
         if (judged := known[key]) is not None:
             loss, feasible, slope = judged
             raw = recipe.rate * K / slope.unfitted
-            yield Advised(recipe, loss, feasible, slope.ratio, raw, recipe.deficit(at), recipe.risk(at))
+            lost = recipe.line(at, pace)
+            yield Advised(recipe, loss, feasible, slope.ratio, raw, max(0.0, lost), lost + caution * recipe.worst)
 
 
 def _tolerates(loss: Loss, found: Threshold) -> bool | None:

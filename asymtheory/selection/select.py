@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,6 +28,7 @@ from ..losses.settings import named
 from ..noise import annotators as crowd
 from ..noise import estimate, relabel
 from ..noise.estimate import NoiseEstimate
+from ..noise.flow import LinearFlow, flow_of
 from ..noise.models import check_classes, check_rate
 from ..noise.resolve import resolve
 from ..noise.rows import NoiseModel
@@ -49,6 +50,7 @@ class Selection(Answer):
     warnings: tuple[str, ...]
     origin: dict[str, Any]  # what was given, for a run's configuration
     also: tuple[Loss, ...] = ()  # one's own losses, which are shown wherever they rank
+    flow: LinearFlow | None = None  # what a linear model makes of the labels, where their features were given
 
     @property
     def best(self) -> Candidate:
@@ -241,6 +243,7 @@ def select(
     labels: Any = None,
     clean: Any = None,
     probs: Any = None,
+    features: Any = None,
     posteriors: Any = None,
     annotators: Any = None,
     aggregate: str = "votes",
@@ -259,6 +262,8 @@ def select(
     * ``labels`` and ``clean``: noisy labels and, for all or some of the samples, clean ones;
     * ``labels`` and ``probs``: noisy labels and out-of-sample predicted probabilities (N, K); needs cleanlab. With ``clean``
       too, the table of :func:`asymtheory.noise.relabel.relabelling` with labels filled in, from which some rows are taken;
+    * ``labels`` and ``features`` (N, d), numbers of every sample as the network gets them: the probabilities are those of
+      :func:`asymtheory.noise.flow.linear_flow`, unless ``clean`` or ``probs`` is given, too;
     * ``posteriors``: class weights of every sample (N, K), or votes;
     * ``annotators``: the labels of several annotators, a column each or lines item, annotator, label. ``aggregate`` makes
       class weights of every item from them: "votes" (shares of the annotators), "majority" (one class, ties left out) or
@@ -276,6 +281,10 @@ def select(
     """
     estimate.check_confidence(confidence)
     origin: dict[str, Any] = {}
+    flow = _flow(features, labels, K)
+    linear = flow is not None and probs is None and (clean is None or relabel.is_relabelled(clean))
+    if flow is not None and linear:
+        probs = flow.probabilities
     if annotators is not None:
         _alone("--annotators", (noise, eta, transition, labels, clean, probs, posteriors))
         known = crowd.estimated(read_annotators(annotators, K=K), aggregate, annotator, confidence)
@@ -284,7 +293,19 @@ def select(
             if value is not None:
                 raise InputError(f"{option} {value}: goes with --annotators")
         known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
-    return _ranked(known, origin, losses, tuple(also))
+    if linear:
+        known = replace(known, noise=replace(known.noise, source="a linear model of --features"))
+    found = _ranked(known, origin, losses, tuple(also))
+    return found if flow is None else replace(found, flow=flow)
+
+
+def _flow(features: Any, labels: Any, K: int | None) -> LinearFlow | None:
+    """What a linear model makes of the labels with their features, where these are given."""
+    if features is None:
+        return None
+    if labels is None:
+        raise InputError("--features goes with --labels (the noisy labels of the same samples)")
+    return flow_of(features, labels, K)
 
 
 def _ranked(
@@ -338,7 +359,7 @@ def _read(
     if labels is not None:
         if clean is None and probs is None:
             raise InputError(
-                "--labels needs --clean (clean labels) or --probs (out-of-sample probabilities): one of them"
+                "--labels needs --clean (clean labels), --probs (out-of-sample probabilities) or --features: one of them"
             )
         origin = {"labels": os.fspath(labels)} if isinstance(labels, str | os.PathLike) else {}
         if clean is not None and probs is not None:
@@ -358,7 +379,7 @@ def _read(
         return estimate.known(noise), {}
     if noise is None and eta is None:
         raise InputError(
-            "say what is known of the noise: --K and --eta, --noise, --transition, --labels with --clean or --probs, "
+            "say what is known of the noise: --K and --eta, --noise, --transition, --labels with --clean, --probs or --features, "
             "--posteriors, or --annotators"
         )
     rate = None if eta is None else check_rate(eta, "--eta")

@@ -33,7 +33,7 @@ def test_the_spread_of_a_matrix_is_that_of_its_worst_row() -> None:
 def test_values_stand_at_their_multiple_of_the_threshold_and_rates_at_one_slope() -> None:
     noise = resolve("pair", 10, Fraction(2, 5))
     advice = advise(noise)
-    assert [each.deficit for each in advice.ranked] == sorted(each.deficit for each in advice.ranked)
+    assert [each.rank for each in advice.ranked] == sorted(each.rank for each in advice.ranked)
     checked = 0
     for each in advice.ranked:
         slope = fitting_slope(each.loss, 10).unfitted
@@ -47,7 +47,9 @@ def test_values_stand_at_their_multiple_of_the_threshold_and_rates_at_one_slope(
 
 def test_the_two_answers_are_what_they_say() -> None:
     advice = advise(resolve("symmetric", 10, Fraction(2, 5)))
-    assert advice.safest.risk == min(each.risk for each in advice.ranked)
+    caution = recorded()[1]["caution"]
+    assert advice.safest is min(advice.ranked, key=lambda each: each.recipe.line(0) + caution * each.recipe.worst)
+    assert advice.safest.deficit == max(0, advice.safest.recipe.base)
     assert advice.fastest is not None
     assert advice.fastest.feasible
     noise = resolve("symmetric", 10, Fraction(2, 5))
