@@ -239,6 +239,9 @@ class Sweep:
         """
         cells = Cells.of(failing, self.transfer.profile.K - 1)
         most, result = ROOM + GROWTH * failing.sum(-1), np.zeros(failing.shape, dtype=bool)
+        wide = np.zeros(len(failing), dtype=bool)
+        wide[cells.box[~(self._at_points(low, high, cells, least, everywhere=True) > 0)]] = True
+        result[wide], cells = failing[wide], cells.some(~wide[cells.box])
         for rounds in reversed(range(DIVISIONS)):
             if not len(cells.box):
                 break
@@ -267,14 +270,27 @@ class Sweep:
             found[rest] = np.fmax(found[rest], bound(cells.some(rest), self._drifted))
         return found
 
-    def _at_points(self, low: Array, high: Array, cells: Cells, least: Array) -> Array:
-        """The least of the bound at some points of boxes and cells, which no division exceeds."""
-        some = cells.points(self.transfer.coupled)
-        at, xp = self._at(Span.of(low[some.box] + (high - low)[some.box] / 2)), spans()
-        known = at.bounds(Span.of(some.left) * at.whole(xp), xp, spread=self._spread(some))[0]
-        found: Array = (Span.of(known) / Span.of(some.left)).high
-        found = found + some.chords(least) if self.transfer.mixed else found
-        return np.asarray(found.reshape(3 if self.transfer.coupled else 1, -1).min(0))
+    def _at_points(self, low: Array, high: Array, cells: Cells, least: Array, everywhere: bool = False) -> Array:
+        """The least of the bound at points of cells, in the middles of boxes or ``everywhere`` in them: no division exceeds it."""
+        if not len(cells.box):
+            return np.zeros(0)
+        points = cells.points(self.transfer.coupled)
+        box = Span(low[points.box], high[points.box])
+        middle = Span.of(box.low + (box.high - box.low) / 2)
+        found = self._at_mass(middle, points)
+        if everywhere and self.parameter is not None:
+            moved = self._at_mass(Jet(spans(), box, Span(1.0, 1.0)), points)
+            drifted = Span.of(found) + _part(moved, "slope") * Span(box.low - middle.low, box.high - middle.low)
+            found = Span.of(np.fmax(drifted.low, _part(moved, "value").low))
+        value: Array = (Span.of(found) / Span.of(points.left)).high
+        value = value + points.chords(least) if self.transfer.mixed else value
+        return np.asarray(value.reshape(-1, len(cells.box)).min(0))
+
+    def _at_mass(self, value: Scalar, points: Cells) -> Scalar:
+        """The bound for parameters at points of the mass and of the share."""
+        at, xp = self._at(value), spans()
+        s, kept = at.masses(Span.of(points.left), xp)
+        return at.bounds(s, xp, spread=self._spread(points), kept=kept)[0]
 
     def _spread(self, cells: Cells) -> Spread | None:
         return Spread(cells.first, cells.last) if self.transfer.coupled else None
@@ -293,7 +309,8 @@ class Sweep:
         """The same in the mean value form in the parameter: at its middle, and how far the bound may move from there."""
         xp, middle = spans(), box.low + (box.high - box.low) / 2
         at = self._at(Jet(xp, box, Span(1.0, 1.0)))
-        moved = at.bounds(Span(left, right) * at.whole(xp), xp, spread=spread)
+        s, kept = at.masses(Span(left, right), xp)
+        moved = at.bounds(s, xp, spread=spread, kept=kept)
         away = Span(box.low - middle, box.high - middle) / Span(left, right)
         found = self._over(Span(middle, middle), left, right, spread)
         return [(Span(low, low) + _part(part, "slope") * away).low for low, part in zip(found, moved, strict=True)]
@@ -304,8 +321,8 @@ class Sweep:
         """(what is known at t, the terms of unknown shape where one class receives all), as jets in t."""
         xp = spans()
         one = Span(1.0, 1.0)
-        s = Jet(xp, t, one) * at.whole(xp)
-        return at.bounds(s, xp, quotient, spread)
+        s, kept = at.masses(Jet(xp, t, one), xp)
+        return at.bounds(s, xp, quotient, spread, kept)
 
     # -------------------------------------------------------------------------------------------------------- no
 

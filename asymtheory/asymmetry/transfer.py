@@ -142,10 +142,19 @@ class Transfer:
             return 0
         return self._phi((step, -step if spread else Fraction(0)), x + _number(xp, self.floor), self.floor, xp, "all")
 
-    def given(self, s: Scalar, xp: Backend) -> Scalar:
-        """``G(s) = phi_m(tip - s) - phi_m(tip)``."""
+    def given(self, kept: Scalar, xp: Backend) -> Scalar:
+        """``G(s) = phi_m(kept) - phi_m(tip)``, kept = tip - s."""
         top = self.weights[self.target]
-        return self._phi((top, 1 - top), _number(xp, self.tip) - s, self.tip, xp, "all")
+        return self._phi((top, 1 - top), kept, self.tip, xp, "all")
+
+    def kept(self, s: Scalar, xp: Backend) -> Scalar:
+        """What the vertex keeps where the mass s has left."""
+        return _number(xp, self.tip) - s
+
+    def masses(self, t: Scalar, xp: Backend) -> tuple[Scalar, Scalar]:
+        """The mass that has left where t is its share of all that can leave, and what is kept: never below f, whatever f may be."""
+        whole = self.whole(xp)
+        return t * whole, (1 - t) * whole + _number(xp, self.floor)
 
     def _phi(self, shares: tuple[Fraction, Fraction], u: Scalar, start: Fraction, xp: Backend, shape: Shape) -> Scalar:
         """What ``shares`` of active and passive rise by from ``start`` to u."""
@@ -218,7 +227,13 @@ class Transfer:
         return self.profile.K > 2 and (self.mixed or (CONVEX in shapes and bool(others)))
 
     def normalised(
-        self, s: Scalar, xp: Backend, alone: bool, quotient: Division = truediv, spread: Spread | None = None
+        self,
+        s: Scalar,
+        xp: Backend,
+        alone: bool,
+        quotient: Division = truediv,
+        spread: Spread | None = None,
+        kept: Scalar = None,
     ) -> Scalar:
         """Lower bound of what the normalised terms add, exactly so where the mass goes to n alone (``alone``).
 
@@ -227,6 +242,7 @@ class Transfer:
         result: Scalar = 0
         top, second, K = self.weights[self.target], self.second, self.profile.K
         low, tip = _number(xp, self.floor), _number(xp, self.tip)
+        kept = self.kept(s, xp) if kept is None else kept
 
         def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)
@@ -238,13 +254,13 @@ class Transfer:
             base = atom.base.on(xp)
             if infinite and not self.profile.negative:
                 if K == 2:
-                    own = at(base, tip - s)
+                    own = at(base, kept)
                     result = result + quotient(own, own + at(base, s)) * _product(xp, coefficient, top - second)
                 continue
             mean = sum(self.others, Fraction(0)) / (K - 1)
             many = 1 if alone else max(1, sum(w > mean for w in self.others))
             start = at(base, low)
-            own = at(base, tip - s)
+            own = at(base, kept)
             heap = _heaped(fallen(base, start), s, spread)
             fall = (start - at(base, low + s / many)) * _number(xp, many * (second - mean)) if second > mean else 0
             top_part = own * _number(xp, top - mean) - (0 if isinstance(fall, int) else fall)
@@ -261,7 +277,7 @@ class Transfer:
         for coefficient, negative in self.profile.negative:
             base = negative.base.on(xp)
             start = at(base, low)
-            rise, left = _heaped(fallen(base, start), s, spread), start - at(base, tip - s)
+            rise, left = _heaped(fallen(base, start), s, spread), start - at(base, kept)
             counted = second if spread is None else self.third
             part = quotient(rise, rise + left) * _product(xp, coefficient, top - counted)
             if counted < second and spread is not None:  # what n receives counts less
@@ -305,7 +321,7 @@ class Transfer:
         top = self.weights[self.target]
         result: Scalar = 0
         if self.profile.separable:
-            result = self.given(s, xp)
+            result = self.given(self.kept(s, xp), xp)
             for weight, times in Counter(receivers).items():
                 result = result + self._phi((weight, 1 - weight), each + low, self.floor, xp, "all") * times
 
@@ -344,7 +360,9 @@ class Transfer:
             s = xp.near(Fraction(0), 1)
             parts = xp.number(self.normalised(s, xp, alone=True))
             if self.profile.separable:
-                parts = parts + self._vanishing(self.received(s, xp)) + self._vanishing(self.given(s, xp))
+                parts = (
+                    parts + self._vanishing(self.received(s, xp)) + self._vanishing(self.given(self.kept(s, xp), xp))
+                )
             return self._vanishing(parts)
 
     @staticmethod
@@ -359,7 +377,11 @@ class Transfer:
             s = xp.near(Fraction(0), 1)
             parts = xp.number(self.normalised(s, xp, alone=False))
             if self.profile.separable:
-                parts = parts + self._spread(self._vanishing(self.received(s, xp))) + self._vanishing(self.given(s, xp))
+                parts = (
+                    parts
+                    + self._spread(self._vanishing(self.received(s, xp)))
+                    + self._vanishing(self.given(self.kept(s, xp), xp))
+                )
             return self._vanishing(parts)
 
     def _spread(self, germ: Germ) -> Germ:
@@ -509,16 +531,22 @@ class Transfer:
         return rest / s, chord / s if not isinstance(chord, int) else 0
 
     def bounds(
-        self, s: Scalar, xp: Backend, quotient: Division = truediv, spread: Spread | None = None
+        self,
+        s: Scalar,
+        xp: Backend,
+        quotient: Division = truediv,
+        spread: Spread | None = None,
+        kept: Scalar = None,
     ) -> tuple[Scalar, Scalar]:
         """(what is known at s, h of the terms of unknown shape): the excess is at least the first, plus s times the least chord
         h(x)/x of the second on (0, s]. With a ``spread`` the largest receiver's share of these terms is in the first, and the
-        chords are those of what the others receive.
+        chords are those of what the others receive. ``kept``: tip - s, if the caller knows it better (``masses``).
         """
-        rest, chord = self.normalised(s, xp, alone=False, quotient=quotient, spread=spread), 0
+        kept = self.kept(s, xp) if kept is None else kept
+        rest, chord = self.normalised(s, xp, alone=False, quotient=quotient, spread=spread, kept=kept), 0
         if self.profile.separable:
             J = self.profile.K - 1
-            rest = rest + self.given(s, xp)
+            rest = rest + self.given(kept, xp)
             if J == 1:
                 return rest + self.received(s, xp), chord
             known = spread is not None
