@@ -295,6 +295,12 @@ def test_boxes_that_cannot_change_an_end_are_not_tried(
     assert sum(divided) <= cells
 
 
+def test_a_wide_box_of_p_min_is_certified_up_to_all_the_mass() -> None:
+    loss = F("0.05") * build("taylor-ce", t=2) + F("8.4") * build("nnfl", gamma=10)
+    row = from_weights([24, 557, 209, *[160] * 17]).rows[0]
+    assert Sweep.of(loss, row, "p_min").verdicts(np.array([0.01]), np.array([0.02])).tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("loss", "parameter", "model", "answer", "value", "mass"),
     [
