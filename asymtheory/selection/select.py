@@ -359,7 +359,7 @@ def _read(
     if labels is not None:
         if clean is None and probs is None:
             raise InputError(
-                "--labels needs --clean (clean labels), --probs (out-of-sample probabilities) or --features: one of them"
+                "--labels needs --clean (clean labels), --features or --probs (out-of-sample probabilities): one of them"
             )
         origin = {"labels": os.fspath(labels)} if isinstance(labels, str | os.PathLike) else {}
         if clean is not None and probs is not None:
