@@ -46,6 +46,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 NOT_SEPARABLE = "no constant is known for this form of loss"
 NEITHER = "phi_k is neither convex nor concave: a search proves the verdict, but gives no constant"
+BESIDE = "the rest is uniform and every term convex: the risk rises at least as it does to first order at e_m"
 EQUALITY = "the condition holds with equality: the excess risk may vanish faster than 1 - u_m, so no constant exists"
 
 
@@ -451,15 +452,25 @@ class _Form:
         """NGCE and its sums where the rest is uniform: L(u, m) is at least g(1/2) / (2 g(1/2) + (K - 2) g(0))."""
         if not row.uniform_rest or (self.profile.separable and self.shape == MIXED):
             return None, NOT_SEPARABLE
+        if self.profile.separable and self.shape == CONVEX:
+            slack = float(self.profile.slopes(FLOAT).slack(*_shares(row), 1.0))
+            if slack < 0:  # the convex terms alone fall: what the normalised ones rise by at first order is left
+                slack += float(row.margin) * float(self.profile.pull(FLOAT)) if self._rises else 0.0
+                return slack / 2, BESIDE if slack > 0 else EQUALITY
         least = 0.0
         for weight, atom in self.bounded:
             zero, half = (atom.base.on(FLOAT).active(u, math.log(u) if u else -math.inf, FLOAT) for u in (0.0, 0.5))
             least += weight * float(row.margin) * float(half) / float(2 * half + (self.K - 2) * zero)
         if self.profile.separable and self.shape == CONVEX:
-            least += max(0.0, float(self.profile.slopes(FLOAT).slack(*_shares(row), 1.0)) / 2)
+            least += slack / 2
         elif self.profile.separable:
             least += self._least_concave(row)
         return least, "the rest is uniform: the risk grows with the loss on the largest class"
+
+    @property
+    def _rises(self) -> bool:
+        """Are the bases of all finite normalised terms convex?"""
+        return all(atom.base.curvature()[0] == CONVEX for _, atom in self.bounded)
 
     def radius(self, row: Row) -> Radius | None:
         """How far the row may move: mass from m to n lowers the slack fastest."""

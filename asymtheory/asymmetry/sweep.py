@@ -8,7 +8,7 @@ For a box [low, high] of the parameter and t = s / (tip - floor) in (0, 1], the 
 * no: a transfer of the mass s to the largest other weights, s suggested by floats, has an excess that is negative for every
   parameter in the box; or its slope at t = 0 is.
 
-All is outward rounded (``numbers.spans``). What neither settles is 0: smaller boxes may be settled.
+All is outward rounded (``numbers.spans``). What neither settles is 0, or UNPROVED: smaller boxes may be settled.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from .transfer import Division, Spread, Transfer
 
 Array: TypeAlias = NDArray[np.float64]
 Verdicts: TypeAlias = NDArray[np.int8]  # 1 yes, -1 no, 0 not settled
+UNPROVED = -2  # a no in floats that is not certified
 
 NEAREST = 52  # bits: the cells of t begin at 2^-NEAREST
 CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)]))
@@ -47,6 +48,7 @@ SHARES = np.concatenate(
     [np.geomspace(1e-12, 1e-3, 40), np.geomspace(1e-3, 0.05, 40)[1:], np.linspace(0.05, 1, 130)[1:]]
 )
 ZOOMS, FINER = 2, np.linspace(0.0, 1.0, 17)  # around the least excess in floats
+PARTS = 8  # of a cell, where chords are looked at more closely
 MOST_SPREADS = 1500  # failing cells at once, of the boxes with the fewest
 MOST_GERMS = 60  # boxes at once
 GROUPS = (1, 2, 3, 5, 10, 20)  # how many classes may receive the mass
@@ -73,10 +75,10 @@ class Sweep:
     def point(self) -> bool | None:
         """The verdict for the loss as it is."""
         nothing = np.zeros(1)
-        return {1: True, -1: False, 0: None}[int(self.verdicts(nothing, nothing)[0])]
+        return {1: True, -1: False}.get(int(self.verdicts(nothing, nothing)[0]))
 
     def verdicts(self, low: Array, high: Array, thorough: bool = True) -> Verdicts:
-        """What is certified for every parameter in each box [low, high]; ``thorough``: cells of the mass are divided, too."""
+        """What is certified for every parameter in each box [low, high], or UNPROVED; ``thorough``: cells are divided, too."""
         found = np.zeros(len(low), dtype=np.int8)
         step = max(1, CHUNK // (2 * len(CELLS)))
         for start in range(0, len(low), step):
@@ -94,10 +96,10 @@ class Sweep:
             rest = np.flatnonzero(result == 0)
             if len(rest):
                 result[rest] = -self._falls(low[rest], high[rest]).astype(np.int8)
+            result[(result == 0) & (found.least < 0)] = UNPROVED  # where floats see less risk a yes is out of reach
             rest = np.flatnonzero(result == 0)
             if len(rest):
-                likely = (found.least >= 0)[rest] & found.known[rest]
-                result[rest] = self._yes(low[rest], high[rest], likely, thorough)
+                result[rest] = self._yes(low[rest], high[rest], found.known[rest], thorough)
         return result
 
     def floats(self, value: Array) -> Verdicts:
@@ -202,6 +204,9 @@ class Sweep:
             if len(again):
                 again = again[np.argsort(failing[again].sum(-1), kind="stable")]
                 again = again[np.cumsum(failing[again].sum(-1)) <= MOST_SPREADS]
+                if self.transfer.mixed:
+                    finer = self._least_chords(low[rows[again]], high[rows[again]], starts.some(again))
+                    least[again] = np.maximum(least[again], finer)
                 failing[again] = self._divided(low[rows[again]], high[rows[again]], failing[again], least[again])
             found[rows] = ~failing.any(-1)
         return found
@@ -230,6 +235,15 @@ class Sweep:
             direct = _over_t(whole, point, LEFT, RIGHT)
             bounds.append(np.fmax(direct, np.where(climbed > 0, climbed / RIGHT, climbed / LEFT)))
         return bounds
+
+    def _least_chords(self, low: Array, high: Array, start: Start) -> Array:
+        """The least chords of terms of unknown shape up to each cell, from parts of the cells."""
+        edges = LEFT[:, None] + (RIGHT - LEFT)[:, None] * np.linspace(0, 1, PARTS + 1)
+        edges[:, -1] = RIGHT
+        found = self._over(Span(low[:, None], high[:, None]), edges[:, :-1].ravel(), edges[:, 1:].ravel())[1]
+        chord = np.broadcast_to(found, (len(low), PARTS * len(LEFT))).reshape(len(low), len(LEFT), PARTS).min(-1)
+        settled = np.where(RIGHT <= start.reach[:, None], np.inf, chord)
+        return np.minimum.accumulate(np.minimum(settled, start.chord[:, None]), axis=-1)
 
     def _divided(self, low: Array, high: Array, failing: NDArray[np.bool_], least: Array) -> NDArray[np.bool_]:
         """Which cells still fail when they are divided: by the share of the mass that the largest receiver has, and by the mass.
@@ -261,14 +275,26 @@ class Sweep:
         """Lower bounds on these cells of the boxes, divided by t."""
 
         def bound(part: Cells, method: Callable[..., list[Array]]) -> Array:
-            found: Array = method(Span(low[part.box], high[part.box]), part.left, part.right, self._spread(part))[0]
-            return found + part.chords(least) if self.transfer.mixed else found
+            found = method(Span(low[part.box], high[part.box]), part.left, part.right, self._spread(part))
+            return self._with_chords(found[0], found[1], part, least)
 
         found = bound(cells, self._over)
         rest = np.flatnonzero(~(found > 0) & (low < high)[cells.box])
         if len(rest):
             found[rest] = np.fmax(found[rest], bound(cells.some(rest), self._drifted))
+        rest = np.flatnonzero(~(found > 0))
+        if self.transfer.coupled and len(rest):
+            part = cells.some(rest)
+            shared = self._shared(Span(low[part.box], high[part.box]), part, part.chord(least))
+            found[rest] = np.fmax(found[rest], shared)
         return found
+
+    def _with_chords(self, known: Array, apart: Array, cells: Cells, least: Array) -> Array:
+        """The bound of ``Transfer.bounds`` over cells, by the chords of others or of all receivers, whichever is the better one."""
+        if not self.transfer.mixed:
+            return known
+        found = known + cells.chords(least)
+        return np.fmax(found, apart + cells.chord(least, every=True)) if self.transfer.coupled else found
 
     def _at_points(self, low: Array, high: Array, cells: Cells, least: Array, everywhere: bool = False) -> Array:
         """The least of the bound at points of cells, in the middles of boxes or ``everywhere`` in them: no division exceeds it."""
@@ -277,20 +303,23 @@ class Sweep:
         points = cells.points(self.transfer.coupled)
         box = Span(low[points.box], high[points.box])
         middle = Span.of(box.low + (box.high - box.low) / 2)
-        found = self._at_mass(middle, points)
+        parts = self._at_mass(middle, points)
         if everywhere and self.parameter is not None:
+            away = Span(box.low - middle.low, box.high - middle.low)
             moved = self._at_mass(Jet(spans(), box, Span(1.0, 1.0)), points)
-            drifted = Span.of(found) + _part(moved, "slope") * Span(box.low - middle.low, box.high - middle.low)
-            found = Span.of(np.fmax(drifted.low, _part(moved, "value").low))
-        value: Array = (Span.of(found) / Span.of(points.left)).high
-        value = value + points.chords(least) if self.transfer.mixed else value
-        return np.asarray(value.reshape(-1, len(cells.box)).min(0))
+            parts = [
+                Span.of(np.fmax((Span.of(part) + _part(whole, "slope") * away).low, _part(whole, "value").low))
+                for part, whole in zip(parts, moved, strict=True)
+            ]
+        known, apart = ((Span.of(part) / Span.of(points.left)).high for part in parts)
+        found = self._with_chords(known, apart, points, least)
+        return np.asarray(found.reshape(-1, len(cells.box)).min(0))
 
-    def _at_mass(self, value: Scalar, points: Cells) -> Scalar:
-        """The bound for parameters at points of the mass and of the share."""
+    def _at_mass(self, value: Scalar, points: Cells) -> list[Scalar]:
+        """The bounds for parameters at points of the mass and of the share."""
         at, xp = self._at(value), spans()
         s, kept = at.masses(Span.of(points.left), xp)
-        return at.bounds(s, xp, spread=self._spread(points), kept=kept)[0]
+        return list(at.bounds(s, xp, spread=self._spread(points), kept=kept))
 
     def _spread(self, cells: Cells) -> Spread | None:
         return Spread(cells.first, cells.last) if self.transfer.coupled else None
@@ -314,6 +343,26 @@ class Sweep:
         away = Span(box.low - middle, box.high - middle) / Span(left, right)
         found = self._over(Span(middle, middle), left, right, spread)
         return [(Span(low, low) + _part(part, "slope") * away).low for low, part in zip(found, moved, strict=True)]
+
+    def _shared(self, box: Span, cells: Cells, chord: Array) -> Array:
+        """The same from one end of the largest receiver's shares, and how far the bound may fall from there.
+
+        ``chord``: the least one of the terms of unknown shape where others receive the mass.
+        """
+        xp, one = spans(), Span(1.0, 1.0)
+        at = self._at(box)
+        t, shares = Span(cells.left, cells.right), Span(cells.first, cells.last)
+        s, kept = at.masses(t, xp)
+        moved = at.bounds(s, xp, spread=Spread(cells.first, cells.last, Jet(xp, shares, one)), kept=kept)[0]
+        slope = _part(moved, "slope") / t
+        others: Array = chord if self.transfer.mixed else np.zeros(1)
+        slope = slope - Span(others, others)
+        last = slope.high <= -slope.low
+        share = np.where(last, cells.last, cells.first)
+        fall = np.maximum(np.where(last, slope.high, -slope.low), 0.0)
+        found = self._over(box, cells.left, cells.right, Spread(share, share, Span(share, share)))[0]
+        rest = Span(others, others) * (1 - Span(share, share))
+        return np.asarray((Span(found, found) + rest - Span(fall, fall) * (shares - shares.low).high).low)
 
     def _bounds(
         self, at: Transfer, t: Span, quotient: Division = truediv, spread: Spread | None = None
@@ -396,12 +445,19 @@ class Cells(NamedTuple):
         below, above = self._replace(right=middle), self._replace(left=middle)
         return Cells._make(np.concatenate(pair) for pair in zip(below, above, strict=True))
 
+    def chord(self, least: Array, every: bool = False) -> Array:
+        """The least chord of the terms of unknown shape up to what receivers beside the largest have, or what ``every`` one has."""
+        most = self.last if every else np.minimum(self.last, 1 - self.first)
+        reach = np.searchsorted(RIGHT, self.right * most)
+        found: Array = least[self.box, np.minimum(reach, self.cell)]
+        return found - 1e-14 * np.abs(found)
+
     def chords(self, least: Array) -> Array:
-        """What terms of unknown shape of the other receivers add at least, divided by t: none receives more than the largest."""
-        reach = np.searchsorted(RIGHT, self.right * np.minimum(self.last, 1 - self.first))
-        chord = least[self.box, np.minimum(reach, self.cell)]
-        found: Array = np.where(chord < 0, chord * (1 - self.first), chord * (1 - self.last)) - 1e-14 * np.abs(chord)
-        return found
+        """What these terms add at least, divided by t, for the receivers beside the largest, of which none receives more."""
+        chord = self.chord(least)
+        return np.asarray(
+            np.where(chord < 0, chord * (1 - self.first), chord * (1 - self.last)) - 1e-14 * np.abs(chord)
+        )
 
 
 class Suggested(NamedTuple):

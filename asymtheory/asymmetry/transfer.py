@@ -279,9 +279,12 @@ class Transfer:
             start = at(base, low)
             rise, left = _heaped(fallen(base, start), s, spread), start - at(base, kept)
             counted = second if spread is None else self.third
-            part = quotient(rise, rise + left) * _product(xp, coefficient, top - counted)
+            # by the share only the fall of ``rise`` counts, and stands once
+            exactly = spread is not None and spread.share is not None
+            part = 1 - left / (rise + left) if exactly else quotient(rise, rise + left)
+            part = part * _product(xp, coefficient, top - counted)
             if counted < second and spread is not None:  # what n receives counts less
-                own = fallen(base, start)(s * Span(spread.low, spread.high))
+                own = fallen(base, start)(s * spread.part)
                 part = part - quotient(own, rise + left) * _product(xp, coefficient, second - self.third)
             result = result + part
         return result
@@ -539,8 +542,9 @@ class Transfer:
         kept: Scalar = None,
     ) -> tuple[Scalar, Scalar]:
         """(what is known at s, h of the terms of unknown shape): the excess is at least the first, plus s times the least chord
-        h(x)/x of the second on (0, s]. With a ``spread`` the largest receiver's share of these terms is in the first, and the
-        chords are those of what the others receive. ``kept``: tip - s, if the caller knows it better (``masses``).
+        h(x)/x of the second on (0, s]. With a ``spread`` the largest receiver's share of these terms is in the first, beside the
+        chords of what the others receive; the second is then the first without it, beside the chords of what all receive.
+        ``kept``: tip - s, if the caller knows it better (``masses``).
         """
         kept = self.kept(s, xp) if kept is None else kept
         rest, chord = self.normalised(s, xp, alone=False, quotient=quotient, spread=spread, kept=kept), 0
@@ -550,26 +554,34 @@ class Transfer:
             if J == 1:
                 return rest + self.received(s, xp), chord
             known = spread is not None
-            largest = s if spread is None else s * Span(spread.low, spread.high)
+            largest = s if spread is None else s * spread.part
             rest = rest + self.lead(largest, xp, known)
             rest = rest + _heaped(lambda x: self.by_others(x, xp, CONCAVE, known), s, spread)
             if spread is None:
                 rest = rest + self.by_others(s / J, xp, CONVEX) * J
                 chord = self.by_others(s, xp, MIXED)
             else:  # of sequences with a largest part of s * low at least this one is the most even
-                others, most = s * ((1 - Span.of(spread.low)) / (J - 1)), s * Span.of(spread.low)
+                least = Span.of(spread.low) if spread.share is None else spread.share
+                others, most = s * ((1 - least) / (J - 1)), s * least
                 rest = (
                     rest + self.by_others(most, xp, CONVEX, known) + self.by_others(others, xp, CONVEX, known) * (J - 1)
                 )
-                rest = rest + self.by_others(largest, xp, MIXED, known)
+                rest, chord = rest + self.by_others(largest, xp, MIXED, known), rest
         return rest, chord
 
 
 class Spread(NamedTuple):
-    """The largest receiver has at least ``low`` and at most ``high`` of the mass; arrays."""
+    """The largest receiver has at least ``low`` and at most ``high`` of the mass; arrays. ``share``: exactly this much, a number in
+    [low, high], so that the bound can be derived by it."""
 
     low: Array
     high: Array
+    share: Scalar = None
+
+    @property
+    def part(self) -> Scalar:
+        """What the largest receiver has."""
+        return Span(self.low, self.high) if self.share is None else self.share
 
 
 def _heaped(rise: Callable[[Scalar], Scalar], s: Scalar, spread: Spread | None) -> Scalar:
@@ -577,9 +589,25 @@ def _heaped(rise: Callable[[Scalar], Scalar], s: Scalar, spread: Spread | None) 
     if spread is None:
         return rise(s)
     whole = np.floor(1 / spread.high)
+    if spread.share is not None:
+        left = 1 - spread.share * Span.of(whole)
+        # nothing is known where different numbers of parts fit, or as many as fill it to rounding
+        full = (whole > 1) & (Span.of(getattr(left, "value", left)).low < 0)
+        lost = np.where((np.floor(1 / spread.low) != whole) | full, np.inf, 0.0)
+        unknown: Scalar = Span(-lost, lost)
+        if isinstance(left, Jet):
+            unknown = Jet(left.xp, unknown, unknown)
+        return rise(s * spread.share) * Span.of(whole) + rise(_at_least_nothing(left * s)) + unknown
     rest = 1 - whole * spread.high
     small = Span(np.maximum(rest - 1e-15, 0.0), np.maximum(rest + 1e-15, 0.0))
     return rise(s * Span.of(spread.high)) * Span.of(whole) + rise(s * small)
+
+
+def _at_least_nothing(mass: Scalar) -> Scalar:
+    """A mass, which is not negative, without what rounding has below 0."""
+    if isinstance(mass, Jet):
+        return Jet(mass.xp, _at_least_nothing(mass.value), mass.slope)
+    return Span(np.maximum(mass.low, 0.0), np.maximum(mass.high, 0.0))
 
 
 def _number(xp: Backend, x: Scalar) -> Scalar:
@@ -602,8 +630,10 @@ class Bounds(NamedTuple):
 
 def _hull(one: Scalar, two: Scalar) -> Scalar:
     """The enclosure of two balls, jets of balls, or germs of one order."""
-    if isinstance(one, Jet):
-        return Jet(one.xp, _hull(one.value, two.value), _hull(one.slope, two.slope))
+    jet = one if isinstance(one, Jet) else two
+    if isinstance(jet, Jet):
+        (a, b), (c, d) = ((x.value, x.slope) if isinstance(x, Jet) else (x, x * 0) for x in (one, two))
+        return Jet(jet.xp, _hull(a, c), _hull(b, d))
     if isinstance(one, Germ):
         if (one.r, one.k) != (two.r, two.k):
             raise NoGerm("two bounds of different order")

@@ -10,6 +10,7 @@ so that four numbers (the slopes of active and passive at 0 and at 1) and three 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -142,6 +143,38 @@ class Profile:
                 self._limit(*end, slope, xp) if _lost(slope) else slope for end, slope in zip(ends, found, strict=True)
             )
         return Slopes(*found)
+
+    def lines(self, shapes: Sequence[Curvature], xp: Backend) -> Slopes:
+        """Slopes of lines through the ends that lie below the separable part: tangents of convex terms, chords of concave ones.
+
+        ``shapes``: the shape of (active, passive) of every term, of which none may be MIXED.
+        """
+        zero, one = _end(xp, 0), _end(xp, 1)
+        total: list[Scalar] = [0, 0, 0, 0]
+        for term, shape in zip(self.separable, shapes, strict=True):
+            part = Profile(self.K, (term,), (), (), ())
+            ends = part.slopes(xp)
+            found = [ends.active0, ends.active1, ends.passive0, ends.passive1]
+            for i, side in enumerate(("active", "passive")):
+                if shape[i] == CONCAVE:
+                    rise = part._jet(side, *one, xp)[0] - part._jet(side, *zero, xp)[0]
+                    found[2 * i : 2 * i + 2] = rise, rise
+            total = [a + b for a, b in zip(total, found, strict=True)]
+        return Slopes(*total)
+
+    def pull(self, xp: Backend) -> Scalar:
+        """The slope at u_m = 1 of the normalised terms of finite base g, where the other weights are equal, per unit of w_m - w_n.
+
+        Such a term is ``(w_m - w_n) L(u, m)`` and a constant, and L leaves e_m with the slope ``-g'(1) / ((K - 1) g(0)) >= 0``.
+        """
+        zero, one = _end(xp, 0), _end(xp, 1)
+        result: Scalar = 0
+        for coefficient, atom in self.normalised:
+            base = atom.base.on(xp)
+            start, end = base.active(*zero, xp), base.active(*one, xp)
+            weight = xp.number(coefficient) if isinstance(coefficient, Fraction) else coefficient
+            result = result - weight * end.slope / (start.value * (self.K - 1))
+        return result
 
     def germ(self, side: str, end: int) -> Germ:
         """The separable part's ``active`` or ``passive`` next to u = 0 or 1, with its leading power. Raises NoGerm."""

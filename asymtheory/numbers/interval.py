@@ -86,6 +86,8 @@ class Interval:
         o = Interval.of(other)
         if o.low == o.high == 0:
             return self
+        if self.low == self.high == 0:
+            return o
         low, high = self.low + o.low, self.high + o.high
         if low != low or high != high:
             return Interval(-inf, inf)  # inf - inf has no value
@@ -128,7 +130,7 @@ class Interval:
     def power(self, exponent: Scalar) -> Interval:
         """x ** e for x >= 0 (any e) or integer e; the exponent may be an interval."""
         e = Interval.of(exponent)
-        if e.low == e.high == 0:
+        if e.low == e.high == 0 or self.low == self.high == 1:
             return Interval(1.0, 1.0)
         if e.low == e.high and e.low.is_integer() and self.low < 0:
             return self._integer_power(int(e.low))

@@ -19,9 +19,10 @@ from typing import NamedTuple, TypeAlias
 from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
 from ..asymmetry.rules import Decision, Rule, decide, rule
-from ..asymmetry.rules.kkt import KKT
+from ..asymmetry.rules.base import AnyRule, Slack
+from ..asymmetry.rules.search import Search
 from ..errors import InputError
-from ..losses.base import Loss, Sum, is_coefficient, unknown_parameter
+from ..losses.base import CONVEX, LINEAR, Loss, Sum, is_coefficient, unknown_parameter
 from ..losses.domain import Domain
 from ..losses.profile import Profile
 from ..losses.registry import as_loss
@@ -51,6 +52,8 @@ LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
 
+
+STEEP = "a term has an infinite slope towards another class and no other one outweighs it: the risk falls there for every value"
 
 Pieces: TypeAlias = tuple[Piece, ...]
 
@@ -246,40 +249,58 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
     if _infinite(what if affine else what.at(**{parameter: _box(opened)})):
         return Isolated((), True, "the risk is infinite at e_m, for L(e_m, n) is, and finite inside")
     other = value_between(opened.low, value_between(opened.low, opened.high))
+    if (what.inequality or what.necessary) and _steep(what, parameter, other):
+        return Isolated((), True, STEEP)
     if what.inequality and what.same_sign(**{parameter: other}):
         verdict = what.decide(row).holds
         if verdict is not None:
             return Isolated(everything if verdict else (), True)
-    found, known, possible = Isolated((), False), None, None
-    if what.inequality or what.necessary:
-        exact = [Fraction(w) for w in (row.top, row.second, row.total)]
-
-        @cache
-        def weights(xp: Backend) -> tuple[Scalar, Scalar, Scalar]:
-            return xp.number(exact[0]), xp.number(exact[1]), xp.number(exact[2])
-
-        def inequality(value: Scalar, xp: Backend) -> Scalar:
-            return what.at(**{parameter: value}).slack(*weights(xp), xp)
-
-        def first_order(value: Scalar, xp: Backend) -> Scalar:
-            at = what.at(**{parameter: value})
-            assert isinstance(at, KKT)
-            return at.first_order(*weights(xp), xp)
-
-        # ends that come of rounded weights get no exact name
-        named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))
-        found = isolate(inequality, opened, what.closed or what.necessary, named, monotone=affine)
-        if isinstance(what, KKT) and what.falls_first:
-            first = isolate(first_order, opened, closed=True, named=False, monotone=affine)
-            if first.settled and not first.pieces:
-                return first
-            possible = first.pieces if first.settled else None
-        if what.inequality and not what.sufficient_only:
+    known: Pieces | None = None
+    possible: Pieces | None = None
+    # ends that come of rounded weights get no exact name
+    named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))
+    if what.inequality:
+        found = isolate(
+            _slack_of(what, lambda at: at.slack, parameter, row), opened, what.closed, named, monotone=affine
+        )
+        if not what.sufficient_only:
             return found
-        if found.settled and found.pieces == (everything if what.inequality else ()):
-            return found  # sufficient everywhere, or necessary and nowhere true
-        known = found.pieces if found.settled else None
+        if found.settled and found.pieces == everything:
+            return found
+        known = _certain(found)
+    elif isinstance(what, Search):
+        if what.necessary:
+            found = isolate(_slack_of(what, lambda at: at.slack, parameter, row), opened, True, named, monotone=affine)
+            if found.settled and not found.pieces:
+                return found
+            possible = _certain(found)
+        if what.shapes is not None:
+            found = isolate(
+                _slack_of(what, lambda at: at.enough, parameter, row), opened, False, False, monotone=affine
+            )
+            if found.settled and found.pieces == everything:
+                return found
+            known = _certain(found)
     return _searched(what, parameter, opened, row, known, possible)
+
+
+def _slack_of(what: AnyRule, slack: Callable[[AnyRule], Slack], parameter: str, row: Row) -> Inequality:
+    """A slack of a rule on one row, as a function of the parameter."""
+    exact = [Fraction(w) for w in (row.top, row.second, row.total)]
+
+    @cache
+    def weights(xp: Backend) -> tuple[Scalar, Scalar, Scalar]:
+        return xp.number(exact[0]), xp.number(exact[1]), xp.number(exact[2])
+
+    def inequality(value: Scalar, xp: Backend) -> Scalar:
+        return slack(what.at(**{parameter: value}))(*weights(xp), xp)
+
+    return inequality
+
+
+def _certain(found: Isolated) -> Pieces | None:
+    """The pieces, where nothing of them is assumed."""
+    return found.pieces if found.settled and not found.note else None
 
 
 def _searched(
@@ -287,7 +308,7 @@ def _searched(
 ) -> Isolated:
     """Feasible values where no inequality decides: certified boxes of the parameter, and for a weight what is affine in it.
 
-    ``known``: where an inequality holds that is sufficient, or necessary; ``possible``: where one holds that is necessary.
+    ``known``: where an inequality holds that is sufficient; ``possible``: where one holds that is necessary.
     """
     from ..asymmetry.sweep import Sweep  # late: numpy and flint are not on the start-up path of the simplest `bound`
     from .mixing import Mixing
@@ -297,8 +318,7 @@ def _searched(
         mixed = Mixing(what.loss, parameter, row).solve()
         if mixed.settled:
             return mixed
-    inside, outside = (0, 0) if known is None else (1, 0) if what.inequality else (0, -1)
-    verdicts = within(known or (), inside, outside)
+    verdicts = within(known or (), 1, 0)
     if possible is not None:
         verdicts = either(verdicts, within(possible, 0, -1))
     return swept(Sweep.of(what.loss, row, parameter), opened, verdicts, ends_of((*(known or ()), *(possible or ()))))
@@ -337,6 +357,27 @@ def _infinite(what: Rule) -> bool:
         return False
     terms = (Profile(what.K, ((Fraction(1), atom),), (), (), ()) for _, atom in profile.separable)
     return any(INTERVAL.number(term.jet("active", Interval(0.0, 0.0), INTERVAL)[0]).low == math.inf for term in terms)
+
+
+def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
+    """Is the first-order slack -inf for every value, by a term that the parameter does not change?
+
+    Such a term has the slope -inf at u = 0 (or a passive part of slope inf at 1). Nothing outweighs it if the slopes of the active
+    parts at 1 and of the passive ones at 0 are finite: those of a convex term are, and of a fixed one they are looked at.
+    """
+    if what.profile.negative:  # the domain ends before 0
+        return False
+    here, there = what.profile.separable, what.at(**{parameter: other}).profile.separable
+    steep = False
+    for (_, atom), (_, same) in zip(here, there, strict=True):
+        slopes = Profile(what.K, ((Fraction(1), atom),), (), (), ()).slopes(INTERVAL)
+        ends = [INTERVAL.number(x) for x in (slopes.active0, slopes.passive1, slopes.active1, slopes.passive0)]
+        fixed = atom == same
+        steep = steep or (fixed and (ends[0].high == -math.inf or ends[1].low == math.inf))
+        known = fixed and all(-math.inf < end.low <= end.high < math.inf for end in ends[2:])
+        if not known and not all(shape in (CONVEX, LINEAR) for shape in atom.curvature()):
+            return False
+    return steep
 
 
 def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> Feasible:

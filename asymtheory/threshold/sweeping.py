@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..asymmetry.sweep import Sweep, Verdicts
+from ..asymmetry.sweep import UNPROVED, Sweep, Verdicts
 from ..losses.domain import Domain
 from ..numbers.scalar import Scalar
 from .inequality import Isolated
@@ -29,7 +29,7 @@ Known: TypeAlias = Callable[[Array, Array], Verdicts]
 BITS = 30  # how far out boxes reach
 NARROW = 2.0**-26  # relative width at which a box is not divided
 GRADES = 24  # bits: how near to a change boxes come
-DEPTH = 6  # how often a box is halved
+DEPTH, DEEPER = 6, 10  # how often a box is halved, and one in which floats see less risk
 COARSE = 2  # from here on cells of the mass are divided, too
 FRONT, NESTED = 2, 13  # of boxes that are an end already: how many on either side are divided, and into how many parts
 MOST = 600  # boxes, those of a no not counted
@@ -53,9 +53,8 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
     edges = _edges(opened)
     changes = _changes(sweep, edges)
     edges = _graded(edges, np.array([*changes[known(changes, changes) == 0], *ends]))
-    boxes = Boxes(
-        edges[:-1], edges[1:], np.zeros(len(edges) - 1, dtype=np.int8), np.zeros(len(edges) - 1, dtype=np.int64)
-    )
+    nothing = np.zeros(len(edges) - 1, dtype=np.int8)
+    boxes = Boxes(edges[:-1], edges[1:], nothing, nothing.astype(np.int64), nothing.astype(bool))
     fresh, kept, tried, again = boxes, boxes.some(boxes.depth > 0), 0, True
     while again:
         found = known(fresh.low, fresh.high)
@@ -63,11 +62,13 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
             left = np.flatnonzero((found == 0) & ((fresh.depth >= COARSE) == thorough))
             found[left] = sweep.verdicts(fresh.low[left], fresh.high[left], thorough)
             tried += int((found[left] >= 0).sum())  # a no is found soon
-        boxes = kept.joined(fresh._replace(found=found))
-        divided = boxes.divisible(opened, kept.found) & (tried < MOST)
+        less = found == UNPROVED
+        found[less] = 0
+        boxes = kept.joined(fresh._replace(found=found, less=less))
+        divided = boxes.divisible(opened, kept.found) & (boxes.less | (tried < MOST))
         inner, outer = boxes.fronts(divided, _far(boxes.low, boxes.high, opened))
         # what is not divided now stays as it is
-        boxes = boxes._replace(depth=np.where(divided | inner, boxes.depth, DEPTH))
+        boxes = boxes._replace(depth=np.where(divided | inner, boxes.depth, DEEPER))
         kept, divided = boxes.some(~divided | inner), divided & ~inner
         fresh = boxes.some(divided & (outer == 0)).halves()
         for side in (1, -1):
@@ -83,6 +84,7 @@ class Boxes(NamedTuple):
     high: Array
     found: Verdicts
     depth: NDArray[np.int64]
+    less: NDArray[np.bool_]  # do floats see less risk where nothing is certified?
 
     def some(self, index: NDArray[np.bool_]) -> Boxes:
         """Some of them."""
@@ -96,7 +98,8 @@ class Boxes(NamedTuple):
     def divisible(self, opened: Domain, settled: Verdicts) -> NDArray[np.bool_]:
         """Which boxes are to be divided further; ``settled``: what was certified before them."""
         middle = _middle(self.low, self.high)
-        again = (self.found == 0) & (self.low < middle) & (middle < self.high) & (self.depth < DEPTH)
+        again = (self.found == 0) & (self.low < middle) & (middle < self.high)
+        again &= self.depth < np.where(self.less, DEEPER, DEPTH)
         again &= ~_no_wider(self.low, self.high, NARROW)
         if settled.any():
             # where nothing is certified far out, only what is next to a settled box is divided further
@@ -144,7 +147,9 @@ class Boxes(NamedTuple):
         edges = self.low[:, None] + (self.high - self.low)[:, None] * steps
         edges[:, 0], edges[:, -1] = self.low, self.high
         low, high = edges[:, :-1].ravel(), edges[:, 1:].ravel()
-        parts = Boxes(low, high, np.repeat(self.found, NESTED), np.full(low.shape, DEPTH))
+        parts = Boxes(
+            low, high, np.repeat(self.found, NESTED), np.full(low.shape, DEEPER), np.repeat(self.less, NESTED)
+        )
         return parts.some(low < high)
 
 

@@ -14,10 +14,10 @@ from flint import ctx
 
 from asymtheory import build, check, from_formula, minimise, solve
 from asymtheory.asymmetry.ratio import asymmetry_ratio
-from asymtheory.asymmetry.sweep import Sweep
+from asymtheory.asymmetry.sweep import Cells, Sweep
 from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
-from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, NCE, NFL, NGCE, NNCE, Loss, PHuberCE
+from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, Loss, PHuberCE
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import ELEMENTARY, numpy_
 from asymtheory.numbers.exponentials import sign_between
@@ -223,9 +223,10 @@ def least_excess(loss: Loss, w: Any, floor: float) -> float:
             0.0,
         ),
         (F("7.2") * NNCE() + F("0.77") * build("vsl", a=F("1.0168")), "alpha", symmetric(3, F("0.0411")), 1e-7),
-        (F("0.073") * NGCE(q=F("0.3")) + F("2.2") * AMSE(a=90), "a", symmetric(3, F("0.4")), 0.0),
+        (build("truncated-gce", k=F("0.108"), q=F("0.835")), "k", from_weights([1967, 1000, 1000]), 0.0),
+        (F("0.39") * MSE() + F("0.065") * NNCE(), "alpha", pair(3, F("0.442")), 1e-7),
     ],
-    ids=["NGCE+AUL", "NNCE+AUL", "AGCE+AMSE", "ragged convex+concave", "NNCE+VSL", "NGCE first order"],
+    ids=["NGCE+AUL", "NNCE+AUL", "AGCE+AMSE", "ragged convex+concave", "NNCE+VSL", "truncated GCE", "MSE+NNCE"],
 )
 def test_a_threshold_from_certified_boxes_is_where_a_grid_sees_it(
     loss: Loss, parameter: str, model: Any, floor: float
@@ -239,6 +240,87 @@ def test_a_threshold_from_certified_boxes_is_where_a_grid_sees_it(
         for value in values:
             holds = any(value in piece for piece in found.pieces)
             assert (least_excess(loss.replace(**{parameter: F(value)}), w, floor) >= -1e-12) == holds
+
+
+@pytest.mark.parametrize("weights", [(F("0.4927552"), F("0.476")), (F("0.5"), F("0.3"), F("0.3"), F("0.3"))])
+def test_first_order_decides_beside_ngce_where_the_rest_is_uniform(weights: tuple[F, ...]) -> None:
+    """VCE and NGCE: the root of 0.77 (w_m/(1+a) - w_n/a) + 0.14 q (w_m-w_n)/(K-1), and the risk on both sides of it in mpmath."""
+    found = solve(F("0.77") * build("vce") + F("0.14") * NGCE(q=F("0.027")), from_weights(weights), "a")
+    with mp.workdps(40):
+        top, second = (mp.mpf(w.numerator) / w.denominator for w in weights[:2])
+        J, q, alpha, beta = len(weights) - 1, mp.mpf("0.027"), mp.mpf("0.77"), mp.mpf("0.14")
+        true = mp.findroot(
+            lambda a: alpha * (top / (1 + a) - second / a) + beta * q * (top - second) / J, (0.1, 40), solver="anderson"
+        )
+        assert found.end is not None
+        assert found.end.value == pytest.approx(float(true), rel=1e-9)
+
+    with mp.workdps(540):
+
+        def excess(s: Any, a: Any) -> Any:
+            """One class receives the mass: the concave sums of g are least there."""
+            own, each = ((1 - u**q) / q for u in (1 - s, s))
+            vce = alpha * (top * mp.log((1 + a) / (1 - s + a)) - second * mp.log((s + a) / a))
+            return vce + beta * (top - second) * own / (own + each + (J - 1) / q)
+
+        assert excess(mp.mpf(10) ** -500, true * (1 - mp.mpf("1e-3"))) < 0
+        assert all(
+            excess(mp.mpf(10) ** -k, true * (1 + mp.mpf("1e-9"))) > 0 for k in (500, 100, 10, 3, 1, mp.mpf("0.1"))
+        )
+
+
+def test_tangents_and_chords_reach_to_infinity() -> None:
+    """AGCE in q from 65 on beside VCE: its chord is (w_m - w_n) (2^q - 1)/q, that of VCE at least its slopes."""
+    loss = F("0.76") * AGCE(a=1, q=81) + F("0.086") * build("vce", a=F("3.04"))
+    found = solve(loss, from_weights([F("1.60797"), F("0.0687"), F("0.549"), F("0.651")]), "q")
+    assert found.status == "always"
+    assert "no proof" not in found.condition
+    top, second, vce = 1.60797, 0.651, 1.60797 / 4.04 - 0.651 / 3.04
+    assert all(0.76 * (top - second) * (2.0**q - 1) / q + 0.086 * vce > 0 for q in (1, 2, 65, 1000))
+
+
+def test_a_steep_power_has_its_threshold_beside_a_concave_term() -> None:
+    """AMSE(a, q = 30) alone needs w_m (a-1)^29 >= w_n a^29 + 1 - w_m; AMSE(a, q = 0.0489) adds less than a part in 10^3 of that."""
+    loss = F("0.14") * AMSE(a=F("1.901"), q=F("0.0489")) + 14 * AMSE(a=F("3.77"), q=30)
+    found = solve(loss, symmetric(50, F("0.217")), "a")
+    top, second = 0.783, 0.217 / 49
+    ends = [1.5, 40.0]
+    for _ in range(60):
+        middle = sum(ends) / 2
+        ends[bool(top * (middle - 1) ** 29 >= second * middle**29 + 1 - top)] = middle
+    assert found.end is not None
+    assert found.end.value == pytest.approx(ends[1], rel=1e-3)
+
+
+def test_the_bound_by_the_largest_share_holds_everywhere() -> None:
+    """Random points against the bound whose fall with the largest receiver's share is enclosed."""
+    rng = np.random.default_rng(4)
+    losses = [
+        AGCE(q=2) + AMSE(a=2),
+        NNCE(p_min=F(1, 1000)) + AMSE(a=1),
+        NGCE() + AMSE(q=F(1, 2)),
+        AMSE(q=F(1, 2)) + AMSE(q=3),
+    ]
+    settled = 0
+    for loss in losses:
+        for K in (3, 4, 6):
+            w = np.sort(rng.uniform(0.05, 1, K))[::-1]
+            sweep = Sweep.of(loss, from_weights(w.tolist()).rows[0])
+            floor, tip, nothing = float(sweep.transfer.floor), float(sweep.transfer.tip), np.zeros(1)
+            vertex = np.where(np.arange(K) == 0, tip, floor)
+            for _ in range(12):
+                u = floor + (1 - K * floor) * rng.dirichlet(np.full(K, rng.choice([0.1, 0.5, 2.0])))
+                t = (tip - u[0]) / (tip - floor)
+                share, away = (u[1:].max() - floor) / (tip - u[0]), 0.1 * rng.random(4)
+                at = [t * (1 - away[0] / 10), min(1.0, t * (1 + away[1] / 10))]
+                shares = [max(1 / (K - 1), share - away[2]), min(1.0, share + away[3])]
+                cell = Cells(np.array([0]), np.array([0]), *(np.array([x]) for x in (*at, *shares)))
+                with np.errstate(all="ignore"):
+                    bound = float(sweep._shared(Span(nothing, nothing), cell, nothing)[0])
+                    excess = float((loss(u) - loss(vertex)) @ (w / w.sum()))
+                settled += np.isfinite(bound)
+                assert excess >= bound * at[int(bound < 0)] - 1e-9
+    assert settled > 60
 
 
 @pytest.mark.parametrize(

@@ -379,3 +379,18 @@ def test_check_and_select_say_what_is_guaranteed(capsys: pytest.CaptureFixture[s
     chosen = json.loads(capsys.readouterr().out)["candidates"][0]
     whole = guarantee(build(chosen["loss"], **chosen["parameters"]), symmetric(10, F("0.4")))
     assert whole.constant == pytest.approx(chosen["guarantee"]["constant"])
+
+
+def test_the_constant_beside_ngce_holds_where_the_separable_part_falls() -> None:
+    """VCE(a = 0.05) falls at e_m; with 30 NGCE the sum rises: no point where another class wins has less excess than 1/constant."""
+    loss, weights = 30 * NGCE() + build("vce", a=F(1, 20)), [F(3, 5), F(1, 5), F(1, 5)]
+    found = guarantee(loss, weights)
+    assert found.asymmetric
+    grid = np.linspace(0, 1, 201)
+    a, b = np.meshgrid(grid, grid)
+    u = np.stack([1 - a - b, a, b], -1).reshape(-1, 3)
+    u = u[(u[:, 0] >= -1e-12) & (u[:, 0] <= u[:, 1:].max(-1))].clip(0)
+    with np.errstate(all="ignore"):
+        excess = (loss(u) - loss(np.array([[1.0, 0, 0]]))) @ np.array([0.6, 0.2, 0.2])
+    assert found.constant is not None
+    assert 1 / found.constant <= excess.min()

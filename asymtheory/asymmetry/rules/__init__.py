@@ -3,6 +3,7 @@
 ``rule(loss, K, uniform_rest)`` makes the object that decides (see ``base.Rule`` for what it answers), one file each:
 
 * ``kkt``: every phi_k convex, the KKT inequality at the vertex e_m;
+* ``beside``: convex terms beside a finite normalised one, the other weights equal;
 * ``dominance``: every phi_k linear or concave;
 * ``cutoff``: normalised negative losses;
 * ``never``: NCE and NFL alone, NGCE where the other weights differ;

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from ...errors import InputError
-from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss
 from ...losses.newer import Spread
 from ...losses.papers import CE
 from ...losses.profile import Profile
@@ -14,6 +14,7 @@ from ...noise.rows import Row
 from ...numbers.backends import FLOAT
 from ...numbers.text import plain
 from .base import Decision, Rule, endless
+from .beside import Beside
 from .clip import Clip, ClipApart
 from .cutoff import CutOff
 from .dominance import Dominance
@@ -25,6 +26,7 @@ from .search import Search
 
 TWO_CLASSES = "with two classes the risk is w_n + (w_m - w_n) L(u, m): every minimising sequence tends to e_m"
 _AT_ZERO = FLOAT.variable(0.0)
+BESIDE = "the other weights are equal and all terms convex: e_m is the minimiser iff the risk does not fall there to first order"
 NEITHER = "phi_k is neither convex nor concave"
 
 
@@ -66,7 +68,7 @@ def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
     if shape == CONVEX:
         return KKT(loss, K, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
     if shape is MIXED:
-        return Search(loss, K, NEITHER + suffix, necessary=True)
+        return Search(loss, K, NEITHER + suffix, necessary=True, shapes=_shapes(profile))
     word = "linear" if shape == LINEAR else "concave"
     return Dominance(loss, K, f"every phi_k is {word}: a unique largest weight suffices" + suffix)
 
@@ -98,9 +100,16 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
         return Never(loss, K, why)
     if not profile.separable or shape in (LINEAR, CONCAVE):
         return Dominance(loss, K, "the other weights are equal: the risk increases with the loss on the largest")
-    if shape == CONVEX:
-        return KKT(loss, K, "every term has its minimum at e_m", sufficient_only=True)
-    return Search(loss, K, NEITHER)
+    convex = all(atom.base.curvature()[0] == CONVEX for _, atom in profile.normalised)
+    if shape == CONVEX and convex:
+        return Beside(loss, K, BESIDE)
+    return Search(loss, K, NEITHER, necessary=True, shapes=_shapes(profile), rises=convex)
+
+
+def _shapes(profile: Profile) -> tuple[Curvature, ...] | None:
+    """The shapes of all separable terms; None where one has none."""
+    found = tuple(atom.curvature() for _, atom in profile.separable)
+    return None if any(MIXED in shape for shape in found) else found
 
 
 def _falls_faster(profile: Profile) -> bool:

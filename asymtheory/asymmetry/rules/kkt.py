@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...losses.profile import Profile
-from ...noise.rows import Row
 from ...numbers.backends import FLOAT, Backend
 from ...numbers.scalar import Scalar
-from .base import Decision, HalfPlane, Minimum, Rule
-from .search import FALLS, searched
+from .base import HalfPlane, Minimum, Rule
+from .search import searched
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,33 +31,6 @@ class KKT(Rule):
 
     def slack(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
         return self.profile.slopes(xp).slack(top, second, total)
-
-    @property
-    def falls_first(self) -> bool:
-        """Is there a slack that is necessary where the rule's own is sufficient only? Of finite normalised terms."""
-        return self.sufficient_only and bool(self.profile.normalised) and not self.profile.negative
-
-    def first_order(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
-        """The slope of the risk from e_m towards the runner-up, a normalised term included; < 0 is a no.
-
-        With equal other weights the term is (w_m - w_n) L(u, m) and a constant; L leaves e_m with the slope -g'(1) / ((K-1) g(0)).
-        """
-        result = self.slack(top, second, total, xp)
-        zero, one = xp.variable(xp.number(Fraction(0))), xp.variable(xp.number(Fraction(1)))
-        for coefficient, atom in self.profile.normalised:
-            base: Any = atom.base.on(xp)
-            start, end = (base.active(u, xp.log(u), xp) for u in (zero, one))
-            weight = xp.number(coefficient) if isinstance(coefficient, Fraction) else coefficient
-            result = result - (top - second) * weight * end.slope / (start.value * (self.K - 1))
-        return result
-
-    def decide(self, row: Row) -> Decision:
-        """By the slack; where it is sufficient only, a no where the risk falls to first order."""
-        found = super().decide(row)
-        if found.holds is not None or not self.falls_first:
-            return found
-        sign, value = self._sign(row, self.first_order)
-        return Decision(False, value, self, f"{self.reason}; {FALLS}") if sign == -1 else found
 
     def half_plane(self, xp: Backend) -> HalfPlane:
         s = self.profile.slopes(xp)

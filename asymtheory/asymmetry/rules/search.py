@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...losses.base import Loss
+from ...losses.base import Curvature, Loss
 from ...noise.rows import Row
 from ...numbers.backends import Backend
 from ...numbers.scalar import Scalar
-from .base import Decision, Minimum, Rule
+from .base import Decision, Minimum, Rule, endless
 
 FALLS = "to first order the risk falls when mass moves from e_m to the runner-up"
+LINES = "tangents of the convex and chords of the concave terms bound the risk below"
 
 if TYPE_CHECKING:
     from ..newton import Array
 
 
+@dataclass(frozen=True)
 class Search(Rule):
-    """Neither the form of the loss nor an inequality decides; ``necessary`` where phi_n'(0) >= phi_m'(1) must hold at least."""
+    """Neither the form of the loss nor one inequality decides.
+
+    ``necessary``: the first-order condition at e_m must hold at least. ``shapes``: those of (active, passive) of every separable
+    term, where each has one; then ``enough`` >= 0 suffices. ``rises``: are the bases of finite normalised terms convex?
+    """
+
+    shapes: tuple[Curvature, ...] | None = None
+    rises: bool = False
 
     name = "search"
     method = "no proof; search only"
 
     def slack(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
         """The first-order condition at e_m where it is necessary, else the margin."""
-        return self.profile.slopes(xp).slack(top, second, total) if self.necessary else top - second
+        if not self.necessary:
+            return top - second
+        found = self.profile.slopes(xp).slack(top, second, total)
+        return found + (top - second) * self.profile.pull(xp) if self._finite else found
+
+    def enough(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
+        """The slack of lines below all terms: tangents of convex ones, chords of concave ones. Where it is positive: yes.
+
+        For each class k != m the terms exceed their value at 0 by at least their line, for m that at 1, as in the theorem.
+        """
+        assert self.shapes is not None
+        found = self.profile.lines(self.shapes, xp).slack(top, second, total)
+        return found + (top - second) * self.profile.pull(xp) if self._finite and self.rises else found
+
+    @property
+    def _finite(self) -> bool:
+        return any(not endless(atom) for _, atom in self.profile.normalised)
 
     def decide(self, row: Row) -> Decision:
-        """A no where the risk falls to first order at e_m; else left to the search."""
+        """A no where the risk falls to first order at e_m, a yes where lines below it prove one; else left to the search."""
         found = super().decide(row)
-        if found.holds is not None or not self.necessary:
+        if found.holds is not None or not row.dominant:
             return found
-        sign, value = self._sign(row)
-        return Decision(False, value, self, f"{self.reason}; {FALLS}") if sign == -1 else found
+        if self.necessary:
+            sign, value = self._sign(row)
+            if sign == -1:
+                return Decision(False, value, self, f"{self.reason}; {FALLS}")
+        if self.shapes is not None:
+            sign, value = self._sign(row, self.enough)
+            if sign == 1:
+                return Decision(True, value, self, f"{self.reason}; {LINES}")
+        return found
 
     def minimiser(self, w: Array) -> Minimum:
         return searched(self.loss, w)
