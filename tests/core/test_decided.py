@@ -341,7 +341,7 @@ def test_the_bound_by_the_largest_share_holds_everywhere() -> None:
             from_weights([11, 0, 10]),
             400,
             18000,
-            0.018655345,
+            0.0186551671,
             2.5e-5,
         ),
     ],
