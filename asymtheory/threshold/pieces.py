@@ -189,7 +189,9 @@ class Threshold(Answer):
         if end is not None and end.exact is None:
             power = "10^" if end.log10 is not None else ""
             low, high = end.log10 or (end.low, end.high)
-            lines.append(f"  within    {power}[{low:.15g}, {high:.15g}]")
+            ends = [f"{end:.15g}" for end in (low, high)]
+            ends = ends if ends[0] != ends[1] else [repr(low), repr(high)]  # all digits where 15 do not tell them apart
+            lines.append(f"  within    {power}[{', '.join(ends)}]")
         if self.parameter != RATE:
             lines.append(
                 f"  binding   {self.noise.row_name(self.binding_row)}: w_m = {show(row.top)}, w_n = {show(row.second)}"

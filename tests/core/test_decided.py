@@ -530,6 +530,7 @@ def test_a_threshold_between_an_open_end_and_the_next_float() -> None:
     assert found.end is not None
     assert (found.end.low, found.end.high) == (1.0, math.nextafter(1.0, 2.0))
     assert found.answer == "a >= 1.0000000000000002"
+    assert "within    [1.0, 1.0000000000000002]" in str(found)
 
 
 @pytest.mark.parametrize(("text", "answer"), [("log(1+a*(1-u)**2)", "never"), ("max(0,1-a*u)", "a <= 1")])
