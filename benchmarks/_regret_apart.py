@@ -192,11 +192,11 @@ def all_images(whole: Sequence[Task], others: Sequence[Task], training: Sequence
         "candidates: eight losses at four rates. Spearman: their clean accuracies here against those at 4,500 images, 128",
         "components and 64 hidden units with the same noise; in brackets the losses' means over the rates, and the rates' means",
         "over the losses. The other columns are regrets here, against the best of these candidates: of the small task's best, of",
-        "the small task's best on held-out noisy labels, of what `select` expects, of the best here on held-out noisy labels,",
-        "and of CE at its best rate.",
+        "the small task's best on held-out noisy labels, of the first choice of `select`, without and with features, of the best",
+        "here on held-out noisy labels, and of CE at its best rate.",
         "",
-        "| noise | Spearman | small task's best | on small held-out labels | `select` | on held-out labels here | CE |",
-        "|---|---|---|---|---|---|---|",
+        "| noise | Spearman | small task's best | on small held-out labels | `select` | with features | on held-out labels | CE |",
+        "|---|---|---|---|---|---|---|---|",
         *rows,
         "",
     ]
@@ -221,9 +221,9 @@ def _carried(task: Task, small: Task, training: Sequence[Task]) -> str:
     held = [small.held[place, -1] for place in places]
     first = [float(str(small.lines[place]["first"])) for place in places]
     ce = [cost for cost, line in zip(task.deficits, task.lines, strict=True) if line["loss"] == "ce"]
-    known = expected(training, only=task.labels)
+    rules = (expected(training, only=task.labels), by_features(training, only=task.labels))
     costs = (
-        task.deficits[int(np.argmax(first))], task.deficits[int(np.argmax(held))], known(task),
+        task.deficits[int(np.argmax(first))], task.deficits[int(np.argmax(held))], *(rule(task) for rule in rules),
         task.deficits[int(task.held[:, -1].argmax())], min(ce),
     )  # fmt: skip
     name = f"{task.noise} (set aside)" if task.aside else task.noise

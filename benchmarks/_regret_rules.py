@@ -162,10 +162,16 @@ def expected(training: Sequence[Task], only: Sequence[str] | None = None) -> Cal
     return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.spread) + CAUTION * each.worst).label)
 
 
-def by_features(training: Sequence[Task]) -> Callable[[Task], float]:
-    """``select`` with features: the recipe of the least deficit that is expected at the task's pace."""
-    lines = fitted(training, pace_of)
-    return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.pace)).label)
+def by_features(training: Sequence[Task], only: Sequence[str] | None = None) -> Callable[[Task], float]:
+    """``select`` with features: the recipe of the least deficit that is expected at the task's pace, within those measured."""
+    lines = [each for each in fitted(training, pace_of) if only is None or each.label in only]
+    paces = [task.pace for task in training]
+
+    def rule(task: Task) -> float:
+        pace = min(max(task.pace, min(paces)), max(paces))
+        return task.of(min(lines, key=lambda each: each.deficit(pace)).label)
+
+    return rule
 
 
 def least_worst(training: Sequence[Task]) -> Callable[[Task], float]:

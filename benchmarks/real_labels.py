@@ -1,14 +1,15 @@
 """Human label noise with and without clean labels: how far the recommended parameter moves.
 
     python benchmarks/real_labels.py LABELS CIFAR10 [--write docs/real-labels.json] [--cache PATCHES.npy]
-    python benchmarks/real_labels.py LABELS --features cifar10.npz [--write docs/real-labels-features.json]
+    python benchmarks/real_labels.py LABELS --features cifar10.npz [--linear] [--write docs/real-labels-features.json]
 
 LABELS is a folder with cifar10n_labels.npz (clean_label, aggre_label, random_label1, ..., worse_label) and cifar10h.npz (counts);
 CIFAR10 is the folder of the official binary version (data_batch_1.bin, ..., test_batch.bin). For the five CIFAR-10N sets and
 for one vote an image of CIFAR-10H the true matrix is counted, and estimated from the noisy labels and the out-of-sample
 probabilities of a quick classifier alone (needs cleanlab): random patches (Coates & Ng 2011; 400 whitened 6 x 6 filters,
 soft rectification, pooled in quarters), softmax regression by Adam, five-fold cross-validation. About 10 minutes on one core.
-With --features the softmax regression is on frozen features instead (the file that `asymtheory features --dataset cifar10` makes).
+With --features the softmax regression is on frozen features instead (the file that `asymtheory features --dataset cifar10` makes);
+with --linear, too, least squares in closed form, as `asymtheory select --features` has it, takes its place.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from _timing import Table
 from asymtheory import select
 from asymtheory.jsonlines import Json
 from asymtheory.noise.estimate import from_clean_labels, from_predictions
+from asymtheory.noise.flow import linear_flow
 
 FILTERS, PATCH, STRIDE, PATCHES = 400, 6, 2, 50_000
 FOLDS, EPOCHS, BATCH, RATE, DECAY = 5, 12, 500, 2e-3, 3e-4
@@ -208,13 +210,19 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="keep the figures as JSON")
     parser.add_argument("--few-clean-only", action="store_true", help="the second table alone, which takes seconds")
     parser.add_argument("--features", type=Path, help="features of all images, instead of random patches")
+    parser.add_argument(
+        "--linear", action="store_true", help="with --features: the linear model of `select --features`"
+    )
     parser.add_argument("--cache", type=Path, help="keep the features of the images there, or take them from there")
     given = parser.parse_args()
+    if given.linear and not given.features:
+        parser.error("--linear goes with --features")
     if not (given.features or given.few_clean_only or given.cifar10):
         parser.error("CIFAR10, the folder of the binary version, or --features is needed")
     start = time.perf_counter()
     human = np.load(given.labels / "cifar10n_labels.npz")
-    print(few_clean(human), flush=True)
+    if not given.linear:
+        print(few_clean(human), flush=True)
     if given.few_clean_only:
         return
     if given.features:
@@ -240,7 +248,8 @@ def main() -> None:
     tasks.append(("CIFAR-10H, one vote", vote, true_test, x[50_000:]))
     rows = []
     for name, noisy, truth, inputs in tasks:
-        rows.append(compare(name, noisy, truth, out_of_sample(inputs, noisy, 10)))
+        p = linear_flow(inputs, noisy, 10).probabilities if given.linear else out_of_sample(inputs, noisy, 10)
+        rows.append(compare(name, noisy, truth, p))
         print(f"{name}: {time.perf_counter() - start:.0f} s", json.dumps(rows[-1]), flush=True)
     print(table(rows))
     if given.write:

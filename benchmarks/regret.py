@@ -98,10 +98,8 @@ def collect(options: argparse.Namespace) -> None:
     paces: dict[tuple[str, str, int], float] = {}
 
     def of_labels(data: str, noise: str, seed: int) -> dict[str, float]:
-        """The same for a linear and a hidden head."""
-        key = (data.partition("-")[0], noise, seed)
-        if data in PLAN["few"]:
-            return {}
+        """The same for a linear and a hidden head on the same samples."""
+        key = (data if data in PLAN["few"] else data.partition("-")[0], noise, seed)
         if key not in paces:
             given = prepare(Task(data, noise), sources, seed)
             paces[key] = linear_flow(given.table.x[given.train], given.given[given.train]).pace
