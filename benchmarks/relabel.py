@@ -31,6 +31,8 @@ $ asymtheory select --labels noisy.csv --probs p.npy --relabel 500 --write-relab
 $ asymtheory select --labels noisy.csv --probs p.npy --clean ask.csv                          # with labels filled in
 ```
 
+`--features x.npz` stands for `--probs` in both ([with features](features.md)).
+
 An estimate without clean labels has a bias that no resampling shows ([human labels](human-labels.md)), and the binding row
 decides. `--relabel N` draws the N samples whose clean label says most of that row, by the posterior q of each sample's class: in
 proportion to `|c| sqrt(q (1 - q))`, c being how the margin moves with the sample, and a tenth with equal chances. Fill labels in,

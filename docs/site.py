@@ -57,7 +57,7 @@ MODULES = {
         "asymtheory.asymmetry.ratio",
         "asymtheory.asymmetry.guarantees",
     ),
-    "Selection": ("asymtheory.selection.select", "asymtheory.noise.relabel"),
+    "Selection": ("asymtheory.selection.select", "asymtheory.noise.relabel", "asymtheory.noise.flow"),
     "Figures": ("figures.gallery", "figures.style"),
     "Training": ("training.run.fit", "training.run.classifier", "training.losses.build", "training.losses.module"),
     "Training by noisy labels": ("training.tune.tune", "training.data.labels"),
