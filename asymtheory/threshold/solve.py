@@ -53,6 +53,7 @@ LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 MOST_COUNT = 65536  # and further while they are feasible
 
 
+ONE_CHANGE = "between the whole numbers tried one change of the verdict at most is assumed, not proved"
 STEEP = "a term has an infinite slope towards another class and no other one outweighs it: the risk falls there for every value"
 
 Pieces: TypeAlias = tuple[Piece, ...]
@@ -381,9 +382,11 @@ def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
 
 
 def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row) -> Feasible:
-    """Runs of feasible whole numbers, assuming at most one change between tried powers of two.
+    """Runs of feasible whole numbers, with at most one change between tried powers of two.
 
-    Tried up to LARGEST_COUNT, and further while feasible; what is still feasible at MOST_COUNT stays unsettled.
+    Where an inequality decides that is so: the end slopes of Taylor-CE are -n and -1, so the slack is affine in n. Elsewhere it
+    is assumed, and the answer says so. Tried up to LARGEST_COUNT, and further while feasible; what is still feasible at
+    MOST_COUNT stays unsettled.
     """
     assert domain.low is not None
     verdicts: dict[int, Decision] = {}
@@ -432,7 +435,10 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
     )
     ended = domain.high is not None or not (runs and runs[-1][1] == tried[-1])
     known = all(v.holds is not None for v in verdicts.values())
-    return Feasible(pieces, verdicts[min(first + 1, tried[-1])], known and ended)
+    affine = all(
+        v.rule.verdict is not None or (v.rule.inequality and not v.rule.sufficient_only) for v in verdicts.values()
+    )
+    return Feasible(pieces, verdicts[min(first + 1, tried[-1])], known and ended, "" if affine else ONE_CHANGE)
 
 
 def _at_count(loss: Loss, row: Row) -> Decision:

@@ -413,6 +413,14 @@ def test_what_fails_has_a_point_of_less_risk(
     assert float(at(vertex) @ w) == math.inf if mass == 0 else float((at(u) - at(vertex)) @ w) < 0
 
 
+def test_one_change_between_whole_numbers_is_said_where_it_is_assumed() -> None:
+    """Taylor-CE alone: c >= t is affine in t. Beside a concave term boxes decide, at the numbers that are tried."""
+    alone = solve(build("taylor-ce"), symmetric(3, F("0.2")))
+    assert (alone.answer, "assumed" in alone.condition) == ("t <= 8", False)
+    beside = solve(F("8.3") * build("taylor-ce") + F("0.26") * AGCE(a=F("0.0531"), q=3), symmetric(3, F("0.495")), "t")
+    assert "one change of the verdict at most is assumed" in beside.condition
+
+
 def test_spans_are_exact_where_floats_are_and_keep_underflow() -> None:
     tenth, quarter = Span(np.array([0.1, 1.0]), np.array([0.1, 1.0])), Span(0.25, 0.25)
     exact = quarter - Span(1.0, 1.0) + 2
