@@ -24,7 +24,7 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import NDArray
 
-from ..losses.base import Loss
+from ..losses.base import MIXED, Loss
 from ..noise.rows import Row
 from ..numbers.backends import arb_, numpy_
 from ..numbers.germ import BITS
@@ -204,7 +204,7 @@ class Sweep:
             if len(again):
                 again = again[np.argsort(failing[again].sum(-1), kind="stable")]
                 again = again[np.cumsum(failing[again].sum(-1)) <= MOST_SPREADS]
-                if self.transfer.mixed:
+                if self.transfer.mixed and self.transfer.profile.K > 2:
                     finer = self._least_chords(low[rows[again]], high[rows[again]], starts.some(again))
                     least[again] = np.maximum(least[again], finer)
                 failing[again] = self._divided(low[rows[again]], high[rows[again]], failing[again], least[again])
@@ -240,7 +240,13 @@ class Sweep:
         """The least chords of terms of unknown shape up to each cell, from parts of the cells."""
         edges = LEFT[:, None] + (RIGHT - LEFT)[:, None] * np.linspace(0, 1, PARTS + 1)
         edges[:, -1] = RIGHT
-        found = self._over(Span(low[:, None], high[:, None]), edges[:, :-1].ravel(), edges[:, 1:].ravel())[1]
+        left, right = edges[:, :-1].ravel(), edges[:, 1:].ravel()
+        middle, at, xp = left + (right - left) / 2, self._at(Span(low[:, None], high[:, None])), spans()
+        whole, point = (
+            at.by_others(Jet(xp, t, Span(1.0, 1.0)) * at.whole(xp), xp, MIXED)
+            for t in (Span(left, right), Span.of(middle))
+        )
+        found = _over_t(whole, point, left, right)
         chord = np.broadcast_to(found, (len(low), PARTS * len(LEFT))).reshape(len(low), len(LEFT), PARTS).min(-1)
         settled = np.where(RIGHT <= start.reach[:, None], np.inf, chord)
         return np.minimum.accumulate(np.minimum(settled, start.chord[:, None]), axis=-1)
@@ -253,14 +259,14 @@ class Sweep:
         """
         cells = Cells.of(failing, self.transfer.profile.K - 1)
         most, result = ROOM + GROWTH * failing.sum(-1), np.zeros(failing.shape, dtype=bool)
-        wide = np.zeros(len(failing), dtype=bool)
+        wide, shared = np.zeros(len(failing), dtype=bool), self.transfer.coupled
         wide[cells.box[~(self._at_points(low, high, cells, least, everywhere=True) > 0)]] = True
         result[wide], cells = failing[wide], cells.some(~wide[cells.box])
         for rounds in reversed(range(DIVISIONS)):
             if not len(cells.box):
                 break
             cells = cells.by_share().by_mass() if self.transfer.coupled else cells.by_mass().by_mass()
-            bound = self._bound(low, high, cells, least)
+            bound, shared = self._bound(low, high, cells, least, shared)
             left = ~(bound > 0)
             cells, bound = cells.some(left), bound[left]
             reached = self._at_points(low, high, cells, least)
@@ -271,8 +277,8 @@ class Sweep:
         result[cells.box, cells.cell] = True
         return result
 
-    def _bound(self, low: Array, high: Array, cells: Cells, least: Array) -> Array:
-        """Lower bounds on these cells of the boxes, divided by t."""
+    def _bound(self, low: Array, high: Array, cells: Cells, least: Array, shared: bool) -> tuple[Array, bool]:
+        """Lower bounds on these cells of the boxes, divided by t, ``shared`` among them; and whether that settles any."""
 
         def bound(part: Cells, method: Callable[..., list[Array]]) -> Array:
             found = method(Span(low[part.box], high[part.box]), part.left, part.right, self._spread(part))
@@ -283,11 +289,13 @@ class Sweep:
         if len(rest):
             found[rest] = np.fmax(found[rest], bound(cells.some(rest), self._drifted))
         rest = np.flatnonzero(~(found > 0))
-        if self.transfer.coupled and len(rest):
+        if shared and len(rest):
             part = cells.some(rest)
-            shared = self._shared(Span(low[part.box], high[part.box]), part, part.chord(least))
-            found[rest] = np.fmax(found[rest], shared)
-        return found
+            found[rest] = np.fmax(
+                found[rest], self._shared(Span(low[part.box], high[part.box]), part, part.chord(least))
+            )
+            shared = bool((found[rest] > 0).any())
+        return found, shared
 
     def _with_chords(self, known: Array, apart: Array, cells: Cells, least: Array) -> Array:
         """The bound of ``Transfer.bounds`` over cells, by the chords of others or of all receivers, whichever is the better one."""

@@ -55,7 +55,7 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
     edges = _graded(edges, np.array([*changes[known(changes, changes) == 0], *ends]))
     nothing = np.zeros(len(edges) - 1, dtype=np.int8)
     boxes = Boxes(edges[:-1], edges[1:], nothing, nothing.astype(np.int64), nothing.astype(bool))
-    fresh, kept, tried, again = boxes, boxes.some(boxes.depth > 0), 0, True
+    fresh, kept, tried, doubted, again = boxes, boxes.some(boxes.depth > 0), 0, 0, True
     while again:
         found = known(fresh.low, fresh.high)
         for thorough in (False, True):
@@ -63,9 +63,10 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
             found[left] = sweep.verdicts(fresh.low[left], fresh.high[left], thorough)
             tried += int((found[left] >= 0).sum())  # a no is found soon
         less = found == UNPROVED
+        doubted += int(less.sum())
         found[less] = 0
         boxes = kept.joined(fresh._replace(found=found, less=less))
-        divided = boxes.divisible(opened, kept.found) & (boxes.less | (tried < MOST))
+        divided = boxes.divisible(opened, kept.found) & np.where(boxes.less, doubted < 2 * MOST, tried < MOST)
         inner, outer = boxes.fronts(divided, _far(boxes.low, boxes.high, opened))
         # what is not divided now stays as it is
         boxes = boxes._replace(depth=np.where(divided | inner, boxes.depth, DEEPER))
@@ -110,22 +111,25 @@ class Boxes(NamedTuple):
     def fronts(self, divided: NDArray[np.bool_], far: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which boxes need no more division, and which get parts that are narrower downwards (-1) or upwards (1).
 
-        Unsettled boxes between different verdicts may together be as narrow as an end: of these only the FRONT outermost are
+        Between different verdicts nothing is decided unless the outermost unsettled boxes are settled: where a thorough look at
+        these failed, few inner ones are divided with them. Where all are together as narrow as an end, only the FRONT outermost are
         divided (if they are among ``divided``), towards the verdict. ``far`` out, next to the last verdict, away from it.
         """
         inner, outer = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=np.int64)
         change = np.flatnonzero(np.diff((self.found == 0).astype(np.int8))) + 1
         for start, stop in zip(change[:-1].tolist(), change[1:].tolist(), strict=True):
-            if self.found[start] or self.found[start - 1] == self.found[stop] or stop - start <= 2 * FRONT:
+            narrow, depth = _narrow(self.low[start], self.high[stop - 1]), self.depth[[start, stop - 1]].min()
+            size = FRONT if narrow else max(FRONT, (stop - start) >> (2 + max(0, depth - COARSE)))
+            same = self.found[start - 1] == self.found[stop]
+            if self.found[start] or same or stop - start <= 2 * size or not (narrow or depth >= COARSE):
                 continue
-            if _narrow(self.low[start], self.high[stop - 1]):
-                inner[start:stop] = True
-                for first, front, side in (
-                    (start, slice(start, start + FRONT), -1),
-                    (stop - 1, slice(stop - FRONT, stop), 1),
-                ):
-                    if divided[first]:
-                        inner[front], outer[front] = False, side
+            inner[start:stop] = True
+            for first, front, side in (
+                (start, slice(start, start + size), -1),
+                (stop - 1, slice(stop - size, stop), 1),
+            ):
+                if divided[first]:
+                    inner[front], outer[front] = False, side if narrow else 0
         if self.found.any():
             first, last = self._settled_between()
             outer[divided & far & (self.high == first)], outer[divided & far & (self.low == last)] = -1, 1

@@ -364,9 +364,9 @@ def test_boxes_that_cannot_change_an_end_are_not_tried(
             tried.append(len(low))
             return super().verdicts(low, *rest)
 
-        def _bound(self, low: Any, high: Any, parts: Any, least: Any) -> Any:
+        def _bound(self, low: Any, high: Any, parts: Any, *rest: Any) -> Any:
             divided.append(len(parts.box))
-            return super()._bound(low, high, parts, least)
+            return super()._bound(low, high, parts, *rest)
 
     monkeypatch.setattr("asymtheory.asymmetry.sweep.Sweep", Counted)
     found = solve(loss, model, parameter).pieces[0].low
