@@ -282,9 +282,7 @@ def select(
     estimate.check_confidence(confidence)
     origin: dict[str, Any] = {}
     flow = _flow(features, labels, K)
-    linear = flow is not None and probs is None and (clean is None or relabel.is_relabelled(clean))
-    if flow is not None and linear:
-        probs = flow.probabilities
+    used = probs if flow is None else _stand_in(flow, probs, clean)
     if annotators is not None:
         _alone("--annotators", (noise, eta, transition, labels, clean, probs, posteriors))
         known = crowd.estimated(read_annotators(annotators, K=K), aggregate, annotator, confidence)
@@ -292,11 +290,10 @@ def select(
         for option, value in (("--annotator", annotator), ("--aggregate", None if aggregate == "votes" else aggregate)):
             if value is not None:
                 raise InputError(f"{option} {value}: goes with --annotators")
-        known, origin = _read(noise, K, eta, transition, labels, clean, probs, posteriors, confidence, replicates, seed)
-    if linear:
+        known, origin = _read(noise, K, eta, transition, labels, clean, used, posteriors, confidence, replicates, seed)
+    if used is not probs:
         known = replace(known, noise=replace(known.noise, source="a linear model of --features"))
-    found = _ranked(known, origin, losses, tuple(also))
-    return found if flow is None else replace(found, flow=flow)
+    return _ranked(known, origin, losses, tuple(also), flow)
 
 
 def _flow(features: Any, labels: Any, K: int | None) -> LinearFlow | None:
@@ -308,8 +305,17 @@ def _flow(features: Any, labels: Any, K: int | None) -> LinearFlow | None:
     return flow_of(features, labels, K)
 
 
+def _stand_in(flow: LinearFlow, probs: Any, clean: Any) -> Any:
+    """Its probabilities, where neither others nor clean labels of somebody else's choice are given."""
+    return flow.probabilities if probs is None and (clean is None or relabel.is_relabelled(clean)) else probs
+
+
 def _ranked(
-    known: NoiseEstimate, origin: dict[str, Any], losses: Iterable[str | Loss] | None, also: tuple[str | Loss, ...]
+    known: NoiseEstimate,
+    origin: dict[str, Any],
+    losses: Iterable[str | Loss] | None,
+    also: tuple[str | Loss, ...],
+    flow: LinearFlow | None,
 ) -> Selection:
     """The losses judged on the noise, best first."""
     wanted = [*(names_compared() if losses is None else losses), *also]
@@ -320,7 +326,7 @@ def _ranked(
     found, left_out = _judged(chosen, known, own if losses is None else chosen)
     most = max((covered_share(candidate.coverage) for candidate in found), default=0.0)
     found.sort(key=lambda candidate: rank(candidate, most))
-    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin, own)
+    return Selection(known, tuple(found), (*_warnings(known, found), *left_out), origin, own, flow)
 
 
 def _judged(chosen: Iterable[Loss], known: NoiseEstimate, named: Sequence[Loss]) -> tuple[list[Candidate], list[str]]:
