@@ -387,6 +387,7 @@ def test_a_wide_box_of_p_min_is_certified_up_to_all_the_mass() -> None:
     ("loss", "parameter", "model", "answer", "value", "mass"),
     [
         (build("ogc-fl"), "p0", from_weights([8, 3, 5]), "never", F(1, 2), 1e-3),
+        (build("ogc-fl", gamma=F(1, 2)), "p0", symmetric(3, F("0.3")), "never", F(1, 2), 1e-3),
         (build("ogc-fl"), "gamma", symmetric(3, F("0.3")), "gamma = 0", F(1), 1e-3),
         (build("fisher-rao") + F(1, 10) * NGCE(q=F("0.78")), "alpha", from_weights([9, 1]), "never", F(1, 1000), 1e-9),
         (
@@ -399,7 +400,14 @@ def test_a_wide_box_of_p_min_is_certified_up_to_all_the_mass() -> None:
         ),
         (build("sr", lam=F(1, 3)) + build("vsl"), "a", from_weights([3, 1, 1]), "never", F(2), 0.0),
     ],
-    ids=["slope 0 at 1", "slope 0 at 1 for every gamma", "slope -inf beside NGCE", "whole numbers", "infinite at e_m"],
+    ids=[
+        "slope 0 at 1",
+        "slope 0 at 1, gamma < 1",
+        "every gamma > 0",
+        "slope -inf beside NGCE",
+        "whole numbers",
+        "infinite at e_m",
+    ],
 )
 def test_what_fails_has_a_point_of_less_risk(
     loss: Loss, parameter: str, model: Any, answer: str, value: F, mass: float
