@@ -244,25 +244,19 @@ class Transfer:
         low, tip = _number(xp, self.floor), _number(xp, self.tip)
         kept = self.kept(s, xp) if kept is None else kept
 
-        def at(base: Any, u: Scalar) -> Scalar:
-            return base.active(u, xp.log(u), xp)
-
-        def fallen(base: Any, start: Scalar) -> Callable[[Scalar], Scalar]:
-            return lambda x: start - at(base, low + x)
-
         for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
             base = atom.base.on(xp)
             if infinite and not self.profile.negative:
                 if K == 2:
-                    own = at(base, kept)
-                    result = result + quotient(own, own + at(base, s)) * _product(xp, coefficient, top - second)
+                    own = _at(base, kept, xp)
+                    result = result + quotient(own, own + _at(base, s, xp)) * _product(xp, coefficient, top - second)
                 continue
             mean = sum(self.others, Fraction(0)) / (K - 1)
             many = 1 if alone else max(1, sum(w > mean for w in self.others))
-            start = at(base, low)
-            own = at(base, kept)
-            heap = _heaped(fallen(base, start), s, spread)
-            fall = (start - at(base, low + s / many)) * _number(xp, many * (second - mean)) if second > mean else 0
+            start = _at(base, low, xp)
+            own = _at(base, kept, xp)
+            heap = _heaped(_fall(base, start, low, xp), s, spread)
+            fall = (start - _at(base, low + s / many, xp)) * _number(xp, many * (second - mean)) if second > mean else 0
             top_part = own * _number(xp, top - mean) - (0 if isinstance(fall, int) else fall)
             most = own + start * (K - 1) - heap
             divide = truediv if self.profile.negative else quotient
@@ -271,20 +265,26 @@ class Transfer:
             else:
                 part = self._least(top_part, most, own, base, s, xp, divide)
             if self.profile.negative:  # else g(tip) = g(1) = 0
-                end = at(base, tip)
+                end = _at(base, tip, xp)
                 part = part - end * _number(xp, top - mean) / (end + start * (K - 1))
             result = result + part * _number(xp, coefficient)
+        return result + self._opposed(s, xp, quotient, spread, kept)
+
+    def _opposed(self, s: Scalar, xp: Backend, quotient: Division, spread: Spread | None, kept: Scalar) -> Scalar:
+        """Lower bound of what the normalised negative terms add, as in :meth:`normalised`."""
+        result: Scalar = 0
+        top, second, low = self.weights[self.target], self.second, _number(xp, self.floor)
         for coefficient, negative in self.profile.negative:
             base = negative.base.on(xp)
-            start = at(base, low)
-            rise, left = _heaped(fallen(base, start), s, spread), start - at(base, kept)
+            start = _at(base, low, xp)
+            rise, left = _heaped(_fall(base, start, low, xp), s, spread), start - _at(base, kept, xp)
             counted = second if spread is None else self.third
             # by the share only the fall of ``rise`` counts, and stands once
             exactly = spread is not None and spread.share is not None
             part = 1 - left / (rise + left) if exactly else quotient(rise, rise + left)
             part = part * _product(xp, coefficient, top - counted)
             if counted < second and spread is not None:  # what n receives counts less
-                own = fallen(base, start)(s * spread.part)
+                own = _fall(base, start, low, xp)(s * spread.part)
                 part = part - quotient(own, rise + left) * _product(xp, coefficient, second - self.third)
             result = result + part
         return result
@@ -582,6 +582,15 @@ class Spread(NamedTuple):
     def part(self) -> Scalar:
         """What the largest receiver has."""
         return Span(self.low, self.high) if self.share is None else self.share
+
+
+def _at(base: Any, u: Scalar, xp: Backend) -> Scalar:
+    return base.active(u, xp.log(u), xp)
+
+
+def _fall(base: Any, start: Scalar, low: Scalar, xp: Backend) -> Callable[[Scalar], Scalar]:
+    """How far the base falls from ``start``, its value at ``low``, with x more."""
+    return lambda x: start - _at(base, low + x, xp)
 
 
 def _heaped(rise: Callable[[Scalar], Scalar], s: Scalar, spread: Spread | None) -> Scalar:

@@ -25,6 +25,7 @@ PLACES = {
     ("cifar10-features", "mlp1"): ("CIFAR-10 features, one hidden layer", "s", "agce"),
     ("mnist", "mlp"): ("MNIST, two hidden layers", "^", "nce"),
     ("digits", "mlp"): ("digits (toy size), two hidden layers", "D", "ce"),
+    ("cifar10", "cnn8"): ("CIFAR-10, small CNN from scratch", "v", "gce"),
 }
 """(data set, network): name, marker, and the loss whose colour it borrows, in the order in which they are shown."""
 
