@@ -23,7 +23,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..asymmetry.rules import Rule, is_pointed, rule
+from ..asymmetry.rules import Rule, endless, is_pointed, rule
 from ..errors import InputError
 from ..losses.base import Loss, unknown_parameter
 from ..losses.profile import Profile
@@ -110,7 +110,12 @@ def _same_table(loss: Loss, classes: Counts, kind: str) -> Iterator[tuple[int, S
     worst_weights(
         kind, int(classes.max()), Fraction(0)
     )  # refuses an unknown kind, or a K that does not fit a class map
-    if len(profile.separable) <= 1 and (kind in SPREAD or not (profile.normalised or profile.negative)):
+    finite = any(not endless(atom) for _, atom in profile.normalised)
+    if (
+        len(profile.separable) <= 1
+        and not (finite and profile.separable)
+        and (kind in SPREAD or not (profile.normalised or profile.negative))
+    ):
         yield int(classes.max()), slice(None)
     else:
         for count in np.unique(classes):

@@ -134,6 +134,14 @@ def test_class_maps_have_one_rival():
         solve_many(build("amse"), [10, 100], 0.4, kind="cifar10")
 
 
+def test_classes_count_where_a_finite_normalised_term_does() -> None:
+    """The slope of NGCE at the vertex is q/(K - 1), so one table of clean levels does not serve several K."""
+    loss = build("ngce+amse", beta=Fraction(3))
+    found = solve_many(loss, [3, 10], 0.2, "a")
+    ends = [solve(loss, symmetric(K, Fraction(1, 5)), "a").end for K in (3, 10)]
+    assert_allclose(found, [end.value for end in ends if end is not None], rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -149,7 +157,8 @@ def test_class_maps_have_one_rival():
         ((CE(), 10, 0.5), "no parameter to solve for"),
         ((build("amse"), 10, 0.5, "q"), "between two thresholds"),
         ((build("logitclip-ce"), 10, 0.5), "no vectorised threshold"),
-        ((build("ngce+aul"), 10, 0.2, "a"), "no vectorised threshold"),
+        ((build("truncated-gce"), 10, 0.2, "k"), "no vectorised threshold"),
+        ((build("ngce+aul"), 10, 0.2, "a"), "between two thresholds"),
     ],
 )
 def test_bad_input_is_named(arguments, message):
