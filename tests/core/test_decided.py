@@ -17,7 +17,7 @@ from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.asymmetry.sweep import Cells, Sweep
 from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
-from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, Loss, PHuberCE
+from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, ClippedCE, Loss, PHuberCE
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import ELEMENTARY, numpy_
 from asymtheory.numbers.exponentials import sign_between
@@ -267,6 +267,21 @@ def test_first_order_decides_beside_ngce_where_the_rest_is_uniform(weights: tupl
         assert all(
             excess(mp.mpf(10) ** -k, true * (1 + mp.mpf("1e-9"))) > 0 for k in (500, 100, 10, 3, 1, mp.mpf("0.1"))
         )
+
+
+def test_clipped_ce_beside_ngce_has_a_greatest_weight() -> None:
+    """It was said to have none. Clipped CE has the slopes -1/p0 at 0 and -1 at 1, and up to that weight NGCE outweighs them."""
+    weights = [F(1), F(1), F(1), F(1), F("1.158")]
+    loss = ClippedCE(p0=F("0.51")) + F("1.6") * NGCE(q=F("0.517"))
+    found = solve(loss, from_weights(weights), "alpha")
+    assert found.end is not None
+    # alpha (w_n / p0 - w_m) = beta (w_m - w_n) q / (K - 1)
+    assert found.end.value == pytest.approx(1.6 * 0.158 * 0.517 / 4 / (1 / 0.51 - 1.158), rel=1e-9)
+    moved = np.logspace(-6, 0, 200)[:, None] * [1, 0, 0, 0, -1] + [0, 0, 0, 0, 1]
+    for factor, holds in ((F("0.98"), True), (F("1.02"), False)):
+        part = loss.replace(alpha=F(found.end.value) * factor)
+        excess = (part(moved) - part(np.eye(5)[4:])) @ np.asarray(weights, dtype=float)
+        assert (excess.min() >= 0) == holds
 
 
 def test_tangents_and_chords_reach_to_infinity() -> None:
