@@ -32,6 +32,8 @@ LEAST = 50
 """Fewer samples are not enough."""
 MOST = 4096
 """Numbers a sample may have: the time goes with their cube."""
+ENTRIES = 20_000_000
+"""Samples times classes that are looked at in one go, at all times: some 3 GB."""
 SMALLEST = 1e-4
 """Of a probability; least squares may go below 0."""
 
@@ -49,8 +51,8 @@ class LinearFlow:
 def linear_flow(features: Floats, labels: Labels, K: int | None = None, seed: int = 0) -> LinearFlow:
     """The flow on ``features`` (N, d) and noisy ``labels`` (N,), whole numbers in 0..K-1; of times that are as good the first.
 
-    ``seed`` is of the folds. Raises InputError for fewer than 50 samples, more than 4,096 features, numbers that are not finite,
-    features that are all constant, and one class alone.
+    ``seed`` is of the folds. Raises InputError for fewer than 50 samples, more than 4,096 features, more than twenty
+    million samples times classes, numbers that are not finite, features that are all constant, and one class alone.
 
         >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(300, 4))
@@ -61,6 +63,11 @@ def linear_flow(features: Floats, labels: Labels, K: int | None = None, seed: in
     x, y = features, labels
     _check(x, y)
     classes = int(y.max()) + 1 if K is None else K
+    if len(y) * classes > ENTRIES:
+        raise InputError(
+            f"--features: {len(y):,} samples of {classes:,} classes are too many at once; at most {ENTRIES // classes:,} samples "
+            f"of so many classes (take a random part of them, with its labels)"
+        )
     fold = np.random.default_rng(seed).permutation(len(y)) % FOLDS
     scores = np.empty((len(y), len(TIMES), classes), dtype=np.float32)
     for k in range(FOLDS):

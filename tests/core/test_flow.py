@@ -125,3 +125,8 @@ def test_features_choose_what_to_relabel(tmp_path: Path, capsys: pytest.CaptureF
 def test_features_that_do_not_fit_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         select(**given)  # type: ignore[arg-type]
+
+
+def test_what_memory_has_no_room_for_is_refused() -> None:
+    with pytest.raises(InputError, match="5,000 samples of 5,000 classes are too many at once; at most 4,000"):
+        linear_flow(np.arange(5000.0)[:, None], np.arange(5000))
