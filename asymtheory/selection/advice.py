@@ -132,7 +132,7 @@ class Advice(Answer):
     """What was measured, for a noise.
 
     ``ranked`` by the deficit that is expected, where only the noise is known with a tenth of the worst one beside it;
-    ``safest``: the first of them; ``fastest``: of the losses that tolerate the noise, bear half of the error that any loss can, and
+    ``safest``: the first of them, printed as *expected* where the pace ranks; ``fastest``: of the losses that tolerate the noise, bear half of the error that any loss can, and
     are not led, the one with the largest fitting ratio within NEAR points of the first of them (None: there is none).
     ``pace``: of the labels with their features, None where it is not known. ``noisy``: not for clean labels, where ``safest`` is
     CE at the rate of the least mean deficit and there is no ``fastest``.
@@ -159,8 +159,9 @@ class Advice(Answer):
 
     def answers(self) -> str:
         """The two answers, what they cost, and what that rests on."""
+        name = "safest" if self.pace is None else "expected"  # by the pace the worst task does not count
         lines = [
-            f"safest       {self.safest}",
+            f"{name:<13}{self.safest}",
             f"             on average {self.safest.deficit:.1f} points below the best recipe, in the worst of the measured tasks "
             f"{self.safest.recipe.worst:.1f}",
         ]

@@ -87,6 +87,7 @@ def test_features_tell_the_rate(tmp_path: Path, capsys: pytest.CaptureFixture[st
         lines = [each.recipe.line(0, found.pace) for each in found.ranked]
         assert lines == sorted(lines)
         assert found.safest is found.ranked[0]
+        assert found.answers().startswith("expected     ")
 
 
 def test_features_choose_what_to_relabel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
