@@ -132,8 +132,9 @@ class Advice(Answer):
     """What was measured, for a noise.
 
     ``ranked`` by the deficit that is expected, where only the noise is known with a tenth of the worst one beside it;
-    ``safest``: the first of them, printed as *expected* where the pace ranks; ``fastest``: of the losses that tolerate the noise, bear half of the error that any loss can, and
-    are not led, the one with the largest fitting ratio within NEAR points of the first of them (None: there is none).
+    ``safest``: the first of them, printed as *expected* where the pace ranks; ``fastest``: of the losses that tolerate the noise,
+    bear half of the error that any loss can, and are not led, the one with the largest fitting ratio within NEAR points of the
+    first of them (None: there is none).
     ``pace``: of the labels with their features, None where it is not known. ``noisy``: not for clean labels, where ``safest`` is
     CE at the rate of the least mean deficit and there is no ``fastest``.
     """
