@@ -20,7 +20,7 @@ NAMES = ("train", "features", "embeddings", "embedding", "x")
 def read_features(source: Any, what: str = "--features") -> npt.NDArray[np.float32]:
     """An array, a data frame, a tensor, nested lists or a file (also ``FILE:NAME``) as features (N, d); further axes are flattened.
 
-    A file of ``asymtheory features`` gives those of its training images. InputError for what is no table of numbers.
+    A file of ``asymtheory features`` gives those of its training images. InputError for what is not a table of numbers.
     """
     table, name = read(source, what)
     rows = _grid(table, name, what)
