@@ -10,6 +10,7 @@ import ast
 import contextlib
 import io
 import re
+import runpy
 import shlex
 import textwrap
 import tomllib
@@ -154,3 +155,12 @@ def test_what_is_not_run_says_why() -> None:
     reasons = [block for block in ALL if block.reason is not None]
     assert all(len(block.reason or "") > 10 for block in reasons)
     assert len(reasons) < 12
+
+
+def test_the_page_of_benchmarks_names_every_command():
+    folder = ROOT / "benchmarks"
+    own = runpy.run_path(str(folder / "run_all.py"))
+    head, page = own["HEAD"].strip(), (folder / "README.md").read_text(encoding="utf-8")
+    assert page.startswith(head + "\n\n")
+    commands = {path.name for path in folder.glob("[!_]*.py")} - {"run_all.py"} - {f"{name}.py" for name in own["BENCHMARKS"]}
+    assert [name for name in sorted(commands) if f"`{name}`" not in head] == []
