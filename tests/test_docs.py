@@ -162,5 +162,7 @@ def test_the_page_of_benchmarks_names_every_command():
     own = runpy.run_path(str(folder / "run_all.py"))
     head, page = own["HEAD"].strip(), (folder / "README.md").read_text(encoding="utf-8")
     assert page.startswith(head + "\n\n")
-    commands = {path.name for path in folder.glob("[!_]*.py")} - {"run_all.py"} - {f"{name}.py" for name in own["BENCHMARKS"]}
+    commands = (
+        {path.name for path in folder.glob("[!_]*.py")} - {"run_all.py"} - {f"{name}.py" for name in own["BENCHMARKS"]}
+    )
     assert [name for name in sorted(commands) if f"`{name}`" not in head] == []
