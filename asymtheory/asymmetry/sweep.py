@@ -227,7 +227,7 @@ class Sweep:
         bounds = []
         for whole, point, first in zip(
             self._bounds(at, Span(LEFT, RIGHT)),
-            self._bounds(at, Span(middle, middle)),
+            self._values(at, middle),
             (start.local, start.chord),
             strict=True,
         ):
@@ -242,11 +242,8 @@ class Sweep:
         edges[:, -1] = RIGHT
         left, right = edges[:, :-1].ravel(), edges[:, 1:].ravel()
         middle, at, xp = left + (right - left) / 2, self._at(Span(low[:, None], high[:, None])), spans()
-        whole, point = (
-            at.by_others(Jet(xp, t, Span(1.0, 1.0)) * at.whole(xp), xp, MIXED)
-            for t in (Span(left, right), Span.of(middle))
-        )
-        found = _over_t(whole, point, left, right)
+        whole = at.by_others(Jet(xp, Span(left, right), Span(1.0, 1.0)) * at.whole(xp), xp, MIXED)
+        found = _over_t(whole, at.by_others(Span.of(middle) * at.whole(xp), xp, MIXED), left, right)
         chord = np.broadcast_to(found, (len(low), PARTS * len(LEFT))).reshape(len(low), len(LEFT), PARTS).min(-1)
         settled = np.where(RIGHT <= start.reach[:, None], np.inf, chord)
         return np.minimum.accumulate(np.minimum(settled, start.chord[:, None]), axis=-1)
@@ -325,9 +322,7 @@ class Sweep:
 
     def _at_mass(self, value: Scalar, points: Cells) -> list[Scalar]:
         """The bounds for parameters at points of the mass and of the share."""
-        at, xp = self._at(value), spans()
-        s, kept = at.masses(Span.of(points.left), xp)
-        return list(at.bounds(s, xp, spread=self._spread(points), kept=kept))
+        return list(self._values(self._at(value), points.left, self._spread(points)))
 
     def _spread(self, cells: Cells) -> Spread | None:
         return Spread(cells.first, cells.last) if self.transfer.coupled else None
@@ -337,7 +332,7 @@ class Sweep:
         at, middle = self._at(value), left + (right - left) / 2
         pairs = zip(
             self._bounds(at, Span(left, right), spread=spread),
-            self._bounds(at, Span(middle, middle), spread=spread),
+            self._values(at, middle, spread),
             strict=True,
         )
         return [_over_t(whole, point, left, right) for whole, point in pairs]
@@ -380,6 +375,12 @@ class Sweep:
         one = Span(1.0, 1.0)
         s, kept = at.masses(Jet(xp, t, one), xp)
         return at.bounds(s, xp, quotient, spread, kept)
+
+    def _values(self, at: Transfer, t: Array, spread: Spread | None = None) -> tuple[Scalar, Scalar]:
+        """The same at points, without slopes."""
+        xp = spans()
+        s, kept = at.masses(Span.of(t), xp)
+        return at.bounds(s, xp, spread=spread, kept=kept)
 
     # -------------------------------------------------------------------------------------------------------- no
 
@@ -508,7 +509,10 @@ class Start(NamedTuple):
 
 
 def _over_t(whole: Scalar, point: Scalar, left: Array, right: Array) -> Array:
-    """Lower bounds over cells of a function divided by t: directly, and in mean value forms of it and of the quotient."""
+    """Lower bounds over cells of a function divided by t: directly, and in mean value forms of it and of the quotient.
+
+    ``whole``: its jets over the cells, ``point``: its values in their middles.
+    """
     middle, box = left + (right - left) / 2, Span(left, right)
     value, slope, here = _part(whole, "value"), _part(whole, "slope"), _part(point, "value")
     away = Span(left - middle, right - middle)

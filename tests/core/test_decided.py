@@ -284,6 +284,15 @@ def test_clipped_ce_beside_ngce_has_a_greatest_weight() -> None:
         assert (excess.min() >= 0) == holds
 
 
+def test_gamma_of_nfl_beside_a_term_of_unknown_shape_is_solved() -> None:
+    """It ended in a traceback. At e_1 the infimum of NFL is the least weight, 1; elsewhere the risk is larger for every gamma."""
+    term = build("truncated-gce")
+    assert solve(NFL() + term, from_weights([2, 1, 1]), "gamma").status == "always"
+    u = np.linspace(0, 1, 102)[1:-1, None] * [-1, 0.75, 0.25] + [1, 0, 0]
+    for gamma in (F(1, 100), F(1), F(100)):
+        assert ((NFL(gamma=gamma) + term)(u) @ [2, 1, 1] > 1 + term(np.eye(3)[:1]) @ [2, 1, 1]).all()
+
+
 def test_tangents_and_chords_reach_to_infinity() -> None:
     """AGCE in q from 65 on beside VCE: its chord is (w_m - w_n) (2^q - 1)/q, that of VCE at least its slopes."""
     loss = F("0.76") * AGCE(a=1, q=81) + F("0.086") * build("vce", a=F("3.04"))

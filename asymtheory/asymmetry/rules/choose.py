@@ -103,7 +103,7 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
     convex = all(atom.base.curvature()[0] == CONVEX for _, atom in profile.normalised)
     if shape == CONVEX and convex:
         return Beside(loss, K, BESIDE)
-    return Search(loss, K, NEITHER, necessary=True, shapes=_shapes(profile), rises=convex)
+    return Search(loss, K, NEITHER, necessary=True, shapes=_shapes(profile), finite=True, rises=convex)
 
 
 def _shapes(profile: Profile) -> tuple[Curvature, ...] | None:

@@ -9,7 +9,7 @@ from ...losses.base import Curvature, Loss
 from ...noise.rows import Row
 from ...numbers.backends import Backend
 from ...numbers.scalar import Scalar
-from .base import Decision, Minimum, Rule, endless
+from .base import Decision, Minimum, Rule
 
 FALLS = "to first order the risk falls when mass moves from e_m to the runner-up"
 LINES = "tangents of the convex and chords of the concave terms bound the risk below"
@@ -23,10 +23,12 @@ class Search(Rule):
     """Neither the form of the loss nor one inequality decides.
 
     ``necessary``: the first-order condition at e_m must hold at least. ``shapes``: those of (active, passive) of every separable
-    term, where each has one; then ``enough`` >= 0 suffices. ``rises``: are the bases of finite normalised terms convex?
+    term, where each has one; then ``enough`` >= 0 suffices. ``finite``: is the base of a normalised term finite at 0? ``rises``:
+    are the bases of such terms convex?
     """
 
     shapes: tuple[Curvature, ...] | None = None
+    finite: bool = False
     rises: bool = False
 
     name = "search"
@@ -37,7 +39,7 @@ class Search(Rule):
         if not self.necessary:
             return top - second
         found = self.profile.slopes(xp).slack(top, second, total)
-        return found + (top - second) * self.profile.pull(xp) if self._finite else found
+        return found + (top - second) * self.profile.pull(xp) if self.finite else found
 
     def enough(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
         """The slack of lines below all terms: tangents of convex ones, chords of concave ones. Where it is positive: yes.
@@ -46,11 +48,7 @@ class Search(Rule):
         """
         assert self.shapes is not None
         found = self.profile.lines(self.shapes, xp).slack(top, second, total)
-        return found + (top - second) * self.profile.pull(xp) if self._finite and self.rises else found
-
-    @property
-    def _finite(self) -> bool:
-        return any(not endless(atom) for _, atom in self.profile.normalised)
+        return found + (top - second) * self.profile.pull(xp) if self.finite and self.rises else found
 
     def decide(self, row: Row) -> Decision:
         """A no where the risk falls to first order at e_m, a yes where lines below it prove one; else left to the search."""
