@@ -98,7 +98,7 @@ class Sweep:
                 result[rest] = -self._falls(low[rest], high[rest]).astype(np.int8)
             result[(result == 0) & (found.least < 0)] = UNPROVED  # where floats see less risk a yes is out of reach
             rest = np.flatnonzero(result == 0)
-            if len(rest):
+            if len(rest) and self.transfer.bounded:
                 result[rest] = self._yes(low[rest], high[rest], found.known[rest], thorough)
         return result
 
@@ -218,7 +218,9 @@ class Sweep:
         at = self._at(arb(low) if low == high else arb(low).union(arb(high)))
         bits = at.settled_near()
         chord = None if bits is None else at.least_chord(bits)
-        return (0.0, 0.0, 0.0) if bits is None or chord is None else (2.0**-bits, 0.0, chord)
+        if bits is None or chord is None or not at.positive_between(bits, NEAREST):
+            return 0.0, 0.0, 0.0
+        return 2.0 ** -min(bits, NEAREST), 0.0, chord
 
     def _above(self, low: Array, high: Array, start: Start) -> list[Array]:
         """Lower bounds, divided by t, on the cells of t above where the slope settles it: directly and by the slopes from 0."""

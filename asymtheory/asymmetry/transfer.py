@@ -11,7 +11,8 @@ s = tip - u_m > 0 for the mass that has left it. For every u with that s the exc
 * NGCE (and NCE and NFL on u_k >= p_min), with mean w' of the other weights and y(x) = g(f) - g(f + x) concave:
   ``((w_m - w') g(tip - s) - (w_n - w') J y(s / J)) / sum g``, less its value at v, with J the number of classes with w_k > w'; the
   sum of the g lies between its values for even and for concentrated mass (``_one_rival``: where n is the only such class it is the
-  latter);
+  latter). Where y is convex (g concave, in a formula) the sum of the y is largest for concentrated mass: J = 1 in the numerator,
+  and the ends of the denominator change places. A g that is neither has no bound here (``bounded``);
 * NNCE, NNFL: ``(w_m - w_n) r / (r + g(f) - g(tip - s))``, r = g(f) - g(f + s), for the flipped base is concave and 0 at f.
 
 Where the mass goes to one class n alone the same expressions (J = 1, the denominator for concentrated mass) are its excess exactly,
@@ -62,6 +63,7 @@ class Transfer:
     target: int
     shapes: Mapping[str, list[int | None]]  # of every term of either side; linear ones count as convex
     endless: tuple[bool, ...]  # of every normalised term: is its base infinite at 0?
+    bases: tuple[int | None, ...]  # the shape of every such base
 
     @classmethod
     def of(cls, loss: Loss, row: Row) -> Transfer:
@@ -78,7 +80,15 @@ class Transfer:
             side: [CONVEX if curve[i] == LINEAR else curve[i] for curve in curves]
             for i, side in enumerate(("active", "passive"))
         }
-        return cls(profile, shares, row.target, shapes, tuple(endless(atom) for _, atom in profile.normalised))
+        bases = [atom for _, atom in profile.normalised]
+        return cls(
+            profile,
+            shares,
+            row.target,
+            shapes,
+            tuple(endless(atom) for atom in bases),
+            tuple(atom.base.curvature()[0] for atom in bases),
+        )
 
     def at(self, loss: Loss) -> Transfer:
         """The same excess for the loss with other parameters, in any number system, between two kinks: shapes stay."""
@@ -206,6 +216,7 @@ class Transfer:
 
     def _start_of(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
         at = _number(xp, start)
+        at = np.float64(at) if isinstance(at, float) else at  # whose powers overflow to infinity
         atom = self._atom(i, xp)
         value = getattr(atom, side)(at, xp.log(at), xp)
         if isinstance(value, arb) and not value.is_finite():
@@ -226,6 +237,15 @@ class Transfer:
         others = CONCAVE in shapes or self.profile.negative or bounded or self.third < self.second
         return self.profile.K > 2 and (self.mixed or (CONVEX in shapes and bool(others)))
 
+    @property
+    def bounded(self) -> bool:
+        """Is there a lower bound: is the shape of the base of every normalised term known, where it matters?"""
+        on_simplex = not self.profile.negative
+        return all(
+            shape is not MIXED or (infinite and on_simplex)
+            for shape, infinite in zip(self.bases, self.endless, strict=True)
+        )
+
     def normalised(
         self,
         s: Scalar,
@@ -244,7 +264,7 @@ class Transfer:
         low, tip = _number(xp, self.floor), _number(xp, self.tip)
         kept = self.kept(s, xp) if kept is None else kept
 
-        for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
+        for (coefficient, atom), infinite, shape in zip(self.profile.normalised, self.endless, self.bases, strict=True):
             base = atom.base.on(xp)
             if infinite and not self.profile.negative:
                 if K == 2:
@@ -252,18 +272,18 @@ class Transfer:
                     result = result + quotient(own, own + _at(base, s, xp)) * _product(xp, coefficient, top - second)
                 continue
             mean = sum(self.others, Fraction(0)) / (K - 1)
-            many = 1 if alone else max(1, sum(w > mean for w in self.others))
+            concave = shape == CONCAVE
+            many = 1 if alone or concave else max(1, sum(w > mean for w in self.others))
             start = _at(base, low, xp)
             own = _at(base, kept, xp)
-            heap = _heaped(_fall(base, start, low, xp), s, spread)
             fall = (start - _at(base, low + s / many, xp)) * _number(xp, many * (second - mean)) if second > mean else 0
             top_part = own * _number(xp, top - mean) - (0 if isinstance(fall, int) else fall)
-            most = own + start * (K - 1) - heap
+            one_way = alone or second == mean or (self._one_rival(mean) and not concave)
+            heaped = own + start * (K - 1) - _heaped(_fall(base, start, low, xp), s, None if concave else spread)
+            even = heaped if alone or (one_way and not concave) else own + _at(base, s / (K - 1) + low, xp) * (K - 1)
+            most, fewest = (even, heaped) if concave else (heaped, even)
             divide = truediv if self.profile.negative else quotient
-            if alone or second == mean or self._one_rival(mean):
-                part = divide(top_part, most)
-            else:
-                part = self._least(top_part, most, own, base, s, xp, divide)
+            part = divide(top_part, most) if one_way else self._least(top_part, most, fewest, divide)
             if self.profile.negative:  # else g(tip) = g(1) = 0
                 end = _at(base, tip, xp)
                 part = part - end * _number(xp, top - mean) / (end + start * (K - 1))
@@ -300,12 +320,9 @@ class Transfer:
         below = [mean - w for w in self.others if w <= mean]
         return len(above) == 1 and min(below, default=Fraction(0)) * (self.profile.K - 2) >= above[0]
 
-    def _least(
-        self, top: Scalar, most: Scalar, own: Scalar, base: Any, s: Scalar, xp: Backend, divide: Division
-    ) -> Scalar:
+    @staticmethod
+    def _least(top: Scalar, most: Scalar, fewest: Scalar, divide: Division) -> Scalar:
         """The numerator over the denominator that makes it least."""
-        share = s / (self.profile.K - 1) + _number(xp, self.floor)
-        fewest = own + base.active(share, xp.log(share), xp) * (self.profile.K - 1)
         value: Scalar = getattr(top, "value", top)
         if isinstance(value, np.ndarray):
             return np.minimum(top / most, top / fewest)
@@ -388,27 +405,45 @@ class Transfer:
             return self._vanishing(parts)
 
     def _spread(self, germ: Germ) -> Germ:
-        """Lower bound of ``sum_k h(x_k)`` over x_k of sum s, from h(x) in x^r L^k [c]."""
+        """Lower bound of ``sum_k h(x_k)`` over x_k of sum s, from h(x) in x^r L^k [c]. May raise NoGerm."""
         if germ.constant or self.profile.K == 2:
             return germ
-        r, k, J = germ.r, germ.k, self.profile.K - 1
-        most = arb(J) ** (1 - ball(r))
+        order = germ.r, germ.k, germ.xp.length
         if germ.c >= 0:
-            factor = most if r > 1 else arb(1)
+            factor = self._fewest(*order)
         elif germ.c <= 0:
-            factor = (
-                arb(1) if r > 1 or (r == 1 and k <= 0) else most * (1 + arb(J).log() / germ.xp.length) ** abs(ball(k))
-            )
+            factor = self._most(*order)
         else:
-            factor = arb(1).union(most * (1 + arb(J).log() / germ.xp.length) ** abs(ball(k)))
-        return Germ(germ.xp, germ.x0, germ.c * factor, r, k)
+            factor = self._fewest(*order).union(self._most(*order))
+        return Germ(germ.xp, germ.x0, germ.c * factor, germ.r, germ.k)
+
+    def _fewest(self, r: Fraction, k: Fraction, length: Ball) -> Ball:
+        """A lower bound of ``sum_k f(x_k) / f(s)`` for f(x) = x^r L^k, L = log(1/x) >= length, and x_k of sum s."""
+        J = arb(self.profile.K - 1)
+        if k < 0:  # convex for r >= 1: Jensen; else the largest part, at least s / J, alone
+            return J ** (ball(1 - r) if r >= 1 else ball(-r)) * (1 + J.log() / length) ** ball(k)
+        return J ** ball(1 - r) if r > 1 else arb(1)  # L grows where x falls; a power is convex, or subadditive
+
+    def _most(self, r: Fraction, k: Fraction, length: Ball) -> Ball:
+        """An upper bound of the same; NoGerm where s is not small enough for one.
+
+        f(x) / x rises where (r - 1) L >= k: then one part is most. Where f is concave Jensen bounds it; its second derivative has
+        the sign of ``r (r - 1) - (2 r - 1) k / L + k (k - 1) / L^2``.
+        """
+        J = arb(self.profile.K - 1)
+        if r >= 1 and (k <= 0 or (r > 1 and length * ball(r - 1) >= ball(k))):
+            return arb(1)
+        bend = ball(r * (r - 1)) - ball((2 * r - 1) * k) / length + ball(max(k * (k - 1), Fraction(0))) / length**2
+        if r > 1 or not bend <= 0:
+            raise NoGerm("mass that is not small enough to know how its spread counts")
+        return J ** ball(1 - r) * (1 + J.log() / length) ** abs(ball(k))
 
     # -------------------------------------------------------------------------------------------- the certificate
 
     def proves(self) -> bool:
         """Is the lower bound positive for every s in (0, tip - f]? Then v is the only minimiser."""
         with ctx.workprec(BITS):
-            start = self.settled_near()
+            start = self.settled_near() if self.bounded else None
             return start is not None and self._promising() and self._positive_from(arb(2) ** -start)
 
     def settled_near(self) -> int | None:
@@ -423,6 +458,14 @@ class Transfer:
         return (
             None if chord is None or not chord.is_finite() else float(chord.lower()) - 1e-12 * abs(float(chord.lower()))
         )
+
+    def positive_between(self, bits: int, nearest: int) -> bool:
+        """Is the lower bound positive from s = 2^-bits to 2^-nearest (if that is more)? Not asked of terms of unknown shape."""
+        with ctx.workprec(BITS):
+            start, end = (arb(2) ** -power for power in (bits, nearest))
+            return bits <= nearest or (
+                not self.mixed and end < ball(self.whole(arb_())) and self._positive_from(start, end)
+            )
 
     def _positive_near(self, bits: int) -> bool:
         try:
@@ -441,9 +484,9 @@ class Transfer:
                 continue
         return False
 
-    def _positive_from(self, start: Ball) -> bool:
-        """Is the bound, divided by s, positive on cells from ``start`` to the end? Failing cells are divided."""
-        cells = self._octaves(start)
+    def _positive_from(self, start: Ball, end: Ball | None = None) -> bool:
+        """Is the bound, divided by s, positive on cells from ``start`` to ``end`` (or all there is)? Failing cells are divided."""
+        cells = self._octaves(start, ball(self.tip - self.floor) if end is None else end)
         known = [self._cell(*cell) for cell in cells]
         first = self._chord_near(start)
         while True:  # SPLITS cells at most
@@ -487,8 +530,8 @@ class Transfer:
             bound = local + least
         return not bool((bound[np.isfinite(bound)] <= 0).any())
 
-    def _octaves(self, start: Ball) -> list[tuple[Ball, Ball]]:
-        end = ball(self.tip - self.floor)
+    @staticmethod
+    def _octaves(start: Ball, end: Ball) -> list[tuple[Ball, Ball]]:
         cells, low = [], start.mid()
         while low < end:  # start > 0: it doubles
             high = low * 2

@@ -32,6 +32,24 @@ class Domain:
         right = "inf)" if self.high is None else plain(self.high) + ("]" if self.high_closed else ")")
         return f"{left}, {right}" + (", whole numbers" if self.integer else "")
 
+    def tried(self) -> list[float]:
+        """Values to try: geometric towards a finite end and towards infinity."""
+        steps = [2.0**k for k in range(-30, 31)]
+        low, high = self.low, self.high
+        if low is not None and high is not None:
+            width = float(high - low)
+            shares = {
+                *(s for s in steps if s < 0.5),
+                *(1 - s for s in steps if s < 0.5),
+                *(j / 40 for j in range(1, 40)),
+            }
+            return [x for x in sorted(float(low) + width * s for s in shares) if low < x < high]
+        if low is not None:
+            return sorted(x for x in {float(low) + s for s in steps} if x > low)
+        if high is not None:
+            return sorted(x for x in {float(high) - s for s in steps} if x < high)
+        return sorted({0.0, *steps, *(-s for s in steps)})
+
     def check(self, owner: str, name: str, value: Scalar) -> Scalar:
         """The exact value, or InputError naming the parameter, the value and the domain."""
         try:

@@ -33,13 +33,12 @@ from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Su
 from .curvature import certify_curvature
 from .domain import DEFAULT_DOMAIN, Domain, own_value
 from .expressions import CLASSES, LONGEST, Compiled, Env, Fork, choose, parse, sign_of
-from .joint import NormalisedFormula, joint_formula
+from .joint import NormalisedFormula, is_endless, joint_formula, keeps_form
 from .limits import agrees, limit_text
 from .separation import NORMALISED, normalised_terms, separated
 
 # --------------------------------------------------------------------------------------------- the loss
 
-NEXT_TO_ONE = 1 - 2.0**-40
 SOMEWHERE = Fraction(3, 2)  # what stands for a parameter without a value where a limit is tried
 F = TypeVar("F", bound="Formula")
 Side = Callable[[Scalar, Scalar, Backend], Scalar]  # one part of a loss: (u, log u, xp) -> value
@@ -338,9 +337,7 @@ def _normalised(
             continue
         base = _checked(active, None, parameters, domains, own)
         here = base.at(3)
-        zero, one = (here.on(FLOAT).active(u, FLOAT.log(u), FLOAT) for u in (0.0, 1.0))
-        falls = here.on(FLOAT).active(NEXT_TO_ONE, FLOAT.log(NEXT_TO_ONE), FLOAT) > 0  # not flat up to u = 1
-        if not (one >= 0 and zero == math.inf) and not (one == 0 and zero < math.inf and falls):
+        if is_endless(here) is None or (own and not keeps_form(here, own)):
             raise InputError("not a normalised loss of the known form")
         found.append((coefficient, NormalisedFormula(base, text if len(terms) == 1 else active)))
     if len(found) == 1 and found[0][0] == 1:
@@ -762,7 +759,7 @@ def _scanned(
         sides = zip(found, ("active", "passive"), strict=True)  # linear to rounding: is it?
         return tuple(_facts(here, side).shape if sign == 0 else sign for sign, side in sides)  # type: ignore[return-value]
 
-    grid = [x for x in _grid(domain) if state(x) != "overflow"]
+    grid = [x for x in domain.tried() if state(x) != "overflow"]
     if not grid:
         return _Scan(domain, None, ())
     changes: list[Fraction] = []
@@ -850,21 +847,6 @@ def _same(cut: Domain, domain: Domain) -> Domain:
         (d.low, d.high, d.low is not None and d.low_closed, d.high is not None and d.high_closed) for d in (cut, domain)
     )
     return domain if a == b else cut
-
-
-def _grid(domain: Domain) -> list[float]:
-    """Values of a parameter to try: geometric towards a finite end and towards infinity."""
-    steps = [2.0**k for k in range(-30, 31)]
-    low, high = domain.low, domain.high
-    if low is not None and high is not None:
-        width = float(high - low)
-        shares = {*(s for s in steps if s < 0.5), *(1 - s for s in steps if s < 0.5), *(j / 40 for j in range(1, 40))}
-        return [x for x in sorted(float(low) + width * s for s in shares) if low < x < high]
-    if low is not None:
-        return sorted(x for x in {float(low) + s for s in steps} if x > low)
-    if high is not None:
-        return sorted(x for x in {float(high) - s for s in steps} if x < high)
-    return sorted({0.0, *steps, *(-s for s in steps)})
 
 
 def _state(loss: Formula) -> State | str:

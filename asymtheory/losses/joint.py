@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import inf
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from ..errors import InputError
-from ..numbers.backends import Backend
+from ..numbers.backends import FLOAT, INTERVAL, Backend, arb_
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.text import plain
@@ -22,6 +23,7 @@ from .domain import DEFAULT_DOMAIN, Domain, own_value
 from .expressions import CLASSES, Compiled, Env, OverClasses, choose, parse
 
 J = TypeVar("J", bound="JointFormula")
+NEXT_TO_ONE, BITS = 1 - Fraction(1, 2**40), 200
 TRIED = (2, 3, 10)  # numbers of classes on which a new formula is tried
 
 
@@ -214,8 +216,31 @@ def _greatest_other(x: Any) -> Any:
     return np.where(is_top, ranked[..., -2:-1], ranked[..., -1:])
 
 
+FORM = "its base is not infinite at u = 0 and not negative, or 0 at u = 1 alone,"
+
+
+def is_endless(base: Separable) -> bool | None:
+    """Is a decreasing base infinite at 0 (and not negative), or 0 at 1 alone (False)? None where it is neither."""
+    from flint import ctx  # late, as wherever balls are asked for
+
+    one, zero = base.on(FLOAT).active(1.0, 0.0, FLOAT), INTERVAL.number(Fraction(0))
+    if INTERVAL.number(base.on(INTERVAL).active(zero, INTERVAL.log(zero), INTERVAL)).low == inf:
+        return True if one >= 0 else None
+    with ctx.workprec(BITS):
+        xp = arb_()
+        before = xp.number(NEXT_TO_ONE)
+        falls = xp.number(base.on(xp).active(before, xp.log(before), xp)) > 0
+    return False if one == 0 and falls else None
+
+
+def keeps_form(base: Separable, parameter: str) -> bool:
+    """Is it the same for all values of a parameter that are tried?"""
+    values = (base._with(**{parameter: Fraction(x)}) for x in base.domains[parameter].tried())
+    return len({is_endless(each) for each in (base, *values)}) == 1
+
+
 class NormalisedFormula(Normalised):
-    """``g(u_y) / sum_k g(u_k)`` for a formula g that is infinite at 0, such as NCE's -log u."""
+    """``g(u_y) / sum_k g(u_k)`` for a formula g that is infinite at 0, as NCE's -log u, or 0 at 1, as NGCE's 1 - u^q."""
 
     name, title, formula = "formula", "formula", ""
     source = "the user's own"
@@ -245,7 +270,32 @@ class NormalisedFormula(Normalised):
         return self._rebuilt(base)
 
     def replace(self, **parameters: Scalar) -> Self:
-        return self._rebuilt(self.base.replace(**parameters))
+        found = self._rebuilt(self.base.replace(**parameters))
+        if is_endless(found.base) is None:
+            at = ", ".join(f"{p} = {plain(v)}" for p, v in found.parameters.items())
+            raise InputError(f"{self.title}: {FORM} at {at}; from_formula with these values is another kind of loss")
+        return found
+
+    @property
+    def kinks(self) -> Mapping[str, tuple[Fraction, ...]]:
+        """Parameter values at which the curvature of g changes, as far as a search finds them."""
+        return getattr(self.base, "kinks", {})
+
+    @property
+    def searched(self) -> str:  # type: ignore[override]
+        return self.base.searched
+
+    def prepared(self, parameter: str) -> Self:
+        """The loss with the domain of a parameter cut to where g decreases; InputError where the form is not kept on all of it."""
+        if parameter not in self.domains:
+            return self
+        base = self.base.prepared(parameter)
+        if not keeps_form(base, parameter):
+            raise InputError(
+                f"--solve {parameter}: {self.title}: {FORM} for every {parameter} in {base.domains[parameter]}; "
+                f"--domain {parameter}=LOW:HIGH leaves values out, and check takes single ones"
+            )
+        return self._rebuilt(base)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NormalisedFormula) and self.base == other.base

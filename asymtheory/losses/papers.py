@@ -81,7 +81,7 @@ class AGCE(Separable):
     q: Scalar
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        return ((self.a + 1) ** self.q - (self.a + p) ** self.q) / self.q
+        return (xp.power(self.a + 1, self.q) - (self.a + p) ** self.q) / self.q
 
     def curvature(self) -> Curvature:
         return sign_of_factor(1 - self.q), LINEAR
@@ -101,7 +101,7 @@ class AUL(Separable):
     p: Scalar
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        return ((self.a - p) ** self.p - (self.a - 1) ** self.p) / self.p
+        return ((self.a - p) ** self.p - xp.power(self.a - 1, self.p)) / self.p
 
     def curvature(self) -> Curvature:
         return sign_of_factor(self.p - 1), LINEAR

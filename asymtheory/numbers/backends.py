@@ -76,6 +76,14 @@ class Backend:
         """Exponential."""
         return x.exp() if isinstance(x, Jet) and x.xp is self else _elementwise(self._exp, x)
 
+    @staticmethod
+    def power(x: Scalar, e: Scalar) -> Scalar:
+        """``x ** e`` of parameters alone: Python floats raise where it overflows, and here it is inf, as of arrays."""
+        try:
+            return x**e
+        except OverflowError:
+            return math.inf
+
     def apply(self, name: str, x: Scalar) -> Scalar:
         """One of the ``ELEMENTARY`` functions: sinh, cosh, tanh, asin, acos, atan. asin and acos are for -1 <= x <= 1."""
         return x.apply(name) if isinstance(x, Jet) and x.xp is self else _elementwise(partial(self._apply, name), x)

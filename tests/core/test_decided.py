@@ -17,6 +17,7 @@ from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.asymmetry.sweep import Cells, Sweep
 from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
+from asymtheory.errors import InputError
 from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, ClippedCE, Loss, PHuberCE
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import ELEMENTARY, numpy_
@@ -54,6 +55,86 @@ def test_a_term_that_rises_faster_than_ngce_falls_keeps_the_vertex(loss: Loss, r
     found = check(loss, [6, 3, 1])
     assert found.asymmetric is True
     assert "certified" in found.method
+
+
+@pytest.mark.parametrize("more", [NCE(), NFL(), NCE() + MAE()], ids=str)
+def test_nce_does_not_hide_such_a_term(more: Loss) -> None:
+    """NCE and NFL have their infimum at e_m: a sum with one more of them is asymmetric where the others are (above)."""
+    found = check(more + NGCE(q=F(7, 10)) + 10 * from_formula("sqrt(1-u)"), [6, 3, 1])
+    assert found.asymmetric is True
+    assert "certified" in found.method
+    slower = check(more + NGCE(q=F(3, 10)) + 10 * from_formula("sqrt(1-u)"), [6, 3, 1])
+    assert slower.asymmetric is False
+
+
+def test_nothing_is_left_between_the_germ_and_the_first_cell() -> None:
+    """Two infinite slopes and a steep line: less risk than at e_1 only for masses around 2^-57, which no sample or cell sees."""
+    loss = F("0.023983") * from_formula("(1-u)**0.3") + 3 * from_formula("1-u**0.4") + F(8457640000) * build("unhinged")
+
+    def excess(s: Any) -> Any:
+        steep = mp.mpf("0.023983") * (2 * s ** mp.mpf("0.3") + (1 - s) ** mp.mpf("0.3") - 1)
+        fall = 3 * (2 * (1 - (1 - s) ** mp.mpf("0.4")) - s ** mp.mpf("0.4"))
+        return steep + fall + 8457640000 * s
+
+    with mp.workdps(60):
+        assert excess(mp.mpf(2) ** -57) < 0
+        assert all(excess(mp.mpf(2) ** -k) > 0 for k in (0, 20, 40, 50, 53, 61, 80, 120))
+    assert check(loss, [2, 1]).asymmetric is not True
+
+
+def test_a_parameter_of_a_normalised_formula_has_its_kinks(capsys: pytest.CaptureFixture[str]) -> None:
+    """NGCE falls towards the runner-up like s^q: faster than every other term rises for q < 1; at q > 1 it has slope 0 there."""
+    for text in ("(1-u_y**q)/sum(1-u**q)", "(1-u_y**q)/sum(1-u**q)+(1-u_y)/5"):
+        loss = from_formula(text, solve="q")
+        assert solve(loss, from_weights([5, 3, 1]), "q").answer == "q >= 1"
+        assert solve(loss, from_weights([5, 3, 3]), "q").status == "always"
+        for q in (F(9, 10), F(11, 10)):
+            assert check(loss.replace(q=q), [5, 3, 1]).asymmetric is (q > 1)
+    with pytest.raises(InputError, match="0 at u = 1 alone, at b = 2"):
+        from_formula("(b-u_y**0.5)/sum(b-u**0.5)", b=1).replace(b=2)
+    for text, given in (("(b-u_y**0.5)/sum(b-u**0.5)", "b=1"), ("log(b*u_y)/sum(log(b*u))", "b=0.5")):
+        assert main(["bound", "--formula", text, "--solve", "b", "--set", given, "--K", "4", "--eta", "0.3"]) == 2
+        assert "for every b in (0, inf)" in capsys.readouterr().err
+
+
+def test_the_power_of_a_parameter_may_overflow() -> None:
+    """6^1000 is beyond the floats; what is said needs no value of the loss there."""
+    assert check(AGCE(a=5, q=1000), [5, 3, 2]).asymmetric is True
+    assert check(AUL(a=5, p=1000), [5, 3, 2]).asymmetric is False
+    assert check(AUL(a=5, p=1000) + MSE(), [5, 3, 2]).asymmetric is False
+    assert check(AGCE(a=5, q=1000) + FL(), [5, 3, 2]).asymmetric is not True
+    assert minimise(AGCE(a=5, q=1000), [5, 3, 2]).point.tolist() == [1, 0, 0]
+
+
+def test_a_parameter_of_nfl_is_no_number_while_it_is_solved_for() -> None:
+    """The excess of the rest is positive: gamma moves nothing (the least value of NFL is reached at e_m)."""
+    rest = from_formula("(1-u)**3.5", "sqrt(u)")
+    s = np.linspace(0, 1, 400)[1:]
+    moved = 8 * s**3.5 + (1 - s) ** 3.5 - 1 + 9 * np.sqrt(s) + 2 * (np.sqrt(1 - s) - 1)  # to one class
+    assert (moved > 0).all()
+    assert solve(rest + NFL(), from_weights([8, 1, 1]), "gamma").status == "always"
+
+
+def test_mass_that_is_spread_counts_as_its_germ_says() -> None:
+    """The least sum of h(x_k) over spreads of s, against powers with logarithms of both signs and every order."""
+    rng = np.random.default_rng(3)
+    transfer = Transfer.of(AGCE(q=2) + AMSE(a=2), from_weights([9, 5, 4, 3, 2, 1]).rows[0])
+    known = 0
+    for r in (F(1, 100), F(1, 2), F(1), F(21, 20), F(2)):
+        for k in (F(-2), F(-1), F(0), F(1), F(2)):
+            for sign in (1, -1):
+                xp = germs(16)
+                try:
+                    bound = transfer._spread(Germ(xp, F(0), arb_balls().of(sign), r, k)).c
+                except NoGerm:
+                    continue
+                known += 1
+                for s in 2.0 ** -rng.uniform(16, 60, 40):
+                    x = s * rng.dirichlet(np.full(5, rng.choice([0.03, 0.3, 30.0])))
+                    x = x[x > 0]
+                    total = sign * float((x ** float(r) * np.log(1 / x) ** float(k)).sum())
+                    assert total >= float(bound.lower()) * s ** float(r) * np.log(1 / s) ** float(k) * (1 - sign * 1e-9)
+    assert known > 40
 
 
 def test_the_weight_of_that_term_has_a_threshold() -> None:
@@ -741,12 +822,15 @@ def test_the_bound_by_the_mass_that_left_holds_everywhere(seed: int) -> None:
     rng = np.random.default_rng(seed)
     K = int(rng.integers(2, 6))
     w = np.sort(rng.uniform(0.05, 1, K))[::-1]
-    losses = [AGCE(q=2) + AMSE(a=2), NGCE() + AUL(), NNCE(p_min=F(1, 100)) + GCE(), NGCE() + GCE()]
+    concave = [from_formula(f"(1-u_y**{q})/sum(1-u**{q})") + part for q, part in ((2, MAE()), (3, GCE()))]
+    losses = [AGCE(q=2) + AMSE(a=2), NGCE() + AUL(), NNCE(p_min=F(1, 100)) + GCE(), NGCE() + GCE(), *concave]
     loss = losses[seed % len(losses)]
     transfer = Transfer.of(loss, from_weights(w.tolist()).rows[0])
     floor, tip, shares = float(transfer.floor), float(transfer.tip), w / w.sum()
     vertex = np.where(np.arange(K) == 0, tip, floor)
-    for u in floor + (1 - K * floor) * rng.dirichlet(np.full(K, 0.5), 60):
+    spread = rng.dirichlet(np.full(K, 0.5), 60)
+    heaped = np.eye(K)[0] * spread[:20, :1] + np.eye(K)[1] * (1 - spread[:20, :1])
+    for u in floor + (1 - K * floor) * np.vstack([spread, heaped]):
         s = tip - u[0]
         with np.errstate(all="ignore"):
             local, chord = transfer._chords(np.array([s]), numpy_())

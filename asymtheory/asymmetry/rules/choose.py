@@ -116,9 +116,10 @@ def _falls_faster(profile: Profile) -> bool:
     """Does a normalised term leave the vertex with a smaller power of the mass than every rise of the separable part?
 
     It falls like x^q where x goes to the runner-up; the separable part rises like the powers of active at u_m = 1 and of
-    passive at u_n = 0. Where the exponents are not found, slopes that are finite settle it.
+    passive at u_n = 0. Where the exponents are not found, slopes that are finite settle it. NCE and NFL do not fall: e_m has
+    their infimum.
     """
-    bases = [Profile(profile.K, ((c, atom.base),), (), (), ()) for c, atom in profile.normalised]
+    bases = [Profile(profile.K, ((c, atom.base),), (), (), ()) for c, atom in profile.normalised if not endless(atom)]
     try:
         falls = min(_power(base, "active", 0) for base in bases)
         return falls < min(_power(profile, "active", 1), _power(profile, "passive", 0))
