@@ -75,7 +75,7 @@ class Transfer:
         )
         shares = tuple(Fraction(w) / total for w in row.weights)
         profile = Profile.of(loss, len(shares))
-        curves = [atom.curvature() for _, atom in profile.separable]
+        curves = profile.shapes()
         shapes = {
             side: [CONVEX if curve[i] == LINEAR else curve[i] for curve in curves]
             for i, side in enumerate(("active", "passive"))
@@ -137,25 +137,25 @@ class Transfer:
 
     def received(self, x: Scalar, xp: Backend, shape: Shape = "all") -> Scalar:
         """``phi_n(f + x) - phi_n(f)``, of all terms or of those of one shape."""
-        return self._phi((self.second, 1 - self.second), x + _number(xp, self.floor), self.floor, xp, shape)
+        return self.phi((self.second, 1 - self.second), x + _number(xp, self.floor), self.floor, xp, shape)
 
     def by_others(self, x: Scalar, xp: Backend, shape: Shape = "all", spread: bool = False) -> Scalar:
         """A lower bound of it for every class but m and n, by the third largest weight; the passive part by the second largest one
         unless ``lead`` knows what n receives (``spread``)."""
         shares = self.third, 1 - (self.third if spread else self.second)
-        return self._phi(shares, x + _number(xp, self.floor), self.floor, xp, shape)
+        return self.phi(shares, x + _number(xp, self.floor), self.floor, xp, shape)
 
     def lead(self, x: Scalar, xp: Backend, spread: bool = False) -> Scalar:
         """How much less than ``by_others`` class n receives, <= 0 and falling in x."""
         step = self.second - self.third
         if not step:
             return 0
-        return self._phi((step, -step if spread else Fraction(0)), x + _number(xp, self.floor), self.floor, xp, "all")
+        return self.phi((step, -step if spread else Fraction(0)), x + _number(xp, self.floor), self.floor, xp, "all")
 
     def given(self, kept: Scalar, xp: Backend) -> Scalar:
         """``G(s) = phi_m(kept) - phi_m(tip)``, kept = tip - s."""
         top = self.weights[self.target]
-        return self._phi((top, 1 - top), kept, self.tip, xp, "all")
+        return self.phi((top, 1 - top), kept, self.tip, xp, "all")
 
     def kept(self, s: Scalar, xp: Backend) -> Scalar:
         """What the vertex keeps where the mass s has left."""
@@ -166,7 +166,7 @@ class Transfer:
         whole = self.whole(xp)
         return t * whole, (1 - t) * whole + _number(xp, self.floor)
 
-    def _phi(self, shares: tuple[Fraction, Fraction], u: Scalar, start: Fraction, xp: Backend, shape: Shape) -> Scalar:
+    def phi(self, shares: tuple[Fraction, Fraction], u: Scalar, start: Fraction, xp: Backend, shape: Shape) -> Scalar:
         """What ``shares`` of active and passive rise by from ``start`` to u."""
         result: Scalar = 0
         logu: Scalar = None
@@ -343,7 +343,7 @@ class Transfer:
         if self.profile.separable:
             result = self.given(self.kept(s, xp), xp)
             for weight, times in Counter(receivers).items():
-                result = result + self._phi((weight, 1 - weight), each + low, self.floor, xp, "all") * times
+                result = result + self.phi((weight, 1 - weight), each + low, self.floor, xp, "all") * times
 
         def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)

@@ -115,8 +115,12 @@ class Profile:
 
     def curvature(self) -> tuple[int | None, int | None]:
         """Shape of the separable part's (active, passive): the common sign, or None when terms disagree."""
-        shapes = [_signed(coefficient, atom.curvature()) for coefficient, atom in self.separable]
+        shapes = self.shapes()
         return _join([a for a, _ in shapes]), _join([p for _, p in shapes])
+
+    def shapes(self) -> list[Curvature]:
+        """The shape of (active, passive) of every separable term, its coefficient's sign counted in."""
+        return [_signed(coefficient, atom.curvature()) for coefficient, atom in self.separable]
 
     def shape(self) -> int | None:
         """The common shape of every phi_k: 1 convex, 0 linear, -1 concave, None neither."""
@@ -144,10 +148,11 @@ class Profile:
             )
         return Slopes(*found)
 
-    def lines(self, shapes: Sequence[Curvature], xp: Backend) -> Slopes:
+    def lines(self, shapes: Sequence[Curvature], xp: Backend, chords: bool = True) -> Slopes:
         """Slopes of lines through the ends that lie below the separable part: tangents of convex terms, chords of concave ones.
 
-        ``shapes``: the shape of (active, passive) of every term, of which none may be MIXED.
+        ``shapes``: the shape of (active, passive) of every term, of which none may be MIXED. Without ``chords`` concave terms have
+        their slopes at the other end, which are no better: their leading powers do not cancel where a chord's do.
         """
         zero, one = _end(xp, 0), _end(xp, 1)
         total: list[Scalar] = [0, 0, 0, 0]
@@ -156,7 +161,9 @@ class Profile:
             ends = part.slopes(xp)
             found = [ends.active0, ends.active1, ends.passive0, ends.passive1]
             for i, side in enumerate(("active", "passive")):
-                if shape[i] == CONCAVE:
+                if shape[i] == CONCAVE and not chords:
+                    found[2 * i : 2 * i + 2] = found[2 * i : 2 * i + 2][::-1]
+                elif shape[i] == CONCAVE:
                     rise = part._jet(side, *one, xp)[0] - part._jet(side, *zero, xp)[0]
                     found[2 * i : 2 * i + 2] = rise, rise
             total = [a + b for a, b in zip(total, found, strict=True)]

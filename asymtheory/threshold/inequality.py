@@ -49,9 +49,7 @@ def isolate(
         return Isolated(((Piece(open_end(domain.low), open_end(domain.high)),) if closed else ()), True)
     if isinstance(polynomial, Poly) and polynomial.degree == 1:
         return Isolated(_linear(polynomial, domain, closed, named), True)
-    # the inequality may jump at an end of the open domain (AMSE at q = 1): start next to it
-    start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
-    stop = LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
+    start, stop = scanned(domain, smallest)
     early, late = (
         _beyond(inequality, limit, scanned, upwards)
         for limit, scanned, upwards in ((domain.low, start, False), (domain.high, stop, True))
@@ -79,6 +77,12 @@ def isolate(
     notes = dict.fromkeys(filter(None, (early.missing, late.missing, early.assumed, late.assumed)))
     settled = not (early.missing or late.missing or _lost(found, monotone))
     return Isolated(pieces, settled, "; ".join(notes))
+
+
+def scanned(domain: Domain, smallest: float = SMALLEST) -> tuple[float, float]:
+    """Between which values an inequality is looked at box by box. It may jump at an end of the open domain (AMSE at q = 1)."""
+    start = -LARGEST if domain.low is None else math.nextafter(float(domain.low), math.inf) if domain.low else smallest
+    return start, LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
 
 
 def _lost(found: list[Segment], monotone: bool) -> bool:

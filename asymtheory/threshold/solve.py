@@ -22,7 +22,7 @@ from ..asymmetry.rules import Decision, Rule, decide, rule
 from ..asymmetry.rules.base import AnyRule, Slack
 from ..asymmetry.rules.search import Search
 from ..errors import InputError
-from ..losses.base import CONVEX, LINEAR, Loss, Sum, is_coefficient, unknown_parameter
+from ..losses.base import CONCAVE, CONVEX, LINEAR, Loss, Sum, is_coefficient, unknown_parameter
 from ..losses.domain import Domain
 from ..losses.profile import Profile
 from ..losses.registry import as_loss
@@ -32,7 +32,7 @@ from ..numbers.backends import EXACT, FLOAT, INTERVAL, Backend
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from ..numbers.text import plain, show
-from .inequality import LEAST_RATE, Isolated, isolate
+from .inequality import LEAST_RATE, Isolated, isolate, scanned
 from .isolate import Inequality
 from .pieces import (
     RATE,
@@ -41,6 +41,7 @@ from .pieces import (
     Threshold,
     intersect,
     name_domain,
+    open_end,
     start_of,
     value_between,
     whole_domain,
@@ -229,7 +230,7 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
 
 def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isolated:
     """Feasible values on an open interval where one rule decides."""
-    everything: tuple[Piece, ...] = (whole_domain(opened),)
+    everything: Pieces = (Piece(open_end(opened.low), open_end(opened.high)),)
     if what.at_zero:
         if not (what.inequality or row.uniform_rest):
             return Isolated((), True)  # the coefficients of two different weights do not vanish at once
@@ -268,20 +269,17 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
             return found
         if found.settled and found.pieces == everything:
             return found
-        known = _certain(found)
+        known = _certain(found, opened)
     elif isinstance(what, Search):
         if what.necessary:
             found = isolate(_slack_of(what, lambda at: at.slack, parameter, row), opened, True, named, monotone=affine)
             if found.settled and not found.pieces:
                 return found
-            possible = _certain(found)
+            possible = _certain(found, opened) if not found.note else None
         if what.shapes is not None:
-            found = isolate(
-                _slack_of(what, lambda at: at.enough, parameter, row), opened, False, False, monotone=affine
-            )
+            found, known = _by_lines(what, parameter, opened, row, affine)
             if found.settled and found.pieces == everything:
                 return found
-            known = _certain(found)
     return _searched(what, parameter, opened, row, known, possible)
 
 
@@ -299,9 +297,44 @@ def _slack_of(what: AnyRule, slack: Callable[[AnyRule], Slack], parameter: str, 
     return inequality
 
 
-def _certain(found: Isolated) -> Pieces | None:
-    """The pieces, where nothing of them is assumed."""
-    return found.pieces if found.settled and not found.note else None
+def _by_lines(what: Search, parameter: str, opened: Domain, row: Row, monotone: bool) -> tuple[Isolated, Pieces | None]:
+    """Where lines below all terms prove a yes, and what of that is certain.
+
+    The steeper lines of concave terms come first: they are quick, and reach far out, where leading powers cancel in chords.
+    """
+
+    def where(slack: Callable[[Search], Slack], domain: Domain) -> Isolated:
+        return isolate(_slack_of(what, slack, parameter, row), domain, False, False, monotone=monotone)
+
+    if what.shapes is None or not any(CONCAVE in shape for shape in what.shapes):
+        found = where(lambda at: at.enough, opened)
+        return found, _certain(found, opened)
+    steeper = _certain(where(lambda at: at.steeper, opened), opened) or ()
+    low, high = opened.low, opened.high
+    for piece in steeper:  # what reaches to an end needs no chords; the two overlap
+        if piece.low is not None and piece.high == open_end(opened.high):
+            high = Fraction(math.nextafter(piece.low.high, math.inf))
+        if piece.high is not None and piece.low == open_end(opened.low):
+            low = Fraction(math.nextafter(piece.high.low, -math.inf))
+    everything = (Piece(open_end(opened.low), open_end(opened.high)),)
+    if steeper == everything:
+        return Isolated(everything, True), everything
+    rest = Domain(low, high, low_closed=False, high_closed=False)
+    found = where(lambda at: at.enough, rest)
+    known = _certain(found, rest) or ()
+    if known == (Piece(open_end(low), open_end(high)),) and (low, high) != (opened.low, opened.high):
+        return Isolated(everything, True), everything
+    return found if rest == opened else found._replace(pieces=(), settled=False), (*known, *steeper) or None
+
+
+def _certain(found: Isolated, opened: Domain) -> Pieces | None:
+    """The pieces, where nothing of them is assumed: where something is, as far as values were scanned."""
+    if not found.settled:
+        return None
+    if not found.note:
+        return found.pieces
+    low, high = (End.at(Fraction(x), True) for x in scanned(opened))
+    return intersect(found.pieces, (Piece(low, high),))
 
 
 def _searched(

@@ -213,7 +213,7 @@ def within(pieces: tuple[Piece, ...], inside: int, outside: int) -> Known:
         found = np.full(len(low), outside, dtype=np.int8)
         for (start, started), (stop, stopped) in pairs:
             touches = (high > start) & (low < stopped)
-            found[touches] = 0
+            found[touches & (found == outside)] = 0
             found[(low >= started) & (high <= stop)] = inside
         return found
 

@@ -384,6 +384,31 @@ def test_tangents_and_chords_reach_to_infinity() -> None:
     assert all(0.76 * (top - second) * (2.0**q - 1) / q + 0.086 * vce > 0 for q in (1, 2, 65, 1000))
 
 
+def test_the_slopes_of_concave_terms_reach_to_infinity_where_their_chords_cancel() -> None:
+    """AGCE in a beside VSL: chords ((a+1)^8 - a^8)/8 cancel in their leading powers; slopes reach to infinity."""
+    found = solve(F("2.1") * build("vsl", a=3) + F("3.6") * AGCE(a=1, q=8), from_weights([F("1.3"), 1]), "agce.a")
+    assert (found.status, "no proof" in found.condition) == ("always", False)
+    u = mp.linspace(0, 1, 201)
+    for a in (mp.mpf(0), mp.mpf("0.3"), mp.mpf("0.6"), mp.mpf(10) ** 6):
+        rise = [mp.mpf("2.1") * (3 - x) ** 2 + mp.mpf("0.45") * ((a + 1) ** 8 - (a + x) ** 8) for x in u]
+        excess = [one - rise[0] + mp.mpf("1.3") * (two - rise[-1]) for one, two in zip(rise, rise[::-1], strict=True)]
+        assert min(excess[1:]) > 0
+
+
+@pytest.mark.parametrize("r", [F(-3), F(-40)])
+def test_a_negative_coefficient_turns_a_shape_over(r: Fraction) -> None:
+    """Of label smoothing with r < 0 every class has c_k log u_k, c_k > 0: concave, and least where one class takes all the mass."""
+    loss = build("label-smoothing", r=r) + NNCE(p_min=F(1, 1000))
+    transfer = Transfer.of(loss, from_weights([10, 1, 1, 1, 1]).rows[0])
+    floor, tip = 0.001, 0.996
+    for s in (0.001, 0.01, 0.1, 0.5):
+        u = np.array([tip - s, floor + s, floor, floor, floor])
+        excess = float((loss(u) - loss(np.array([tip, *[floor] * 4]))) @ (np.array([10, 1, 1, 1, 1]) / 14))
+        local, chord = transfer._chords(np.array([s]), numpy_())
+        assert float(np.sum(local) + np.sum(chord)) * s <= excess + 1e-12
+    assert transfer.shapes["passive"][1] == -1
+
+
 def test_a_steep_power_has_its_threshold_beside_a_concave_term() -> None:
     """AMSE(a, q = 30) alone needs w_m (a-1)^29 >= w_n a^29 + 1 - w_m; AMSE(a, q = 0.0489) adds less than a part in 10^3 of that."""
     loss = F("0.14") * AMSE(a=F("1.901"), q=F("0.0489")) + 14 * AMSE(a=F("3.77"), q=30)

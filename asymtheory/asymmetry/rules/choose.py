@@ -108,7 +108,7 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
 
 def _shapes(profile: Profile) -> tuple[Curvature, ...] | None:
     """The shapes of all separable terms; None where one has none."""
-    found = tuple(atom.curvature() for _, atom in profile.separable)
+    found = tuple(profile.shapes())
     return None if any(MIXED in shape for shape in found) else found
 
 

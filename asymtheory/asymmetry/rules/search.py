@@ -46,8 +46,15 @@ class Search(Rule):
 
         For each class k != m the terms exceed their value at 0 by at least their line, for m that at 1, as in the theorem.
         """
+        return self._lines(top, second, total, xp, chords=True)
+
+    def steeper(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
+        """``enough`` with the slopes of concave terms at their other ends in place of their chords: it suffices, too."""
+        return self._lines(top, second, total, xp, chords=False)
+
+    def _lines(self, top: Scalar, second: Scalar, total: Scalar, xp: Backend, chords: bool) -> Scalar:
         assert self.shapes is not None
-        found = self.profile.lines(self.shapes, xp).slack(top, second, total)
+        found = self.profile.lines(self.shapes, xp, chords).slack(top, second, total)
         return found + (top - second) * self.profile.pull(xp) if self.finite and self.rises else found
 
     def decide(self, row: Row) -> Decision:
