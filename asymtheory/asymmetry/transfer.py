@@ -21,7 +21,6 @@ so next to the vertex the leading term of that germ decides: a negative one prov
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -336,25 +335,24 @@ class Transfer:
 
     def sent(self, s: Scalar, count: int, xp: Backend) -> Scalar:
         """The excess where the mass s goes evenly to the ``count`` largest other weights; of NCE and NFL its least limit."""
-        receivers = sorted(self.others, reverse=True)[:count]
+        together = sum(sorted(self.others, reverse=True)[:count], Fraction(0))  # the weights of those that receive
         low, each, tip = _number(xp, self.floor), s / count, _number(xp, self.tip)
         top = self.weights[self.target]
         result: Scalar = 0
         if self.profile.separable:
             result = self.given(self.kept(s, xp), xp)
-            for weight, times in Counter(receivers).items():
-                result = result + self.phi((weight, 1 - weight), each + low, self.floor, xp, "all") * times
+            result = result + self.phi((together, count - together), each + low, self.floor, xp, "all")
 
         def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)
 
         for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
             base = atom.base.on(xp)
-            rest, left = sum(self.others, Fraction(0)) - sum(receivers, Fraction(0)), self.profile.K - 1 - count
+            rest, left = sum(self.others, Fraction(0)) - together, self.profile.K - 1 - count
             if infinite and not self.profile.negative and left:
                 continue  # a class of least weight stays at 0: the infimum
             own, part = at(base, tip - s), at(base, each + low)
-            above, below = own * _number(xp, top) + part * _number(xp, sum(receivers, Fraction(0))), own + part * count
+            above, below = own * _number(xp, top) + part * _number(xp, together), own + part * count
             vertex: Scalar = _number(xp, min(self.weights))
             if not infinite or self.profile.negative:
                 start, end = at(base, low), at(base, tip)
@@ -367,7 +365,7 @@ class Transfer:
             base = negative.base.on(xp)
             start = at(base, low)
             rise, left_over = start - at(base, each + low), start - at(base, tip - s)
-            gain = _number(xp, count * top - sum(receivers, Fraction(0)))
+            gain = _number(xp, count * top - together)
             result = result + rise / (rise * count + left_over) * gain * _number(xp, coefficient)
         return result
 

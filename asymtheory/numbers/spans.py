@@ -1,9 +1,9 @@
 """Arrays of float intervals with outward rounding: thousands of enclosures at once.
 
-``Span`` holds two arrays, the lower and the upper ends. Sums are exact where floats say so (by the error of the sum) and else
-widened by one unit in the last place, as products and quotients are; NumPy's exp, log and power, whose vectorised forms may err by
-up to four units, by sixteen. An interval that is lost (0 * inf, a logarithm across 0) becomes the whole line, so nothing that is
-certified rests on it.
+``Span`` holds the lower and the upper ends as upper bounds of -x and of x in one array, so that one operation that is rounded
+upwards (``rounding``) gives both ends of a result. Sums, products and quotients are exact where floats are; NumPy's exp, log and
+power, whose vectorised forms may err by up to four units in the last place, are widened by sixteen. An interval that is lost
+(0 * inf, a logarithm across 0) becomes the whole line, so nothing that is certified rests on it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from .backends import ELEMENTARY, Backend
 from .interval import Interval
 from .jet import Jet, yields_to_jets
+from .rounding import product_up, quotient_up, sum_up
 from .scalar import Scalar
 
 Array: TypeAlias = NDArray[np.float64]
 
-ARITHMETIC = 2.0**-52
 LIBRARY = 2.0**-48
-LEAST = 5e-324  # what underflow may have lost of a product or quotient
-TINY = 2.0**-1020  # the same of a function that may flush what is below the least normal number
+TINY = 2.0**-1020  # what a library function may have lost that flushes what is below the least normal number
 LARGEST = np.finfo(float).max
 FUNCTIONS = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
 NAME = "span"
@@ -35,12 +34,22 @@ NAME = "span"
 class Span:
     """Closed intervals ``[low, high]`` of extended reals, elementwise."""
 
-    __slots__ = ("high", "low")
+    __slots__ = ("_nowhere_negative", "outer", "point")
     __array_ufunc__ = None  # numpy must hand `array * span` to __rmul__
 
     def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
-        self.low: Array = np.asarray(low, dtype=float)
-        self.high: Array = self.low if high is low else np.asarray(high, dtype=float)
+        below, above = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+        self.point = high is low  # one number each?
+        self._nowhere_negative: bool | None = None
+        self.outer: Array = np.empty((2, *(below.shape if self.point else np.broadcast(below, above).shape)))
+        self.outer[0], self.outer[1] = -below, above
+
+    @classmethod
+    def around(cls, outer: Array, point: bool = False) -> Span:
+        """The intervals whose members x are bounded by -x <= outer[0] and x <= outer[1]."""
+        span = object.__new__(cls)
+        span.outer, span.point, span._nowhere_negative = outer, point, None
+        return span
 
     @classmethod
     def of(cls, x: Scalar) -> Span:
@@ -53,31 +62,46 @@ class Span:
             return cls(x.low, x.high)
         return cls(x, x)
 
+    @property
+    def low(self) -> Array:
+        """The lower ends."""
+        return np.asarray(0.0 - self.outer[0])
+
+    @property
+    def high(self) -> Array:
+        """The upper ends."""
+        return np.asarray(self.outer[1])
+
     def __repr__(self) -> str:
         return f"Span({self.low!r}, {self.high!r})"
 
     def __getitem__(self, index: Scalar) -> Span:
-        low = self.low[index]
-        return Span(low, low if self.low is self.high else self.high[index])
+        return Span.around(self.outer[:, *index] if isinstance(index, tuple) else self.outer[:, index], self.point)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the arrays."""
-        return self.low.shape
+        return self.outer.shape[1:]
 
     @property
     def sign(self) -> int | None:
         """1, 0 or -1 where every interval has that sign, else None."""
-        if (self.low > 0).all():
+        if (self.outer[0] < 0).all():
             return 1
-        if (self.high < 0).all():
+        if (self.outer[1] < 0).all():
             return -1
-        return 0 if not (self.low.any() or self.high.any()) else None
+        return None if self.outer.any() else 0
+
+    @property
+    def nowhere_negative(self) -> bool:
+        """Are all lower ends at least 0?"""
+        if self._nowhere_negative is None:
+            self._nowhere_negative = bool((self.outer[0] <= 0).all())
+        return self._nowhere_negative
 
     def union(self, other: Scalar) -> Span:
         """The least spans that hold both."""
-        o = Span.of(other)
-        return Span(np.minimum(self.low, o.low), np.maximum(self.high, o.high))
+        return Span.around(np.maximum(*_aligned(self, Span.of(other))))
 
     def within(self, low: float, high: float) -> Span:
         """The part in [low, high], where every member is known to lie."""
@@ -96,56 +120,34 @@ class Span:
         return Span(self.low.max(-1, keepdims=True), self.high.max(-1, keepdims=True))
 
     def __neg__(self) -> Span:
-        low = -self.high
-        return Span(low, low if self.low is self.high else -self.low)
+        return Span.around(self.outer[::-1], self.point)
 
     @yields_to_jets
     def __add__(self, other: Scalar) -> Span:
         o = Span.of(other)
-        return self if _exactly(o, 0) else _sum(self.low, o.low, self.high, o.high)
+        return self if _exactly(o, 0) else _sum(self, o)
 
     __radd__ = __add__
 
     @yields_to_jets
     def __sub__(self, other: Scalar) -> Span:
-        o = Span.of(other)
-        return _sum(self.low, -o.high, self.high, -o.low)
+        return _sum(self, -Span.of(other))
 
     def __rsub__(self, other: Scalar) -> Span:
-        return Span.of(other) - self
+        return _sum(Span.of(other), -self)
 
     @yields_to_jets
     def __mul__(self, other: Scalar) -> Span:
         o = Span.of(other)
-        if o.low is o.high and o.low.ndim == 0:
-            return self._times(float(o.low))
-        return _product(self, o)
+        if _exactly(o, 1):
+            return self
+        return -self if _exactly(o, -1) else _product(self, o)
 
     __rmul__ = __mul__
 
-    def _times(self, number: float) -> Span:
-        """The product with one number."""
-        if abs(number) == 1:
-            return self if number == 1 else -self
-        ends = self.low * number, self.high * number
-        if not (np.isfinite(number) and number and all(end.all() for end in ends)):  # something underflowed or is lost
-            return _product(self, Span(number, number))
-        return _outward(*(ends if number > 0 else ends[::-1]), ARITHMETIC, LEAST)
-
     @yields_to_jets
     def __truediv__(self, other: Scalar) -> Span:
-        o = Span.of(other)
-        if o.low.min(initial=np.inf) > 0 and self.low.min(initial=np.inf) >= 0:
-            low, high = self.low / o.high, self.high / o.low
-            return _outward(_kept(low, self.low), _kept(high, self.high), ARITHMETIC, LEAST)
-        found = _hull([_kept(x / y, x) for x in _ends(self) for y in _ends(o)])
-        lost = (o.low <= 0) & (o.high >= 0)
-        if lost.any():  # a divisor that ends at 0 leaves one bound
-            one_sided = (o.low == 0) & (o.high > 0)
-            low = np.where(one_sided & (self.low > 0), _lower(self.low / o.high), -np.inf)
-            high = np.where(one_sided & (self.high < 0), -_lower(-self.high / o.high), np.inf)
-            return Span(np.where(lost, low, found.low), np.where(lost, high, found.high))
-        return found
+        return _quotient(self, Span.of(other))
 
     def __rtruediv__(self, other: Scalar) -> Span:
         return Span.of(other) / self
@@ -153,41 +155,45 @@ class Span:
     @yields_to_jets
     def __pow__(self, exponent: Scalar) -> Span:
         e = Span.of(exponent)
-        if e.low.ndim == e.high.ndim == 0 and e.low == e.high and float(e.low).is_integer() and abs(e.low) < 2**53:
-            return self._whole_power(int(e.low))
+        if e.outer.ndim == 1:
+            number = float(e.outer[1])
+            if number == -e.outer[0] and number.is_integer() and abs(number) < 2**53:
+                return self._whole_power(int(number))
         return _power(self, e)
 
     def _whole_power(self, n: int) -> Span:
         if n == 0:
-            return Span(np.ones_like(self.low), np.ones_like(self.low))
+            return Span.of(np.ones(self.shape))
         if n < 0:
             return Span(1.0, 1.0) / self._whole_power(-n)
         if n == 1:
             return self
-        low, high = self.low, self.high
-        if n % 2 == 0:
-            least = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
-            low, high = least, np.maximum(np.abs(low), np.abs(high))
-        if n == 2:  # correctly rounded
-            return _outward(_kept(low * low, low), _kept(high * high, high), ARITHMETIC, LEAST)
-        exact = [np.abs(end) == 1 for end in (low, high)]
-        found = _outward(_kept(low**n, low), _kept(high**n, high), LIBRARY, TINY)
-        return Span(np.where(exact[0], low**n, found.low), np.where(exact[1], high**n, found.high))
+        base = self if n % 2 or self.nowhere_negative else self._size()
+        if n == 2:
+            return _product(base, base)
+        ends = base.outer * _signs(base.outer.ndim)
+        found = _widened(ends**n, (ends == 0) | (np.abs(ends) == 1))
+        return Span.around(np.where(ends * _signs(ends.ndim) <= 0, np.minimum(found, 0.0), found))
 
     def exp(self) -> Span:
         """The exponential, which is never 0."""
-        found = self._rising(np.exp, 0.0)
-        return Span(found.low, np.maximum(found.high, TINY))
+        found = _widened(np.exp(self.outer * _signs(self.outer.ndim)))
+        np.minimum(found[:1], 0.0, out=found[:1])
+        return Span.around(found)
 
     def log(self) -> Span:
         """The natural logarithm."""
         return self._rising(np.log)
 
     def _rising(self, function: Callable[[Array], Array], least: float = -np.inf, most: float = np.inf) -> Span:
-        """An increasing function with values in [least, most]; the whole range where it has none."""
-        low = function(self.low)
-        found = _outward(low, low if self.low is self.high else function(self.high), LIBRARY, TINY)
-        return Span(np.maximum(found.low, least), np.minimum(found.high, most))
+        """An increasing function with values in [least, most], 0 only where it is so exactly; the whole range where it has none."""
+        values = function(self.outer * _signs(self.outer.ndim))
+        found = _widened(values, None if values.all() else values == 0)
+        if least > -np.inf:
+            np.minimum(found[:1], -least, out=found[:1])
+        if most < np.inf:
+            np.minimum(found[1:], most, out=found[1:])
+        return Span.around(found)
 
     def apply(self, name: str) -> Span:
         """sinh, cosh, tanh, asin, acos or atan. What leaves [-1, 1] by rounding alone counts as inside for asin and acos."""
@@ -216,7 +222,8 @@ class Span:
     def xlogx(self) -> Span:
         """``x log x`` on x >= 0: 0 at 0, convex, least at 1/e with the value -1/e."""
         ends = [np.where(x <= 0, 0.0, x * np.log(np.maximum(x, TINY))) for x in (self.low, self.high)]
-        found = _outward(np.minimum(*ends), np.maximum(*ends), LIBRARY, TINY)
+        values = np.array([np.minimum(*ends), np.maximum(*ends)])
+        found = Span.around(_widened(values, values == 0))
         bottom = (self.low <= 0.368) & (self.high >= 0.367)
         low = np.where(bottom, -np.exp(-1.0) * (1 + LIBRARY), found.low)
         return Span(np.where(self.low < 0, -np.inf, low), np.where(self.low < 0, np.inf, found.high))
@@ -229,104 +236,114 @@ def _enclosed(x: Fraction) -> Span:
     return Span(around.low, around.low if around.low == around.high else around.high)
 
 
+@cache
+def _signs(dimensions: int) -> Array:
+    """What an ``outer`` of so many dimensions is multiplied by to give lower and upper ends, or the reverse."""
+    return np.reshape([-1.0, 1.0], (2, *[1] * (dimensions - 1)))
+
+
 def _exactly(x: Span, value: int) -> bool:
     """Is x one interval that holds this number alone?"""
-    return x.low.ndim == x.high.ndim == 0 and bool(x.low == x.high == value)
+    return x.outer.ndim == 1 and bool(x.outer[1] == value and x.outer[0] == -value)
 
 
-def _ends(x: Span) -> tuple[Array, ...]:
-    """The lower and the upper ends, once where they are the same."""
-    return (x.low,) if x.low is x.high else (x.low, x.high)
+def _aligned(x: Span, y: Span) -> tuple[Array, Array]:
+    """The upper bounds of both, so that shapes broadcast from the right as those of arrays do."""
+    a, b = x.outer, y.outer
+    if a.ndim < b.ndim:
+        a = a.reshape(2, *[1] * (b.ndim - a.ndim), *a.shape[1:])
+    elif b.ndim < a.ndim:
+        b = b.reshape(2, *[1] * (a.ndim - b.ndim), *b.shape[1:])
+    return a, b
 
 
-def _lower(x: Array) -> Array:
-    """A lower bound of what was rounded to x >= 0."""
-    return np.maximum(np.minimum(x, LARGEST) * (1 - 2 * ARITHMETIC) - LEAST, 0.0)
+def _widened(values: Array, exact: Array | None = None) -> Array:
+    """Upper bounds of -x and of x from what a library rounded the ends to; not wider than to 0, or where it is ``exact``."""
+    signed, size = values * _signs(values.ndim), np.abs(values)
+    slack = size * LIBRARY + TINY
+    if exact is not None:
+        np.copyto(slack, 0.0, where=exact)
+    found = signed + slack
+    if size.min(initial=np.inf) <= 2 * TINY:
+        found = np.where(signed < 0, np.minimum(found, 0.0), found)
+    return _bounded(found, signed)
 
 
-def _kept(x: Array, *operands: Array) -> Array:
-    """x, with what underflowed to 0 (no operand is 0) replaced by something that bounds it and has its sign."""
-    if x.all():
-        return x
-    lost = x == 0
-    for operand in operands:
-        lost = lost & (operand != 0)
-    return np.where(lost, np.copysign(LEAST, x), x)
+def _bounded(found: Array, rounded: Array) -> Array:
+    """Upper bounds, widened from ``rounded``: infinite where the latter are not numbers, finite where they overflowed below."""
+    if np.isfinite(found).all():
+        return found
+    return np.where(np.isnan(rounded).any(0), np.inf, np.where(rounded == -np.inf, -LARGEST, found))
 
 
-def _sum(a: Array, b: Array, c: Array, d: Array) -> Span:
-    """``[a + b, c + d]``, each end widened where its sum was rounded towards the inside."""
-    low, error = _with_error(a, b)
-    down = np.where(error >= 0, low, low - np.abs(low) * ARITHMETIC)
-    high, error = _with_error(c, d)
-    up = np.where(error <= 0, high, high + np.abs(high) * ARITHMETIC)
-    if np.isfinite(down).all() and np.isfinite(up).all():
-        return Span(down, up)
-    infinite = np.isinf(a) | np.isinf(b), np.isinf(c) | np.isinf(d)
-    down = np.where(infinite[0], low, np.where(np.isfinite(down), down, np.minimum(low, LARGEST)))
-    up = np.where(infinite[1], high, np.where(np.isfinite(up), up, np.maximum(high, -LARGEST)))
-    return Span(np.where(np.isnan(low), -np.inf, down), np.where(np.isnan(high), np.inf, up))
-
-
-def _with_error(x: Array, y: Array) -> tuple[Array, Array]:
-    """The sum as floats round it, and what is missing to the true one, exactly (NaN where something is infinite)."""
-    total = x + y
-    part = total - x
-    return total, (x - (total - part)) + (y - part)
-
-
-def _outward(low: Array, high: Array, by: float, least: float) -> Span:
-    """Ends that were rounded, widened (0 is kept); those that are not numbers become infinite."""
-    down, up = low - (np.abs(low) * by + least), high + (np.abs(high) * by + least)
-    down, up = np.where(low >= 0, np.maximum(down, 0.0), down), np.where(high <= 0, np.minimum(up, 0.0), up)
-    if not (np.isfinite(down).all() and np.isfinite(up).all()):
-        lost = np.isnan(low) | np.isnan(high)
-        down = np.where(lost, -np.inf, np.where(low == np.inf, LARGEST, np.where(low == -np.inf, -np.inf, down)))
-        up = np.where(lost, np.inf, np.where(high == -np.inf, -LARGEST, np.where(high == np.inf, np.inf, up)))
-    return Span(down, up)
-
-
-def _hull(corners: list[Array]) -> Span:
-    """The spans of a function that is monotone in each argument, from its rounded values at the corners."""
-    low = high = corners[0]
-    for corner in corners[1:]:
-        low, high = np.minimum(low, corner), np.maximum(high, corner)
-    return _outward(low, high, ARITHMETIC, LEAST)
+def _sum(x: Span, y: Span) -> Span:
+    return Span.around(np.fmin(sum_up(*_aligned(x, y)), np.inf))  # inf - inf is lost
 
 
 def _product(x: Span, y: Span) -> Span:
-    if x.low.min(initial=np.inf) >= 0 and y.low.min(initial=np.inf) >= 0:
-        corners = [_kept(x.low * y.low, x.low, y.low), _kept(x.high * y.high, x.high, y.high)]
+    a, b = _aligned(x, y)
+    if x.nowhere_negative and y.nowhere_negative:
+        found = [product_up(a, np.abs(b))]
+    elif x.nowhere_negative:
+        found = [product_up(end, b) for end in _ends(x, a)]
+    elif y.nowhere_negative:
+        found = [product_up(a, end) for end in _ends(y, b)]
     else:
-        corners = [_kept(a * b, a, b) for a in _ends(x) for b in _ends(y)]
-    if any(
-        np.isnan(corner).any() for corner in corners
-    ):  # an infinite end bounds finite members: its product with 0 is 0
-        infinite = (x.low == np.inf) | (x.high == -np.inf) | (y.low == np.inf) | (y.high == -np.inf)
-        corners = [np.where(np.isnan(c) & ~infinite, 0.0, c) for c in corners]
-    return _hull(corners)
+        found = [product_up(end, b) for end in _ends(x, a)] + [product_up(-end, b[::-1]) for end in _ends(x, a)]
+    result = reduce(np.maximum, found)
+    if np.isfinite(result).all():
+        return Span.around(result)
+    # an infinite end bounds finite members: its product with 0 is 0
+    infinite = ((a == -np.inf) | (b == -np.inf)).any(0)
+    result = reduce(np.maximum, [np.where(np.isnan(part) & ~infinite, 0.0, part) for part in found])
+    return Span.around(_bounded(result, result))
+
+
+def _ends(x: Span, outer: Array) -> tuple[Array, ...]:
+    """The upper and the lower ends, once where they are the same."""
+    return (outer[1],) if x.point else (outer[1], -outer[0])
+
+
+def _quotient(x: Span, y: Span) -> Span:
+    a, b = _aligned(x, y)
+    if y.nowhere_negative and b[0].all():
+        if x.nowhere_negative:
+            found = quotient_up(a, np.abs(b[::-1]))
+        else:
+            found = reduce(np.maximum, [quotient_up(a, end) for end in _ends(y, b)])
+        return Span.around(_bounded(found, found))
+    below, above = -b[0], b[1]
+    found = reduce(np.maximum, [quotient_up(part, end) for part in (a, -a[::-1]) for end in _ends(y, b)])
+    lost = (below <= 0) & (above >= 0)
+    if lost.any():  # a divisor that ends at 0 leaves one bound
+        found = np.where(lost, np.where((below == 0) & (above > 0) & (a < 0), quotient_up(a, above), np.inf), found)
+    return Span.around(_bounded(found, found))
 
 
 def _power(x: Span, e: Span) -> Span:
     """``x ** e`` for x >= 0; the whole line elsewhere. e log x is bilinear, so the extremes lie at the corners."""
-    lost = x.low < 0
-    base = Span(np.maximum(x.low, 0.0), x.high) if lost.any() else x
-    if e.low.min(initial=np.inf) >= 0 and base.high.max(initial=0.0) <= 1:
-        pairs = [(base.low, e.high), (base.high, e.low)]
-    elif e.low is e.high or (e.low.min(initial=np.inf) >= 0 and base.low.min(initial=np.inf) >= 1):
-        pairs = [(base.low, e.low), (base.high, e.high)]
+    a, b = _aligned(x, e)
+    base, exponents = np.maximum(a * _signs(a.ndim), 0.0), b * _signs(b.ndim)
+    if e.nowhere_negative and (e.point or base[1].max(initial=0.0) <= 1):
+        pairs = [(base, exponents[::-1])]
+    elif e.nowhere_negative and base[0].min(initial=np.inf) >= 1:
+        pairs = [(base, exponents)]
     else:
-        pairs = [(a, b) for a in _ends(base) for b in _ends(e)]
-    downs, ups = [], []
-    for a, b in pairs:
-        corner = _kept(np.power(a, b), a)
-        slack = np.where((a == 0) | (a == 1) | (b == 1), 0.0, np.abs(corner) * LIBRARY + TINY)
-        downs.append(np.maximum(corner - slack, 0.0))
-        ups.append(corner + slack)
-    low, high = reduce(np.minimum, downs), reduce(np.maximum, ups)
-    low = np.where(low == np.inf, LARGEST, low)
-    lost = lost | np.isnan(low) | np.isnan(high)
-    return Span(np.where(lost, -np.inf, low), np.where(lost, np.inf, high)) if lost.any() else Span(low, high)
+        pairs = [
+            (part, end)
+            for part in (base, base[::-1])
+            for end in ([exponents] if e.point else [exponents, exponents[::-1]])
+        ]
+    corners = []
+    for part, end in pairs:
+        values = np.power(part, end)
+        slack = values * LIBRARY + TINY
+        np.copyto(slack, 0.0, where=(part == 0) | (part == 1) | (end == 1))
+        corner = values * _signs(values.ndim)
+        corners.append(_bounded(corner + slack, corner))
+    found = reduce(np.maximum, corners)
+    np.minimum(found[:1], 0.0, out=found[:1])
+    return Span.around(found if x.nowhere_negative else np.where(a[0] > 0, np.inf, found))
 
 
 class Spans(Backend):

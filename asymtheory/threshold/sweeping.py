@@ -31,7 +31,10 @@ NARROW = 2.0**-26  # relative width at which a box is not divided
 GRADES = 24  # bits: how near to a change boxes come
 DEPTH, DEEPER = 6, 10  # how often a box is halved, and one in which floats see less risk
 COARSE = 2  # from here on cells of the mass are divided, too
-FRONT, NESTED = 2, 13  # of boxes that are an end already: how many on either side are divided, and into how many parts
+FRONT, NESTED = (
+    2,
+    13,
+)  # of boxes that are an end already: how many on either side are divided first, and into how many parts
 MOST = 600  # boxes, those of a no not counted
 FAR = 2.0**9  # from here on, or as near to a finite end, what is not certified is taken to continue
 MOST_CHANGES = 6
@@ -55,7 +58,7 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
     edges = _graded(edges, np.array([*changes[known(changes, changes) == 0], *ends]))
     nothing = np.zeros(len(edges) - 1, dtype=np.int8)
     boxes = Boxes(edges[:-1], edges[1:], nothing, nothing.astype(np.int64), nothing.astype(bool))
-    fresh, kept, tried, doubted, again = boxes, boxes.some(boxes.depth > 0), 0, 0, True
+    fresh, kept, tried, doubted, again, most = boxes, boxes.some(boxes.depth > 0), 0, 0, True, FRONT
     while again:
         found = known(fresh.low, fresh.high)
         for thorough in (False, True):
@@ -67,7 +70,8 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
         found[less] = 0
         boxes = kept.joined(fresh._replace(found=found, less=less))
         divided = boxes.divisible(opened, kept.found) & np.where(boxes.less, doubted < 2 * MOST, tried < MOST)
-        inner, outer = boxes.fronts(divided, _far(boxes.low, boxes.high, opened))
+        inner, outer = boxes.fronts(divided, _far(boxes.low, boxes.high, opened), most)
+        most *= 1 + bool(outer.any())  # where a look at few was of use, at more next time
         # what is not divided now stays as it is
         boxes = boxes._replace(depth=np.where(divided | inner, boxes.depth, DEEPER))
         kept, divided = boxes.some(~divided | inner), divided & ~inner
@@ -108,32 +112,47 @@ class Boxes(NamedTuple):
             again &= ~_far(self.low, self.high, opened) | ((self.high >= first) & (self.low <= last))
         return again
 
-    def fronts(self, divided: NDArray[np.bool_], far: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def fronts(
+        self, divided: NDArray[np.bool_], far: NDArray[np.bool_], most: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which boxes need no more division, and which get parts that are narrower downwards (-1) or upwards (1).
 
         Between different verdicts nothing is decided unless the outermost unsettled boxes are settled: where a thorough look at
-        these failed, few inner ones are divided with them. Where all are together as narrow as an end, only the FRONT outermost are
-        divided (if they are among ``divided``), towards the verdict. ``far`` out, next to the last verdict, away from it.
+        these failed, few inner ones are divided with them. Where all are together as narrow as an end, only the ``most`` outermost
+        are divided (if they are among ``divided``), towards the verdict. ``far`` out, next to the last verdict, away from it.
         """
         inner, outer = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=np.int64)
-        change = np.flatnonzero(np.diff((self.found == 0).astype(np.int8))) + 1
-        for start, stop in zip(change[:-1].tolist(), change[1:].tolist(), strict=True):
+        for start, stop in self._unsettled():
             narrow, depth = _narrow(self.low[start], self.high[stop - 1]), self.depth[[start, stop - 1]].min()
-            size = FRONT if narrow else max(FRONT, (stop - start) >> (2 + max(0, depth - COARSE)))
+            size = most if narrow else max(FRONT, (stop - start) >> (2 + max(0, depth - COARSE)))
             same = self.found[start - 1] == self.found[stop]
-            if self.found[start] or same or stop - start <= 2 * size or not (narrow or depth >= COARSE):
+            if same or stop - start <= 2 * size or not (narrow or depth >= COARSE):
                 continue
             inner[start:stop] = True
-            for first, front, side in (
+            for edge, front, side in (
                 (start, slice(start, start + size), -1),
                 (stop - 1, slice(stop - size, stop), 1),
             ):
-                if divided[first]:
+                if divided[edge]:
                     inner[front], outer[front] = False, side if narrow else 0
         if self.found.any():
             first, last = self._settled_between()
             outer[divided & far & (self.high == first)], outer[divided & far & (self.low == last)] = -1, 1
         return inner, outer
+
+    def _unsettled(self) -> list[tuple[int, int]]:
+        """Runs of unsettled boxes between settled ones; those that are one end together, with what is between them, unless both
+        verdicts next to one are no (a no is found soon)."""
+        change = np.flatnonzero(np.diff((self.found == 0).astype(np.int8))) + 1
+        runs: list[tuple[int, int]] = []
+        for start, stop in zip(change[:-1].tolist(), change[1:].tolist(), strict=True):
+            if self.found[start] == 0:
+                joins = bool(runs) and _narrow(self.low[runs[-1][0]], self.high[stop - 1])
+                joins = joins and not any(
+                    self.found[a - 1] == self.found[b] == -1 for a, b in (runs[-1], (start, stop))
+                )
+                runs.append((runs.pop()[0] if joins else start, stop))
+        return runs
 
     def _settled_between(self) -> tuple[float, float]:
         """The ends of the lowest and of the highest box with a verdict."""

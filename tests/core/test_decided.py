@@ -23,6 +23,7 @@ from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import ELEMENTARY, numpy_
 from asymtheory.numbers.exponentials import sign_between
 from asymtheory.numbers.germ import BITS, FLOATS, Germ, NoGerm, arb_balls, ball, germs, germs_between
+from asymtheory.numbers.rounding import obeyed, processor, software
 from asymtheory.numbers.spans import Span
 from asymtheory.threshold.beyond import sign_beyond
 
@@ -461,7 +462,7 @@ def test_the_bound_by_the_largest_share_holds_everywhere() -> None:
             "p0",
             pair(3, F("0.0607")),
             300,
-            1000,
+            5000,
             0.0642475,
             6e-6,
         ),
@@ -475,7 +476,7 @@ def test_the_bound_by_the_largest_share_holds_everywhere() -> None:
             2.5e-5,
         ),
     ],
-    ids=["hopeless boxes", "boxes of an end"],
+    ids=["boxes between two yeses", "boxes of an end"],
 )
 def test_boxes_that_cannot_change_an_end_are_not_tried(
     loss: Loss,
@@ -505,6 +506,14 @@ def test_boxes_that_cannot_change_an_end_are_not_tried(
     assert found.high - found.low <= width * end
     assert sum(tried) <= boxes
     assert sum(divided) <= cells
+
+
+def test_a_box_is_not_divided_where_the_bound_fails_at_a_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    divided = []
+    monkeypatch.setattr(Sweep, "_bound", lambda *given: divided.append(given))
+    sweep = Sweep.of(14 * build("nnfl", gamma=2) + F("0.75") * CE(), symmetric(50, F("0.717")).rows[0], "p_min")
+    assert sweep.verdicts(np.array([2e-5]), np.array([2.4e-5])).tolist() == [0]
+    assert not divided
 
 
 def test_a_wide_box_of_p_min_is_certified_up_to_all_the_mass() -> None:
@@ -574,6 +583,24 @@ def test_spans_are_exact_where_floats_are_and_keep_underflow() -> None:
         infinite = Span(np.inf, np.inf) - 1
     assert (square.low[0], square.low[1] <= 1, square.high[0] >= 9) == (0, True, True)
     assert (infinite.low, infinite.high) == (np.inf, np.inf)
+
+
+@pytest.mark.parametrize("rounded", [software, processor() or software], ids=["software", "processor"])
+def test_what_is_rounded_upwards_is_an_upper_bound(rounded: Any) -> None:
+    """Against fractions, and at most one float above the exact result; then floats round to nearest again."""
+    rng = np.random.default_rng(2)
+    x, y = rng.choice([-1.0, 1.0], (2, 300)) * 2.0 ** rng.integers(-30, 30, (2, 300)) * rng.uniform(1, 2, (2, 300))
+    x[:60], y[:30] = np.round(x[:60]), np.ldexp(1.0, rng.integers(-1070, 3, 30))
+    for operation, exact in (np.add, F.__add__), (np.multiply, F.__mul__), (np.divide, F.__truediv__):
+        with np.errstate(all="ignore"):
+            found, nearest = rounded(operation, x, y), operation(x, y)
+        for above, near, a, b in zip(found.tolist(), nearest.tolist(), x.tolist(), y.tolist(), strict=True):
+            true = exact(F(a), F(b))
+            assert above == near == math.inf or true <= F(above)
+            assert near <= above <= math.nextafter(near, math.inf)
+            assert above == near or operation is not np.add or F(near) < true
+    assert obeyed(rounded) == (rounded is not software)
+    assert 1 + 2.0**-60 == 1
 
 
 def test_spans_hold_every_result() -> None:
