@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from .arrays import arrow_columns, host
 from .files import of_entries, of_values, read_file
 from .table import Table, unique
@@ -21,11 +21,17 @@ from .table import Table, unique
 def read(source: Any, what: str) -> tuple[Table, str | None]:
     """What a source holds, and the column that its spec names: ``FILE``, ``FILE:NAME``, or an object in memory.
 
-    `what` (``--labels``) is what messages call an object in memory, and is written before the path of a file.
+    `what` (``--labels``) is what messages call an object in memory, and is written before the path of a file. InputError for the
+    name of a column of what is one array without a name.
     """
-    if isinstance(source, str | os.PathLike):
-        return read_file(source, what)
-    return of_object(source, what), None
+    if not isinstance(source, str | os.PathLike):
+        return of_object(source, what), None
+    table, name = read_file(source, what)
+    if name is not None and [*table.columns, *table.grids] == [""] and not (table.columns and name == "1"):
+        raise InputError(
+            f"{what} {table.source}: holds one array, which has no name: give the file without :{printable(name, 40)}"
+        )
+    return table, name
 
 
 def of_object(data: Any, source: str) -> Table:

@@ -205,6 +205,18 @@ def test_what_cannot_be_read_gets_one_line_in_every_command(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--clean", "--probs", "--features"])
+def test_an_array_without_a_name_has_no_columns_to_ask_for(
+    option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    labels, table = tmp_path / "y.npy", tmp_path / "x.npy"
+    np.save(labels, np.arange(30) % 3)
+    np.save(table, np.eye(3)[np.arange(30) % 3])
+    status, _, err = run(capsys, "select", "--labels", f"{labels}:1", option, f"{table}:foo")
+    assert status == 2
+    assert err.endswith(f"{option} {table}: holds one array, which has no name: give the file without :foo\n")
+
+
 OPEN: list[tuple[str, str, str]] = [
     ("two.csv", "0,1\n1,1\n0,0\n", "may be label pairs or votes for two classes"),
     ("named.csv", "x,y1\n0,1\n1,1\n0,0\n", "may be label pairs or votes for two classes"),
