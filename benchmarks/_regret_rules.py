@@ -6,7 +6,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
@@ -30,6 +30,29 @@ RIDGE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
+class Judged:
+    """What ``tune`` sees of its arms on a task, and what they are worth; arrays begin with the arms.
+
+    ``scores``: clean accuracy as the held-out noisy labels tell it, after each of ``epochs``, those that a rung can end with
+    (M, len(epochs)); ``errors``: standard errors in the end; ``second``: clean accuracy on the second half of the test samples.
+    """
+
+    labels: list[str]
+    epochs: list[int]
+    scores: Floats
+    errors: Floats
+    second: Floats
+
+    def score(self, label: str, epoch: int) -> float:
+        """Of an arm after an epoch."""
+        return float(self.scores[self.labels.index(label), self.epochs.index(epoch)])
+
+    def error(self, label: str) -> float:
+        """The standard error of its last score."""
+        return float(self.errors[self.labels.index(label)])
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """What all candidates of a task did, for one seed; arrays begin with the candidates."""
 
@@ -38,6 +61,7 @@ class Task:
     seed: int
     aside: bool
     lines: list[Line]
+    judged: Judged | None = None
 
     @cached_property
     def labels(self) -> list[str]:
@@ -90,6 +114,12 @@ class Task:
         """Least over the classes of the share of right labels less that of the largest rival: what a clean point is worth."""
         return float(str(self.lines[0]["margin"]))
 
+    def of_arm(self, label: str) -> float:
+        """The deficit of an arm of ``tune`` in the runs that were judged."""
+        assert self.judged is not None
+        first, second = (np.array([line[name] for line in self.lines], dtype=float) for name in ("first", "second"))
+        return float(100 * (second[first.argmax()] - self.judged.second[self.judged.labels.index(label)]))
+
     def of(self, label: str) -> float:
         """The deficit of a candidate; NaN where the task does not have it."""
         return float(self.deficits[self.labels.index(label)]) if label in self.labels else float("nan")
@@ -106,6 +136,15 @@ def read(paths: Iterable[Path]) -> list[Task]:
 
 
 # -------------------------------------------------------------------------------------------------- before any training
+
+
+def with_scores(tasks: Iterable[Task], path: Path) -> list[Task]:
+    """The tasks, with what ``tune`` sees of its arms where that is in a file of JSON lines."""
+    found: dict[tuple[str, str, int], Judged] = {}
+    for line in map(json.loads, gzip.decompress(path.read_bytes()).splitlines()):
+        arrays = (np.array(line[name], dtype=float) for name in ("scores", "errors", "second"))
+        found[line["data"], line["noise"], line["seed"]] = Judged(line["candidates"], line["epochs"], *arrays)
+    return [replace(task, judged=found.get((task.data, task.noise, task.seed))) for task in tasks]
 
 
 Number = Callable[[Task], float]
@@ -270,31 +309,68 @@ def _as_arm(line: Line) -> tuple[int, int, float] | None:
         if name == own.name and all(
             math.isclose(given[k], float(v)) for k, v in own.parameters.items() if not factor or k != own.main
         ):
-            multiple = factor and own.main and math.isclose(given[own.main], factor * float(own.parameters[own.main]))
-            return (
-                None if multiple and factor != 1 else (TOLERANT, place, factor)
-            )  # where every value tolerates, its own
+            return None if factor != 1 and _as_it_is(line, own) else (TOLERANT, place, factor)
     return None
 
 
-def halved(task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True) -> tuple[float, int]:
-    """(deficit, epochs trained) of successive halving on the kept curves, with ``budget`` whole runs.
+def _as_it_is(line: Line, own: Loss) -> bool:
+    """Is a value that should be a multiple of a threshold one of the loss's own, for there is no threshold on the noise?"""
+    given: dict[str, float] = line["parameters"]  # type: ignore[assignment]
+    factor = float(str(line.get("factor") or 0))
+    return bool(factor and own.main and math.isclose(given[own.main], factor * float(own.parameters[own.main])))
 
-    ``lines``: what is expected of the recipes; without them the last choice is by held-out accuracy alone.
+
+def _expects(line: Line) -> bool:
+    """Does ``tune`` expect anything of an arm? Of a loss that has no threshold on the noise it does not."""
+    if line["kind"] == "start":
+        return True
+    given: dict[str, float] = line["parameters"]  # type: ignore[assignment]
+    alike = [
+        own
+        for _, own in _losses()
+        if own.name == line["loss"]
+        and all(math.isclose(given[k], float(v)) for k, v in own.parameters.items() if k != own.main)
+    ]
+    return not any(_as_it_is(line, own) for own in alike)
+
+
+def searched(
+    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, noisy: bool = False
+) -> tuple[int, int]:
+    """(chosen place, epochs trained) of successive halving on what was kept, with ``budget`` whole runs.
+
+    By clean accuracy, as the held-out labels tell it, where the task was judged so; ``noisy``: by accuracy on them. ``lines``: what
+    is expected of the recipes; without them the last choice is by the scores alone.
     """
-    places = arms_of(task, ramps)
+    places, judged = arms_of(task, ramps), None if noisy else task.judged
     epochs = task.held.shape[1]
+
+    def score(place: int, epoch: int) -> float:
+        return float(task.held[place, epoch - 1]) if judged is None else judged.score(task.labels[place], epoch)
+
     plan = afforded(len(places), epochs, round(budget * epochs))
     alive, spent, before = list(places[: plan[0].arms]), 0, 0
     for rung in plan:
-        scores = [task.held[place, before - 1] if before else 0.0 for place in alive]
+        scores = [score(place, before) if before else 0.0 for place in alive]
         alive = [alive[index] for index in best(scores, rung.arms)]
         spent += len(alive) * (rung.until - before)
         before = rung.until
     known = {each.label: max(0.0, each.deficit(task.spread)) for each in lines}
-    held = [float(task.held[place, -1]) for place in alive]
-    final = order(held, [known.get(task.labels[place]) for place in alive], task.margin, error_of(task, max(held)))[0]
-    return float(task.deficits[alive[final]]), spent
+    held = [score(place, epochs) for place in alive]
+    expected_of = [known.get(task.labels[place]) if _expects(task.lines[place]) else None for place in alive]
+    if judged is None:
+        slope, error = task.margin, error_of(task, max(held))
+    else:
+        slope, error = 1.0, judged.error(task.labels[alive[held.index(max(held))]])
+    return alive[order(held, expected_of, slope, error)[0]], spent
+
+
+def halved(
+    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, noisy: bool = False
+) -> tuple[float, int]:
+    """(deficit, epochs trained) of :func:`searched`."""
+    place, spent = searched(task, budget, lines, ramps, noisy)
+    return float(task.deficits[place]) if noisy or task.judged is None else task.of_arm(task.labels[place]), spent
 
 
 def error_of(task: Task, accuracy: float | None = None) -> float:
@@ -303,12 +379,14 @@ def error_of(task: Task, accuracy: float | None = None) -> float:
     return float(np.sqrt(held * (1 - held) / float(str(task.lines[0]["held_out"])))) / max(task.margin, 1e-9)
 
 
-def tuned(budget: float, ramps: bool = True) -> Callable[[Sequence[Task]], Callable[[Task], float]]:
+def tuned(
+    budget: float, ramps: bool = True, noisy: bool = False
+) -> Callable[[Sequence[Task]], Callable[[Task], float]]:
     """``tune`` with a budget of whole runs, as a rule that learns what to expect."""
 
     def learn(training: Sequence[Task]) -> Callable[[Task], float]:
         lines = fitted(training)
-        return lambda task: halved(task, budget, lines, ramps)[0]
+        return lambda task: halved(task, budget, lines, ramps, noisy)[0]
 
     return learn
 

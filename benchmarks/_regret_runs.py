@@ -199,23 +199,24 @@ class Led(Family):
 class Runs:
     """What the candidates of a task did, for one seed; arrays begin with the candidates.
 
-    ``held``: accuracy on held-out noisy labels after every epoch (M, E); ``right``: is the test sample predicted right in the end
-    (M, N)? ``memorised``: share of the wrong training labels that are predicted in the end, NaN where there are none.
+    ``held``: accuracy on held-out noisy labels after every epoch (M, E); ``votes``: the classes of the held-out samples then
+    (M, E, H); ``right``: is the test sample predicted right in the end (M, N)? ``memorised``: share of the wrong training labels
+    that are predicted in the end, NaN where there are none.
     """
 
     candidates: list[Candidate]
     held: npt.NDArray[np.float32]
+    votes: npt.NDArray[np.uint8]
     right: npt.NDArray[np.bool_]
     memorised: npt.NDArray[np.float32]
 
 
-def train(task: Task, prepared: Prepared, seed: int, part: str = "all") -> Runs:
-    """Train the candidates of a part; those that are raw together, the others a few families at a time."""
-    everything = list(candidates(prepared.noise, part))
+def train(task: Task, prepared: Prepared, seed: int, everything: Sequence[Candidate]) -> Runs:
+    """Train candidates; those that are raw together, the others a few families at a time."""
     parts = [_train(task, prepared, seed, chunk) for chunk in _chunks(everything)]
     return Runs(
         [candidate for part in parts for candidate in part.candidates],
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("held", "right", "memorised")),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("held", "votes", "right", "memorised")),
     )
 
 
@@ -277,15 +278,17 @@ def _train(task: Task, prepared: Prepared, seed: int, chunk: Sequence[Candidate]
     head = ("mlp1", task.width / 256) if task.width else ("linear", 1.0)
     trainer = StackedTrainer(families, data, settings, [seed], K=table.K, model=head[0], width=head[1])
     outside = Images(x[held])
-    curve = []
+    curve, votes = [], []
     for _ in trainer.remaining():
         trainer.epoch()
-        curve.append((classes_of(trainer, outside) == given[held]).float().mean(1).numpy())
+        said = classes_of(trainer, outside)
+        curve.append((said == given[held]).float().mean(1).numpy())
+        votes.append(said.to(torch.uint8).numpy())
     assert data.test_labels is not None
     right = classes_of(trainer, test) == data.test_labels
     wrong = given[train] != true[train]
     fitted = (classes_of(trainer, Images(x[train])) == given[train])[:, wrong].float().mean(1)
-    return Runs(ordered, np.stack(curve, 1), right.numpy(), fitted.numpy())
+    return Runs(ordered, np.stack(curve, 1), np.stack(votes, 1), right.numpy(), fitted.numpy())
 
 
 def classes_of(trainer: StackedTrainer, images: Images) -> Tensor:

@@ -284,9 +284,9 @@ def _tuned(inside: Sequence[Task]) -> list[str]:
     training = [task for task in tasks if not task.aside]
     lines += [
         *paragraph(
-            "Regret of `tune` on the same tasks, as on [its page](../regret.md), without and with the four rates of "
-            f"{said(recipe)} among its arms, and of these four runs alone with held-out labels to choose. What `tune` expects of "
-            "its arms is learnt on the tasks that are not set aside, without the data set at hand."
+            "Regret of `tune` by noisy accuracy on the same tasks, as on [its page](../regret.md), without and with the four "
+            f"rates of {said(recipe)} among its arms, and of these four runs alone with held-out labels to choose. What `tune` "
+            "expects of its arms is learnt on the tasks that are not set aside, without the data set at hand."
         ),
         "",
         "| rule | runs | set aside: median | mean | worst | others: median | mean | worst |",

@@ -1,12 +1,15 @@
-"""How far a choice of loss, value and rate falls short of the best: python benchmarks/regret.py train | collect | learn | page
+"""How far a choice of loss, value and rate falls short of the best: python benchmarks/regret.py train | collect | votes | score |
+learn | page
 
 ``train`` runs the candidates of every task (regret.toml), each task and seed once, also over sessions: what the results hold
 already is not trained again, and a stopped run goes on:
 
     python benchmarks/regret.py train --features cifar10.npz --data-dir DIR --labels DIR --out runs [--seeds 3] [--only mnist]
 
-``collect`` adds the finished tasks to one file (results/regret.jsonl.gz), ``learn`` writes what ``asymtheory select`` knows from
-the tasks that are not set aside, and ``page`` writes docs/regret.md.
+``collect`` adds the finished tasks to one file (results/regret.jsonl.gz). ``votes`` trains the arms of ``asymtheory tune`` on every
+task in that file again, into a folder of its own (--out), and keeps what they say of every held-out sample; ``score`` writes what
+``tune`` sees of them (results/regret-scores.jsonl.gz). ``learn`` writes what ``asymtheory select`` knows from the tasks that are
+not set aside, and ``page`` writes docs/regret.md.
 """
 
 from __future__ import annotations
@@ -21,10 +24,23 @@ from pathlib import Path
 from time import process_time
 
 from _regret_page import written
-from _regret_rules import CAUTION, by_features, by_mean, ce_by_mean, expected, fitted, left_out, pace_of, read, summary
+from _regret_rules import (
+    CAUTION,
+    by_features,
+    by_mean,
+    ce_by_mean,
+    expected,
+    fitted,
+    left_out,
+    pace_of,
+    read,
+    summary,
+    with_scores,
+)
 from _regret_rules import Task as Measured
-from _regret_runs import BATCH, PARTS, train
+from _regret_runs import BATCH, PARTS, candidates, train
 from _regret_tasks import PLAN, Sources, Task, prepare, tasks
+from _regret_votes import facts_of, kept, votes_of
 from tqdm import tqdm
 
 from asymtheory.losses import build
@@ -35,6 +51,7 @@ from asymtheory.writing import replace_file
 KEPT = 24
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "regret.jsonl.gz"
+SCORES = ROOT / "results" / "regret-scores.jsonl.gz"
 ADVICE = ROOT / "asymtheory" / "selection" / "advice.json"
 PAGE = ROOT / "docs" / "regret.md"
 
@@ -60,23 +77,57 @@ def run(options: argparse.Namespace) -> None:
     for task, seed, path in tqdm(todo, unit="task", file=sys.stderr):
         start = process_time()
         prepared = prepare(task, sources, seed)
-        found = train(task, prepared, seed, options.part)
+        found = train(task, prepared, seed, list(candidates(prepared.noise, options.part)))
         first = found.right[:, ::2].mean(1), found.right[:, 1::2].mean(1)
         found_lines = []
         for place, candidate in enumerate(found.candidates):
             found_lines.append({
                 "data": task.data, "noise": task.noise, "aside": task.aside, "seed": seed, "K": prepared.table.K,
                 "train": len(prepared.train), "held_out": len(prepared.held), "test": len(prepared.table.test_y),
-                "candidate": candidate.label, "kind": candidate.kind, "loss": candidate.name,
-                "parameters": {k: float(v) for k, v in candidate.loss.parameters.items()},
-                "factor": None if candidate.factor is None else float(candidate.factor), "rate": candidate.rate,
-                "until": candidate.until, "epochs": task.epochs, "batch": BATCH,
+                **facts_of(candidate), "epochs": task.epochs, "batch": BATCH,
                 "held": [round(float(x), 4) for x in found.held[place]],
                 "first": round(float(first[0][place]), 5), "second": round(float(first[1][place]), 5),
                 "memorised": None if found.memorised[place] != found.memorised[place] else round(float(found.memorised[place]), 4),
             })  # fmt: skip
         found_lines[0]["seconds"] = round(process_time() - start, 1)
         replace_file(path, "".join(json.dumps(line) + "\n" for line in found_lines).encode())
+
+
+def votes(options: argparse.Namespace) -> None:
+    """Train the arms of ``tune`` again where that is missing in the folder, and keep what they say of every held-out sample.
+
+    Only tasks that are not set aside, or with --aside those, of which the results hold all candidates.
+    """
+    known = _complete()
+    sources = Sources(Path(options.features), Path(options.data_dir), Path(options.labels))
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [
+        (task, seed, path)
+        for seed in range(options.seeds)
+        for task in tasks()
+        if "ramps" in task.parts
+        and (options.only is None or options.only in str(task))
+        and task.aside == options.aside
+        and (task.data, task.noise, seed) in known
+        and not (path := folder / f"{task.data} {task.noise} {seed}.npz".replace(" ", "_")).exists()
+    ]
+    for task, seed, path in tqdm(todo, unit="task", file=sys.stderr):
+        votes_of(task, sources, seed).save(path)
+
+
+def _complete() -> set[tuple[str, str, int]]:
+    """The tasks of which the results hold all candidates."""
+    return {(task.data, task.noise, task.seed) for task in read([RESULTS]) if task.complete}
+
+
+def score(options: argparse.Namespace) -> None:
+    """Write what ``tune`` sees of its arms, by the votes that the folder holds."""
+    known = _complete()
+    votes = [each for each in kept(Path(options.out)) if (each.data, each.noise, each.seed) in known]
+    lines = [json.dumps(each.judged()) + "\n" for each in votes]
+    SCORES.write_bytes(gzip.compress("".join(lines).encode(), 9, mtime=0))
+    print(f"{SCORES.name}: {len(lines)} tasks, {SCORES.stat().st_size} bytes")
 
 
 def collect(options: argparse.Namespace) -> None:
@@ -189,13 +240,13 @@ def without_noise(tasks: Sequence[Measured]) -> dict[str, object]:
 
 def page(_: argparse.Namespace) -> None:
     """Write docs/regret.md."""
-    PAGE.write_text(written(read([RESULTS])), encoding="utf-8")
+    PAGE.write_text(written(with_scores(read([RESULTS]), SCORES)), encoding="utf-8")
     print(PAGE.name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("do", choices=("train", "collect", "learn", "page"))
+    parser.add_argument("do", choices=("train", "votes", "score", "collect", "learn", "page"))
     parser.add_argument("--features", default="cifar10.npz", help="the file of asymtheory features --dataset cifar10")
     parser.add_argument("--data-dir", default="data", help="the official MNIST files")
     parser.add_argument("--labels", default="labels", help="cifar10n_labels.npz and cifar10_idn_labels.npz")
@@ -205,7 +256,9 @@ def main() -> None:
     parser.add_argument("--aside", action="store_true", help="only tasks that are set aside")
     parser.add_argument("--only", help="tasks whose name has this in it")
     options = parser.parse_args()
-    {"train": run, "collect": collect, "learn": learn, "page": page}[options.do](options)
+    {"train": run, "votes": votes, "score": score, "collect": collect, "learn": learn, "page": page}[options.do](
+        options
+    )
 
 
 if __name__ == "__main__":

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from asymtheory_training.tune.space import arms
 
-from asymtheory.noise import resolve
-from asymtheory.selection.advice import Advised, advise, recorded
+torch = pytest.importorskip("torch")
+
+from asymtheory_training.data.inputs import Images  # noqa: E402
+from asymtheory_training.run.config import Settings  # noqa: E402
+from asymtheory_training.tune.space import arms  # noqa: E402
+from asymtheory_training.tune.tune import Search  # noqa: E402
+
+from asymtheory.noise import resolve  # noqa: E402
+from asymtheory.selection.advice import Advised, advise, recorded  # noqa: E402
 
 if TYPE_CHECKING:
-    from _regret_rules import Line, Task
+    from _regret_rules import Judged, Line, Task
 
 ROOT = Path(__file__).parents[2]
+SCORES = ROOT / "results" / "regret-scores.jsonl.gz"
 DIGITS = ("digits", "symmetric 0.4", 0)
 FIRST = 6
 """Recipes that are compared, in their order."""
@@ -45,6 +53,39 @@ def test_its_arms_are_those_of_tune_in_their_order(tasks: list[Task]) -> None:
     for line, arm in zip(found, tried, strict=True):
         assert (line["loss"], line["rate"], line["until"]) == (arm.loss.name, arm.rate, arm.until)
         assert line["parameters"] == pytest.approx({k: float(v) for k, v in arm.loss.parameters.items()})
+
+
+@pytest.mark.parametrize("name", ["pair 0.4", "map 0.4", "symmetric 0.8"])
+def test_its_choice_is_that_of_the_search_that_tune_makes(name: str, tasks: list[Task]) -> None:
+    """A search whose arms score what was recorded cuts and chooses as the page says."""
+    from _regret_rules import fitted, searched, with_scores
+
+    lines = fitted([task for task in tasks if task.complete and not task.apart and not task.aside])
+    (task,) = with_scores([task for task in tasks if (task.data, task.noise, task.seed) == ("digits", name, 0)], SCORES)
+    kind, _, rate = name.partition(" ")
+    noise, epochs = resolve("mnist" if kind == "map" else kind, 10, Fraction(rate)), task.held.shape[1]
+    tried, labels = arms(noise, 10), torch.arange(1440) % 10
+    for budget in (3, 10, 20, 40):
+        images, settings = Images(labels[:, None].float()), Settings(epochs=epochs)
+        search = Recorded(lambda: torch.nn.Linear(1, 10), images, labels, tried, settings, 10, noise)
+        search.judged = task.judged
+        found = search.run(budget * epochs, None, False, False)
+        place, spent = searched(task, budget, lines)
+        assert task.judged is not None
+        assert (task.judged.labels[found.order[0]], found.epochs) == (task.labels[place], spent), budget
+
+
+class Recorded(Search):
+    """A search whose arms are not trained: their scores are those of the results."""
+
+    judged: Judged | None = None
+
+    def _advance(self, places: Sequence[int], until: int, bar: object) -> None:
+        assert self.judged is not None
+        for place in places:
+            label, course = self.judged.labels[place], self.courses[place]
+            course.held += [self.judged.score(label, until)] * (until - len(course.held))
+            course.errors = [self.judged.error(label)] * until
 
 
 def test_select_names_the_recipes_that_the_benchmark_scores(tasks: list[Task]) -> None:

@@ -70,7 +70,33 @@ def test_under_symmetric_noise_noisy_accuracy_is_affine_in_the_clean_one() -> No
     assert found.reward == pytest.approx(0, abs=1e-12)
     assert found.slope == pytest.approx(1 - 0.4 - 0.4 / 9)
     assert "affine" in str(found)
-    assert found.error(0.5) == pytest.approx(0.025 / found.slope)
+    labels = np.arange(400) % 10
+    half = np.where(np.arange(400) < 200, labels, (labels + 1) % 10)  # noisy accuracy 1/2
+    (score,), (error,) = found.scores(half[None], labels)
+    assert score == pytest.approx((0.5 - 0.4 / 9) / found.slope)
+    assert found.in_clean(error) == pytest.approx(0.025 / found.slope)
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "pair", "cifar10"])
+def test_the_score_is_the_clean_accuracy_where_the_labels_are_those_of_the_matrix(kind: str) -> None:
+    """Every class has its labels in the shares of its row; what a network says depends on the class alone."""
+    noise = resolve(kind, 10, Fraction(9, 25))
+    true = np.repeat(np.arange(10), 100)
+    labels = np.concatenate([np.repeat(np.arange(10), np.rint(100 * row).astype(int)) for row in transition(noise)])
+    lost, wrong = np.where(true == 3, 5, true), np.where(true == 3, 8, true)  # 5 is what the map makes of 3
+    both = np.where(true < 2, true + 1, true)  # two classes whose mistakes are the labels' own under pair noise
+    scores, errors = soundness(noise, 1000).scores(np.stack([true, lost, wrong, both]), labels)
+    assert scores == pytest.approx([1, 0.9, 0.9, 0.8], abs=1e-9)
+    assert all(error > 0.01 for error in errors)
+    if kind == "pair":  # the worse network agrees with more of the noisy labels
+        assert [(said == labels).mean() for said in (wrong, both)] == pytest.approx([0.576, 0.584])
+
+
+def test_networks_that_earn_the_same_tie() -> None:
+    found, random = soundness(resolve("pair", 10, Fraction(2, 5)), 500), np.random.default_rng(0)
+    labels, said = random.integers(0, 10, (2, 500))
+    for turn in (random.permutation(500) for _ in range(5)):
+        assert found.scores(said[None], labels)[0] == found.scores(said[None, turn], labels[turn])[0]
 
 
 @pytest.mark.parametrize("kind", ["pair", "cifar10", "random"])
@@ -91,7 +117,8 @@ def test_the_bound_holds_for_every_network(kind: str) -> None:
     low = (np.diagonal(says, axis1=1, axis2=2) * np.diag(T)).mean(1) + (wrong * _others(T).min(1)).mean(1)
     assert (noisy >= low - 1e-12).all()
     assert (noisy <= low + found.reward * (1 - clean) + 1e-12).all()
-    assert "up to" in str(found)
+    assert "up to" in str(replace(found, inverse=None))
+    assert "right on average" in str(found)
 
 
 def _others(T: np.ndarray) -> np.ndarray:
@@ -101,8 +128,18 @@ def _others(T: np.ndarray) -> np.ndarray:
 def test_a_noise_that_is_not_dominant_is_warned_of() -> None:
     found = soundness(resolve("pair", 3, Fraction(3, 5)), 100)
     assert found.slope < 0
+    assert "in some class the true label is not the most frequent one" in str(found)
+    assert "not sound" in str(replace(found, inverse=None))
+
+
+def test_without_an_inverse_noisy_accuracy_is_left() -> None:
+    found, labels = soundness(resolve("pair", 4, Fraction(1, 2)), 100), np.arange(100) % 4
+    assert (found.inverse, found.says) == (None, "noisy accuracy")
+    assert found.checksum != soundness(resolve("pair", 4, Fraction(1, 4)), 100).checksum
+    (score,), (error,) = found.scores(np.where(np.arange(100) < 60, labels, (labels + 2) % 4)[None], labels)
+    assert (score, error) == pytest.approx((0.6, (0.24 / 100) ** 0.5))
+    assert found.in_clean(error) == float("inf")
     assert "not sound" in str(found)
-    assert found.error(0.5) == float("inf")
 
 
 # ---------------------------------------------------------------------------------------------------- the last choice
@@ -132,7 +169,7 @@ def test_on_clean_labels_ce_stands_unless_another_loss_is_better_by_more_than_ch
         made = Search(model, Images(images), labels, arms(noise, 3, ("mae",), (0.1,)), Settings(epochs=1), 3, noise)
         made.arms = [replace(arm, expected=None) for arm in made.arms]
         for arm, course in zip(made.arms, made.courses, strict=True):
-            course.held = [0.90 if arm.loss.name == "ce" else 0.92]
+            course.held, course.errors = [0.90 if arm.loss.name == "ce" else 0.92], [0.05]
         assert made.arms[made._order(range(len(made.arms)))[0]].loss.name == first
 
 
@@ -302,8 +339,8 @@ def test_arms_in_one_batch_end_as_each_does_alone(changed: dict[str, object]) ->
 def test_a_search_that_began_in_batches_goes_on_alone(tmp_path: Path) -> None:
     whole = search(precision="float64")
     made = Search(
-        model, Images(clouds()[0]), clouds()[1], whole.arms, Settings(epochs=4, batch=30, precision="float64"), 3, None,
-        out=tmp_path,
+        model, Images(clouds()[0]), clouds()[1], whole.arms, Settings(epochs=4, batch=30, precision="float64"), 3,
+        resolve("symmetric", 3, Fraction(2, 5)), out=tmp_path,
     )  # fmt: skip
     made._advance(range(len(whole.arms)), whole.plan[0].until, None)
     again = search(precision="float64", out=tmp_path, resume=True, stack=False)

@@ -350,6 +350,12 @@ class Trainer:
         """Accuracy on the test set now, None without one."""
         return self._accuracy(self.data.test, self.data.test_labels)
 
+    def classes(self) -> Tensor:
+        """The class of every test image now, (N,)."""
+        assert self.data.test is not None
+        with using(self.setup.threads):
+            return self._predict(self.data.test)
+
     def second(self) -> float | None:
         """Accuracy on the second test set now, None without one."""
         return self._accuracy(self.data.second, self.data.second_labels)

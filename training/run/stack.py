@@ -465,6 +465,11 @@ class StackedTrainer:
                 part = slice(start, min(start + size, len(images)))
                 yield part, self.model(images.batch(part, self.dtype).flatten(1))
 
+    def classes(self) -> Tensor:
+        """The class that every model gives each test image, (M, N)."""
+        assert self.test_images is not None
+        return torch.cat([logits.contiguous().argmax(-1) for _, logits in self.predict(self.test_images)], 1)
+
     def test(self) -> list[float] | None:
         """Every model's accuracy on the test set, None without one."""
         if self.test_images is None:

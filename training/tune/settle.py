@@ -1,8 +1,8 @@
-"""The last choice: held-out accuracy, drawn towards what was measured on other data where held-out labels tell little.
+"""The last choice: the held-out score, drawn towards what was measured on other data where held-out labels tell little.
 
 Two arms that were trained to the end differ on the held-out labels by what they are worth and by chance. In clean points chance has
-the variance ``SHARE * error^2``: ``error`` is the standard error of one noisy accuracy over the soundness's slope, and two networks
-that are judged on the same samples share most of theirs. What an arm is worth is expected from the regret benchmark
+the variance ``SHARE * error^2``: ``error`` is the standard error of one score (:mod:`.soundness`), and two networks that are judged
+on the same samples share most of theirs. What an arm is worth is expected from the regret benchmark
 (:mod:`asymtheory.selection.advice`) up to ``RESIDUAL`` points. The most likely deficit of an arm weighs both,
 
     deficit_i  ~  (best held-out - held-out_i) / slope + SHARE * (error / RESIDUAL)^2 * expected_i,
@@ -34,10 +34,10 @@ def order(
 ) -> list[int]:
     """The places of arms, the likeliest best first; NaN is last.
 
-    ``held``: accuracies on held-out noisy labels, in [0, 1]; ``expected``: points below the best that are expected of each, None
-    where it was not measured (then it counts as the mean of the others); ``slope``: noisy points that a clean point is worth;
-    ``error``: one standard error of a held-out accuracy as a share of clean accuracy. Without any expectation, and where ``slope``
-    is not above 0, the held-out accuracies decide alone. ``usual_ones``: places of which the best is first unless another arm is
+    ``held``: scores on held-out noisy labels, as shares; ``expected``: points below the best that are expected of each, None
+    where it was not measured (then it counts as the mean of the others); ``slope``: of a score, that a clean point is worth;
+    ``error``: one standard error of a score as a share of clean accuracy. Without any expectation, and where ``slope``
+    is not above 0, the scores decide alone. ``usual_ones``: places of which the best is first unless another arm is
     better by more than ``error``.
     """
     known = [each for each in expected if each is not None]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TypeAlias
 
-from torch import nn
+from torch import Tensor, nn
 
 from asymtheory.jsonlines import Json, JsonValue
 
@@ -110,13 +110,14 @@ class Together:
         """Epochs trained."""
         return self.trainer.done
 
-    def epoch(self) -> list[float | None]:
-        """Train one more epoch: every arm's accuracy on the test images, None where its loss or gradient is not finite."""
+    def epoch(self) -> tuple[Tensor, list[bool]]:
+        """Train one more epoch: the class that every arm gives each test image (M, N); are its losses and gradients finite?"""
         start, trainer, number = perf_counter(), self.trainer, self.trainer.done
         seen = trainer.watched()
         seconds = (perf_counter() - start) / len(self.arms)
-        tested = trainer.test()
-        assert tested is not None
+        classes = trainer.classes()
+        assert trainer.data.test_labels is not None
+        tested = (classes == trainer.data.test_labels).double().mean(1).tolist()
         finite = (seen.losses.isfinite() & seen.norms.isfinite()).all(0).tolist()
         means, gradients, clipped = (each.tolist() for each in seen.means(trainer.clip))
         counted = fitted(seen.predicted, trainer.given[0], trainer.data.true)
@@ -124,7 +125,7 @@ class Together:
         for place, curve in enumerate(self.curves):
             figures = (means[place], counted[place], tested[place], gradients[place], clipped[place], seconds, speed)
             curve.append(Epoch(number + 1, self.settings[place].rate_in(number), *figures).facts())
-        return [accuracy if good else None for accuracy, good in zip(tested, finite, strict=True)]
+        return classes, finite
 
     def state(self, index: int) -> Json:
         """The state of one arm, as :meth:`..run.loop.Trainer.state` has it."""

@@ -1,13 +1,13 @@
-"""Successive halving on held-out noisy labels over the arms that the theory leaves.
+"""Successive halving, on clean accuracy estimated from held-out noisy labels, over the arms that the theory leaves.
 
     found = tune(lambda: Net(), images, labels, noise="symmetric", eta=0.4, epochs=30, budget=300)
-    print(found)                       # the table of arms, the choice, and how far noisy validation can be trusted
+    print(found)                       # the table of arms, the choice, and how far the estimate can be trusted
     fit(Net(), build_loss(found.best.loss), images, labels, **found.settings)
 
-No clean label is looked at. One tenth of the samples is held out with its noisy labels; arms are trained on the others, rung by
-rung (:mod:`.halving`), each as a part of one whole run. An arm whose held-out accuracy has fallen by two standard errors below its
-best is memorising and is trained no longer. Arms with perceptrons or linear heads are trained as one batch (:mod:`.together`).
-With ``out`` everything is kept after every arm or batch, and ``resume`` goes on.
+No clean label is looked at. One tenth of the samples is held out with its noisy labels, which tell the clean accuracy of an arm
+(:mod:`.soundness`); arms are trained on the others, rung by rung (:mod:`.halving`), each as a part of one whole run. An arm whose
+score has fallen by two standard errors below its best is memorising and is trained no longer. Arms with perceptrons or linear heads
+are trained as one batch (:mod:`.together`). With ``out`` everything is kept after every arm or batch, and ``resume`` goes on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from ..run.config import Settings
 from ..run.loop import DivergedError, Trainer
 from .halving import FACTOR, Rung, afforded, best, cost
 from .settle import order as settled
-from .soundness import Soundness, soundness
+from .soundness import Soundness, soundness, without_noise
 from .space import CE, FAMILIES, RATES, Arm, arms
 from .together import Together, batches_of, can_stack
 
@@ -51,32 +51,45 @@ TIMED = 8
 
 @dataclass
 class Course:
-    """What an arm did: accuracy on the held-out labels after each of its epochs, and whether it was stopped for falling."""
+    """What an arm did: its score on the held-out labels after each of its epochs, and whether it was stopped for falling.
+
+    ``held``: the scores, ``errors``: their standard errors (:class:`.soundness.Soundness`).
+    """
 
     held: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
     stopped: bool = False
 
     @property
     def score(self) -> float:
-        """The last accuracy; NaN where the loss diverged in its first epoch."""
+        """The last one; NaN where the loss diverged in its first epoch."""
         return self.held[-1] if self.held else math.nan
+
+    @property
+    def error(self) -> float:
+        """The standard error of the last score."""
+        return self.errors[-1] if self.errors else math.nan
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The chosen arm, the settings of its run, the courses of all, and what noisy validation is worth on this noise."""
+    """The chosen arm, the settings of its run, the courses of all, and what their scores are worth on this noise.
+
+    ``clean``: are the labels said to be clean?
+    """
 
     arms: list[Arm]
     courses: list[Course]
     plan: list[Rung]
     order: list[int]  # the finalists, best first
     settings: dict[str, JsonValue]
-    soundness: Soundness | None
+    soundness: Soundness
+    clean: bool
     seconds: float
 
     @property
     def best(self) -> Arm:
-        """The likeliest best arm, by held-out accuracy after a whole run and by what was measured elsewhere (:mod:`.settle`)."""
+        """The likeliest best arm, by its score after a whole run and by what was measured elsewhere (:mod:`.settle`)."""
         return self.arms[self.order[0]]
 
     @property
@@ -95,13 +108,14 @@ class Tuned:
             "epochs": self.epochs,
             "seconds": round(self.seconds, 2),
             "rungs": [asdict(rung) for rung in self.plan],
-            "soundness": None if self.soundness is None else asdict(self.soundness) | {"says": str(self.soundness)},
+            "soundness": None if self.clean else self.soundness.to_dict(),
             "arms": [
                 {
                     "arm": str(arm),
                     "because": arm.because,
                     "expected": arm.expected,
                     "held": course.held,
+                    "error": course.error if course.errors else None,
                     "stopped": course.stopped,
                 }
                 for arm, course in zip(self.arms, self.courses, strict=True)
@@ -109,38 +123,40 @@ class Tuned:
         }
 
     def __str__(self) -> str:
-        top = self.courses[self.order[0]].score
-        lines = ["arm                                            epochs   held-out, noisy   expected below best"]
+        says = "accuracy, held out" if self.clean else self.soundness.says
+        lines = [f"{'arm':<46} epochs   {says:>25}   expected below best"]
         for place in self.order[:8]:
             course = self.courses[place]
             mark = "  stopped: it fell" if course.stopped else ""
             expected = self.arms[place].expected
             known = "-" if expected is None else f"{expected:.1f} points"
-            held = f"{100 * course.score:.2f} %"
-            lines.append(f"{str(self.arms[place])[:46]:<46} {len(course.held):>6}   {held:>15}   {known:>19}{mark}")
+            held = f"{100 * course.score:.1f} +- {100 * course.error:.1f} %"
+            lines.append(f"{str(self.arms[place])[:46]:<46} {len(course.held):>6}   {held:>25}   {known:>19}{mark}")
         others = len(self.arms) - min(8, len(self.order))
-        lines += [f"and {plural(others, 'arm')} that had lower accuracy earlier"] if others else []
+        lines += [f"and {plural(others, 'arm')} that had a lower one earlier"] if others else []
         lines += [
             "",
             f"choice: {self.best}, because it {self._because()}",
             f"trained: {plural(self.epochs, 'epoch')} in all",
         ]
-        if self.soundness is not None:
-            error = 100 * self.soundness.error(top)
-            lines += [str(self.soundness), f"one standard error of the held-out accuracy is {error:.1f} clean points"]
+        if not self.clean:
+            lines.append(str(self.soundness))
+        if self.soundness.inverse is None and self.soundness.worth > 0:
+            error = 100 * self.soundness.in_clean(self.courses[self.order[0]].error)
+            lines.append(f"one standard error of the noisy accuracy is {error:.1f} clean points")
         return "\n".join(lines)
 
     def _because(self) -> str:
         top = max(self.order, key=lambda place: self.courses[place].score)
         if top == self.order[0]:
-            return f"is best on held-out noisy labels ({self.best.because})"
+            return f"is best by the held-out labels ({self.best.because})"
         lost = 100 * (self.courses[top].score - self.courses[self.order[0]].score)
-        if self.soundness is None:
+        if self.clean:
             return (
                 f"is CE, and on clean labels another loss must be better by more than chance: {lost:.1f} points are not"
             )
         return (
-            f"trained best on other data, and is {lost:.1f} points below the best on held-out labels, which tell no more here "
+            f"trained best on other data, and is {lost:.1f} points below the best by the held-out labels, which tell no more here "
             f"({self.best.because})"
         )
 
@@ -169,9 +185,10 @@ def tune(
 
     ``model`` makes a fresh model each time; ``images`` (N, ...) and ``labels`` int64 (N,) are what ``fit`` takes. ``noise``: what
     is known of the noise, by name (with ``eta``) or as a model; None for labels that are clean. ``epochs`` is the length of a whole
-    run; ``budget`` (epochs of all arms together) or ``seconds`` limits the search. ``settings``: others of a run, such as
-    ``batch``. ``stack``: train arms as one batch where the model allows it (linear layers with ReLU between them), with the
-    answers that they have one by one. Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
+    run; ``budget`` (epochs of all arms together) or ``seconds`` limits the search. The matrix of the noise turns the held-out
+    labels into clean accuracy; where it has no inverse, noisy accuracy decides, and the result says so. ``settings``: others of a
+    run, such as ``batch``. ``stack``: train arms as one batch where the model allows it (linear layers with ReLU between them),
+    with the answers that they have one by one. Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
     """
     unknown = [name for name in settings if name not in Settings.__dataclass_fields__]
     if unknown:
@@ -214,12 +231,12 @@ class Search:
         outside = replace(images, tensor=images.tensor[held], kind="none")
         inside = replace(images, tensor=images.tensor[train])
         self.data = Data(inside, labels[train], None, None, outside, labels[held])
-        self.soundness = None if noise is None else soundness(noise, count)
-        self.worth = self.soundness or Soundness(1.0, 0.0, count)  # of clean labels
+        self.clean = noise is None
+        self.soundness = without_noise(K, count) if noise is None else soundness(noise, count)
+        self.labels = labels[held].cpu().numpy()
         self.usual = [place for place, arm in enumerate(found) if noise is None and arm.loss.name == CE]
         self.courses = [Course() for _ in found]
         self.states: dict[int, Json] = {}
-        self.error = 0.5 / math.sqrt(count)  # the largest standard error of a share
 
     def run(self, budget: int | None, seconds: float | None, resume: bool, progress: bool) -> Tuned:
         """Train rung by rung. Raises InputError where there is a search in the folder that is another one."""
@@ -241,15 +258,16 @@ class Search:
         order = self._order(places)
         chosen = self.arms[order[0]].settings(self.settings, self.K)
         own = {each.name: getattr(chosen, each.name) for each in fields(Settings)}
-        return Tuned(self.arms, self.courses, plan, order, own, self.soundness, perf_counter() - start)
+        return Tuned(self.arms, self.courses, plan, order, own, self.soundness, self.clean, perf_counter() - start)
 
     def _order(self, places: Sequence[int]) -> list[int]:
         """The finalists, the likeliest best first."""
-        scores = [self.courses[place].score for place in places]
-        error = self.worth.error(max((x for x in scores if x == x), default=0.5))
-        expected = [self.arms[place].expected for place in places]
+        courses = [self.courses[place] for place in places]
+        top = max((course for course in courses if course.held), key=lambda course: course.score, default=courses[0])
+        error = self.soundness.in_clean(top.error)
+        scores, expected = [course.score for course in courses], [self.arms[place].expected for place in places]
         usual = [index for index, place in enumerate(places) if place in self.usual]
-        return [places[index] for index in settled(scores, expected, self.worth.slope, error, usual)]
+        return [places[index] for index in settled(scores, expected, self.soundness.worth, error, usual)]
 
     def _epochs_in(self, seconds: float) -> int:
         """How many epochs a time pays for, by the first arms' next one, which is trained now."""
@@ -276,17 +294,20 @@ class Search:
     def _train(self, place: int, network: nn.Module, until: int, bar: tqdm[JsonValue] | None) -> None:
         """One arm until an epoch of its run, or until it falls or diverges."""
         arm, course = self.arms[place], self.courses[place]
-        trainer = Trainer(network, build_loss(arm.loss), self.data, arm.settings(self.settings, self.K))
+        settings = replace(
+            arm.settings(self.settings, self.K), evaluate=self.settings.epochs
+        )  # the classes are asked for below
+        trainer = Trainer(network, build_loss(arm.loss), self.data, settings)
         state = self._kept(place)
         if state is not None:
             trainer.restore(state)
         while trainer.done < until and not course.stopped:
             try:
-                seen = trainer.epoch()
+                trainer.epoch()
             except DivergedError:
                 course.stopped = True
                 break
-            self._seen(place, seen.test, bar)
+            self._seen([place], trainer.classes()[None], bar)
         self._keep({place: {name: _copied(value) for name, value in trainer.state().items()}})
 
     def _train_together(
@@ -297,23 +318,25 @@ class Search:
         states = [self._kept(place) for place in places]
         training = Together([self.arms[place] for place in places], networks, states, self.data, self.settings, self.K)
         while training.done < until and not all(course.stopped for course in courses):
-            for place, course, accuracy in zip(places, courses, training.epoch(), strict=True):
-                if not course.stopped:
-                    self._seen(place, accuracy, bar)
+            classes, finite = training.epoch()
+            for course, good in zip(courses, finite, strict=True):
+                course.stopped |= not good
+            going = [index for index, course in enumerate(courses) if not course.stopped]
+            self._seen([places[index] for index in going], classes[going], bar)
         going = [index for index, course in enumerate(courses) if not course.stopped]
         self._keep({places[index]: training.state(index) for index in going})
 
-    def _seen(self, place: int, accuracy: float | None, bar: tqdm[JsonValue] | None) -> None:
-        """The accuracy of an arm after an epoch, None where it diverged."""
-        course = self.courses[place]
-        if accuracy is None:
-            course.stopped = True
-            return
-        course.held.append(accuracy)
-        course.stopped = max(course.held) - accuracy > 2 * self.error
-        if bar is not None:
-            bar.update()
-            bar.set_postfix_str(f"{str(self.arms[place])[:40]} {100 * accuracy:.1f} %")
+    def _seen(self, places: Sequence[int], classes: Tensor, bar: tqdm[JsonValue] | None) -> None:
+        """What arms say of the held-out samples after an epoch, (M, N)."""
+        found = self.soundness.scores(classes.cpu().numpy(), self.labels)
+        for place, score, error in zip(places, *found, strict=True):
+            course = self.courses[place]
+            course.held.append(score)
+            course.errors.append(error)
+            course.stopped = max(course.held) - score > 2 * self.soundness.largest
+            if bar is not None:
+                bar.update()
+                bar.set_postfix_str(f"{str(self.arms[place])[:40]} {self.soundness.says} {100 * score:.1f} %")
 
     def _kept(self, place: int) -> Json | None:
         """The state that an arm goes on from, None at its start."""
@@ -341,8 +364,10 @@ class Search:
     def _facts(self) -> Json:
         """What a search is: it goes on only with the same."""
         own = {each.name: getattr(self.settings, each.name) for each in fields(Settings)}
-        held = int(self.data.test_labels.sum()) if self.data.test_labels is not None else 0
-        facts = {"arms": [str(arm) for arm in self.arms], "settings": own, "labels": [len(self.data.given), held]}
+        facts = {
+            "arms": [str(arm) for arm in self.arms], "settings": own, "labels": [len(self.data.given), int(self.labels.sum())],
+            "score": [self.soundness.says, self.soundness.checksum],
+        }  # fmt: skip
         return json.loads(json.dumps(facts, default=str))
 
     def _open(self, resume: bool) -> None:
@@ -358,10 +383,17 @@ class Search:
             raise InputError(f"--out {self.out}: holds a search already; go on with --resume, or name another folder")
         try:
             kept = parse_json(read_text(path, "--resume:"), f"--resume: {path}")
-            check_shape(kept, {"facts": dict, "courses": [{"held": [float], "stopped": bool}]}, f"--resume: {path}")
+            check_shape(
+                kept,
+                {"facts": dict, "courses": [{"held": [float], "errors": [float], "stopped": bool}]},
+                f"--resume: {path}",
+            )
         except InputError as error:
             raise InputError(f"{error}; it is damaged: delete it to start again") from None
-        courses = [Course(list(map(float, each["held"])), each["stopped"]) for each in kept["courses"]]
+        courses = [
+            Course(list(map(float, each["held"])), list(map(float, each["errors"])), each["stopped"])
+            for each in kept["courses"]
+        ]
         if kept["facts"] != self._facts() or len(courses) != len(self.arms):
             raise InputError(f"--resume: the search in {self.out} is another one: arms, settings or labels differ")
         self.courses = courses
