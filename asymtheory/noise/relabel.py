@@ -111,12 +111,13 @@ class Relabelling(Answer):
 
 
 def relabelling(
-    noisy: LabelsLike, probabilities: TableLike, count: int, found: NoiseEstimate | None = None, seed: int = 0
-) -> Relabelling:
-    """Draw ``count`` samples to have relabelled for the binding row of an estimate (default: that of the labels and probabilities).
+    noisy: LabelsLike, probabilities: TableLike, count: int, found: NoiseEstimate | None = None, seed: int = 0,
+    row: int | None = None,
+) -> Relabelling:  # fmt: skip
+    """Draw ``count`` samples to have relabelled for a row (default: the binding one) of an estimate (default: that of the labels).
 
     ``noisy`` and ``probabilities`` are what :func:`.estimate.from_predictions` takes. InputError for a count that is not in 20..N,
-    and where no sample is in doubt.
+    for a row that is not one of the classes, and where no sample is in doubt.
 
         >>> import numpy as np
         >>> given = np.repeat([0, 1], 50)
@@ -127,38 +128,41 @@ def relabelling(
         (30, ('class 0', 'class 1'))
     """
     both = read_predicted(noisy, probabilities)
-    return drawn(from_predicted(both) if found is None else found, both, count, seed)
+    return drawn(from_predicted(both) if found is None else found, both, count, seed, row)
 
 
-def drawn(found: NoiseEstimate, both: Predicted, count: int, seed: int = 0) -> Relabelling:
+def drawn(found: NoiseEstimate, both: Predicted, count: int, seed: int = 0, row: int | None = None) -> Relabelling:
     """:func:`relabelling` of what was read."""
     N, labels = len(both.labels), both.labels
     if not LEAST <= count <= N:
         raise InputError(f"--relabel {count}: a number in {LEAST}..{N} is needed")
-    row, rival = found.binding, int(found.rival[found.binding])
+    row = found.binding if row is None else row
+    if not 0 <= row < found.K:
+        raise InputError(f"row {row}: a class in 0..{found.K - 1} is needed")
+    rival = int(found.rival[row])
     q = posterior(found, labels, both.table, row)
     top, second = float(found.top[row]), float(found.second[row])
     margin = top - second
     slope = ((labels == row) * 1.0 - (labels == rival) * 1.0 - margin) / q.sum()
     doubt = np.abs(slope) * np.sqrt(q * (1 - q))
     if not doubt.sum() > 0:
-        raise InputError("--relabel: no sample of the binding row is in doubt: its class is sure by --probs")
+        raise InputError(f"--relabel: no sample of row {row} is in doubt: its class is sure by --probs")
     chance = chances(doubt, count)
     places = np.sort(_systematic(chance, np.random.default_rng(seed)))
     variance = float(((1 / chance - 1) * doubt**2).sum())
     counted = (top + second - margin**2) / (count * max(float(found.mass[row]), 1e-12))
     (low_top, high_second), (high_top, low_second) = found.corner(), found.corner(worst=False)
     width = float(high_top[row] - low_second[row] - low_top[row] + high_second[row]) / 2
-    after = _expected_width(found, labels, q, chance)
+    after = _expected_width(found, labels, q, chance, row)
     return Relabelling(
         row, rival, (found.class_name(row), found.class_name(rival)), tuple(places.tolist()),
         tuple((count / (N * chance[places])).tolist()), N, margin, width, after, math.sqrt(variance), math.sqrt(counted),
     )  # fmt: skip
 
 
-def _expected_width(found: NoiseEstimate, labels: Array, q: Array, chance: Array) -> float:
+def _expected_width(found: NoiseEstimate, labels: Array, q: Array, chance: Array, row: int) -> float:
     """Half the width of the margin's interval that :func:`with_relabelled` is expected to give."""
-    row, shares = found.binding, _matrix(found)[found.binding]
+    shares = _matrix(found)[row]
     moved = ((labels[:, None] == np.arange(found.K)) - shares) / q.sum()
     level = (1 - (found.confidence or USUAL)) / (4 * found.K)
     low, high = _interval(shares, (q * (1 - q) / chance) @ moved**2, level)

@@ -109,6 +109,18 @@ def test_the_choice_is_expected_to_gain_on_equal_chances(known: tuple[NoiseEstim
     assert plan.expected < 0.9 * even < 0.9 * plan.random
 
 
+def test_another_row_can_be_asked_for(known: tuple[NoiseEstimate, Predicted, Array]) -> None:
+    found, both, true = known
+    plan = drawn(found, both, 200, row=1)
+    assert (plan.row, plan.names[0]) == (1, "class 1")
+    places = np.array(plan.places)
+    got = Relabelled(places, true[places], np.full(200, 1), np.array(plan.weights))
+    row = [float(w) for w in with_relabelled(found, both, got, 0.95).noise.rows[1].weights]
+    assert row == pytest.approx(row_of(both.labels, true, 1), abs=0.05)
+    with pytest.raises(InputError, match=r"row 3: a class in 0\.\.2 is needed"):
+        drawn(found, both, 200, row=3)
+
+
 def test_nothing_is_left_to_chance_where_every_sample_is_relabelled(
     known: tuple[NoiseEstimate, Predicted, Array],
 ) -> None:
