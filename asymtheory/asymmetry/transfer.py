@@ -447,6 +447,8 @@ class Transfer:
     def settled_near(self) -> int | None:
         """The least number of bits (of those tried) such that the lower bound is positive on (0, 2^-bits]."""
         with ctx.workprec(BITS):
+            if not self._positive_near(NEAREST[-1]):  # what holds on a longer stretch holds on the shortest
+                return None
             return next((bits for bits in NEAREST if self._positive_near(bits)), None)
 
     def least_chord(self, bits: int) -> float | None:

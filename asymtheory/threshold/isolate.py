@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cache
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count, pairwise
 
 from ..numbers.backends import DUAL, FLOAT, INTERVAL, Backend, arb_
@@ -20,6 +20,9 @@ BUDGET = 2500  # boxes
 
 PLAIN = 12  # boxes after which leading terms are taken out
 FAILURES = 40  # boxes in turn after which they are not
+
+AT_ONCE = 80  # boxes after which those that are left are halved all at once, as arrays
+HALVINGS, MOST_AT_ONCE = 12, 4096  # how often, and of how many boxes at once at most
 
 SAMPLES = 32  # signs taken where the budget ends
 
@@ -78,8 +81,9 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     """Boxes in order with their certified sign; None where a box is no wider than WIDTH (relative) and undecided.
 
     A box is settled by an enclosure of the inequality over it, or by a derivative of one sign and the signs at its ends
-    (then it holds at most one change, which bisection isolates); else it is split, the widest first. What the budget
-    leaves unsettled (a threshold that falls on an open end of the domain) gets the certified signs at sampled points.
+    (then it holds at most one change, which bisection isolates); else it is split, the widest first, or all at once where
+    there are many. What the budget leaves unsettled (a threshold that falls on an open end of the domain) gets the certified
+    signs at sampled points.
     """
 
     rough = cache(lambda x: _at(inequality, x).sign)  # in floats: next to a root it is lost, which bisection can bear
@@ -101,6 +105,12 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
         _, low, high = heappop(queue)
         if spent >= BUDGET:
             left.append((None, low, high))
+            continue
+        if spent == AT_ONCE:
+            known, rest = _at_once(inequality, [(low, high), *(box[1:] for box in queue)])
+            settled += known
+            queue = [(-(high - low) / max(abs(low), abs(high)), low, high) for _, low, high in rest]
+            heapify(queue)
             continue
         value, slope = Interval.of(inequality(Interval(low, high), INTERVAL)), None
         sign = value.sign or (factored.sign(low, high) if spent > PLAIN else None)
@@ -124,6 +134,30 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
     for _, low, high in _joined(left):
         settled += _sampled(point, estimate, low, high)
     return sorted(settled, key=lambda segment: segment[1])
+
+
+def _at_once(inequality: Inequality, boxes: list[tuple[float, float]]) -> tuple[list[Segment], list[Segment]]:
+    """What enclosures settle where all boxes are halved at once, again and again, as arrays; and what is left."""
+    import numpy as np  # late: few inequalities have need of it
+
+    from ..numbers.spans import Span, spans
+
+    low, high = np.array(boxes).T
+    settled: list[Segment] = []
+    for _ in range(HALVINGS):
+        try:
+            with np.errstate(all="ignore"):
+                value = Span.of(inequality(Span(low, high), spans()))
+        except (ArithmeticError, TypeError, ValueError):
+            break
+        sign = np.broadcast_to(np.where(value.low > 0, 1, np.where(value.high < 0, -1, 0)), low.shape)
+        settled += [segment for segment in zip(sign.tolist(), low.tolist(), high.tolist(), strict=True) if segment[0]]
+        low, high = low[sign == 0], high[sign == 0]
+        if not 0 < len(low) <= MOST_AT_ONCE:
+            break
+        middle = np.where((low > 0) & (high > 4 * low), np.sqrt(np.abs(low)) * np.sqrt(np.abs(high)), (low + high) / 2)
+        low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+    return settled, _joined([(None, a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)])
 
 
 class Factored:

@@ -20,12 +20,13 @@ from asymtheory.cli import main
 from asymtheory.errors import InputError
 from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, ClippedCE, Loss, PHuberCE
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
-from asymtheory.numbers.backends import ELEMENTARY, numpy_
+from asymtheory.numbers.backends import ELEMENTARY, FLOAT, numpy_
 from asymtheory.numbers.exponentials import sign_between
 from asymtheory.numbers.germ import BITS, FLOATS, Germ, NoGerm, arb_balls, ball, germs, germs_between
 from asymtheory.numbers.rounding import obeyed, processor, software
 from asymtheory.numbers.spans import Span
 from asymtheory.threshold.beyond import sign_beyond
+from asymtheory.threshold.isolate import segments
 
 F = Fraction
 STEEP = NGCE(q=F(7, 10)) + 10 * AUL(a=1, p=F(3, 10))
@@ -629,6 +630,21 @@ def test_spans_hold_every_result() -> None:
 
 
 # -------------------------------------------------------------------------------------------- thresholds far away
+
+
+def test_many_boxes_are_halved_at_once() -> None:
+    """Powers that cancel need thousands of boxes; the signs are those around the one root, found with few evaluations."""
+    calls = []
+
+    def inequality(x: Any, xp: Any) -> Any:
+        calls.append(xp.name)
+        return (x + 1) ** 10 - (x + xp.number(F(9, 10))) ** 10 - 1000
+
+    (first, _, before), (_, low, high), (last, after, _) = segments(inequality, 2.0**-60, 100.0)
+    assert (first, before, after, last) == (-1, low, high, 1)
+    assert inequality(F(low), FLOAT) < 0 < inequality(F(high), FLOAT)
+    assert high < low * (1 + 1e-12)
+    assert calls.count("interval") + calls.count("interval with parameter slope") < 400
 
 
 def test_a_threshold_beyond_the_scanned_range_is_found() -> None:
