@@ -493,8 +493,11 @@ def _branch(env: Env, term: _Term) -> Scalar:
     """A branch of where, which need not have a value where it is not taken."""
     try:
         return term.number(env)
-    except ArithmeticError:  # a germ that does not exist
-        return env.xp.number(1) / env.xp.number(0)
+    except ArithmeticError:  # a germ or a sum that does not exist: neither its value nor its slope is known
+        unknown = env.xp.number(1) / env.xp.number(0)
+        if not isinstance(env.p, Jet):
+            return unknown
+        return Jet(env.xp, unknown, unknown, None if env.p.curvature is None else unknown)
 
 
 def _absolute(env: Env, x: Scalar) -> Scalar:

@@ -108,9 +108,12 @@ class Leading:
 
     @yields_to_jets
     def __mul__(self, other: Scalar) -> Leading:
+        by_number = Leading.of(self.start, other)
+        if any(not one.terms and two.infinite for one, two in ((self, by_number), (by_number, self))):
+            return self._unknown()  # 0 times what 1/0 gives
         result = Leading(self.start, {})
         for (rate, power), c in self.terms.items():
-            for (by, more), d in Leading.of(self.start, other).terms.items():
+            for (by, more), d in by_number.terms.items():
                 result = result + Leading(self.start, {(_joined(rate, by), power + more): _product(c, d)})
         return result
 

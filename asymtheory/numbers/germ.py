@@ -31,7 +31,7 @@ Real: TypeAlias = Scalar
 """A Fraction where it is exact, else a ball."""
 
 BITS = 128
-IMMENSE = 10**9  # a power that stands for infinity
+IMMENSE = 10**330  # a power that stands for infinity: no parameter is as large
 FAST = 16  # of an exponential that vanishes faster than every power, the power that is kept
 
 
@@ -62,11 +62,11 @@ def arb_balls() -> Balls:
     return Balls(number, sign, arb_().apply, number("nan"))
 
 
-def in_arb() -> AbstractContextManager[object]:
-    """Arb at BITS bits."""
+def in_arb(bits: int = 0) -> AbstractContextManager[object]:
+    """Arb at BITS bits, and as many more as 1 - 2^-bits needs."""
     from flint import ctx  # late: not on the start-up path of `bound`
 
-    return ctx.workprec(BITS)
+    return ctx.workprec(BITS + bits)
 
 
 def ball(x: Real) -> Scalar:

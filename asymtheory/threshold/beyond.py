@@ -22,6 +22,7 @@ from .isolate import Inequality
 LADDER = (30, 60, 200, 1000, 2**13, 2**17, 2**21, 2**25)  # bits: how far out a germ is tried
 IN_FLOATS = (30, 60, 200)
 AS_EXPONENT = (4, 6, 8, 10, 14, 20, 30, 60)  # the same for a parameter that stands in exponents
+PRECISE = 2**13  # bits: as far 1 +- e is told from 1, which immense powers of it need
 FARTHEST = 1000  # bits: floats end a little farther out
 NARROW = 2.0**-48  # relative width, in bits, at which a stretch is not divided
 MOST = 1500  # stretches
@@ -65,11 +66,12 @@ def sign_beyond(inequality: Inequality, end: Fraction | None, upwards: bool) -> 
                 sign = sign_between(inequality, 2.0**bits)
                 if sign is not None:
                     return Tail(sign, bits)
-    with in_arb():
-        signs = (
-            Tail(sign, bits) for bits in LADDER if (sign := _sign(inequality, end, upwards, germs(bits))) is not None
-        )
-        return next(signs, None)
+    for bits in LADDER:
+        with in_arb(bits if bits <= PRECISE else 0):
+            sign = _sign(inequality, end, upwards, germs(bits))
+        if sign is not None:
+            return Tail(sign, bits)
+    return None
 
 
 def changes(inequality: Inequality, end: Fraction | None, upwards: bool, near: float, tail: Tail) -> list[Change]:

@@ -74,9 +74,10 @@ def isolate(
         for i, (sign, _, _) in enumerate(found)
         if sign == 1
     )
-    notes = dict.fromkeys(filter(None, (early.missing, late.missing, early.assumed, late.assumed)))
-    settled = not (early.missing or late.missing or _lost(found, monotone))
-    return Isolated(pieces, settled, "; ".join(notes))
+    lost = _lost(found, monotone)
+    missing = lost and f"no sign is certified between {lost[1]:.6g} and {lost[2]:.6g}"
+    notes = dict.fromkeys(filter(None, (early.missing, late.missing, missing, early.assumed, late.assumed)))
+    return Isolated(pieces, not (early.missing or late.missing or lost), "; ".join(notes))
 
 
 def scanned(domain: Domain, smallest: float = SMALLEST) -> tuple[float, float]:
@@ -85,15 +86,18 @@ def scanned(domain: Domain, smallest: float = SMALLEST) -> tuple[float, float]:
     return start, LARGEST if domain.high is None else math.nextafter(float(domain.high), -math.inf)
 
 
-def _lost(found: list[Segment], monotone: bool) -> bool:
-    """Is there a stretch without a sign that is wider than an enclosure of one change may be?"""
+def _lost(found: list[Segment], monotone: bool) -> Segment | None:
+    """A stretch without a sign that is wider than an enclosure of one change may be."""
     around = [None, *(sign for sign, _, _ in found), None]
-    return any(
-        here is None
+    lost = (
+        segment
+        for before, after, segment in zip(around, around[2:], found, strict=False)
+        for here, low, high in [segment]
+        if here is None
         and not (monotone and before and before == -(after or 0))
         and high - low > (1e-3 if before and before == -(after or 0) else 1e-9) * max(abs(low), abs(high))
-        for before, after, (here, low, high) in zip(around, around[2:], found, strict=False)
     )
+    return next(lost, None)
 
 
 class Outside(NamedTuple):
@@ -118,8 +122,8 @@ def _beyond(inequality: Inequality, end: Fraction | None, scanned: float, upward
     side = "beyond" if end != 0 else "below"
     tail = sign_beyond(inequality, end, upwards)
     if tail is None:
-        assumed = "" if here is None else f"{side} {scanned:.3g} its sign is taken to continue: assumed, not proved"
-        return Outside(scanned, assumed=assumed)
+        place = f"{side} {scanned:.3g}" if here is not None else "" if end is not None else "where floats overflow"
+        return Outside(scanned, assumed=place and f"{place} its sign is taken to continue: assumed, not proved")
     if tail.bits < math.log2(LARGEST) and end in (None, 0):  # what the tail settles need not be scanned
         return Outside(math.copysign(2.0 ** (tail.bits if end is None else -tail.bits), scanned))
     distance = abs(scanned) if end is None else 1 / abs(float(Fraction(scanned) - end))

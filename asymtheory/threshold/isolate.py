@@ -126,7 +126,7 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
             settled += [(ends[0], low, high)] if ends[0] == ends[1] else _bisected(rough, estimate, low, high, ends)
         elif high - low <= WIDTH * max(abs(low), abs(high)) or not low < middle < high:
             settled.append((None, low, high))
-        elif _overflows(value) and _overflows(_at(inequality, low)):
+        elif _overflows(value) and _overflows(at := _at(inequality, low)) and at.low < at.high:  # not an infinite slope
             left.append((None, low, high))
         else:
             for part in pairwise(_geometric(low, high) if wide else (low, middle, high)):
@@ -215,10 +215,12 @@ def _geometric(low: float, high: float) -> list[float]:
 
 
 def _sampled(point: SignAt, estimate: Estimate, low: float, high: float) -> list[Segment]:
-    """The box by its sampled signs (lost ones aside): one segment where they agree, two around one change."""
+    """The box by its sampled signs (lost ones aside, if they are few): one segment where they agree, two around one change."""
     steps = [k / SAMPLES for k in range(1, SAMPLES)]
     inner = [low + (high - low) * t if low <= 0 or high <= 4 * low else _power_mean(low, high, t) for t in steps]
     signs = [sign for sign in map(point, (low, *inner, high)) if sign is not None]
+    if 2 * len(signs) < SAMPLES:
+        return [(None, low, high)]
     if point(low) and point(high) and sum(a != b for a, b in pairwise(signs)) == 1:
         return _bisected(point, estimate, low, high, (point(low), point(high)))
     return [(signs[0] if len(set(signs)) == 1 else None, low, high)]

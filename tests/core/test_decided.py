@@ -81,7 +81,7 @@ def test_nothing_is_left_between_the_germ_and_the_first_cell() -> None:
     with mp.workdps(60):
         assert excess(mp.mpf(2) ** -57) < 0
         assert all(excess(mp.mpf(2) ** -k) > 0 for k in (0, 20, 40, 50, 53, 61, 80, 120))
-    assert check(loss, [2, 1]).asymmetric is not True
+    assert Sweep.of(loss, from_weights([2, 1]).rows[0]).point() is not True
 
 
 def test_a_parameter_of_a_normalised_formula_has_its_kinks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -645,6 +645,25 @@ def test_many_boxes_are_halved_at_once() -> None:
     assert inequality(F(low), FLOAT) < 0 < inequality(F(high), FLOAT)
     assert high < low * (1 + 1e-12)
     assert calls.count("interval") + calls.count("interval with parameter slope") < 400
+
+
+@pytest.mark.parametrize("power", [18, 100])
+def test_an_immense_power_has_its_threshold_or_none_is_given(power: int) -> None:
+    """AMSE in a: w_m (1 - 1/a)^(q-1) >= w_n, so a = q / log(w_m / w_n) for large q; nothing far below it may be called the end."""
+    found = solve(AMSE(q=F(10) ** power), symmetric(10, F(4, 5)), "a")
+    if power <= 50:
+        assert found.end is not None
+        assert found.end.value == pytest.approx(10.0**power / math.log(0.2 / (0.8 / 9)), rel=1e-6)
+    else:
+        assert found.status == "undecided"
+        assert "no sign is certified between" in found.condition
+
+
+def test_a_branch_whose_value_is_not_known_has_no_slope_either() -> None:
+    """PHuber-CE as a formula with its threshold in the condition: phi_n'(0) = -w_n tau >= phi_m'(1) = -w_m."""
+    loss = from_formula("where(u<=1/tau,1+log(tau)-tau*u,-log(u))", tau=2)
+    for top in (F("7.7"), F("15.3")):
+        assert solve(loss, from_weights([top, 1, 1]), "tau").answer == f"tau <= {float(top)}"
 
 
 def test_a_threshold_beyond_the_scanned_range_is_found() -> None:
