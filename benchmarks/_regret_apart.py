@@ -149,7 +149,7 @@ def other_seeds(everything: Sequence[Task], known: Sequence[Task]) -> list[str]:
     ]
     for name, learn in (
         ("CE, raw", None), ("one recipe for all", one_for_all), ("`select`", expected), ("`select`, with features", by_features),
-        ("`tune`, budget 20", halving(20)), ("`tune` by noisy accuracy, budget 20", halving(20, noisy=True)),
+        ("`tune`, budget 20", halving(20)), ("`tune` by noisy accuracy, budget 20", halving(20, by="noisy")),
         ("Optuna (TPE), 80 trials", None),
     ):  # fmt: skip
         rules: dict[str, Callable[[Task], float]] = {}

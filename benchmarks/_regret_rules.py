@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +32,12 @@ RIDGE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What ``tune`` sees of its arms on a task, and what they are worth; arrays begin with the arms.
+    """What the inverse of the noise's matrix says of the arms of ``tune`` on a task, and what they are worth; arrays begin with
+    the arms.
 
-    ``scores``: clean accuracy as the held-out noisy labels tell it, after each of ``epochs``, those that a rung can end with
-    (M, len(epochs)); ``errors``: standard errors in the end; ``second``: clean accuracy on the second half of the test samples.
+    ``scores``: clean accuracy as the held-out noisy labels tell it by the inverse, after each of ``epochs``, those that a rung can
+    end with (M, len(epochs)); ``errors``: standard errors in the end; ``second``: clean accuracy on the second half of the test
+    samples.
     """
 
     labels: list[str]
@@ -83,6 +86,11 @@ class Task:
     def kind(self) -> str:
         """The kind of noise."""
         return self.noise.partition(" ")[0]
+
+    @property
+    def by_class(self) -> bool:
+        """Do its labels depend on the class alone? Those that people gave, or that depend on the sample, do not."""
+        return self.kind in ("symmetric", "pair", "map")
 
     @property
     def set(self) -> str:
@@ -334,15 +342,24 @@ def _expects(line: Line) -> bool:
     return not any(_as_it_is(line, own) for own in alike)
 
 
+Score = Literal["tune", "noisy", "inverse"]
+"""What arms are scored by: as in ``tune`` (by the inverse of the noise's matrix where labels depend on the class alone, else by
+noisy accuracy), by noisy accuracy, or by the inverse on every noise."""
+
+
+def judged_by(task: Task, by: Score) -> Judged | None:
+    """The scores by the inverse, None where noisy accuracy decides."""
+    return task.judged if by == "inverse" or (by == "tune" and task.by_class) else None
+
+
 def searched(
-    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, noisy: bool = False
+    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, by: Score = "tune"
 ) -> tuple[int, int]:
     """(chosen place, epochs trained) of successive halving on what was kept, with ``budget`` whole runs.
 
-    By clean accuracy, as the held-out labels tell it, where the task was judged so; ``noisy``: by accuracy on them. ``lines``: what
-    is expected of the recipes; without them the last choice is by the scores alone.
+    ``lines``: what is expected of the recipes; without them the last choice is by the scores alone.
     """
-    places, judged = arms_of(task, ramps), None if noisy else task.judged
+    places, judged = arms_of(task, ramps), judged_by(task, by)
     epochs = task.held.shape[1]
 
     def score(place: int, epoch: int) -> float:
@@ -366,11 +383,11 @@ def searched(
 
 
 def halved(
-    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, noisy: bool = False
+    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, by: Score = "tune"
 ) -> tuple[float, int]:
     """(deficit, epochs trained) of :func:`searched`."""
-    place, spent = searched(task, budget, lines, ramps, noisy)
-    return float(task.deficits[place]) if noisy or task.judged is None else task.of_arm(task.labels[place]), spent
+    place, spent = searched(task, budget, lines, ramps, by)
+    return float(task.deficits[place]) if judged_by(task, by) is None else task.of_arm(task.labels[place]), spent
 
 
 def error_of(task: Task, accuracy: float | None = None) -> float:
@@ -379,14 +396,12 @@ def error_of(task: Task, accuracy: float | None = None) -> float:
     return float(np.sqrt(held * (1 - held) / float(str(task.lines[0]["held_out"])))) / max(task.margin, 1e-9)
 
 
-def tuned(
-    budget: float, ramps: bool = True, noisy: bool = False
-) -> Callable[[Sequence[Task]], Callable[[Task], float]]:
+def tuned(budget: float, ramps: bool = True, by: Score = "tune") -> Callable[[Sequence[Task]], Callable[[Task], float]]:
     """``tune`` with a budget of whole runs, as a rule that learns what to expect."""
 
     def learn(training: Sequence[Task]) -> Callable[[Task], float]:
         lines = fitted(training)
-        return lambda task: halved(task, budget, lines, ramps, noisy)[0]
+        return lambda task: halved(task, budget, lines, ramps, by)[0]
 
     return learn
 

@@ -57,9 +57,9 @@ class Votes:
             )  # fmt: skip
 
     def judged(self) -> dict[str, object]:
-        """What ``tune`` sees of the arms: a line of the results (see ``_regret_rules.Judged``)."""
+        """What the matrix's inverse says of the arms: a line of the results (see ``_regret_rules.Judged``)."""
         noise = from_matrix(self.T.tolist())
-        worth, epochs = soundness(noise, len(self.given)), self.classes.shape[1]
+        worth, epochs = soundness(noise, len(self.given), drawn=True), self.classes.shape[1]
         ends = sorted({rung.until for arms in range(1, len(self.labels) + 1) for rung in rungs(arms, epochs)})
         found = [worth.scores(self.classes[:, end - 1], self.given) for end in ends]
         return {

@@ -109,7 +109,7 @@ def test_the_bound_holds_for_every_network(kind: str) -> None:
         if kind == "random"
         else resolve(kind, 10, Fraction(2, 5))
     )
-    T, found = transition(noise), soundness(noise, 100)
+    T, found = transition(noise), soundness(noise, 100, drawn=True)
     says = random.dirichlet(np.full(10, 0.3), (300, 10))
     clean = np.einsum("nii->n", says) / 10
     noisy = np.einsum("nij,ij->n", says, T) / 10
@@ -130,6 +130,18 @@ def test_a_noise_that_is_not_dominant_is_warned_of() -> None:
     assert found.slope < 0
     assert "in some class the true label is not the most frequent one" in str(found)
     assert "not sound" in str(replace(found, inverse=None))
+
+
+def test_a_matrix_of_given_labels_is_not_inverted() -> None:
+    """It is the mean of what the labels depend on; drawn from it they depend on the class alone."""
+    T = from_matrix([[0.7, 0.3], [0.1, 0.9]])
+    assert soundness(T, 100).says == "noisy accuracy"
+    assert soundness(T, 100, drawn=True).says == soundness(resolve("pair", 2, Fraction(1, 4)), 100).says
+    tried, settings = arms(T, 2), Settings(epochs=2)
+    images, labels = Images(torch.ones(40, 1)), torch.arange(40) % 2
+    for drawn in (False, True):
+        found = Search(lambda: torch.nn.Linear(1, 2), images, labels, tried, settings, 2, T, drawn=drawn)
+        assert (found.soundness.inverse is not None) is drawn
 
 
 def test_without_an_inverse_noisy_accuracy_is_left() -> None:

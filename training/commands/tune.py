@@ -116,7 +116,8 @@ def _search(base: TrainConfig, options: argparse.Namespace) -> tuple[Search, int
     out = None if options.out is None else Path(options.out)
     make: Callable[[], object] = prepared.model
     tried, stack = arms(noise, K, losses, rates), not options.no_stack
-    found = Search(make, images, prepared.data.given, tried, base, K, noise, out=out, stack=stack)  # type: ignore[arg-type]
+    drawn = base.labels is None
+    found = Search(make, images, prepared.data.given, tried, base, K, noise, out=out, stack=stack, drawn=drawn)  # type: ignore[arg-type]
     return found, K
 
 

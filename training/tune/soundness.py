@@ -12,9 +12,10 @@ Its standard error is that of a mean, and says what the inverse costs. (With the
 
 * Symmetric noise: the score is affine in the noisy accuracy A', which is ``A' = eta/(K-1) + (1 - eta - eta/(K-1)) A``.
 * Pair noise, class maps: it ranks networks otherwise than A' does, which rewards those that make the labels' own mistakes.
-* Noise that depends on the sample, or a T that is not the labels' own: it is wrong by as much as T is.
+* Noise that depends on the sample: it is wrong as far as T does not describe it, and the inverse magnifies that.
 
-**Where T has no inverse** (pair noise of rate 1/2, K even) A' is left. With a share ``c_i`` of class i right, between the least and
+**Where the noise may depend on the sample**, as that of labels which people gave, or T has no inverse (pair noise of rate 1/2, K
+even), A' is left. With a share ``c_i`` of class i right, between the least and
 the largest ``T_ij`` of a row,
 
     sum_i pi_i (c_i T_ii + (1 - c_i) min_j T_ij)  <=  A'  <=  sum_i pi_i (c_i T_ii + (1 - c_i) max_j T_ij),
@@ -34,7 +35,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asymtheory.noise import NoiseModel
+from asymtheory.noise import FAMILIES, NoiseModel
 
 from ..data.labels import transition
 
@@ -50,7 +51,7 @@ Labels = npt.NDArray[np.integer[Any]]
 class Soundness:
     """``slope``: noisy points that a clean point is worth at least; ``reward``: noisy points that a wrong answer can earn more than
     another wrong one, 0 for symmetric noise; ``samples``: held-out labels; ``inverse``: that of the noise's matrix (K, K), None
-    where there is none."""
+    where there is none or the noise may depend on the sample."""
 
     slope: float
     reward: float
@@ -113,16 +114,21 @@ class Soundness:
         )
 
 
-def soundness(noise: NoiseModel, samples: int) -> Soundness:
-    """What noisy validation on so many held-out labels is worth on a noise with one row a class."""
-    T = transition(noise)
+def soundness(noise: NoiseModel, samples: int, drawn: bool = False) -> Soundness:
+    """What noisy validation on so many held-out labels is worth on a noise with one row a class.
+
+    ``drawn``: were the labels drawn from it? Else the inverse is used for models of classes (symmetric, uniform, pair, class maps),
+    not for a matrix, which is the mean of whatever the labels depend on.
+    """
+    T, by_class = transition(noise), drawn or noise.kind in (*FAMILIES, "map")
     slopes, rewards = [], []
     for i, row in enumerate(T):
         wrong = [float(x) for j, x in enumerate(row) if j != i]
         slopes.append(float(row[i]) - max(wrong))
         rewards.append(max(wrong) - min(wrong))
     sizes = np.linalg.svd(T, compute_uv=False)
-    inverse: Floats | None = np.linalg.inv(T).astype(np.float64) if sizes[-1] > SINGULAR * sizes[0] else None
+    invertible = by_class and sizes[-1] > SINGULAR * sizes[0]
+    inverse: Floats | None = np.linalg.inv(T).astype(np.float64) if invertible else None
     return Soundness(min(slopes), max(rewards), samples, inverse)
 
 

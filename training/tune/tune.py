@@ -185,10 +185,11 @@ def tune(
 
     ``model`` makes a fresh model each time; ``images`` (N, ...) and ``labels`` int64 (N,) are what ``fit`` takes. ``noise``: what
     is known of the noise, by name (with ``eta``) or as a model; None for labels that are clean. ``epochs`` is the length of a whole
-    run; ``budget`` (epochs of all arms together) or ``seconds`` limits the search. The matrix of the noise turns the held-out
-    labels into clean accuracy; where it has no inverse, noisy accuracy decides, and the result says so. ``settings``: others of a
-    run, such as ``batch``. ``stack``: train arms as one batch where the model allows it (linear layers with ReLU between them),
-    with the answers that they have one by one. Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
+    run; ``budget`` (epochs of all arms together) or ``seconds`` limits the search. A model of classes (symmetric, uniform, pair, a
+    class map) turns the held-out labels into clean accuracy, by the inverse of its matrix; where there is none, or a matrix is
+    given, noisy accuracy decides, and the result says so. ``settings``: others of a run, such as ``batch``. ``stack``: train arms
+    as one batch where the model allows it (linear layers with ReLU between them), with the answers that they have one by one.
+    Returns the choice; ``settings`` in it go to ``fit``. Raises InputError.
     """
     unknown = [name for name in settings if name not in Settings.__dataclass_fields__]
     if unknown:
@@ -220,6 +221,7 @@ class Search:
         held_out: float = HELD_OUT,
         out: Path | None = None,
         stack: bool = True,
+        drawn: bool = False,
     ) -> None:
         if not 0 < held_out < 1:
             raise InputError(f"held_out {held_out:g}: a share in (0, 1) is needed")
@@ -232,7 +234,7 @@ class Search:
         inside = replace(images, tensor=images.tensor[train])
         self.data = Data(inside, labels[train], None, None, outside, labels[held])
         self.clean = noise is None
-        self.soundness = without_noise(K, count) if noise is None else soundness(noise, count)
+        self.soundness = without_noise(K, count) if noise is None else soundness(noise, count, drawn)
         self.labels = labels[held].cpu().numpy()
         self.usual = [place for place, arm in enumerate(found) if noise is None and arm.loss.name == CE]
         self.courses = [Course() for _ in found]
