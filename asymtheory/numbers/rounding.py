@@ -55,8 +55,8 @@ def processor() -> Rounded | None:
         return None
 
     def rounded(operation: np.ufunc, x: Array, y: Array) -> Array:
-        switch(upward)
         try:
+            switch(upward)
             result: Array = operation(x, y)
         finally:
             switch(NEAREST)
