@@ -31,6 +31,7 @@ from ..numbers.germ import BITS
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.spans import Span, spans
+from .multipliers import Multipliers
 from .transfer import Division, Spread, Transfer
 
 Array: TypeAlias = NDArray[np.float64]
@@ -38,8 +39,9 @@ Verdicts: TypeAlias = NDArray[np.int8]  # 1 yes, -1 no, 0 not settled
 UNPROVED = -2  # a no in floats that is not certified
 
 NEAREST = 52  # bits: the cells of t begin at 2^-NEAREST
-CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)]))
-CELLS[-1] = 1.0
+FARTHEST = 44  # bits: the last cells end at 1, next to which what the vertex keeps comes down to p_min
+CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)[:-1]]))
+CELLS = np.concatenate([CELLS, 1 - np.exp2(-np.arange(6.0, FARTHEST + 1, 2)), [1.0]])
 LEFT, RIGHT = CELLS[:-1], CELLS[1:]
 DIVISIONS, DIVIDED, GROWTH, ROOM = 5, 3, 2.5, 60  # of cells that are not settled; how many parts may be left
 CLOSER = 9.0  # how much nearer, at best, a round brings a bound: a third of the width, to second order
@@ -75,18 +77,24 @@ class Sweep:
     def point(self) -> bool | None:
         """The verdict for the loss as it is."""
         nothing = np.zeros(1)
-        return {1: True, -1: False}.get(int(self.verdicts(nothing, nothing)[0]))
+        return {1: True, -1: False}.get(int(self.verdicts(nothing, nothing, closely=True)[0]))
 
-    def verdicts(self, low: Array, high: Array, thorough: bool = True) -> Verdicts:
-        """What is certified for every parameter in each box [low, high], or UNPROVED; ``thorough``: cells are divided, too."""
+    @property
+    def multiplied(self) -> bool:
+        """Is there a bound by multipliers (``multipliers``)?"""
+        return Multipliers.of(self.transfer) is not None
+
+    def verdicts(self, low: Array, high: Array, thorough: bool = True, closely: bool = False) -> Verdicts:
+        """What is certified for every parameter in each box [low, high], or UNPROVED; ``thorough``: cells are divided, too;
+        ``closely``: at last multipliers are tried, which take long."""
         found = np.zeros(len(low), dtype=np.int8)
         step = max(1, CHUNK // (2 * len(CELLS)))
         for start in range(0, len(low), step):
             part = slice(start, start + step)
-            found[part] = self._some(low[part], high[part], thorough)
+            found[part] = self._some(low[part], high[part], thorough, closely)
         return found
 
-    def _some(self, low: Array, high: Array, thorough: bool) -> Verdicts:
+    def _some(self, low: Array, high: Array, thorough: bool, closely: bool) -> Verdicts:
         result = np.zeros(len(low), dtype=np.int8)
         with np.errstate(all="ignore"):
             found = self._suggested(_inside(low, high))
@@ -99,7 +107,7 @@ class Sweep:
             result[(result == 0) & (found.least < 0)] = UNPROVED  # where floats see less risk a yes is out of reach
             rest = np.flatnonzero(result == 0)
             if len(rest) and self.transfer.bounded:
-                result[rest] = self._yes(low[rest], high[rest], found.known[rest], thorough)
+                result[rest] = self._yes(low[rest], high[rest], found.known[rest], thorough, closely)
         return result
 
     def floats(self, value: Array) -> Verdicts:
@@ -173,7 +181,9 @@ class Sweep:
 
     # ------------------------------------------------------------------------------------------------------- yes
 
-    def _yes(self, low: Array, high: Array, likely: NDArray[np.bool_], thorough: bool) -> NDArray[np.bool_]:
+    def _yes(
+        self, low: Array, high: Array, likely: NDArray[np.bool_], thorough: bool, closely: bool
+    ) -> NDArray[np.bool_]:
         """Is the lower bound of the excess positive for every t in (0, 1]? Where that is ``likely`` more is tried."""
         at = self._at(Span(low[:, None], high[:, None]))
         near, chord = (_part(part, "slope").low for part in self._bounds(at, Span(0.0, NEAR), _by_value))
@@ -208,6 +218,9 @@ class Sweep:
                     finer = self._least_chords(low[rows[again]], high[rows[again]], starts.some(again))
                     least[again] = np.maximum(least[again], finer)
                 failing[again] = self._divided(low[rows[again]], high[rows[again]], failing[again], least[again])
+            for i in np.flatnonzero(failing.any(-1) & likely[rows] & closely).tolist():
+                bound, cells = Multipliers.of(self._at(Span(low[rows[i]], high[rows[i]]))), failing[i]
+                failing[i] = bound is None or not bound.positive(LEFT[cells], RIGHT[cells])
             found[rows] = ~failing.any(-1)
         return found
 

@@ -29,7 +29,7 @@ from .inequality import Isolated
 from .pieces import SHARP, End, Piece, open_end
 from .sweeping import change_between
 
-WIDTHS = (1e-7, 1e-5, 1e-4, 4e-4)  # relative distance of the certified points on both sides of an end
+WIDTHS = (1e-7, 1e-5, 1e-4, 4e-4, 9e-4)  # relative distance of the certified points on both sides of an end
 FAR = 1e6  # how far beyond an end, or from 1, a value inside is looked for
 
 
@@ -144,7 +144,11 @@ class Mixing:
         if bad is None:
             bad = next((t for t in out[2:] if self.verdict(t) is False), None)
         if best is None:
-            best = next((t for t in good[2:] if self.verdict(t)), inside)
+            best = inside
+            for t in good[:1:-1]:  # from afar: what fails takes long
+                if not self.verdict(t):
+                    break
+                best = t
         if bad is None:
             return None
         low, high = sorted((best, bad))

@@ -1,0 +1,91 @@
+"""Bounds by Lagrange multipliers of sums with a normalised negative term, and thresholds that they settle."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from asymtheory import build, solve
+from asymtheory.asymmetry.multipliers import Multipliers, Rows
+from asymtheory.asymmetry.sweep import Sweep
+from asymtheory.losses import AMSE, CE, FL, NNCE, NNFL, Loss
+from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
+
+Array: TypeAlias = NDArray[np.float64]
+
+BESIDE = {"rdpo": build("rdpo", e=F("0.276")), "logit-bias": build("logit-bias-ce", eps=10), "ce": CE()}
+
+
+def excess(loss: Loss, weights: list[float], floor: float, receivers: int) -> float:
+    """The least excess over the cut-off vertex where so many of the largest other classes share the mass evenly, on a fine grid."""
+    K = len(weights)
+    t = np.concatenate([np.geomspace(1e-9, 1e-2, 4000), np.linspace(1e-2, 1, 20001)])[:, None]
+    aim = np.array([0.0] + [1 / receivers] * receivers + [0.0] * (K - 1 - receivers))
+    vertex = np.eye(K)[0]
+    u = floor + (1 - K * floor) * ((1 - t) * vertex + t * aim)
+    return float(((loss(u) - loss(floor + (1 - K * floor) * vertex)) @ np.array(weights)).min())
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter", "noise", "receivers"),
+    [
+        (F("0.077") * NNCE() + F("0.12") * BESIDE["rdpo"], "alpha", symmetric(5, F("0.693")), 4),
+        (F("9.3") * NNFL(gamma=2) + F("0.11") * BESIDE["logit-bias"], "alpha", pair(3, F("0.141")), 1),
+    ],
+)
+def test_a_threshold_is_where_a_grid_sees_it(loss: Loss, parameter: str, noise: NoiseModel, receivers: int) -> None:
+    """Mass that goes evenly to so many classes decides: a grid of it has less risk just outside of the end, and none inside."""
+    found = solve(loss, noise, parameter)
+    assert found.status == "threshold"
+    end = found.end
+    assert end is not None
+    assert end.high - end.low <= 1e-3 * end.value
+    row = noise.rows[0]
+    weights = sorted((float(w) for w in row.weights), reverse=True)
+    for value, holds in ((end.low * (1 - 1e-4), False), (end.high * (1 + 1e-4), True)):
+        at = found.loss.replace(**{parameter: F(value)})
+        assert (excess(at, weights, 1e-7, receivers) >= 0) == holds
+
+
+def test_boxes_of_p_min_are_settled_next_to_their_end() -> None:
+    """NNFL beside CE on 50 classes: the end is 1.0075e-5 on a grid of mass that goes to all classes evenly."""
+    loss, row = 14 * NNFL(gamma=2) + F("0.75") * CE(), symmetric(50, F("0.717")).rows[0]
+    weights = [0.283] + [0.717 / 49] * 49
+    assert excess(loss.replace(p_min=F("1.007e-5")), weights, 1.007e-5, 49) < 0
+    assert excess(loss.replace(p_min=F("1.009e-5")), weights, 1.009e-5, 49) > 0
+    sweep = Sweep.of(loss.at(50), row, "p_min")
+    assert sweep.verdicts(np.array([1.009e-5]), np.array([1.011e-5]), closely=True).tolist() == [1]
+    assert sweep.verdicts(np.array([1.003e-5]), np.array([1.0045e-5]), closely=True).tolist() == [-1]
+
+
+@pytest.mark.parametrize("weights", [[5, 4, 0, 0], [9, 8, 7, 6, 5, 4, 3, 2, 1, 0.5]])
+@pytest.mark.parametrize(
+    ("loss", "negative"),
+    [
+        (2 * NNCE(p_min=F(1, 1000)) + CE(), NNCE(p_min=F(1, 1000))),
+        (NNFL(p_min=F(1, 50)) + AMSE(a=2, q=F(1, 2)) + FL(gamma=2), NNFL(p_min=F(1, 50))),
+    ],
+)
+def test_the_bound_holds_at_random_points(loss: Loss, negative: Loss, weights: list[float]) -> None:
+    """The row whose intervals hold t, the quotient tau and the two largest shares of a point has a bound below its excess."""
+    rng = np.random.default_rng(len(weights))
+    sweep = Sweep.of(loss.at(len(weights)), from_weights(weights).rows[0])
+    bound = Multipliers.of(sweep.transfer)
+    assert bound is not None
+    w, K = np.array(weights) / sum(weights), len(weights)
+    floor, tip = float(sweep.transfer.floor), float(sweep.transfer.tip)
+    u = np.concatenate([rng.dirichlet(np.full(K, x), 40) for x in (0.1, 0.5, 2.0)])
+    u[:, 1:] = np.sort(u[:, 1:])[:, ::-1]  # at a minimum the receipts are ordered as the weights
+    u = floor + (1 - K * floor) * u
+    vertex = np.where(np.arange(K) == 0, tip, floor)
+    x = (u[:, 1:] - floor) / (tip - u[:, :1])
+    known = (tip - u[:, 0]) / (tip - floor), (negative(u) - negative(vertex)) @ w, x[:, 0], x[:, 1]
+    wide = 1 + 0.05 * rng.random((4, len(u)))
+    ends = [end for y, a in zip(known, wide, strict=True) for end in (y / a, np.minimum(1.0, y * a))]
+    least = bound.bound(Rows._make([*ends, np.zeros(len(u))]))
+    assert (least <= (loss(u) - loss(vertex)) @ w + 1e-9).all()
+    assert np.isfinite(least).mean() > 0.9
