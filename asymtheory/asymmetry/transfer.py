@@ -664,12 +664,12 @@ def _at_least_nothing(mass: Scalar) -> Scalar:
 
 def _number(xp: Backend, x: Scalar) -> Scalar:
     """An exact number in the number system of ``xp``; one that is there already stays."""
-    return xp.number(x) if isinstance(x, int | Fraction) else x
+    return xp.number(x) if type(x) in (int, Fraction) else x
 
 
 def _product(xp: Backend, coefficient: Scalar, share: Fraction) -> Scalar:
     """A coefficient, exact or in the number system of ``xp``, times an exact share."""
-    exact = isinstance(coefficient, int | Fraction)
+    exact = type(coefficient) in (int, Fraction)
     return xp.number(coefficient * share) if exact else coefficient * xp.number(share)
 
 

@@ -45,22 +45,21 @@ class Span:
         self.outer[0], self.outer[1] = -below, above
 
     @classmethod
-    def around(cls, outer: Array, point: bool = False) -> Span:
-        """The intervals whose members x are bounded by -x <= outer[0] and x <= outer[1]."""
+    def around(cls, outer: Array, point: bool = False, nowhere_negative: bool | None = None) -> Span:
+        """The intervals whose members x are bounded by -x <= outer[0] and x <= outer[1]; what is known of them."""
         span = object.__new__(cls)
-        span.outer, span.point, span._nowhere_negative = outer, point, None
+        span.outer, span.point, span._nowhere_negative = outer, point, nowhere_negative
         return span
 
     @classmethod
     def of(cls, x: Scalar) -> Span:
         """The narrowest span here around a number, or around every number of a float array."""
-        if isinstance(x, Span):
+        kind = type(x)
+        if kind is Span:
             return x
-        if isinstance(x, Fraction):
-            return _enclosed(x)
-        if isinstance(x, Interval):
-            return cls(x.low, x.high)
-        return cls(x, x)
+        if kind is Fraction or kind is int:
+            return _enclosed(x.numerator, x.denominator)
+        return cls(x.low, x.high) if kind is Interval else cls(x, x)
 
     @property
     def low(self) -> Array:
@@ -230,9 +229,9 @@ class Span:
 
 
 @lru_cache(4096)
-def _enclosed(x: Fraction) -> Span:
-    """The narrowest span around a fraction; exact parameters are met again and again."""
-    around = Interval.of(x)
+def _enclosed(numerator: int, denominator: int) -> Span:
+    """The narrowest span around a fraction; exact parameters are met again and again (and a fraction's own hash is slow)."""
+    around = Interval.of(Fraction(numerator, denominator))
     return Span(around.low, around.low if around.low == around.high else around.high)
 
 
@@ -260,10 +259,11 @@ def _aligned(x: Span, y: Span) -> tuple[Array, Array]:
 def _widened(values: Array, exact: Array | None = None) -> Array:
     """Upper bounds of -x and of x from what a library rounded the ends to; not wider than to 0, or where it is ``exact``."""
     signed, size = values * _signs(values.ndim), np.abs(values)
-    slack = size * LIBRARY + TINY
+    slack = size * LIBRARY
+    slack += TINY
     if exact is not None:
         np.copyto(slack, 0.0, where=exact)
-    found = signed + slack
+    found = np.add(signed, slack, out=slack)
     if size.min(initial=np.inf) <= 2 * TINY:
         found = np.where(signed < 0, np.minimum(found, 0.0), found)
     return _bounded(found, signed)
@@ -277,12 +277,14 @@ def _bounded(found: Array, rounded: Array) -> Array:
 
 
 def _sum(x: Span, y: Span) -> Span:
-    return Span.around(np.fmin(sum_up(*_aligned(x, y)), np.inf))  # inf - inf is lost
+    rises = True if x._nowhere_negative and y._nowhere_negative else None
+    return Span.around(np.fmin(sum_up(*_aligned(x, y)), np.inf), nowhere_negative=rises)  # inf - inf is lost
 
 
 def _product(x: Span, y: Span) -> Span:
     a, b = _aligned(x, y)
-    if x.nowhere_negative and y.nowhere_negative:
+    rises = x.nowhere_negative and y.nowhere_negative
+    if rises:
         found = [product_up(a, np.abs(b))]
     elif x.nowhere_negative:
         found = [product_up(end, b) for end in _ends(x, a)]
@@ -292,7 +294,7 @@ def _product(x: Span, y: Span) -> Span:
         found = [product_up(end, b) for end in _ends(x, a)] + [product_up(-end, b[::-1]) for end in _ends(x, a)]
     result = reduce(np.maximum, found)
     if np.isfinite(result).all():
-        return Span.around(result)
+        return Span.around(result, nowhere_negative=rises or None)
     # an infinite end bounds finite members: its product with 0 is 0
     infinite = ((a == -np.inf) | (b == -np.inf)).any(0)
     result = reduce(np.maximum, [np.where(np.isnan(part) & ~infinite, 0.0, part) for part in found])
@@ -337,13 +339,17 @@ def _power(x: Span, e: Span) -> Span:
     corners = []
     for part, end in pairs:
         values = np.power(part, end)
-        slack = values * LIBRARY + TINY
-        np.copyto(slack, 0.0, where=(part == 0) | (part == 1) | (end == 1))
-        corner = values * _signs(values.ndim)
-        corners.append(_bounded(corner + slack, corner))
+        corner = values * (_signs(values.ndim) + LIBRARY)
+        corner += TINY
+        exact = (part * part == part) | (end == 1)  # 0 and 1 to a power, too
+        if exact.any():
+            np.copyto(corner, values * _signs(values.ndim), where=exact)
+        corners.append(corner if np.isfinite(corner).all() else _bounded(corner, values * _signs(values.ndim)))
     found = reduce(np.maximum, corners)
     np.minimum(found[:1], 0.0, out=found[:1])
-    return Span.around(found if x.nowhere_negative else np.where(a[0] > 0, np.inf, found))
+    if x.nowhere_negative:
+        return Span.around(found, nowhere_negative=True)
+    return Span.around(np.where(a[0] > 0, np.inf, found))
 
 
 class Spans(Backend):
