@@ -68,7 +68,12 @@ def search(
     else:
         point = search_point(loss, weights)
         holds, method = (False, LESS) if _certified_less(loss, row, point) else (None, OPEN)
-    return Decision(holds, decision.gap, decision.rule), point, method
+    gap = decision.gap  # of an inequality that did not decide: shown where it does not deny the verdict
+    return (
+        Decision(holds, None if holds is not None and gap and (gap > 0) != holds else gap, decision.rule),
+        point,
+        method,
+    )
 
 
 def _chords_prove(profile: Profile, row: Row) -> bool:

@@ -39,4 +39,4 @@ def minimise_clipped(tau: float, w: Array) -> Array:
         low, high = (mu, high) if np.linalg.norm(z) > tau else (low, mu)
         if high - low <= 1e-16 * high:
             break
-    return softmax(z * (tau / np.linalg.norm(z)))
+    return softmax(z * (tau / (np.linalg.norm(z) or 1.0)))  # z is 0 where tau is below what floats tell apart

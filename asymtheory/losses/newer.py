@@ -165,7 +165,7 @@ class VSL(Separable):
     a: Scalar
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        return (self.a - p) ** 2 - (self.a - 1) ** 2
+        return (self.a - p) ** 2 - xp.power(self.a - 1, 2)
 
     def curvature(self) -> Curvature:
         return CONVEX, LINEAR  # l'' = 2
@@ -268,7 +268,7 @@ class ClippedFL(Separable):
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         rest, log = 1 - self.p0, xp.log(self.p0)
-        slope = (rest ** (self.gamma - 1)) * log * self.gamma - rest**self.gamma / self.p0
+        slope = xp.power(rest, self.gamma - 1) * log * self.gamma - rest**self.gamma / self.p0
         tangent = (p - self.p0) * slope - rest**self.gamma * log
         return xp.split(p, self.p0, tangent, -((1 - p) ** self.gamma * logp))
 

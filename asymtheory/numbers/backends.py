@@ -78,10 +78,10 @@ class Backend:
 
     @staticmethod
     def power(x: Scalar, e: Scalar) -> Scalar:
-        """``x ** e`` of parameters alone: Python floats raise where it overflows, and here it is inf, as of arrays."""
+        """``x ** e`` of parameters alone: Python floats raise where it is infinite, and here it is inf, as of arrays."""
         try:
             return x**e
-        except OverflowError:
+        except (OverflowError, ZeroDivisionError):
             return math.inf
 
     def apply(self, name: str, x: Scalar) -> Scalar:

@@ -54,7 +54,7 @@ def parse_json(text: str | bytes, where: str, most: int = LARGEST, real: Callabl
     """
 
     def refuse(constant: str) -> Any:
-        raise InputError(f"{where}: {constant} is not a finite number")
+        raise ValueError(f"{constant} is not a finite number")
 
     if len(text) > most:
         raise InputError(f"{where}: has {len(text)} characters; at most {most} are read")

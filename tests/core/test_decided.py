@@ -106,6 +106,11 @@ def test_the_power_of_a_parameter_may_overflow() -> None:
     assert check(AUL(a=5, p=1000) + MSE(), [5, 3, 2]).asymmetric is False
     assert check(AGCE(a=5, q=1000) + FL(), [5, 3, 2]).asymmetric is not True
     assert minimise(AGCE(a=5, q=1000), [5, 3, 2]).point.tolist() == [1, 0, 0]
+    assert main(["check", "--loss", "vsl", "--set", "a=1e300", "--weights", "5,3"]) == 0  # (a - 1)^2
+    found = check(build("ogc-fl", p0=1 - F(1, 10**20)), [5, 3])  # (1 - p0)^(gamma - 1), where 1 - p0 is 0 in floats
+    assert found.asymmetric is False
+    assert not found.slack or found.slack < 0
+    assert check(build("logitclip-ce", tau=F(1, 10**300)), [5, 3]).asymmetric is True
 
 
 def test_a_parameter_of_nfl_is_no_number_while_it_is_solved_for() -> None:

@@ -41,6 +41,14 @@ def test_names_from_a_file_do_not_write_to_the_terminal(tmp_path: Path, capsys: 
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_json_with_nan_names_the_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    path.write_text("[[NaN,0.2],[0.3,0.7]]")
+    with pytest.raises(InputError) as found:
+        load(path)
+    assert str(found.value) == f"{path}: NaN is not a finite number"
+
+
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
