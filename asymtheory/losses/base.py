@@ -150,6 +150,10 @@ class Separable(Loss):
     kinks: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # parameter values at which the curvature changes sign
     pole: ClassVar[tuple[int, int]] = (0, 0)  # what -log u is multiplied by in (active, passive) next to u = 0
 
+    def without_pole(self) -> Separable | None:
+        """What is left without that multiple of -log u; None where no shape is known of it."""
+        return self if self.pole == (0, 0) else None
+
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         """The term of the labelled class."""
         raise NotImplementedError(f"{type(self).__name__} does not define active()")

@@ -386,6 +386,31 @@ class SR(Separable):
         # active'' u^2 = 1 - lam p (1-p) u^p > 0 where lam p (1-p) < 1; passive'' = -lam p (1-p) u^(p-2) < 0
         return (CONVEX if sign_of_factor(1 - self.lam * self.p * (1 - self.p)) == 1 else MIXED), CONCAVE
 
+    def without_pole(self) -> Separable:
+        """The p-norm alone, concave."""
+        return Sparsity()._with(lam=self.lam, p=self.p)
+
+
+class Sparsity(Separable):
+    """lam sum_k u_k^p, 0 < p < 1: the same for every label. A part of SR, not a loss by itself."""
+
+    name, title = "sparsity", "sparsity"
+    formula = "lam sum_k u_k^p"
+    source = "a part of SR"
+    domains: ClassVar = {"lam": above(0), "p": OPEN_UNIT}
+    defaults: ClassVar = {"lam": Fraction(11, 10), "p": Fraction(1, 10)}
+    lam: Scalar
+    p: Scalar
+
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        return p**self.p * self.lam
+
+    def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        return p**self.p * self.lam
+
+    def curvature(self) -> Curvature:
+        return CONCAVE, CONCAVE
+
 
 class Spread(Separable):
     """-sum_k log u_k: the cross entropy of all classes. A part of label smoothing, not a loss by itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -189,8 +190,9 @@ class Threshold(Answer):
         if end is not None and end.exact is None:
             power = "10^" if end.log10 is not None else ""
             low, high = end.log10 or (end.low, end.high)
-            ends = [f"{end:.15g}" for end in (low, high)]
-            ends = ends if ends[0] != ends[1] else [repr(low), repr(high)]  # all digits where 15 do not tell them apart
+            ends = [outward(low, ROUND_FLOOR), outward(high, ROUND_CEILING)]
+            if f"{low:.15g}" == f"{high:.15g}":
+                ends = [repr(low), repr(high)]  # all digits where 15 do not tell them apart
             lines.append(f"  within    {power}[{', '.join(ends)}]")
         if self.parameter != RATE:
             lines.append(
@@ -200,6 +202,19 @@ class Threshold(Answer):
             )
         lines.append(f"  because   {self.condition}")
         return "\n".join(lines)
+
+
+def outward(x: float, rounding: str) -> str:
+    """A float to 15 digits, rounded down or up (``decimal``), so that an enclosure still holds what it holds."""
+    if not math.isfinite(x):
+        return repr(x)
+    exact = Decimal(x)
+    digits = Decimal(1).scaleb(exact.adjusted() - 14) if exact else Decimal(1)
+    with localcontext() as context:
+        context.prec = 1200  # of all digits of a float
+        rounded = exact.quantize(digits, rounding=rounding)
+    text = f"{float(rounded):.15g}"
+    return text if Decimal(text) == rounded else str(rounded)
 
 
 def _below(x: float) -> float:

@@ -18,11 +18,22 @@ from typing import NamedTuple, TypeAlias
 
 from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
-from ..asymmetry.rules import Decision, Rule, decide, rule
+from ..asymmetry.rules import Decision, Rule, decide, endless, rule
 from ..asymmetry.rules.base import AnyRule, Slack
 from ..asymmetry.rules.search import Search
 from ..errors import InputError
-from ..losses.base import CONCAVE, CONVEX, LINEAR, Loss, Sum, is_coefficient, unknown_parameter
+from ..losses.base import (
+    CONCAVE,
+    CONVEX,
+    LINEAR,
+    Loss,
+    Normalised,
+    NormalisedNegative,
+    Sum,
+    Term,
+    is_coefficient,
+    unknown_parameter,
+)
 from ..losses.domain import Domain
 from ..losses.profile import Profile
 from ..losses.registry import as_loss
@@ -348,6 +359,12 @@ def _searched(
     from .mixing import Mixing
     from .sweeping import either, ends_of, swept, within
 
+    fixed = _beside_endless(what.loss)
+    if fixed and fixed == _beside_endless(what.loss._with(**{parameter: value_between(opened.low, opened.high)})):
+        other = what.loss._with(**{parameter: value_between(opened.low, value_between(opened.low, opened.high))})
+        if fixed == _beside_endless(other) and Sweep.of(Sum(fixed), row).point():
+            # NCE and NFL are least in the limit at e_m, whatever their parameters and weights
+            return Isolated((Piece(open_end(opened.low), open_end(opened.high)),), True)
     if isinstance(what.loss, Sum) and is_coefficient(parameter):
         mixed = Mixing(what.loss, parameter, row).solve()
         if mixed.settled:
@@ -355,7 +372,16 @@ def _searched(
     verdicts = within(known or (), 1, 0)
     if possible is not None:
         verdicts = either(verdicts, within(possible, 0, -1))
-    return swept(Sweep.of(what.loss, row, parameter), opened, verdicts, ends_of((*(known or ()), *(possible or ()))))
+    affine = isinstance(what.loss, Sum) and is_coefficient(parameter)  # then the ends have been looked at closely
+    ends = ends_of((*(known or ()), *(possible or ())))
+    return swept(Sweep.of(what.loss, row, parameter), opened, verdicts, ends, closely=not affine)
+
+
+def _beside_endless(loss: Loss) -> tuple[Term, ...]:
+    """The terms beside NCE and NFL; none where there is no such term, or where another one makes a domain of its own."""
+    terms = tuple(loss.terms())
+    found = tuple(term for term in terms if not (isinstance(term[1], Normalised) and endless(term[1])))
+    return () if len(found) == len(terms) or any(isinstance(atom, NormalisedNegative) for _, atom in found) else found
 
 
 def _at_zeros(what: Rule, inequality: Inequality, opened: Domain, at: Callable[[Fraction], Decision]) -> Isolated:

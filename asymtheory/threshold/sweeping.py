@@ -40,8 +40,9 @@ FAR = 2.0**9  # from here on, or as near to a finite end, what is not certified 
 MOST_CHANGES = 6
 PARTS, ROUNDS = 16, 10
 TINY = 2.0**-1020
-# of boxes that are looked at closely: how far from a no they begin, how much farther each ends, how wide and how many they are
-ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY = 9e-4, 1.2, 0.12, 40
+# of boxes that are looked at closely: how far from a no they begin, how much farther each ends, how wide and how many they are,
+# and for how many one counts that is not settled
+ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY, FAILURE = 9e-4, 1.2, 0.12, 40, 6
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,11 @@ class Run:
     high: float
 
 
-def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = ()) -> Isolated:
-    """Feasible values on an open interval; ``known`` gives what first-order conditions have settled, up to ``ends``."""
+def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = (), closely: bool = True) -> Isolated:
+    """Feasible values on an open interval; ``known`` gives what first-order conditions have settled, up to ``ends``.
+
+    ``closely``: boxes between a no and a yes are looked at closely, which takes long.
+    """
     edges = _edges(opened)
     changes = _changes(sweep, edges)
     edges = _graded(edges, np.array([*changes[known(changes, changes) == 0], *ends]))
@@ -81,7 +85,7 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
         for side in (1, -1):
             fresh = fresh.joined(boxes.some(divided & (outer == side)).towards(side))
         again = bool(len(fresh.low))
-    return _read(opened, *_continued(sweep, _closer(sweep, _runs(boxes)), opened))
+    return _read(opened, *_continued(sweep, _closer(sweep, _runs(boxes)) if closely else _runs(boxes), opened))
 
 
 class Boxes(NamedTuple):
@@ -320,8 +324,9 @@ def _closer(sweep: Sweep, runs: list[Run]) -> list[Run]:
             to = at + math.copysign(min(abs(to - at), WIDEST * abs(at)), to - at)
             to = stop if abs(to - start) >= abs(stop - start) else to
             low, high = (np.array([x]) for x in sorted((at, to)))
-            tries -= 1
-            if sweep.verdicts(low, high, closely=True)[0] == 1:
+            settled = sweep.verdicts(low, high, closely=True)[0] == 1
+            tries = max(0, tries - (1 if settled else FAILURE))
+            if settled:
                 at, growth = to, min(4.0, growth * growth)
             elif growth > LEAST_GROWTH:
                 growth = math.sqrt(growth)

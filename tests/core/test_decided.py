@@ -246,6 +246,31 @@ def test_logarithms_of_every_class_on_clean_labels() -> None:
     assert check(build("label-smoothing", r=F(1, 10)), [1, 0, 0]).asymmetric is False
 
 
+def test_logarithms_leave_a_concave_norm_beside_them() -> None:
+    """rDPO beside SR: at c_n = 0 the risk is lam sum u^p and -c_m log u_m, least at e_m alone; elsewhere the risk has a pole."""
+    loss = F("6.5") * build("rdpo") + F("1.2") * build("sr", lam=1, p=F("0.582"))
+    weights = [F("0.802"), F("0.099"), F("0.099")]
+    found = solve(loss, from_weights(weights), "e")
+    # own w_n + every W = 0 with own = 6.5/(1 - 3e/2) + 1.2 and every = -6.5 (e/2)/(1 - 3e/2)
+    e = F("0.099") * F("7.7") / (F("3.25") + F("0.099") * F("1.8"))
+    assert (found.status, found.end and found.end.number) == ("threshold", e)
+    u = np.array([(i / 200, j / 200, (200 - i - j) / 200) for i in range(1, 199) for j in range(1, 200 - i)])
+    risk = loss.replace(e=e)(u) @ np.array([0.802, 0.099, 0.099])
+    assert risk.argmin() == np.argmax(u[:, 0])
+
+
+def test_a_parameter_of_a_term_that_changes_nothing_has_every_value() -> None:
+    """NFL in gamma beside truncated GCE on 20 classes: alone it is asymmetric there, on a grid of mass to 1 to 19 classes."""
+    truncated = F("3.4") * build("truncated-gce", k=F("0.192"), q=F("0.145"))
+    noise = symmetric(20, F("0.836"))
+    assert solve(truncated + NFL(), noise, "gamma").status == "always"
+    w = np.array([float(x) for x in noise.rows[0].weights])
+    s = np.linspace(0, 1, 2001)[1:, None]
+    for count in (1, 2, 5, 19):
+        u = np.concatenate([1 - s, np.repeat(s / count, count, axis=-1), np.zeros((len(s), 19 - count))], axis=-1)
+        assert (truncated(u) @ w > truncated(np.eye(20)[0]) @ w).all()
+
+
 def test_what_logarithms_leave_is_bounded() -> None:
     """Every registered loss: A + pole log u is bounded next to 0, or A is finite there."""
     for loss in (CE(), FL(gamma=F(3, 2)), build("sr"), build("logit-bias-ce")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any, ClassVar, Self
 
@@ -26,7 +27,7 @@ from asymtheory.numbers.exact import simplest
 from asymtheory.threshold import End, Piece, Threshold, solve, solve_rate
 from asymtheory.threshold.inequality import isolate
 from asymtheory.threshold.isolate import _bisected
-from asymtheory.threshold.pieces import intersect, with_point
+from asymtheory.threshold.pieces import intersect, outward, with_point
 
 mp = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone
 mp.prec = 400
@@ -696,3 +697,17 @@ def test_result_is_frozen_and_readable() -> None:
     assert "w_m = 0.2" in str(found)
     assert found.fixed() == {"q": 2}
     assert isinstance(found.noise.rows[0], Row)
+
+
+def test_an_enclosure_is_printed_rounded_outwards() -> None:
+    """To 15 digits the lower end is rounded down and the upper one up, for floats of every size."""
+    rng = np.random.default_rng(0)
+    sizes = np.concatenate([10.0 ** rng.uniform(-300, 300, 300), rng.uniform(0, 10, 300), [5e-324, 0.1, 1.0]])
+    for x in (*sizes.tolist(), *(-sizes).tolist(), 0.0):
+        low, high = (Decimal(outward(x, rounding)) for rounding in (ROUND_FLOOR, ROUND_CEILING))
+        assert low <= Decimal(x) <= high
+        assert high - low <= abs(Decimal(x)) * Decimal("1.1e-14")
+    found = solve("aul", symmetric(3, F("0.3")), "a", p=F("2.7"))
+    assert found.end is not None
+    text = str(found).split("within    [")[1].split("]")[0].split(", ")
+    assert Decimal(text[0]) <= Decimal(found.end.low) < Decimal(found.end.high) <= Decimal(text[1])

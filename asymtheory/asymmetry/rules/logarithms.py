@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from ...losses.base import CONCAVE, CONVEX, LINEAR
+from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED
 from ...losses.newer import Spread
 from ...losses.papers import CE
 from ...losses.profile import Profile
@@ -89,20 +89,24 @@ class Logarithms(Rule):
 
     def _without_logarithms(self, row: Row, own: Fraction) -> Decision:
         """The row where all other coefficients vanish: the risk is ``-c_m log u_m`` and that of the other terms."""
-        rest = tuple((c, atom) for c, atom in self.profile.separable if type(atom) not in (CE, Spread))
-        if not rest:
+        terms = [(c, atom, atom.without_pole()) for c, atom in self.profile.separable if type(atom) not in (CE, Spread)]
+        rest = tuple((c, left) for c, _, left in terms if left is not None)
+        if not terms:
             return Decision(True, 0.0, self, VANISH)
         part = Profile(self.K, rest, (), (), ())
-        shape = part.shape()
-        if any(atom.pole != (0, 0) for _, atom in rest) or shape not in (LINEAR, CONCAVE, CONVEX):
+        shape, shapes = part.shape(), part.shapes()
+        if len(rest) < len(terms) or any(MIXED in each for each in shapes):
             return Decision(None, None, self, OPEN)
-        if shape != CONVEX:
+        if shape in (LINEAR, CONCAVE):
             return Decision(True, 0.0, self, VANISH_IN_SUM)
 
         def slack(top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
-            return part.slopes(xp).slack(top, second, total) + xp.number(own)  # -c_m log u_m has the slope -c_m at 1
+            lines = part.slopes(xp) if shape == CONVEX else part.lines(shapes, xp)
+            return lines.slack(top, second, total) + xp.number(own)  # -c_m log u_m has the slope -c_m at 1
 
         sign, value = self._sign(row, slack)
+        if shape != CONVEX:  # lines below terms of both shapes: enough for a yes
+            return Decision(True, value, self, VANISH_IN_SUM) if sign == 1 else Decision(None, value, self, OPEN)
         if sign is None or (sign < 0 and not all(endless(atom) for _, atom in self.profile.normalised)):
             return Decision(None, value, self, OPEN)
         return Decision(sign >= 0, value, self, VANISH_IN_SUM if sign >= 0 else LEFT)
