@@ -520,7 +520,7 @@ class Start(NamedTuple):
         settled = RIGHT <= self.reach[:, None]
         local, chord = bounds
         least = np.minimum.accumulate(np.minimum(np.where(settled, np.inf, chord), self.chord[:, None]), axis=-1)
-        return np.asarray(settled | (local + least > 0)), least
+        return np.asarray(settled | (local > -least + 1e-14 * np.abs(least))), least  # both are rounded
 
 
 def _over_t(whole: Scalar, point: Scalar, left: Array, right: Array) -> Array:

@@ -59,7 +59,7 @@ def segments(inequality: Inequality, start: float, stop: float) -> list[Segment]
     found = _merged(_signs(inequality, start, stop))
     for i, (sign, low, high) in enumerate(found):
         around = {found[k][0] for k in (i - 1, i + 1) if 0 <= k < len(found)}
-        if sign is None and len(around) == 1 and None not in around and high - low <= SLIVER * (1 + abs(low)):
+        if sign is None and len(around) == 1 and None not in around and high - low <= SLIVER * max(abs(low), abs(high)):
             found[i] = (around.pop(), low, high)
     for end, neighbour, x in ((0, 1, start), (-1, -2, stop)):
         if len(found) > 1 and found[end][0] is None and _overflows(_at(inequality, x)):
