@@ -101,7 +101,7 @@ class Transfer:
     @cached_property
     def floor(self) -> Scalar:
         """f, the smallest entry."""
-        return max((atom.p_min for _, atom in self.profile.negative), default=Fraction(0))
+        return self.profile.negative[0][1].p_min if self.profile.negative else Fraction(0)  # all have the same
 
     @cached_property
     def tip(self) -> Scalar:

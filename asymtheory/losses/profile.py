@@ -76,7 +76,7 @@ class Profile:
                 )
         if clipped and (separable or normalised or negative or len(clipped) > 1):
             raise InputError("logitclip-ce lives on its own domain and cannot be summed with another loss")
-        if len(negative) > 1 and len({(type(atom), *atom.parameters.values()) for _, atom in negative}) > 1:
+        if any(not _same(negative[0][1], atom) for _, atom in negative[1:]):
             raise InputError("two different normalised negative losses cannot be summed: their domains differ")
         return cls(K, tuple(separable), tuple(normalised), tuple(negative), tuple(clipped))
 
@@ -217,6 +217,12 @@ class Profile:
             limit = Interval(steep, steep)
         limit = -limit if end else limit
         return limit if xp is INTERVAL else (limit.low + limit.high) / 2
+
+
+def _same(one: Loss, two: Loss) -> bool:
+    """Have two losses one form and the same parameters? An array of intervals is known by its identity."""
+    pairs = zip(one.parameters.values(), two.parameters.values(), strict=False)
+    return type(one) is type(two) and all(x is y or (not hasattr(x, "shape") and bool(x == y)) for x, y in pairs)
 
 
 def _scaled(coefficient: Scalar, factor: Scalar) -> Scalar:

@@ -122,6 +122,15 @@ def test_a_parameter_of_nfl_is_no_number_while_it_is_solved_for() -> None:
     assert solve(rest + NFL(), from_weights([8, 1, 1]), "gamma").status == "always"
 
 
+def test_two_equal_negative_terms_are_one() -> None:
+    parts = NNCE(p_min=F(1, 100)), GCE() + AGCE(q=2)
+    for weights in ([5, 3, 1], [5, 3, 3]):
+        one, two = 2 * parts[0] + parts[1], parts[0] + parts[0] + parts[1]
+        assert check(one, weights).asymmetric is check(two, weights).asymmetric
+        found = [solve(loss, from_weights(weights), "p_min") for loss in (one, two)]
+        assert found[0].answer == found[1].answer
+
+
 def test_mass_that_is_spread_counts_as_its_germ_says() -> None:
     """The least sum of h(x_k) over spreads of s, against powers with logarithms of both signs and every order."""
     rng = np.random.default_rng(3)
