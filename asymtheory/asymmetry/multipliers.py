@@ -282,7 +282,7 @@ class Multipliers:
             better = value > best
             best = np.where(better, value, best)
             chosen = [np.where(better, new, old) for new, old in zip((mu, price), chosen, strict=True)]
-        return chosen[0], chosen[1]
+        return np.maximum(chosen[0], 0.0), chosen[1]  # H of floats may be below 0 where it is tiny, and mu must not be
 
     def _price(self, rows: Rows, t: Array, tau: Array, mu: Array) -> tuple[Array, Array, Array]:
         """lambda for which the masses that the minima take sum up to t, the sum of minima with lambda t, and R there."""
