@@ -404,6 +404,16 @@ def test_the_command_writes_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
+    ("noise", "score"), [("pair", "clean accuracy, estimated"), ("idn", "noisy accuracy")], ids=["pair", "idn"]
+)
+def test_labels_that_depend_on_the_image_are_judged_by_noisy_accuracy(
+    noise: str, score: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(COMMAND.replace("symmetric", noise).replace("--budget 8", "--budget 2 --json").split()) == 0
+    assert json.loads(capsys.readouterr().out)["soundness"]["score"] == score
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (f"{COMMAND} --resume", "--resume goes with --out"),

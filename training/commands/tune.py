@@ -100,6 +100,7 @@ def _budget(text: str | None) -> tuple[int | None, float | None]:
 def _search(base: TrainConfig, options: argparse.Namespace) -> tuple[Search, int]:
     """The search over the data set's training images with the labels to be fitted, and the number of classes."""
     from ..data.inputs import Images
+    from ..data.instance_noise import INSTANCE
     from ..run.run import Prepared
     from ..tune.space import FAMILIES, RATES, arms
     from ..tune.tune import Search
@@ -116,7 +117,7 @@ def _search(base: TrainConfig, options: argparse.Namespace) -> tuple[Search, int
     out = None if options.out is None else Path(options.out)
     make: Callable[[], object] = prepared.model
     tried, stack = arms(noise, K, losses, rates), not options.no_stack
-    drawn = base.labels is None
+    drawn = base.labels is None and base.noise.kind not in INSTANCE  # from the rows of its matrix
     found = Search(make, images, prepared.data.given, tried, base, K, noise, out=out, stack=stack, drawn=drawn)  # type: ignore[arg-type]
     return found, K
 
