@@ -553,7 +553,7 @@ def _both(env: Env, below: Scalar, above_: Scalar) -> Scalar:
         kind = Exact if env.xp.name == "exact" else Poly
         return Jet(env.xp, kind.unknown(), kind.unknown(), kind.unknown())
     wide = Interval(-1.0, 1.0) if "interval" in env.xp.name else env.xp.number(-1).union(env.xp.number(1))
-    return env.xp.split(Jet(env.xp, wide, wide, wide), 0, below, above_)
+    return env.xp.split(Jet(env.xp, wide, wide, None if env.p.curvature is None else wide), 0, below, above_)
 
 
 def sign_of(x: Scalar) -> int | None:

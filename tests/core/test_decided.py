@@ -131,6 +131,17 @@ def test_two_equal_negative_terms_are_one() -> None:
         assert found[0].answer == found[1].answer
 
 
+@pytest.mark.parametrize("passive", ["log(u)", "-1/u", "a*log(u)"])
+def test_a_passive_part_without_a_lower_bound_is_unbounded_below_everywhere(passive: str) -> None:
+    """F has the term (W - w_k) passive(u_k) for every class: -inf at (1/2, 1/2, 0) and, with two classes, at e_2, too."""
+    loss = from_formula("1-u", passive, **({"a": 1} if "a*" in passive else {}))
+    for weights in ([5, 3, 1], [20, 1, 1], [5, 3], [1, 0, 0]):
+        assert check(loss, weights).asymmetric is False
+    assert check(loss, [1, 0]).asymmetric is True  # -inf at e_1 alone
+    if loss.parameters:
+        assert solve(loss, from_weights([20, 1, 1]), "a").status == "never"
+
+
 def test_mass_that_is_spread_counts_as_its_germ_says() -> None:
     """The least sum of h(x_k) over spreads of s, against powers with logarithms of both signs and every order."""
     rng = np.random.default_rng(3)

@@ -513,6 +513,7 @@ EXPRESSIONS = st.recursive(
 @example("((u-1)**a)", F(10) ** 9)
 @example("(1**(2**a))", F(10) ** 9)
 @example("(2**(a/u))", F(1))
+@example("where(u<tanh(u),u,a)", F(1, 3))
 def test_any_expression_is_a_loss_or_refused(text, a) -> None:
     try:
         loss = from_formula(text, **({"a": a} if parse(text).parameters else {}))

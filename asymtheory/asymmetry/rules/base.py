@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
-from ...losses.base import Loss, Normalised
+from ...losses.base import Loss, Normalised, Separable
 from ...losses.profile import Profile
 from ...noise.rows import Row
 from ...numbers.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_, sympy_
@@ -175,7 +175,7 @@ class Rule(ABC):
         if not row.dominant:
             margin = float((row.top - row.second) / row.total)
             return Decision(False, margin, self, "the clean label does not have the unique largest weight")
-        if row.second == 0 and is_pointed(self.loss):
+        if row.second == 0 and (is_pointed(self.loss) or (self.K == 2 and unbounded(self.profile))):
             return Decision(True, None, self, "all other weights are 0: the risk is a multiple of the loss itself")
         if self.verdict is False or self.searched:
             return Decision(self.verdict, None, self)
@@ -218,9 +218,19 @@ def endless(atom: Normalised) -> bool:
     return bool(base.active(zero, FLOAT.log(zero), FLOAT).value == math.inf)
 
 
+def unbounded(profile: Profile) -> bool:
+    """Is the separable part -inf wherever a u_k is 0? Of a user's formula the passive part may be, as log u."""
+    if all(type(atom).passive is Separable.passive for _, atom in profile.separable):
+        return False
+    active, passive = (profile.jet(side, 0.0, FLOAT)[0] for side in ("active", "passive"))
+    return bool(passive == -math.inf and abs(active) < math.inf)
+
+
 def is_pointed(loss: Loss) -> bool:
     """Does L(., y) have a single minimiser? NCE and NFL alone do not: they vanish wherever another u_k -> 0."""
     profile = Profile.of(loss, 3)
+    if unbounded(profile):
+        return False
     return bool(profile.separable or profile.negative or profile.clipped) or not all(
         endless(atom) for _, atom in profile.normalised
     )

@@ -13,7 +13,7 @@ from ...losses.profile import Profile
 from ...noise.rows import Row
 from ...numbers.backends import FLOAT
 from ...numbers.text import plain
-from .base import Decision, Rule, endless
+from .base import Decision, Rule, endless, unbounded
 from .beside import Beside
 from .clip import Clip, ClipApart
 from .cutoff import CutOff
@@ -27,6 +27,7 @@ from .search import Search
 TWO_CLASSES = "with two classes the risk is w_n + (w_m - w_n) L(u, m): every minimising sequence tends to e_m"
 _AT_ZERO = FLOAT.variable(0.0)
 BESIDE = "the other weights are equal and all terms convex: e_m is the minimiser iff the risk does not fall there to first order"
+BELOW = "the risk is unbounded below as u_k -> 0 for another class, since the part of each other class is"
 NEITHER = "phi_k is neither convex nor concave"
 
 
@@ -47,6 +48,8 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
     if applies(profile):
         alone = not profile.normalised and all(type(atom) in (CE, Spread) for _, atom in profile.separable)
         return TwoLogarithms(loss, K, LIMIT if alone else LIMIT_OF_SUM) if K == 2 else Logarithms(loss, K, INSIDE)
+    if unbounded(profile):
+        return Never(loss, K, BELOW)
     if not all(endless(atom) for _, atom in profile.normalised):
         return _finite_normalised(loss, profile, uniform_rest)
     if profile.normalised and not profile.separable:
