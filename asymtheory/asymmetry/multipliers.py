@@ -42,8 +42,12 @@ HALVINGS = 34  # of an interval that holds lambda
 GROUPS = 6  # different weights of the other classes
 QUOTIENTS = 3  # intervals of tau at first
 GAIN = 1.5  # by how much the bound is to rise where shares are divided
-MOST_ROWS = 30000  # until a box is given up
+MOST_ROWS, MOST_OF_BOX = (
+    20000,
+    8000,
+)  # until one value, or a box of values, is given up; rows of three groups and one mu
 ROWS = 512  # at once
+TRIED = (0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 0.95)  # r, where the other weights differ
 ROUNDING = 1e-14
 MASSES = (("left", "right"), ("low", "high"))  # what rows are divided by
 SHARES = (("first", "last"), ("least", "most"))
@@ -149,11 +153,15 @@ class Multipliers:
 
     # ---------------------------------------------------------------------------------------------------- the bound
 
-    def positive(self, left: Array, right: Array) -> bool:
-        """Is the excess certified to be positive on all these cells of t, for every parameter of the box?"""
+    def positive(self, left: Array, right: Array, single: bool = True) -> bool:
+        """Is the excess certified to be positive on all these cells of t, for every parameter of the box?
+
+        ``single``: the box is one value, and more work is worth while.
+        """
+        most = (MOST_ROWS if single else MOST_OF_BOX) * 3 // (len(self.groups) * (len(TRIED) if self._ragged else 1))
         with np.errstate(all="ignore"):
             rows, spent = self._first(left, right), 0
-        while spent < MOST_ROWS:
+        while spent < most:
             spent += len(rows.left)
             rows = rows.some(np.flatnonzero(~(self.bound(rows) > 0))).numbered()
             if not len(rows.left):
@@ -264,6 +272,10 @@ class Multipliers:
 
     # --------------------------------------------------------------------------------------------- what floats suggest
 
+    @property
+    def _ragged(self) -> bool:
+        return self.groups[-1][0] < self.groups[0][0]
+
     def _suggested(self, rows: Rows, t: Array, given: Array, kept: Array) -> tuple[Array, Array]:
         """mu and lambda that make the bound large in the middle of each row."""
         tau = rows.low + (rows.high - rows.low) / 2
@@ -271,8 +283,8 @@ class Multipliers:
         d = float(self._step(self.groups[0][0]))
         share = np.clip(tau / d, 0.0, 1.0)
         tried = [gain * (1 - share) / kept]
-        if self.groups[-1][0] < self.groups[0][0]:
-            tried = [gain * (1 - s) / kept for s in (0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 0.95)] + tried
+        if self._ragged:
+            tried = [gain * (1 - s) / kept for s in TRIED] + tried
         best = np.full(len(t), -np.inf)
         chosen = [np.zeros(len(t)), np.zeros(len(t))]
         for mu in tried:

@@ -220,7 +220,9 @@ class Sweep:
                 failing[again] = self._divided(low[rows[again]], high[rows[again]], failing[again], least[again])
             for i in np.flatnonzero(failing.any(-1) & likely[rows] & closely).tolist():
                 bound, cells = Multipliers.of(self._at(Span(low[rows[i]], high[rows[i]]))), failing[i]
-                failing[i] = bound is None or not bound.positive(LEFT[cells], RIGHT[cells])
+                failing[i] = bound is None or not bound.positive(
+                    LEFT[cells], RIGHT[cells], single=bool(low[rows[i]] == high[rows[i]])
+                )
             found[rows] = ~failing.any(-1)
         return found
 

@@ -150,6 +150,11 @@ class Separable(Loss):
     kinks: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # parameter values at which the curvature changes sign
     pole: ClassVar[tuple[int, int]] = (0, 0)  # what -log u is multiplied by in (active, passive) next to u = 0
 
+    @property
+    def steep(self) -> bool:
+        """Is the slope of the active part at u = 0 known to be -inf for every value of the parameters between two kinks?"""
+        return self.pole[0] > 0
+
     def without_pole(self) -> Separable | None:
         """What is left without that multiple of -log u; None where no shape is known of it."""
         return self if self.pole == (0, 0) else None

@@ -46,6 +46,11 @@ class JS(Separable):
         entropy = xp.xlogx(p, logp) * rest - mixed * xp.log(mixed)
         return 1 - p - entropy / (xp.log(rest) * rest)
 
+    @property
+    def steep(self) -> bool:
+        """Yes: the entropy of the mixture has a term u log u."""
+        return True
+
     def curvature(self) -> Curvature:
         # l'' Z = rest/u - rest^2/(pi1 + rest u) = rest pi1 / (u (pi1 + rest u)) > 0, rest = 1 - pi1
         return CONVEX, LINEAR
@@ -74,6 +79,11 @@ class BiTempered(Separable):
     def passive(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return p ** (2 - self.t) / (2 - self.t)
 
+    @property
+    def steep(self) -> bool:
+        """Is t > 0? The slope is 1 - u^-t next to 0, up to a factor."""
+        return bool(self.t != 0)
+
     def curvature(self) -> Curvature:
         # active'' = t u^(-1-t) + (1-t) u^(-t) > 0, passive'' = (1-t) u^(-t) > 0
         return CONVEX, CONVEX
@@ -97,6 +107,11 @@ class AlphaLoss(Separable):
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         q = 1 - 1 / self.order
         return (1 - p**q) / q
+
+    @property
+    def steep(self) -> bool:
+        """Yes: the slope is -u^(-1/order)."""
+        return True
 
     def curvature(self) -> Curvature:
         return CONVEX, LINEAR  # that of GCE at 0 < q < 1

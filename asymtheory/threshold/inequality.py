@@ -27,6 +27,7 @@ class Isolated(NamedTuple):
     pieces: tuple[Piece, ...]
     settled: bool
     note: str = ""
+    sampled: bool = False  # are signs assumed among the values that were scanned?
 
 
 def isolate(
@@ -54,7 +55,9 @@ def isolate(
         _beyond(inequality, limit, scanned, upwards)
         for limit, scanned, upwards in ((domain.low, start, False), (domain.high, stop, True))
     )
-    found = [*early.segments[::-1], *segments(inequality, early.scanned, late.scanned), *late.segments]
+    places: list[tuple[float, float]] = []
+    scans = segments(inequality, early.scanned, late.scanned, places)
+    found = [*early.segments[::-1], *scans, *late.segments]
     far = {**early.far, **late.far}
 
     def end(i: int, side: int) -> End | None:
@@ -76,8 +79,13 @@ def isolate(
     )
     lost = _lost(found, monotone)
     missing = lost and f"no sign is certified between {lost[1]:.6g} and {lost[2]:.6g}"
-    notes = dict.fromkeys(filter(None, (early.missing, late.missing, missing, early.assumed, late.assumed)))
-    return Isolated(pieces, not (early.missing or late.missing or lost), "; ".join(notes))
+    guessed = [f"{_place(*place)} its sign is assumed to be that next to it, or of samples" for place in places]
+    notes = dict.fromkeys(filter(None, (early.missing, late.missing, missing, early.assumed, late.assumed, *guessed)))
+    return Isolated(pieces, not (early.missing or late.missing or lost), "; ".join(notes), bool(places))
+
+
+def _place(low: float, high: float) -> str:
+    return f"next to {high:.6g}" if f"{low:.6g}" == f"{high:.6g}" else f"between {low:.6g} and {high:.6g}"
 
 
 def scanned(domain: Domain, smallest: float = SMALLEST) -> tuple[float, float]:

@@ -50,20 +50,26 @@ Ends = tuple[int | None, int | None]
 Segment = tuple[int | None, float, float]  # sign (None: changes or unknown), low, high
 
 
-def segments(inequality: Inequality, start: float, stop: float) -> list[Segment]:
+def segments(
+    inequality: Inequality, start: float, stop: float, assumed: list[tuple[float, float]] | None = None
+) -> list[Segment]:
     """[start, stop] in order: segments of certified sign, between them narrow ones that hold the sign changes.
 
     Where a sign is lost to rounding in a sliver (next to an open end, where the inequality tends to 0, or between two
-    segments of the same sign) the neighbours' sign is taken.
+    segments of the same sign), or where floats overflow, the neighbours' sign is taken; where the budget ends, that of samples, if
+    they agree. To ``assumed`` such places are added.
     """
-    found = _merged(_signs(inequality, start, stop))
+    places: list[tuple[float, float]] = [] if assumed is None else assumed
+    found = _merged(_signs(inequality, start, stop, places))
     for i, (sign, low, high) in enumerate(found):
         around = {found[k][0] for k in (i - 1, i + 1) if 0 <= k < len(found)}
         if sign is None and len(around) == 1 and None not in around and high - low <= SLIVER * max(abs(low), abs(high)):
             found[i] = (around.pop(), low, high)
+            places.append((low, high))
     for end, neighbour, x in ((0, 1, start), (-1, -2, stop)):
         if len(found) > 1 and found[end][0] is None and _overflows(_at(inequality, x)):
             found[end] = (found[neighbour][0], *found[end][1:])
+            places.append(found[end][1:])
     return _merged(found)
 
 
@@ -77,7 +83,7 @@ def _merged(segments: Iterable[Segment]) -> list[Segment]:
     return result
 
 
-def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
+def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tuple[float, float]]) -> list[Segment]:
     """Boxes in order with their certified sign; None where a box is no wider than WIDTH (relative) and undecided.
 
     A box is settled by an enclosure of the inequality over it, or by a derivative of one sign and the signs at its ends
@@ -132,7 +138,10 @@ def _signs(inequality: Inequality, start: float, stop: float) -> list[Segment]:
             for part in pairwise(_geometric(low, high) if wide else (low, middle, high)):
                 heappush(queue, (-(part[1] - part[0]) / max(abs(part[0]), abs(part[1])), *part))
     for _, low, high in _joined(left):
-        settled += _sampled(point, estimate, low, high)
+        sampled = _sampled(point, estimate, low, high)
+        settled += sampled
+        if any(sign is not None for sign, _, _ in sampled):
+            assumed.append((low, high))
     return sorted(settled, key=lambda segment: segment[1])
 
 

@@ -144,7 +144,7 @@ class Mixing:
         if bad is None:
             bad = next((t for t in out[2:] if self.verdict(t) is False), None)
         if best is None:
-            best = next((t for t in good[:1:-1] if self.verdict(t)), inside)  # from afar: what fails takes long
+            best = next((t for t in good[:2:-1] if self.verdict(t)), inside)  # from afar: what fails takes long
         if bad is None:
             return None
         low, high = sorted((best, bad))

@@ -340,7 +340,7 @@ def _by_lines(what: Search, parameter: str, opened: Domain, row: Row, monotone: 
 
 def _certain(found: Isolated, opened: Domain) -> Pieces | None:
     """The pieces, where nothing of them is assumed: where something is, as far as values were scanned."""
-    if not found.settled:
+    if not found.settled or found.sampled:
         return None
     if not found.note:
         return found.pieces
@@ -420,7 +420,7 @@ def _infinite(what: Rule) -> bool:
 
 
 def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
-    """Is the first-order slack -inf for every value, by a term that the parameter does not change?
+    """Is the first-order slack -inf for every value, by a term that the parameter does not change, or that is ``steep`` at each?
 
     Such a term has the slope -inf at u = 0 (or a passive part of slope inf at 1). Nothing outweighs it if the slopes of the active
     parts at 1 and of the passive ones at 0 are finite: those of a convex term are, and of a fixed one they are looked at.
@@ -433,7 +433,7 @@ def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
         slopes = Profile(what.K, ((Fraction(1), atom),), (), (), ()).slopes(INTERVAL)
         ends = [INTERVAL.number(x) for x in (slopes.active0, slopes.passive1, slopes.active1, slopes.passive0)]
         fixed = atom == same
-        steep = steep or (fixed and (ends[0].high == -math.inf or ends[1].low == math.inf))
+        steep = steep or atom.steep or (fixed and (ends[0].high == -math.inf or ends[1].low == math.inf))
         known = fixed and all(-math.inf < end.low <= end.high < math.inf for end in ends[2:])
         if not known and not all(shape in (CONVEX, LINEAR) for shape in atom.curvature()):
             return False

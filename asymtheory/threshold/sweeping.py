@@ -42,7 +42,7 @@ PARTS, ROUNDS = 16, 10
 TINY = 2.0**-1020
 # of boxes that are looked at closely: how far from a no they begin, how much farther each ends, how wide and how many they are,
 # and for how many one counts that is not settled
-ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY, FAILURE = 9e-4, 1.2, 0.12, 40, 6
+ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY, FAILURE = 9e-4, 1.25, 0.12, 40, 8
 
 
 @dataclass(frozen=True)
@@ -327,9 +327,9 @@ def _closer(sweep: Sweep, runs: list[Run]) -> list[Run]:
             settled = sweep.verdicts(low, high, closely=True)[0] == 1
             tries = max(0, tries - (1 if settled else FAILURE))
             if settled:
-                at, growth = to, min(4.0, growth * growth)
+                at, growth = to, min(4.0, 2 * growth)
             elif growth > LEAST_GROWTH:
-                growth = math.sqrt(growth)
+                growth = max(LEAST_GROWTH, growth / 4)
             else:
                 break
         if at == stop and before.verdict < 0:

@@ -19,6 +19,8 @@ from asymtheory.asymmetry.transfer import Transfer
 from asymtheory.cli import main
 from asymtheory.errors import InputError
 from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, ClippedCE, Loss, PHuberCE
+from asymtheory.losses.base import Separable
+from asymtheory.losses.profile import Profile
 from asymtheory.noise import cifar10, from_weights, pair, symmetric
 from asymtheory.numbers.backends import ELEMENTARY, FLOAT, numpy_
 from asymtheory.numbers.exponentials import sign_between
@@ -277,6 +279,28 @@ def test_logarithms_leave_a_concave_norm_beside_them() -> None:
     u = np.array([(i / 200, j / 200, (200 - i - j) / 200) for i in range(1, 199) for j in range(1, 200 - i)])
     risk = loss.replace(e=e)(u) @ np.array([0.802, 0.099, 0.099])
     assert risk.argmin() == np.argmax(u[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [("js", "pi1"), ("bi-tempered", "t"), ("alpha-loss", "order"), ("logit-bias-ce", "eps")]
+)
+def test_an_infinite_slope_that_the_parameter_moves_settles_every_value(name: str, parameter: str) -> None:
+    """Nothing is assumed next to the ends of the parameter. Slopes grow by more each time u is squared."""
+    found = solve(name, symmetric(5, F("0.3")), parameter)
+    assert (found.status, "assumed" in found.condition) == ("never", False)
+    for share in ("0.001", "0.3", "0.9", "0.999"):
+        value = 1 / (1 - F(share)) if name == "alpha-loss" else 10 * F(share) if name == "logit-bias-ce" else F(share)
+        loss = build(name).replace(**{parameter: value})
+        assert isinstance(loss, Separable)
+        assert loss.steep
+        near = [Profile.of(loss, 5).jet("active", u, FLOAT)[1] for u in (1e-37, 1e-74, 1e-148, 1e-296)]
+        falls = -np.diff(near)
+        assert (falls[1:] > 1.5 * falls[:-1]).all()
+
+
+def test_a_sign_that_is_taken_from_its_neighbour_is_said_to_be_assumed() -> None:
+    """Where the slack of rDPO tends to 0 next to the end of its domain."""
+    assert "next to 0.5 its sign is assumed" in solve("rdpo", from_weights([3, 1]), "e").condition
 
 
 def test_a_parameter_of_a_term_that_changes_nothing_has_every_value() -> None:
