@@ -759,6 +759,10 @@ def _scanned(
         sides = zip(found, ("active", "passive"), strict=True)  # linear to rounding: is it?
         return tuple(_facts(here, side).shape if sign == 0 else sign for sign, side in sides)  # type: ignore[return-value]
 
+    def refused(x: float) -> bool:
+        here = loss._with(**{parameter: Fraction(x)})
+        return any(_facts(here, side).wrong_way for side in ("active", "passive"))
+
     grid = [x for x in domain.tried() if state(x) != "overflow"]
     if not grid:
         return _Scan(domain, None, ())
@@ -775,6 +779,10 @@ def _scanned(
                 if not left < middle < right:
                     break
                 left, right = (middle, right) if state(middle) == state(low) else (left, middle)
+            if state(left) is None and isinstance(state(right), tuple):
+                left, right = _past(refused, right, high) or (left, right)
+            elif state(right) is None and isinstance(state(left), tuple):
+                left, right = _past(refused, left, low) or (left, right)
             changes.append(_snapped(left, right))
             pieces.append((state(right), []))
             low = right
@@ -789,6 +797,16 @@ def _scanned(
     if zero in found.domain and zero not in found.kinks and loss._with(**{parameter: zero}).zeros:
         return replace(found, kinks=tuple(sorted((*found.kinks, zero))))  # a value of its own, by a limit
     return found
+
+
+def _past(refused: Callable[[float], bool], wrong: float, right: float) -> tuple[float, float] | None:
+    """Between two values that samples take for a loss, of which a proof refuses the first alone: where that changes."""
+    if not refused(wrong) or refused(right):
+        return None
+    while abs(right - wrong) > 2.0**-34 * max(abs(wrong), abs(right), 2.0**-30):
+        middle = wrong + (right - wrong) / 2
+        wrong, right = (middle, right) if refused(middle) else (wrong, middle)
+    return min(wrong, right), max(wrong, right)
 
 
 def _run_of_losses(
