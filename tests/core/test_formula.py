@@ -524,7 +524,7 @@ def test_any_expression_is_a_loss_or_refused(text, a) -> None:
 
 
 def test_the_domain_of_a_parameter_ends_where_a_proof_refuses_the_loss() -> None:
-    """The slope of -u^a log(b+u) at 0 is inf for b < 1 (no loss) and -inf for b > 1 (never); samples of u see an end at 1 - 1.6e-7."""
+    """The slope of -u^a log(b+u) at 0 is inf for b < 1 (no loss) and -inf for b > 1 (never); samples see it at 1 - 1.6e-7."""
     found = solve(from_formula("-(u**a+1)*log(b+u)", a=F(2, 5), solve="b"), from_weights([3, F("3.339"), 2, 1, 3]), "b")
     assert found.answer == "b = 1"
     s = np.linspace(0, 1, 2000)[1:]
