@@ -324,7 +324,7 @@ class Sweep:
             return np.zeros(0)
         points = cells.points(self.transfer.coupled)
         box = Span(low[points.box], high[points.box])
-        middle = Span.of(box.low + (box.high - box.low) / 2)
+        middle = Span.of(_inside(box.low, box.high))
         parts = self._at_mass(middle, points)
         if everywhere and self.parameter is not None:
             away = Span(box.low - middle.low, box.high - middle.low)

@@ -347,7 +347,8 @@ class LogitBiasCE(Separable):
     pole: ClassVar = (1, 0)
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        return xp.log(p * (xp.exp(self.eps) - 1) + 1) - self.eps - logp
+        least = xp.exp(-self.eps)  # log(1 + (e^eps - 1) p) - eps, without two large numbers that cancel
+        return xp.log(p * (1 - least) + least) - logp
 
     def curvature(self) -> Curvature:
         return CONVEX, LINEAR  # l'' = 1/u^2 - c^2/(1 + c u)^2 > 0, as 1 + c u > c u, c = e^eps - 1 >= 0

@@ -356,14 +356,26 @@ def _continued(sweep: Sweep, runs: list[Run], opened: Domain) -> tuple[list[Run]
             if run.verdict != 0 or not beyond or not verdict or not rest <= {verdict}:
                 continue
             last = outward[-1].high if upper else outward[-1].low
-            if sweep.sampled(edge, last, verdict):
+            proved = _proved(sweep, edge, last, verdict)
+            if proved or sweep.sampled(edge, last, verdict):
                 before = outward[i - 1]
                 whole = Run(verdict, before.low, last) if upper else Run(verdict, last, before.high)
                 runs = [*outward[: i - 1], whole] if upper else [*outward[: i - 1], whole][::-1]
                 side = "beyond" if upper else "below"
-                notes.append(f"{side} {edge:.3g} the verdict next to it is taken to continue: samples agree, no proof")
+                if not proved:
+                    notes.append(
+                        f"{side} {edge:.3g} the verdict next to it is taken to continue: samples agree, no proof"
+                    )
             break
     return runs, notes
+
+
+def _proved(sweep: Sweep, edge: float, last: float, verdict: int) -> bool:
+    """Is the verdict certified between two values, of which the second may be infinite, on boxes that are looked at thoroughly?"""
+    steps = np.exp2(np.arange(0.0, BITS + 1))
+    edges = np.append(edge * steps if math.isinf(last) else last + (edge - last) / steps, last)
+    low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+    return bool((sweep.verdicts(low, high) == verdict).all())
 
 
 def _gathered(runs: list[Run]) -> list[Run]:

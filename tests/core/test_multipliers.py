@@ -51,6 +51,16 @@ def test_a_threshold_is_where_a_grid_sees_it(loss: Loss, parameter: str, noise: 
         assert (excess(at, weights, 1e-7, receivers) >= 0) == holds
 
 
+def test_a_bias_of_the_logit_has_its_end_and_nothing_is_assumed_beyond() -> None:
+    """CE with a biased logit beside NNCE on two classes: e^eps would cancel in its logarithm, and overflow from 710 on."""
+    loss = F("0.24") * NNCE() + F("0.14") * build("logit-bias-ce", eps=1)
+    found = solve(loss, from_weights([F("0.9421"), F("0.0579")]), "eps")
+    assert (found.status, "no proof" in found.condition) == ("threshold", False)
+    assert found.end is not None
+    for value, holds in ((found.end.low * (1 - 1e-4), False), (found.end.high * (1 + 1e-4), True), (600.0, True)):
+        assert (excess(loss.replace(eps=F(value)), [0.9421, 0.0579], 1e-7, 1) >= 0) == holds
+
+
 def test_boxes_of_p_min_are_settled_next_to_their_end() -> None:
     """NNFL beside CE on 50 classes: the end is 1.0075e-5 on a grid of mass that goes to all classes evenly."""
     loss, row = 14 * NNFL(gamma=2) + F("0.75") * CE(), symmetric(50, F("0.717")).rows[0]
