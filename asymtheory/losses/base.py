@@ -151,7 +151,7 @@ class Separable(Loss):
     pole: ClassVar[tuple[int, int]] = (0, 0)  # what -log u is multiplied by in (active, passive) next to u = 0
 
     @property
-    def steep(self) -> bool:
+    def steep_at_zero(self) -> bool:
         """Is the slope of the active part at u = 0 known to be -inf for every value of the parameters between two kinks?"""
         return self.pole[0] > 0
 

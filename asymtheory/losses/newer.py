@@ -47,7 +47,7 @@ class JS(Separable):
         return 1 - p - entropy / (xp.log(rest) * rest)
 
     @property
-    def steep(self) -> bool:
+    def steep_at_zero(self) -> bool:
         """Yes: the entropy of the mixture has a term u log u."""
         return True
 
@@ -80,7 +80,7 @@ class BiTempered(Separable):
         return p ** (2 - self.t) / (2 - self.t)
 
     @property
-    def steep(self) -> bool:
+    def steep_at_zero(self) -> bool:
         """Is t > 0? The slope is 1 - u^-t next to 0, up to a factor."""
         return bool(self.t != 0)
 
@@ -109,7 +109,7 @@ class AlphaLoss(Separable):
         return (1 - p**q) / q
 
     @property
-    def steep(self) -> bool:
+    def steep_at_zero(self) -> bool:
         """Yes: the slope is -u^(-1/order)."""
         return True
 

@@ -433,7 +433,7 @@ def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
         slopes = Profile(what.K, ((Fraction(1), atom),), (), (), ()).slopes(INTERVAL)
         ends = [INTERVAL.number(x) for x in (slopes.active0, slopes.passive1, slopes.active1, slopes.passive0)]
         fixed = atom == same
-        steep = steep or atom.steep or (fixed and (ends[0].high == -math.inf or ends[1].low == math.inf))
+        steep = steep or atom.steep_at_zero or (fixed and (ends[0].high == -math.inf or ends[1].low == math.inf))
         known = fixed and all(-math.inf < end.low <= end.high < math.inf for end in ends[2:])
         if not known and not all(shape in (CONVEX, LINEAR) for shape in atom.curvature()):
             return False

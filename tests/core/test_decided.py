@@ -292,7 +292,7 @@ def test_an_infinite_slope_that_the_parameter_moves_settles_every_value(name: st
         value = 1 / (1 - F(share)) if name == "alpha-loss" else 10 * F(share) if name == "logit-bias-ce" else F(share)
         loss = build(name).replace(**{parameter: value})
         assert isinstance(loss, Separable)
-        assert loss.steep
+        assert loss.steep_at_zero
         near = [Profile.of(loss, 5).jet("active", u, FLOAT)[1] for u in (1e-37, 1e-74, 1e-148, 1e-296)]
         falls = -np.diff(near)
         assert (falls[1:] > 1.5 * falls[:-1]).all()
