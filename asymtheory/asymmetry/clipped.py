@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import wrightomega
 
 Array: TypeAlias = NDArray[np.float64]
 
+LEAST = -690.0  # log mu: less is not told from 0 by floats
+
 
 def minimise_clipped(tau: float, w: Array) -> Array:
-    """Minimise ``-sum w_k log u_k`` over u = softmax(z), ||z||_2 <= tau, for weights of total 1."""
+    """Minimise ``-sum w_k log u_k`` over u = softmax(z), ||z||_2 <= tau, for weights of total 1.
 
-    def softmax(z: Array) -> Array:
-        e = np.exp(z - z.max())
-        return e / e.sum()
-
+    Where the clip binds, ``u - w + mu z = 0`` with a multiplier mu > 0. With L = log sum exp(z) this is ``mu z_k + exp(z_k - L) =
+    w_k``, which Wright's omega solves: ``z_k = w_k / mu - omega(w_k / mu - L - log mu)``. L is where the z sum up to 0, as the
+    equations do; they rise with L, and ``||z||`` falls with mu.
+    """
     if (w > 0).all():
         free = np.log(w) - np.log(w).mean()
         if np.linalg.norm(free) <= tau:
             return w
-    low, high = 0.0, 2.0 / tau  # z = (w - p) / mu and ||w - p|| <= sqrt(2)
-    z = np.zeros_like(w)
-    for _ in range(
-        100
-    ):  # the multiplier mu of ||z|| <= tau: z(mu) solves softmax(z) - w + mu z = 0, ||z|| falls with mu
-        mu = 0.5 * (low + high)
-        for _ in range(100):
-            p = softmax(z)
-            gradient = p - w + mu * z
-            diagonal = p + mu
-            q = p / diagonal
-            step = gradient / diagonal + q * (p @ (gradient / diagonal)) / (1 - p @ q)
-            z = z - step * min(1.0, 2.0 / (np.abs(step).max() + 1e-300))
-            if np.abs(step).max() <= 1e-15 * (1 + np.abs(z).max()):
-                break
-        low, high = (mu, high) if np.linalg.norm(z) > tau else (low, mu)
-        if high - low <= 1e-16 * high:
-            break
-    return softmax(z * (tau / (np.linalg.norm(z) or 1.0)))  # z is 0 where tau is below what floats tell apart
+
+    def logits(log_mu: float) -> Array:
+        steep = w / math.exp(log_mu)
+
+        def at(L: float) -> Array:
+            found = wrightomega(steep - L - log_mu)
+            with np.errstate(
+                divide="ignore"
+            ):  # omega + log omega is its argument; either form cancels where the other does not
+                return np.where(found < 1, steep - found, L + log_mu + np.log(found))
+
+        high = 1.0
+        while at(high).sum() < 0:
+            high *= 2
+        return at(brentq(lambda L: float(at(L).sum()), 0.0, high, xtol=1e-15))
+
+    def excess(log_mu: float) -> float:
+        return float(np.linalg.norm(logits(log_mu))) - tau
+
+    low, high = LEAST, min(math.log(2) - math.log(tau), -LEAST)  # z = (w - u) / mu and ||w - u|| <= sqrt(2)
+    if excess(low) <= 0:
+        high = low
+    elif excess(high) >= 0:
+        low = high
+    z = logits(low if low == high else brentq(excess, low, high, xtol=1e-15))
+    z = z * (tau / (np.linalg.norm(z) or 1.0))  # z is 0 where tau is below what floats tell apart
+    e = np.exp(z - z.max())
+    return np.asarray(e / e.sum())

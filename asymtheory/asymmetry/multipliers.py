@@ -42,10 +42,7 @@ HALVINGS = 34  # of an interval that holds lambda
 GROUPS = 6  # different weights of the other classes
 QUOTIENTS = 3  # intervals of tau at first
 GAIN = 1.5  # by how much the bound is to rise where shares are divided
-MOST_ROWS, MOST_OF_BOX = (
-    20000,
-    8000,
-)  # until one value, or a box of values, is given up; rows of three groups and one mu
+MOST_ROWS, MOST_OF_BOX = 20000, 8000  # until a value, or a box of values, is given up; rows of three groups and one mu
 ROWS = 512  # at once
 TRIED = (0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 0.95)  # r, where the other weights differ
 ROUNDING = 1e-14

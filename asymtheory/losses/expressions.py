@@ -276,6 +276,8 @@ class _Compiler:
             inner = self.term(node.operand, depth + 1)
             return inner if isinstance(node.op, ast.UAdd) else self.negative(inner)
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            if (entropy := self.entropy(node, depth)) is not None:
+                return entropy
             power = isinstance(node.op, ast.Pow)
             left = self.term(node.left, depth + power)  # a sum of many terms is not nested deeply
             right = self.term(node.right, depth + 1)
@@ -292,6 +294,26 @@ class _Compiler:
         if inner.value is not None:
             return _constant(-inner.value)
         return _joined(lambda env: -inner.run(env), [inner], lambda x: -x)
+
+    def entropy(self, node: ast.BinOp, depth: int) -> _Term | None:
+        """A product that ends with ``x * log(x)`` or ``log(x) * x``, which has the value 0 at x = 0; None for any other."""
+        if not isinstance(node.op, ast.Mult):
+            return None
+        before, x = node.left, node.right
+        chained = isinstance(before, ast.BinOp) and isinstance(before.op, ast.Mult)
+        factor = before.right if isinstance(before, ast.BinOp) and chained else before
+        sign = isinstance(factor, ast.UnaryOp) and isinstance(factor.op, ast.USub) and not chained
+        y = factor.operand if isinstance(factor, ast.UnaryOp) and sign else factor
+        if not any(_is_log_of(one, two) for one, two in ((x, y), (y, x))):
+            return None
+        inner = self.term(y if _is_log_of(x, y) else x, depth + 1)
+        log = self.term(x if _is_log_of(x, y) else y, depth + 1)
+        if inner.value is not None:
+            return None
+        found = _joined(lambda env: env.xp.xlogx(inner.number(env), log.number(env)), [inner, log], operator.mul)
+        if isinstance(before, ast.BinOp) and chained:
+            return self.operation(node, self.term(before.left, depth), found)
+        return self.negative(found) if sign else found
 
     def operation(self, node: ast.BinOp, left: _Term, right: _Term) -> _Term:
         function = _OPERATORS[type(node.op)]
@@ -431,6 +453,12 @@ class _Compiler:
         )
         names = inner.names | (exponent.names if exponent else frozenset())
         return _Term(lambda env: env.sums[at], names, None, None, inner.degree, inner.forks, inner.wheres)
+
+
+def _is_log_of(node: ast.expr, x: ast.expr) -> bool:
+    """Is it ``log(x)``?"""
+    named = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "log" and len(node.args) == 1
+    return isinstance(node, ast.Call) and named and ast.dump(node.args[0]) == ast.dump(x)
 
 
 _OPERATORS: dict[type[ast.AST], Callable[[Scalar, Scalar], Scalar]] = {

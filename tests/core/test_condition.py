@@ -243,6 +243,14 @@ def test_nce_with_two_classes_costs_less_than_the_slope_gains() -> None:
         assert (nce + square / 2 < 0) is not expected
 
 
+@pytest.mark.parametrize("tau", [0.01, 1, 40, 90, 250])
+def test_the_minimiser_on_clipped_logits_where_a_weight_is_0(tau: float) -> None:
+    """z is (a, a, -2 a), on the sphere: a = tau / sqrt(6). Once NaN from tau = 40 on."""
+    found = minimise(LogitClipCE(tau=tau), [1, 1, 0]).point
+    assert found[2] == pytest.approx(1 / (1 + 2 * math.exp(3 * tau / math.sqrt(6))), rel=1e-9)
+    assert found[:2] == pytest.approx([(1 - found[2]) / 2] * 2, rel=1e-12)
+
+
 @given(w=weights(2, 5), tau=st.sampled_from([0.1, 0.5, 1.0, 1.5, 2.5, 4.0]))
 @FEW
 def test_clipped_logits_against_the_ball(w: list[int], tau: float) -> None:

@@ -35,6 +35,7 @@ from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, a
 from asymtheory.numbers.boxes import Curve
 from asymtheory.numbers.exact import Exact, Poly
 from asymtheory.numbers.interval import Interval
+from asymtheory.numbers.spans import Span, spans
 from asymtheory.threshold import solve, solve_rate
 
 ROOT = Path(__file__).parents[2]
@@ -815,3 +816,24 @@ def test_loss_of_a_package_that_is_not_there() -> None:
     done = cli({**os.environ, "PYTHONPATH": str(ROOT)}, "bound", "--loss", "shifted", "--K", "10", "--eta", "0.8")
     assert (done.returncode, done.stdout) == (2, "")
     assert "'shifted' is not a known loss" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["u*log(u)", "log(u)*u", "-2*u*log(u)", "-u*log(u)", "3*log(u)*u", "(1-u)*log(1-u)"])
+def test_x_log_x_has_its_value_at_0(text: str) -> None:
+    """Also in floats, arrays and arrays of intervals, where 0 * inf has none."""
+    compiled = parse(text)
+    end = 1.0 if "1-u" in text else 0.0
+    for xp in (FLOAT, numpy_(), spans()):
+        u, v = (xp.number(x) if xp is FLOAT else np.array([x]) for x in (end, 0.25))
+        u, v = (Span.of(x) if xp.name == "span" else x for x in (u, v))
+        with np.errstate(all="ignore"):
+            at, inside = (compiled.run(Env(x, xp.log(x), xp, {}, choose)) for x in (u, v))
+        assert float(np.max(getattr(at, "high", at))) == float(np.min(getattr(at, "low", at))) == 0
+        x = 0.75 if end else 0.25
+        factor = {"-2": -2, "-u": -1, "3*": 3}.get(text[:2], 1)
+        assert float(np.max(getattr(inside, "high", inside))) == pytest.approx(factor * x * math.log(x))
+
+
+def test_entropy_beside_a_root_is_decided() -> None:
+    loss = from_formula("u*log(u)-(1+u)*log(1+u)", "u**0.5")
+    assert check(loss, from_weights([2, 0, 3, Fraction("23.82")])).asymmetric is True
