@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 
-from _regret_apart import WHOLE, all_images, other_seeds, without_noise
+from _regret_apart import WHOLE, added_sets, all_images, other_seeds, without_noise
 from _regret_rules import (
     Score,
     Task,
@@ -54,7 +54,7 @@ def written(everything: Sequence[Task]) -> str:
         f"{len(aside)} tasks. All that is learnt",
         f"is learnt on the other {len(training)}, of both seeds where there are two; for these the learnt rules are scored on data "
         "sets that were left out of",
-        "their fit. The tables are of the first seed.",
+        "their fit. The tables are of the first seed. Four data sets were added in the end, from which nothing is learnt (below).",
         "",
         *_targets(known, aside),
         "",
@@ -76,7 +76,8 @@ def written(everything: Sequence[Task]) -> str:
         "",
         *without_noise(clean),
     ]
-    lines += [*all_images(whole, tasks, known), *other_seeds(everything, known), *_paths(training, aside, known), ""]
+    lines += [*added_sets(everything, known), *all_images(whole, tasks, known), *other_seeds(everything, known)]
+    lines += [*_paths(training, aside, known), ""]
     lines += _memorised(tasks)
     return "\n".join(lines) + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,6 +25,7 @@ from asymtheory.noise import resolve
 
 Floats = npt.NDArray[np.float64]
 Line = dict[str, object]
+ADDED = tomllib.loads(Path(__file__).with_name("regret.toml").read_text(encoding="utf-8"))["added"]
 CAUTION = 0.1
 """Of a recipe's worst deficit that is added to what is expected, where only the noise is known; chosen like RIDGE."""
 RIDGE = 1.0
@@ -99,8 +101,13 @@ class Task:
 
     @property
     def apart(self) -> bool:
-        """Is it reported apart: without noise, or all images?"""
-        return self.noise == "clean" or self.data.endswith("-whole")
+        """Is it reported apart: without noise, all images, or of a data set that was added?"""
+        return self.noise == "clean" or self.data.endswith("-whole") or self.added
+
+    @property
+    def added(self) -> bool:
+        """Is it of a data set that was added when everything had been chosen?"""
+        return self.data in ADDED
 
     @property
     def spread(self) -> float:
