@@ -200,7 +200,7 @@ def added_sets(everything: Sequence[Task], known: Sequence[Task]) -> list[str]:
         ("**`select`**, with features", "1", by_features(known)),
         *((f"**`tune`**, budget {budget}", f"{budget}", halving(budget)(known)) for budget in (3, 10, 20, 40)),
         ("`tune` by noisy accuracy, budget 20", "20", halving(20, by="noisy")(known)),
-        *((f"Optuna (TPE), {n} trials", f"{n}", lambda task, n=n: by_optuna(task, n)) for n in (20, 80)),  # type: ignore[misc]
+        *((f"Optuna (TPE), {n} trials", f"{n}", lambda task, n=n: by_optuna(task, n)) for n in (20, 80)),
     ]
     for name, runs, rule in rules:
         costs = {id(task): rule(task) for task in tasks}
