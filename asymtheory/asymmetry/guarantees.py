@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..answers import Answer
 from ..errors import InputError
 from ..jsonlines import Json
-from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss
+from ..losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Loss, Normalised
 from ..losses.profile import Profile
 from ..losses.registry import as_loss
 from ..noise.models import from_weights
@@ -47,6 +47,9 @@ Array: TypeAlias = NDArray[np.float64]
 NOT_SEPARABLE = "no constant is known for this form of loss"
 NEITHER = "phi_k is neither convex nor concave: a search proves the verdict, but gives no constant"
 BESIDE = "the rest is uniform and every term convex: the risk rises at least as it does to first order at e_m"
+KNOWN = (
+    1e-9  # of the risk: what a difference of two risks must exceed, so that rounding changes it by a millionth at most
+)
 EQUALITY = "the condition holds with equality: the excess risk may vanish faster than 1 - u_m, so no constant exists"
 
 
@@ -114,8 +117,9 @@ class SampleBound:
 class FiniteLogits:
     """Logits with ``max z - min z <= spread``: is the point nearest to e_m a local minimum of the weighted risk?
 
-    ``holds`` for the loss as given. ``ratio``: for ``alpha N + beta S`` with a normalised term N, the least beta / alpha for
-    which the first-order condition holds on every row (inf: for none). The condition is necessary, not sufficient.
+    ``holds`` for the loss as given. ``ratio``: for ``alpha N + beta S`` with one normalised and one separable term, the least
+    beta / alpha for which the first-order condition holds on every row (inf: for none); None for any other loss. The condition
+    is necessary, not sufficient.
     """
 
     spread: float
@@ -491,18 +495,16 @@ class _Form:
         return bool(p.negative) and not p.separable and not p.normalised
 
     def sharp(self, row: Row) -> float | None:
-        """The best constant on a row, numerically; None where phi_k is neither convex nor concave or m does not win."""
-        if not self.keeps_argmax or not row.dominant:
+        """The best constant on a row, numerically; None where phi_k is neither convex nor concave, m does not win, or the least
+        excess is lost in the rounding of the risk."""
+        if not self.keeps_argmax or not row.dominant or self.shape == MIXED:
             return None
+        least, size = self._least_concave(row), 0.0
         if self.shape == CONVEX:
             weights = np.array([float(w / row.total) for w in row.weights])
-            found = minimise(self.loss, weights)
-            if not math.isfinite(found.value):
-                return None
-            least = least_risk_of_an_error(self.profile, weights, row.target, row.runner_up) - found.value
-        else:
-            least = self._least_concave(row)
-        return 1 / least if least > 0 and math.isfinite(least) else None
+            size = float(minimise(self.loss, weights).value)
+            least = least_risk_of_an_error(self.profile, weights, row.target, row.runner_up) - size
+        return 1 / least if KNOWN * abs(size) < least < math.inf else None
 
     def sample_bound(self, rows: _Rows, samples: int, models: int, confidence: float) -> SampleBound | None:
         """Hoeffding over held-out labels; None where the loss is not bounded or its pointwise minimum is not the vertex."""
@@ -528,7 +530,16 @@ class _Form:
             for s, n in zip(separable, normalised, strict=True):
                 if n < 0:
                     ratios.append(-n / s if s > 0 else math.inf)
-        return FiniteLogits(spread, holds, max(ratios) if self.profile.normalised and self.profile.separable else None)
+        return FiniteLogits(spread, holds, None if self.balance is None else max(ratios) * self.balance)
+
+    @property
+    def balance(self) -> float | None:
+        """beta / alpha of ``alpha N + beta S``, N normalised and S separable; None for any other sum."""
+        terms = list(self.loss.terms())
+        if len(terms) != 2 or not (self.profile.normalised and self.profile.separable):
+            return None
+        (alpha, _), (beta, _) = sorted(terms, key=lambda term: not isinstance(term[1], Normalised))
+        return float(beta / alpha)
 
     def _pulls(self, row: Row, spread: float) -> tuple[Array, Array]:
         """Slopes of the risk in the logit of every other class, of the separable and of the normalised part (K - 1,)."""
@@ -604,10 +615,12 @@ def least_risk_of_an_error(profile: Profile, weights: Array, target: int, rival:
     """A lower bound, tight for convex phi_k, on the weighted risk of points with ``u_rival >= u_target``.
 
     Lagrangian dual in the one multiplier of sum u = 1: at the least risk both entries are equal (swapping them otherwise
-    lowers it), so they count as one variable t in [0, 1/2]. Weights (K,) of total 1.
+    lowers it), so they count as one variable t in [0, 1/2]. Two classes leave t = 1/2. Weights (K,) of total 1.
     """
     kinds, counts = np.unique(np.delete(weights, [target, rival]), return_counts=True)
     pair = weights[[target, rival]]
+    if not len(kinds):
+        return float(_phi(profile, pair, np.full(2, 0.5))[0].sum())
 
     def dual(multipliers: Array) -> tuple[Array, Array]:
         """The dual function at multipliers (M,), and the mass that its minimisers take: (M,) each."""

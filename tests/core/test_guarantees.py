@@ -29,6 +29,7 @@ from asymtheory import (
     Row,
     build,
     check,
+    from_formula,
     from_matrix,
     from_posteriors,
     minimise,
@@ -111,6 +112,28 @@ def test_below_the_threshold_the_argmax_is_kept_and_the_sharp_constant_holds(los
     assert found.sharp is not None
     assert 0 < 1 / found.sharp <= least + 1e-9
     assert 1 / found.sharp >= least * 0.975
+
+
+@pytest.mark.parametrize(
+    "loss", [build("taylor-ce", t=6), build("phuber-ce", tau=F(11, 10)), build("fisher-rao")], ids=str
+)
+@pytest.mark.parametrize("weights", [(F(211, 200), F(1)), (F(1), F(3))], ids=str)
+def test_with_two_classes_the_sharp_constant_is_that_of_equal_entries(
+    loss: Loss, weights: tuple[Fraction, ...]
+) -> None:
+    shares = [float(w / sum(weights)) for w in weights]
+    u = np.linspace(0, 1, 400_001)
+    risk = weighted_risk(loss, shares, np.stack([u, 1 - u], axis=-1))
+    assert guarantee(loss, weights).sharp == pytest.approx(1 / (risk[200_000] - risk.min()), rel=1e-5)
+
+
+def test_no_sharp_constant_where_none_is_known() -> None:
+    """Convex beside concave, where the risk of an error need not be least at an extreme point; a difference lost in rounding."""
+    loss = from_formula("(1.2-u)**2", passive="sqrt(u)/50")
+    assert guarantee(loss, [7, 3, 2]).keeps_argmax
+    assert guarantee(loss, [7, 3, 2]).sharp is None
+    assert guarantee(CE(), [1 + F(1, 10**6), 1, 1]).sharp is None
+    assert guarantee(MAE(), [1 + F(1, 10**6), 1, 1]).sharp == pytest.approx(3_000_001, rel=1e-9)
 
 
 def test_equality_has_no_constant() -> None:
@@ -285,11 +308,15 @@ def test_with_finite_logits_the_ratio_of_the_coefficients_counts() -> None:
     assert ratio is not None
     assert ratio.ratio is not None
     for factor, holds in ((F(101, 100), True), (F(99, 100), False)):
-        loss = NCE() + (F(ratio.ratio) * factor) * MAE()
+        loss = 3 * NCE() + (3 * F(ratio.ratio) * factor) * MAE()
         found = guarantee(loss, noise, logits=10)
         assert found.asymmetric is True  # in the limit, whatever the coefficients
         assert found.logits is not None
         assert found.logits.holds is holds
+        assert found.logits.ratio == pytest.approx(ratio.ratio, rel=1e-12)  # of the coefficients, whatever they are
+    several = guarantee(NCE() + MAE() + CE(), noise, logits=10).logits
+    assert several is not None
+    assert several.ratio is None
     far = guarantee(NCE() + MAE(), noise, logits=20).logits
     assert far is not None
     assert far.ratio is not None
