@@ -11,16 +11,17 @@ so for every number mu >= 0 and every number lambda, if tau is the value of that
 
 is a lower bound: what was added is 0 for the x at hand. For fixed mu and lambda it is concave in tau, and so least at an end of an
 interval of tau. The minima are taken over cells of x, on which convex terms lie above their tangent and concave ones above their
-chord. Floats suggest mu and lambda, which need not be the best ones. Cells of (t, tau, share of the largest receiver) that are not
-settled are divided. See docs/theory/decided.md.
+chord. Floats suggest mu and lambda (``prices``), which need not be the best ones. Cells of (t, tau, share of the largest receiver,
+share of the next one) that are not settled are divided where floats see most gained by it. See docs/theory/decided.md.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,24 +31,24 @@ from ..losses.base import CONCAVE, CONVEX, MIXED
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.spans import Span, spans
+from .prices import MASSES, ROUNDING, SHARES, Group, Hints, Masses, Prices, Rows
 from .transfer import Transfer
 
 Array: TypeAlias = NDArray[np.float64]
 
-PER_OCTAVE = 16  # nodes of x
+FINE, FINEST, ROUGH = (
+    32,
+    512,
+    4,
+)  # nodes of x in an octave: at first, where cells of x are what is lost, and of what floats suggest
 BELOW = 10  # octaves of x below the smallest entry, in units of which the terms change
 FARTHEST = 52  # octaves at most
-ROUGH = 4  # every so many of them suggest multipliers
-HALVINGS = 34  # of an interval that holds lambda
 GROUPS = 6  # different weights of the other classes
 QUOTIENTS = 3  # intervals of tau at first
-GAIN = 1.5  # by how much the bound is to rise where shares are divided
-MOST_ROWS, MOST_OF_BOX = 20000, 8000  # until a value, or a box of values, is given up; rows of three groups and one mu
+SMALL = 16  # what a row loses over t and tau is so many times smaller than its bound: cells of x, or the box, are what is lost
+MOST_ROWS, MOST_OF_BOX = 3000, 1500  # until a value, or a box of values, is given up; rows of three groups
 ROWS = 512  # at once
-TRIED = (0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 0.95)  # r, where the other weights differ
-ROUNDING = 1e-14
-MASSES = (("left", "right"), ("low", "high"))  # what rows are divided by
-SHARES = (("first", "last"), ("least", "most"))
+LOWEST = -1e300  # where no bound is known
 
 
 @dataclass(frozen=True)
@@ -99,36 +100,37 @@ class Multipliers:
         """f + x, where x is a share of the mass: between f and the tip, whatever f may be."""
         return (1 - x) * Span.of(self.transfer.floor) + x * Span.of(self.transfer.tip)
 
-    @cached_property
-    def nodes(self) -> Array:
-        """Ends of the cells of x."""
+    def _nodes(self, per_octave: int) -> Array:
+        """Ends of cells of x."""
         smallest = float(Span.of(self.transfer.floor).low)
         octaves = min(FARTHEST, BELOW - int(np.floor(np.log2(max(smallest, 2.0**-FARTHEST)))))
-        steps = np.exp2(np.arange(-octaves * PER_OCTAVE, 1) / PER_OCTAVE)
+        steps = np.exp2(np.arange(-octaves * per_octave, 1) / per_octave)
         return np.concatenate([[0.0], steps])
 
     def _near(self, x: Scalar) -> Scalar:
         return self._base(Span.of(self.transfer.floor)) - self._base(self._entry(x))
 
     @cached_property
-    def falls(self) -> tuple[Array, Array, Array, Array]:
-        """Of y on every cell: lower bounds at its ends (the chord is below), and upper ones (a tangent is above)."""
-        at = self._near(Span.of(self.nodes)).low
-        left, right = self._tangents(lambda x: -self._near(x))
-        return at[:-1], at[1:], -left, -right
+    def fine(self) -> list[tuple[Lines, Lines]]:
+        """Of every group, the lines below h and y, and those below h and above y."""
+        return self._lines(self._nodes(FINE))
 
-    def _tangents(self, function: Scalar) -> tuple[Array, Array]:
-        """Lower bounds at the ends of the cells of tangents, at their middles, of a convex function."""
-        left, right = self.nodes[:-1], self.nodes[1:]
-        middle = left + (right - left) / 2
-        found = function(Jet(spans(), Span.of(middle), Span.of(1.0)))
-        if not isinstance(found, Jet):
-            return (np.broadcast_to(Span.of(found).low, left.shape),) * 2
-        value, slope = Span.of(found.value), Span.of(found.slope)
-        ends = [(value + slope * (Span.of(x) - Span.of(middle))).low for x in (left, right)]
-        return np.broadcast_to(ends[0], left.shape), np.broadcast_to(ends[1], left.shape)
+    @cached_property
+    def finest(self) -> list[tuple[Lines, Lines]]:
+        """The same on many more cells."""
+        return self._lines(self._nodes(FINEST))
 
-    def rises(self, weight: Fraction) -> tuple[Array, Array]:
+    def _lines(self, nodes: Array) -> list[tuple[Lines, Lines]]:
+        chord = self._near(Span.of(nodes)).low  # y is concave: above its chord, and below its tangent
+        left, right = _tangents(lambda x: -self._near(x), nodes)
+        found = {}
+        for weight, _ in self.groups:
+            rise = self._rise(weight, nodes)
+            below = Lines.of(nodes, rise, (chord[:-1], chord[1:]), np.minimum)
+            found[weight] = below, Lines.of(nodes, rise, (-left, -right), np.maximum)
+        return [found[weight] for weight, _ in self.groups]
+
+    def _rise(self, weight: Fraction, nodes: Array) -> tuple[Array, Array]:
         """Lower bounds, linear on every cell, of what a class of this weight adds: at the cell's ends."""
         xp, at = spans(), self.transfer
         shares = weight, 1 - weight
@@ -136,52 +138,87 @@ class Multipliers:
         def part(x: Scalar, shape: int | None) -> Scalar:
             return at.phi(shares, self._entry(x), at.floor, xp, shape)
 
-        left, right = (np.asarray(x) for x in self._tangents(lambda x: part(x, CONVEX)))
-        concave = np.broadcast_to(Span.of(part(Span.of(self.nodes), CONCAVE)).low, self.nodes.shape)
+        left, right = (np.asarray(x) for x in _tangents(lambda x: part(x, CONVEX), nodes))
+        concave = np.broadcast_to(Span.of(part(Span.of(nodes), CONCAVE)).low, nodes.shape)
         mixed: Array | float = 0.0
         if at.mixed:
-            mixed = Span.of(part(Span(self.nodes[:-1], self.nodes[1:]), MIXED)).low
+            mixed = Span.of(part(Span(nodes[:-1], nodes[1:]), MIXED)).low
         return left + concave[:-1] + mixed, right + concave[1:] + mixed
 
     @cached_property
-    def risen(self) -> list[tuple[Array, Array]]:
-        """``rises`` of every group."""
-        return [self.rises(weight) for weight, _ in self.groups]
+    def _prices(self) -> Prices:
+        """The terms in floats."""
+        at, nodes = self.transfer, self._nodes(ROUGH)
+        x = Span.of(nodes)
+
+        def middles(found: Scalar) -> Array:
+            part = Span.of(found)
+            return np.broadcast_to(part.low + (part.high - part.low) / 2, nodes.shape)
+
+        rises = {w: middles(at.phi((w, 1 - w), self._entry(x), at.floor, spans(), "all")) for w, _ in self.groups}
+        groups = [Group(float(self._step(weight)), times, rises[weight]) for weight, times in self.groups]
+        return Prices(nodes, middles(self._near(x)), groups, float(self.gain.low))
 
     # ---------------------------------------------------------------------------------------------------- the bound
 
     def positive(self, left: Array, right: Array, single: bool = True) -> bool:
         """Is the excess certified to be positive on all these cells of t, for every parameter of the box?
 
-        ``single``: the box is one value, and more work is worth while.
+        ``single``: the box is one value, and more work is worth while. Rows of the least bound come first. The bound is certified
+        where floats see it positive. All is given up where floats do not even see that at a point of a row, or where little is lost
+        over t and tau, and the narrowest cells of x do not certify the bound.
         """
-        most = (MOST_ROWS if single else MOST_OF_BOX) * 3 // (len(self.groups) * (len(TRIED) if self._ragged else 1))
+        most, spent = (MOST_ROWS if single else MOST_OF_BOX) * 3 // len(self.groups), 0
         with np.errstate(all="ignore"):
-            rows, spent = self._first(left, right), 0
-        while spent < most:
-            spent += len(rows.left)
-            rows = rows.some(np.flatnonzero(~(self.bound(rows) > 0))).numbered()
-            if not len(rows.left):
-                return True
-            whole = rows.at_middles(shares=False)
-            here = self.bound(whole)
-            if (self.bound(rows.some(np.flatnonzero(here <= 0)).at_middles(shares=True)) <= 0).any():
-                break  # no division helps there
-            # of what is lost, is it more by the shares or by t and tau?
-            parts = whole.divided(SHARES)
-            better = np.full(len(rows.left), np.inf)
-            np.minimum.at(better, parts.parent.astype(np.intp), self.bound(parts))
-            shares = (here <= 0) | (better > GAIN * here)
-            spent += 2 * len(rows.left) + len(parts.left)
-            apart = rows.some(np.flatnonzero(~shares)).divided(MASSES)
-            rows = apart.joined(rows.some(np.flatnonzero(shares)).divided(SHARES))
-        return False
+            rows = self._first(left, right)
+            while len(rows.left) and spent < most:
+                order = np.argsort(rows.middle, kind="stable")
+                now, later = rows.some(order[:ROWS]), rows.some(order[ROWS:])
+                spent += len(now.left)
+                at = self._masses(now)
+                hints = self._prices.hints(now, at)
+                found = np.full(len(now.left), -np.inf)
+                likely = np.flatnonzero(hints.least > 0)
+                found[likely] = self._bound(now.some(likely), at.some(likely), hints.some(likely), self.fine)
+                close = np.flatnonzero(~(found > 0) & (hints.by_t + hints.by_tau < hints.middle / SMALL))
+                if (
+                    len(close)
+                    and not (self._bound(now.some(close), at.some(close), hints.some(close), self.finest) > 0).all()
+                ):
+                    return False
+                found[close] = np.inf
+                rest = np.flatnonzero(~(found > 0))
+                parts = self._divided(now.some(rest), at.some(rest), hints.some(rest)) if len(rest) else now.some(rest)
+                if parts is None:
+                    return False
+                rows = later.joined(parts)
+        return not len(rows.left)
 
     def bound(self, rows: Rows) -> Array:
         """The lower bound over each row."""
         with np.errstate(all="ignore"):
-            parts = [self._bound(rows.some(slice(start, start + ROWS))) for start in range(0, len(rows.left), ROWS)]
-        return np.concatenate(parts) if parts else np.zeros(0)
+            at = self._masses(rows)
+            return self._bound(rows, at, self._prices.hints(rows, at), self.fine)
+
+    def _divided(self, rows: Rows, at: Masses, hints: Hints) -> Rows | None:
+        """The rows, each divided in two where floats see most gained by it; None where one has no positive bound at a point."""
+        low = np.flatnonzero(hints.middle <= 0)
+        if len(low):
+            points = rows.some(low).at_shares()._replace(share=hints.share[low], price=hints.price[low])
+            if (self._prices.hints(points, at.some(low)).middle <= 0).any():
+                return None
+        rows = rows._replace(share=hints.share, price=hints.price, middle=hints.middle)
+        gains = [np.where(hints.middle > 0, lost / 2, -np.inf) for lost in (hints.by_t, hints.by_tau)]
+        for ends in SHARES:
+            parts, parent = rows.halves(ends)
+            better = np.full(len(rows.left), np.inf)
+            np.minimum.at(better, parent, self._prices.hints(parts, at.some(parent)).middle)
+            gains.append(np.where(better < np.inf, better - hints.middle, -np.inf))
+        best = np.argmax(gains, axis=0)
+        return reduce(
+            Rows.joined,
+            (rows.some(np.flatnonzero(best == i)).halves(ends)[0] for i, ends in enumerate((*MASSES, *SHARES))),
+        )
 
     def _first(self, left: Array, right: Array) -> Rows:
         """Cells of t with intervals of tau, from the least that it can be."""
@@ -196,7 +233,7 @@ class Multipliers:
         nothing = np.zeros(len(cells[0]))
         even = nothing + 1 / (self.transfer.profile.K - 1) * (1 - ROUNDING)
         between = edges[:, :-1].ravel(), edges[:, 1:].ravel()
-        return Rows(cells[0], cells[1], *between, even, nothing + 1, nothing, nothing + 1, nothing)
+        return Rows.fresh(cells[0], cells[1], *between, even, nothing + 1, nothing, nothing + 1)
 
     def _step(self, weight: Fraction) -> Fraction:
         return self.transfer.weights[self.transfer.target] - weight
@@ -210,163 +247,99 @@ class Multipliers:
         xp = spans()
         return self.transfer.given(self.transfer.masses(t, xp)[1], xp)
 
-    def _bound(self, rows: Rows) -> Array:
-        """The lower bound over each."""
+    def _masses(self, rows: Rows) -> Masses:
+        """What the vertex adds, and H, in and around the middles of t."""
         middle = rows.left + (rows.right - rows.left) / 2
-        one = Span.of(1.0)
-        here, kept = (Span.of(f(Span.of(middle))) for f in (self._given, self._kept))
-        box = Jet(spans(), Span(rows.left, rows.right), one)
-        most = Span.of(self._kept(Span.of(rows.left)))
-        slope, fall = (Span.of(f(box).slope) for f in (self._given, self._kept))
-        mu, price = self._suggested(rows, middle, here.low, kept.low)
-        away = np.maximum(rows.right - middle, middle - rows.left)
-        least = np.full(len(middle), np.inf)
+        here, kept = (f(Span.of(middle)) for f in (self._given, self._kept))
+        box = Jet(spans(), Span(rows.left, rows.right), Span.of(1.0))
+        slope, fall = (f(box).slope for f in (self._given, self._kept))
+        most = self._kept(Span.of(rows.left))
+        return Masses(middle, *(_broadcast(Span.of(part), middle.shape) for part in (here, kept, most, slope, fall)))
+
+    def _bound(self, rows: Rows, at: Masses, hints: Hints, lines: list[tuple[Lines, Lines]]) -> Array:
+        """The lower bound over each row."""
+        mu, price = hints.mu, hints.price
+        away = np.maximum(rows.right - at.middle, at.middle - rows.left)
+        least = np.full(len(mu), np.inf)
+        reach = [rows.reach(i) for i in range(len(self.groups))]
         for tau in (rows.low, rows.high):
             weight = Span.of(mu) * Span.of(tau)
-            own = here + Span.of(price) * Span.of(middle) + self.gain * Span.of(tau)
-            moved = slope + Span.of(price)
+            own = at.here + Span.of(price) * Span.of(at.middle) + self.gain * Span.of(tau)
+            moved = at.slope + Span.of(price)
             # H falls in t: it is at most what it is at the lower end, which is better where it falls steeply
             total = Span.of(
                 np.fmax(
-                    (own - weight * kept - _drop(moved - weight * fall, away)).low,
-                    (own - weight * most - _drop(moved, away)).low,
+                    (own - weight * at.kept - _drop(moved - weight * at.fall, away)).low,
+                    (own - weight * at.most - _drop(moved, away)).low,
                 )
             )
-            for i, (group, times) in enumerate(self.groups):
-                part = self._least(i, mu, float(self._step(group)) - tau, price, *rows.reach(i))
-                total = total + Span.of(part) * times
+            for (group, times), ends, pair in zip(self.groups, reach, lines, strict=True):
+                total = total + Span.of(_least(pair, mu, float(self._step(group)) - tau, price, *ends)) * times
             least = np.minimum(least, np.where(np.isnan(total.low), -np.inf, total.low))
         return least
 
-    def _least(self, group: int, mu: Array, step: Array, price: Array, first: Array, last: Array) -> Array:
-        """Lower bounds of min over x in [first, last] of h(x) + mu step y(x) - price x."""
-        left, right = self.nodes[:-1], self.nodes[1:]
-        begin = np.clip(np.searchsorted(self.nodes, first, side="right") - 1, 0, len(left) - 1)
-        end = np.clip(np.searchsorted(self.nodes, last, side="left") - 1, begin, len(left) - 1)
-        stop = int(end.max()) + 1
-        start = int(begin.min())
-        cells = slice(start, stop)
-        scale = (mu * step)[:, None]
-        # the product of two floats and the rounding of d_k count in what is taken off at the end
-        up, slack = scale >= 0, ROUNDING * (np.abs(mu) * (np.abs(step) + 1.0))[:, None]
-        ends = []
-        for rise, low, high, x in zip(self.risen[group], self.falls[:2], self.falls[2:], (left, right), strict=True):
-            term = scale * np.where(up, low[cells], high[cells])
-            value = rise[cells] + term - price[:, None] * x[cells]
-            size = np.abs(rise[cells]) + np.abs(term) + np.abs(price[:, None]) * x[cells]
-            value = value - ROUNDING * size - slack * np.maximum(np.abs(low[cells]), np.abs(high[cells]))
-            ends.append(np.where(np.isnan(value), -np.inf, value))
-        low, high = first[:, None], last[:, None]
-        inside = [(low <= x[cells]) & (x[cells] <= high) for x in (left, right)]
-        best = [np.where(kept, end, np.inf).min(-1) for kept, end in zip(inside, ends, strict=True)]
-        every = np.arange(len(price))
-        for cell, place in ((begin, first), (end, last)):  # in a cell that is cut the bound is linear up to the cut
-            one, two = (side[every, cell - start] for side in ends)
-            share = np.clip((place - left[cell]) / (right[cell] - left[cell]), 0.0, 1.0)
-            cut = one + (two - one) * share - ROUNDING * (np.abs(one) + np.abs(two))
-            best.append(np.where(np.isnan(cut), -np.inf, cut))
-        return np.asarray(np.min(best, axis=0))
 
-    # --------------------------------------------------------------------------------------------- what floats suggest
+class Lines(NamedTuple):
+    """Lines below h, and below or above y, on cells of x: at the ends of the cells, and the worse ones where two cells meet."""
 
-    @property
-    def _ragged(self) -> bool:
-        return self.groups[-1][0] < self.groups[0][0]
+    nodes: Array
+    ends: tuple[tuple[Array, Array], tuple[Array, Array]]  # of h and y, at the left ends and at the right ones
+    table: Array  # of h and y at the nodes, and -x
+    sizes: tuple[Array, Array]  # the largest |h| and |y| up to each node
 
-    def _suggested(self, rows: Rows, t: Array, given: Array, kept: Array) -> tuple[Array, Array]:
-        """mu and lambda that make the bound large in the middle of each row."""
-        tau = rows.low + (rows.high - rows.low) / 2
-        gain = float(self.gain.low)
-        d = float(self._step(self.groups[0][0]))
-        share = np.clip(tau / d, 0.0, 1.0)
-        tried = [gain * (1 - share) / kept]
-        if self._ragged:
-            tried = [gain * (1 - s) / kept for s in TRIED] + tried
-        best = np.full(len(t), -np.inf)
-        chosen = [np.zeros(len(t)), np.zeros(len(t))]
-        for mu in tried:
-            price, value, fallen = self._price(rows, t, tau, mu)
-            away = (rows.high - rows.low) / 2  # the bound moves with tau as gain - mu (R + H)
-            value = value - mu * tau * kept - away * np.abs(gain - mu * (fallen + kept))
-            better = value > best
-            best = np.where(better, value, best)
-            chosen = [np.where(better, new, old) for new, old in zip((mu, price), chosen, strict=True)]
-        return np.maximum(chosen[0], 0.0), chosen[1]  # H of floats may be below 0 where it is tiny, and mu must not be
+    @classmethod
+    def of(cls, nodes: Array, rise: tuple[Array, Array], fall: tuple[Array, Array], worse: np.ufunc) -> Lines:
+        """The lines by what is known at the left and at the right ends of cells; where that is not finite nothing is known."""
+        lost = ~np.isfinite(rise[0] + rise[1] + fall[0] + fall[1])
+        h, y = ([np.where(lost, instead, end) for end in ends] for ends, instead in ((rise, LOWEST), (fall, 0.0)))
+        at = [
+            np.concatenate([z[0][:1], choose(z[0][1:], z[1][:-1]), z[1][-1:]])
+            for z, choose in ((h, np.minimum), (y, worse))
+        ]
+        sizes = [np.maximum.accumulate(np.where(z == LOWEST, 0.0, np.abs(z))) for z in at]
+        return cls(nodes, ((h[0], y[0]), (h[1], y[1])), np.array([*at, -nodes]), (sizes[0], sizes[1]))
 
-    def _price(self, rows: Rows, t: Array, tau: Array, mu: Array) -> tuple[Array, Array, Array]:
-        """lambda for which the masses that the minima take sum up to t, the sum of minima with lambda t, and R there."""
-        tables = [self._table(i, rows, tau, mu) for i in range(len(self.groups))]
-        high = np.arcsinh(2 * np.max([table.steepest for table in tables], axis=0))
-        low, every = -high, np.arange(len(t))
-        for _ in range(HALVINGS):
-            middle = low + (high - low) / 2
-            price = np.sinh(middle)
-            taken = np.zeros(len(t))
-            for table in tables:
-                taken += table.times * _lowest(table.x, table.value - price[:, None] * table.x)
-            over = taken > t
-            low, high = np.where(over, low, middle), np.where(over, middle, high)
-        price = np.sinh(low + (high - low) / 2)
-        total, fallen = price * t, np.zeros(len(t))
-        for table in tables:
-            lines = table.value - price[:, None] * table.x
-            best = lines.argmin(-1)
-            total += table.times * lines[every, best]
-            fallen += table.times * table.y[every, best]
-        return price, total, fallen
-
-    def _table(self, group: int, rows: Rows, tau: Array, mu: Array) -> Table:
-        """What a class of the group adds, in floats: at some nodes, and at last at the ends of what it may have."""
-        (weight, times), nodes = self.groups[group], self.nodes[::-ROUGH][::-1]
-        nodes = np.append(0.0, nodes) if nodes[0] else nodes
-        first, last = (end[:, None] for end in rows.reach(group))
-        shape = (len(tau), len(nodes))
-        x = np.concatenate([np.broadcast_to(nodes, shape), first, last], axis=-1)
-        rise, y = (
-            np.concatenate([np.broadcast_to(z, shape), np.interp(first, nodes, z), np.interp(last, nodes, z)], axis=-1)
-            for z in self._rough(weight, nodes)
-        )
-        value = rise + (mu * (float(self._step(weight)) - tau))[:, None] * y
-        slope = np.abs(np.diff(value[:, :-2]) / np.diff(nodes))
-        steepest = np.where(np.isfinite(slope), slope, 1.0).max(-1, initial=1.0)
-        inside = (x >= first) & (x <= last) & ~np.isnan(value)
-        return Table(x, np.where(inside, value, np.inf), y, times, steepest)
-
-    def _rough(self, weight: Fraction, x: Array) -> tuple[Array, Array]:
-        """What a class of this weight adds, and y, in floats."""
-        if weight not in self._roughly:
-            at, xp = self.transfer, spans()
-            rise = at.phi((weight, 1 - weight), self._entry(Span.of(x)), at.floor, xp, "all")
-            middles = [
-                part.low + (part.high - part.low) / 2 for part in (Span.of(rise), Span.of(self._near(Span.of(x))))
-            ]
-            self._roughly[weight] = np.broadcast_to(middles[0], x.shape), np.broadcast_to(middles[1], x.shape)
-        return self._roughly[weight]
-
-    @cached_property
-    def _roughly(self) -> dict[Fraction, tuple[Array, Array]]:
-        return {}
+    def least(self, scale: Array, error: Array, price: Array, first: Array, last: Array) -> Array:
+        """Lower bounds of min over x in [first, last] of h + scale y - price x; ``error``: how far off the scales may be."""
+        nodes, every = self.nodes, np.arange(len(scale))
+        begin = np.clip(np.searchsorted(nodes, first, side="right") - 1, 0, len(nodes) - 2)
+        end = np.clip(np.searchsorted(nodes, last, side="left") - 1, begin, len(nodes) - 2)
+        start, stop = int(begin.min()), int(end.max()) + 2
+        values = np.stack([np.ones(len(scale)), scale, price], axis=-1) @ self.table[:, start:stop]
+        between = (
+            every * (stop - start) - start + np.stack([begin + 1, end + 1])
+        )  # the nodes inside; none within one cell
+        best = np.where(begin == end, np.inf, np.minimum.reduceat(values.ravel(), between.T.ravel())[::2])
+        for cell, x in ((begin, first), (end, last)):  # in a cell that is cut the bound is linear up to the cut
+            one, two = (h[cell] + scale * y[cell] - price * nodes[cell + i] for i, (h, y) in enumerate(self.ends))
+            part = np.clip((x - nodes[cell]) / (nodes[cell + 1] - nodes[cell]), 0.0, 1.0)
+            best = np.minimum(best, one + (two - one) * part)
+        h, y = (size[end + 1] for size in self.sizes)
+        slack = ROUNDING * (h + np.abs(scale) * y + np.abs(price) * nodes[end + 1]) + error * y
+        return np.where(np.isnan(best - slack), -np.inf, best - slack)
 
 
-class Table(NamedTuple):
-    """What each of ``times`` classes adds where it has the mass x, in floats; infinite where it may not have it."""
+def _least(lines: tuple[Lines, Lines], mu: Array, step: Array, price: Array, first: Array, last: Array) -> Array:
+    """Lower bounds of min over x in [first, last] of h(x) + mu step y(x) - price x."""
+    scale, found = mu * step, np.full(len(mu), -np.inf)
+    error = ROUNDING * mu * (np.abs(step) + 1.0)  # of the product of two floats, and of d
+    for side, chosen in zip(lines, (scale >= 0, scale < 0), strict=True):
+        some = np.flatnonzero(chosen)
+        if len(some):
+            found[some] = side.least(*(part[some] for part in (scale, error, price, first, last)))
+    return found
 
-    x: Array
-    value: Array
-    y: Array
-    times: int
-    steepest: Array  # the largest slope, of every row
 
-
-def _lowest(x: Array, y: Array) -> Array:
-    """Where y is least in every row: by the parabola through three points, which are in order but for the last two."""
-    every, best = np.arange(len(y)), y.argmin(-1)
-    middle = np.clip(best, 1, y.shape[-1] - 4)
-    (a, b, c), (p, q, r) = ([z[every, middle - 1], z[every, middle], z[every, middle + 1]] for z in (x, y))
-    left, right = (q - p) / (b - a), (r - q) / (c - b)
-    vertex = (a + b) / 2 - left * (c - a) / 2 / (right - left)
-    curved = (best == middle) & (right > left) & (a < vertex) & (vertex < c)
-    return np.asarray(np.where(curved, vertex, x[every, best]))
+def _tangents(function: Callable[[Scalar], Scalar], nodes: Array) -> tuple[Array, Array]:
+    """Lower bounds at the ends of cells of tangents, at their middles, of a convex function."""
+    left, right = nodes[:-1], nodes[1:]
+    middle = left + (right - left) / 2
+    found = function(Jet(spans(), Span.of(middle), Span.of(1.0)))
+    if not isinstance(found, Jet):
+        return (np.broadcast_to(Span.of(found).low, left.shape),) * 2
+    value, slope = Span.of(found.value), Span.of(found.slope)
+    ends = [(value + slope * (Span.of(x) - Span.of(middle))).low for x in (left, right)]
+    return np.broadcast_to(ends[0], left.shape), np.broadcast_to(ends[1], left.shape)
 
 
 def _drop(slope: Span, away: Array) -> Span:
@@ -374,58 +347,5 @@ def _drop(slope: Span, away: Array) -> Span:
     return Span.of(np.maximum(np.abs(slope.low), np.abs(slope.high))) * Span.of(away)
 
 
-class Rows(NamedTuple):
-    """Cells: t in [left, right], tau in [low, high]; the largest receiver has a share of t in [first, last], the next one in
-    [least, most]."""
-
-    left: Array
-    right: Array
-    low: Array
-    high: Array
-    first: Array
-    last: Array
-    least: Array
-    most: Array
-    parent: Array  # of the row that it was divided from
-
-    def numbered(self) -> Rows:
-        """These, each with its own index."""
-        return self._replace(parent=np.arange(len(self.left), dtype=float))
-
-    def some(self, index: NDArray[np.intp] | slice) -> Rows:
-        """Some of them."""
-        return Rows._make(part[index] for part in self)
-
-    def joined(self, others: Rows) -> Rows:
-        """These and others."""
-        return Rows._make(np.concatenate(pair) for pair in zip(self, others, strict=True))
-
-    def reach(self, group: int) -> tuple[Array, Array]:
-        """Between which masses a class of that group has its own."""
-        nothing, more = np.zeros(len(self.left)), 1 + ROUNDING
-        rest = self.right - self.first * self.left * (1 - ROUNDING)  # of all but the largest
-        if group == 0:
-            return self.first * self.left * (1 - ROUNDING), np.minimum(self.last * self.right * more, 1.0)
-        most = np.minimum(np.minimum(self.last, self.most) * self.right, rest) * more
-        if group == 1:
-            return np.minimum(self.least * self.left * (1 - ROUNDING), most), np.minimum(most, 1.0)
-        most = np.minimum(most, np.maximum(rest * more - self.least * self.left, 0.0) * more)
-        return nothing, np.minimum(most, 1.0)
-
-    def at_middles(self, shares: bool) -> Rows:
-        """The rows at the middles of t and tau, and of the ``shares``, too."""
-        rows = self
-        for start, stop in (*MASSES, *SHARES) if shares else MASSES:
-            a, b = getattr(rows, start), getattr(rows, stop)
-            rows = rows._replace(**dict.fromkeys((start, stop), a + (b - a) / 2))
-        return rows
-
-    def divided(self, ends: tuple[tuple[str, str], ...]) -> Rows:
-        """Each divided in two between each of these pairs of ends; what no shares of a whole can be is left out."""
-        rows = self
-        for start, stop in ends:
-            a, b = getattr(rows, start), getattr(rows, stop)
-            middle = a + (b - a) / 2
-            rows = rows._replace(**{stop: middle}).joined(rows._replace(**{start: middle}))
-        possible = (rows.least <= rows.last) & (rows.first + rows.least <= 1 + ROUNDING)
-        return rows.some(np.flatnonzero(possible))
+def _broadcast(x: Span, shape: tuple[int, ...]) -> Span:
+    return x if x.shape == shape else Span(np.broadcast_to(x.low, shape), np.broadcast_to(x.high, shape))

@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from asymtheory import build, solve
-from asymtheory.asymmetry.multipliers import Multipliers, Rows
+from asymtheory.asymmetry.multipliers import Multipliers
+from asymtheory.asymmetry.prices import Rows
 from asymtheory.asymmetry.sweep import Sweep
-from asymtheory.losses import AMSE, CE, FL, NNCE, NNFL, Loss
+from asymtheory.losses import AEL, AMSE, CE, FL, NNCE, NNFL, Loss
 from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
 
 Array: TypeAlias = NDArray[np.float64]
@@ -31,22 +32,25 @@ def excess(loss: Loss, weights: list[float], floor: float, receivers: int) -> fl
 
 
 @pytest.mark.parametrize(
-    ("loss", "parameter", "noise", "receivers"),
+    ("loss", "parameter", "noise", "receivers", "below"),
     [
-        (F("0.077") * NNCE() + F("0.12") * BESIDE["rdpo"], "alpha", symmetric(5, F("0.693")), 4),
-        (F("9.3") * NNFL(gamma=2) + F("0.11") * BESIDE["logit-bias"], "alpha", pair(3, F("0.141")), 1),
+        (F("0.077") * NNCE() + F("0.12") * BESIDE["rdpo"], "alpha", symmetric(5, F("0.693")), 4, False),
+        (F("9.3") * NNFL(gamma=2) + F("0.11") * BESIDE["logit-bias"], "alpha", pair(3, F("0.141")), 1, False),
+        (F("1.3") * NNFL(gamma=F("1.5")) + F("7.3") * AEL(a=F("0.3")), "beta", symmetric(10, F("0.25")), 1, True),
     ],
 )
-def test_a_threshold_is_where_a_grid_sees_it(loss: Loss, parameter: str, noise: NoiseModel, receivers: int) -> None:
+def test_a_threshold_is_where_a_grid_sees_it(
+    loss: Loss, parameter: str, noise: NoiseModel, receivers: int, below: bool
+) -> None:
     """Mass that goes evenly to so many classes decides: a grid of it has less risk just outside of the end, and none inside."""
     found = solve(loss, noise, parameter)
     assert found.status == "threshold"
-    end = found.end
+    end = found.pieces[0].high if below else found.end
     assert end is not None
     assert end.high - end.low <= 1e-3 * end.value
     row = noise.rows[0]
     weights = sorted((float(w) for w in row.weights), reverse=True)
-    for value, holds in ((end.low * (1 - 1e-4), False), (end.high * (1 + 1e-4), True)):
+    for value, holds in ((end.low * (1 - 1e-4), below), (end.high * (1 + 1e-4), not below)):
         at = found.loss.replace(**{parameter: F(value)})
         assert (excess(at, weights, 1e-7, receivers) >= 0) == holds
 
@@ -96,6 +100,24 @@ def test_the_bound_holds_at_random_points(loss: Loss, negative: Loss, weights: l
     known = (tip - u[:, 0]) / (tip - floor), (negative(u) - negative(vertex)) @ w, x[:, 0], x[:, 1]
     wide = 1 + 0.05 * rng.random((4, len(u)))
     ends = [end for y, a in zip(known, wide, strict=True) for end in (y / a, np.minimum(1.0, y * a))]
-    least = bound.bound(Rows._make([*ends, np.zeros(len(u))]))
+    least = bound.bound(Rows.fresh(*ends))
     assert (least <= (loss(u) - loss(vertex)) @ w + 1e-9).all()
     assert np.isfinite(least).mean() > 0.9
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_lines_are_below_the_terms_they_stand_for(side: int) -> None:
+    """For random multipliers and intervals, also within one cell: never above the least value on a fine grid, and close to it."""
+    loss = 2 * NNCE(p_min=F(1, 1000)) + CE() + AMSE(a=2, q=F(1, 2))
+    bound = Multipliers.of(Sweep.of(loss.at(4), from_weights([5, 3, 1, 1]).rows[0]).transfer)
+    assert bound is not None
+    rng, lines = np.random.default_rng(side), bound.fine[1][side]
+    first = rng.random(200)
+    last = np.minimum(1.0, first + rng.choice([1e-3, 0.03, 0.5], 200))
+    scale, price = rng.random(200) * 3 * (-1) ** side, rng.normal(size=200) * 5
+    least = lines.least(scale, 0 * scale, price, first, last)
+    x, nodes = np.linspace(first, last, 300), bound._nodes(4000)
+    h, y = (np.interp(x, nodes, z) for z in bound._lines(nodes)[1][side].table[:2])
+    values = (h + scale * y - price * x).min(0)
+    assert (least <= values + 1e-6).all()
+    assert (least >= values - 1e-2 * (1 + np.abs(price))).all()
