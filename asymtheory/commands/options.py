@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from ..losses.base import Loss
+    from ..losses.domain import Domain
     from ..noise.rows import NoiseModel
     from ..numbers.text import Number
 
@@ -51,13 +52,40 @@ class Formatter(argparse.HelpFormatter):
         )
 
 
+class StoreOnce(argparse._StoreAction):
+    """Keeps the value of an option that may be given once: of two the last would count, and the first be lost in silence."""
+
+    given = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if self.given and option_string is not None:
+            raise InputError(f"{option_string} is given twice")
+        self.given = True
+        super().__call__(parser, namespace, values, option_string)
+
+
 class Parser(argparse.ArgumentParser):
-    """Errors in one line, without the usage text; the help ends with the command's examples."""
+    """Errors in one line, without the usage text; the help ends with the command's examples. An option is given once."""
 
     def __init__(self, **options: Any) -> None:
         if options.get("epilog") is None:
             options["epilog"] = examples_of(options.get("prog") or "")
         super().__init__(formatter_class=Formatter, **options)
+        for name in (None, "store"):
+            self.register("action", name, StoreOnce)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse has it; no option counts as given at first."""
+        for action in self._actions:
+            if isinstance(action, StoreOnce):
+                action.given = False
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message)
@@ -133,7 +161,11 @@ def formula_given(options: argparse.Namespace, parameters: dict[str, Fraction]) 
     """The loss of --formula; what could not be proved of it is said on standard error."""
     from ..losses.formula import formula_parameters, from_formula, parse_domain
 
-    domains = dict(parse_domain(setting) for setting in options.domain)
+    domains: dict[str, Domain] = {}
+    for name, domain in map(parse_domain, options.domain):
+        if name in domains:
+            raise InputError(f"--domain {name} is given twice")
+        domains[name] = domain
     known = formula_parameters(options.formula, options.passive)
     for flag, names in (("set", parameters), ("domain", domains)):
         for name in names:
