@@ -132,14 +132,15 @@ def _certified_less(loss: Loss, row: Row, point: NDArray[np.float64]) -> bool:
     return any(excess < 0 for excess in excesses(loss, row, point))
 
 
-def excesses(loss: Loss, row: Row, point: NDArray[np.float64]) -> Iterator[Scalar]:
+def excesses(loss: Loss, row: Row, point: NDArray[np.float64], within: Loss | None = None) -> Iterator[Scalar]:
     """``F(u) - F(vertex)`` in Arb at exact points next to ``point``, with the least limit where a normalised term has none.
 
-    Two readings of the point: what is nearly 0 may have to be 0, and may not.
+    Two readings of the point: what is nearly 0 may have to be 0, and may not. ``within``: the sum that ``loss`` is a part of, whose
+    vertex is meant; it may be cut off where that of the part alone is not.
     """
     K, weights = len(row.weights), [Fraction(w) for w in row.weights]
     profile = Profile.of(loss, K)
-    floor = max((atom.p_min for _, atom in profile.negative), default=Fraction(0))
+    floor = max((atom.p_min for _, atom in Profile.of(within or loss, K).negative), default=Fraction(0))
     vertex = [floor] * K
     vertex[row.target] = 1 - (K - 1) * floor
     at_vertex = _infimum(profile, weights, vertex)

@@ -225,7 +225,7 @@ class Multipliers:
         start = Span.of(left)
         y, kept = self._near(start), self._kept(start)
         d = [float(self._step(weight)) for weight, _ in self.groups]
-        least = (y.low / (y.high + kept.high)) * d[0] * (1 - ROUNDING)
+        least = np.maximum((y.low / (y.high + kept.high)) * d[0] * (1 - ROUNDING), 0.0)
         steps = np.linspace(0, 1, QUOTIENTS + 1)
         edges = least[:, None] + (max(d) * (1 + ROUNDING) - least)[:, None] * steps
         edges[:, 0], edges[:, -1] = least, max(d) * (1 + ROUNDING)

@@ -53,7 +53,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 class StoreOnce(argparse._StoreAction):
-    """Keeps the value of an option that may be given once: of two the last would count, and the first be lost in silence."""
+    """Keeps the value of an option that is given once, and not empty: of two the last would count, and an empty one none."""
 
     given = False
 
@@ -66,6 +66,8 @@ class StoreOnce(argparse._StoreAction):
     ) -> None:
         if self.given and option_string is not None:
             raise InputError(f"{option_string} is given twice")
+        if values == "" and option_string is not None:
+            raise InputError(f"{option_string}: the value is empty")
         self.given = True
         super().__call__(parser, namespace, values, option_string)
 

@@ -160,7 +160,8 @@ class Mixing:
         """Do the points prove a no for every weight?"""
         below, above = Fraction(0), None  # no for t < below, and for t > above
         for point in points:
-            for base, term in zip(excesses(rest, self.row, point), excesses(self.term, self.row, point), strict=False):
+            parts = (excesses(part, self.row, point, self.loss) for part in (rest, self.term))
+            for base, term in zip(*parts, strict=True):
                 if base < 0 and term <= 0:
                     return True
                 if base < 0 and term > 0:

@@ -335,7 +335,7 @@ def _closer(sweep: Sweep, runs: list[Run]) -> list[Run]:
         if at == stop and before.verdict < 0:
             result[i], result[i + 1] = Run(0, gap.low, first), Run(1, first, after.high)
         elif at == stop:
-            result[i - 1], result[i] = Run(1, before.low, first), Run(0, first, gap.high)
+            result[i - 1], result[i] = Run(1, result[i - 1].low, first), Run(0, first, gap.high)
     return result
 
 

@@ -14,12 +14,13 @@ from scipy.optimize import minimize
 
 from asymtheory.asymmetry import certificates
 from asymtheory.asymmetry.certificates import active_negative
+from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.risk import weighted_risk
 from asymtheory.claims.anl import CLASSES
 from asymtheory.losses import Loss, build
 from asymtheory.losses.profile import Profile
 from asymtheory.losses.published import published_settings
-from asymtheory.noise import cifar10, named, pair
+from asymtheory.noise import cifar10, from_weights, named, pair
 
 pytestmark = pytest.mark.xdist_group("certificates")
 
@@ -169,6 +170,30 @@ def raised(lines: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.slow
+def test_the_excess_of_a_part_is_that_over_the_vertex_of_the_sum() -> None:
+    """CE is infinite at e_m, and finite at the vertex that NNCE cuts off, from where its risk rises here."""
+    p, weights, t = Q(32, 100), (Q(1, 2), Q(2, 5), Q(1, 10)), Q(1, 50)
+    ce, whole = build("ce"), build("nnce", p_min=p) + build("ce")
+    row = from_weights(weights).rows[0]
+    at = np.array([float(x) for x in (1 - 2 * p - t, p + t, p)])
+    rise = -np.log(at) @ [0.5, 0.4, 0.1] + np.log([0.36, 0.32, 0.32]) @ [0.5, 0.4, 0.1]
+    assert rise > 0
+    assert [float(x) for x in certificates.excesses(ce, row, at, whole)] == pytest.approx([rise, rise], rel=1e-9)
+    assert all(x < 0 for x in certificates.excesses(ce, row, at))
+
+
+def test_the_reason_of_a_cut_off_vertex_does_not_say_that_every_term_is_least_there() -> None:
+    """AUL alone falls from the vertex towards n here; with NNCE beside it the sum is least there."""
+    p = Q(32, 100)
+    aul = build("aul", a=1, p=8)
+    found = check(Q(1, 100) * build("nnce", p_min=p) + aul, [5, 4, 1])
+    assert found.asymmetric is True
+    assert "if phi_m'(1) <= phi_n'(0), else a search decides" in found.reason
+    near = np.array([[0.36, 0.32, 0.32], [0.35, 0.33, 0.32]])
+    risk = weighted_risk(aul, [0.5, 0.4, 0.1], near)
+    assert risk[1] < risk[0]
+
+
 def test_a_broken_bound_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "_lines", raised(certificates._lines))
     assert false_yes()[2] > 0

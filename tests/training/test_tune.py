@@ -417,8 +417,8 @@ def test_labels_that_depend_on_the_image_are_judged_by_noisy_accuracy(
     ("arguments", "message"),
     [
         (f"{COMMAND} --resume", "--resume goes with --out"),
-        (f"{COMMAND} --budget 0s", "--budget 0s: a time > 0 is needed"),
-        (f"{COMMAND} --budget x", "--budget"),
+        (COMMAND.replace("--budget 8", "--budget 0s"), "--budget 0s: a time > 0 is needed"),
+        (COMMAND.replace("--budget 8", "--budget x"), "--budget"),
         (f"{COMMAND} --noise-mode redrawn", "unrecognized arguments"),
         (f"{COMMAND} --expect pair:0.2", "--expect goes with --labels"),
         ("tune --dataset digits --labels nowhere.csv", "nowhere.csv"),

@@ -28,6 +28,7 @@ TWO_CLASSES = "with two classes the risk is w_n + (w_m - w_n) L(u, m): every min
 _AT_ZERO = FLOAT.variable(0.0)
 BESIDE = "the other weights are equal and all terms convex: e_m is the minimiser iff the risk does not fall there to first order"
 BELOW = "the risk is unbounded below as u_k -> 0 for another class, since the part of each other class is"
+CUT_OFF_CONVEX = "the cut-off vertex is the minimiser if phi_m'(1) <= phi_n'(0), else a search decides"
 NEITHER = "phi_k is neither convex nor concave"
 
 
@@ -85,7 +86,7 @@ def _negative(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
     if not profile.separable or shape in (LINEAR, CONCAVE):
         return CutOff(loss, K, domain + "every term has its unique minimum at the cut-off vertex of the largest weight")
     if shape == CONVEX:
-        return KKT(loss, K, domain + "every term has its minimum at the cut-off vertex", sufficient_only=True)
+        return KKT(loss, K, domain + CUT_OFF_CONVEX, sufficient_only=True)
     return Search(loss, K, domain + NEITHER)
 
 
