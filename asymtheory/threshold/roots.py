@@ -107,7 +107,7 @@ def _two_terms(f: Scalar, x: Scalar, names: Ratios) -> list[Scalar] | None:
     relative = [sp.simplify(w / weights[0]) for w in weights]
     if not all(r.is_Rational for r in relative):
         return None
-    scale = sp.ilcm(*(r.q for r in relative))
+    scale = sp.ilcm(1, *(r.q for r in relative))
     level = sp.Dummy("v", positive=True)
     product = sp.Mul(*(log.args[0] ** (r * scale) for r, log in zip(relative, logs, strict=True)))
     found = _polynomial(sp.together(product - level).as_numer_denom()[0], x)

@@ -44,6 +44,9 @@ FORMULAS = [
     (TaylorCE(), "t", None, ("c",), "<=", c),
     (PHuberCE(), "tau", None, ("c",), "<=", c),
     (PHuberCE(), "tau", "symmetric", ("K", "eta"), "<=", LEVEL),
+    (build("ogc-ce"), "p0", None, ("c",), ">=", 1 / c),
+    (build("ogc-ce"), "p0", "symmetric", ("K", "eta"), ">=", 1 / LEVEL),
+    (build("ogc-gce"), "p0", None, ("c",), ">=", c ** sp.Rational(-10, 3)),
     (LogitClipCE(), "tau", "symmetric", ("K", "eta"), "<=", sp.log(LEVEL) * sp.sqrt((K - 1) / K)),
     (LogitClipCE(), "tau", None, ("c",), "<=", sp.log(c) * sp.sqrt((K - 1) / K)),
 ]
@@ -118,6 +121,8 @@ def test_where_no_threshold_lies_the_form_of_the_loss_answers():
     assert derive(build("mae")).relation == "always"
     assert derive(build("nfl"), "gamma", "pair").relation == "never"
     assert derive(build("anl-ce"), "alpha").relation == "always"
+    assert derive(build("bi-tempered")).text == "never: no t"
+    assert not derive(build("ogc-fl"), "p0").solved  # never, by a condition that is transcendental in p0
 
 
 def test_sums_with_a_factor_in_K():

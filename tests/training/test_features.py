@@ -292,8 +292,8 @@ def test_other_libraries_give_backbones_too(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_bad_input_is_one_line(given: str, says: str) -> None:
+    pairs = ("--dataset", "digits"), ("--out", "x.npz")
     with pytest.raises(InputError, match=says):
-        pairs = ("--dataset", "digits"), ("--out", "x.npz")
         command([word for pair in pairs if pair[0] not in given for word in pair] + given.split())
 
 
