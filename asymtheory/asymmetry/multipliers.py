@@ -46,7 +46,7 @@ FARTHEST = 52  # octaves at most
 GROUPS = 6  # different weights of the other classes
 QUOTIENTS = 3  # intervals of tau at first
 SMALL = 16  # what a row loses over t and tau is so many times smaller than its bound: cells of x, or the box, are what is lost
-MOST_ROWS, MOST_OF_BOX = 3000, 1500  # until a value, or a box of values, is given up; rows of three groups
+MOST_ROWS, MOST_OF_BOX = 6000, 1500  # until a value, or a box of values, is given up; rows of three groups
 ROWS = 512  # at once
 LOWEST = -1e300  # where no bound is known
 
@@ -205,8 +205,13 @@ class Multipliers:
         low = np.flatnonzero(hints.middle <= 0)
         if len(low):
             points = rows.some(low).at_shares()._replace(share=hints.share[low], price=hints.price[low])
-            if (self._prices.hints(points, at.some(low)).middle <= 0).any():
-                return None
+            near = self._prices.hints(points, at.some(low))
+            bad = np.flatnonzero(near.middle <= 0)
+            if len(bad):  # what is looked for next to the row that it was divided from may be far from the best
+                anew = self._prices.hints(points.some(bad).unknown(), at.some(low[bad]))
+                if (anew.middle <= 0).any():
+                    return None
+                hints.share[low[bad]], hints.price[low[bad]] = anew.share, anew.price
         rows = rows._replace(share=hints.share, price=hints.price, middle=hints.middle)
         gains = [np.where(hints.middle > 0, lost / 2, -np.inf) for lost in (hints.by_t, hints.by_tau)]
         for ends in SHARES:

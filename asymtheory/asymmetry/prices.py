@@ -55,6 +55,11 @@ class Rows(NamedTuple):
         """The middles of tau."""
         return self.low + (self.high - self.low) / 2
 
+    def unknown(self) -> Rows:
+        """These, of which nothing is known."""
+        nothing = np.full(len(self.left), np.nan)
+        return self._replace(share=nothing, price=nothing, middle=nothing)
+
     def some(self, index: NDArray[np.intp] | slice) -> Rows:
         """Some of them."""
         return Rows._make(part[index] for part in self)

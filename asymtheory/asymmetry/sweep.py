@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 
 from ..losses.base import MIXED, Loss
 from ..noise.rows import Row
-from ..numbers.backends import arb_, numpy_
+from ..numbers.backends import Backend, arb_, numpy_
 from ..numbers.germ import BITS
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.spans import Span, spans
+from .local_search import search_point
 from .multipliers import Multipliers
-from .transfer import Division, Spread, Transfer
+from .transfer import Division, Receivers, Spread, Transfer
 
 Array: TypeAlias = NDArray[np.float64]
 Verdicts: TypeAlias = NDArray[np.int8]  # 1 yes, -1 no, 0 not settled
@@ -55,6 +56,7 @@ MOST_SPREADS = 1500  # failing cells at once, of the boxes with the fewest
 MOST_GERMS = 60  # boxes at once
 GROUPS = (1, 2, 3, 5, 10, 20)  # how many classes may receive the mass
 ROUNDING = 1e-14  # of an excess, relative to the largest one
+PLACES = 5  # of the shares of a delivery
 CHUNK = 2**17  # enclosures at once
 
 
@@ -403,13 +405,17 @@ class Sweep:
 
     def _less(self, low: Array, high: Array, share: Array, count: int) -> NDArray[np.bool_]:
         """Is the excess of a transfer of that share of the mass to ``count`` classes negative?"""
-        xp, middle = spans(), low + (high - low) / 2
+        xp = spans()
 
-        def excess(parameter: Scalar) -> Span | Jet:
+        def excess(parameter: Scalar) -> Scalar:
             at = self._at(parameter)
-            found: Scalar = at.sent(Span(share, share) * at.whole(xp), count, xp)
-            return found
+            return at.sent(Span(share, share) * at.whole(xp), count, xp)
 
+        return self._negative(excess, low, high)
+
+    def _negative(self, excess: Callable[[Scalar], Scalar], low: Array, high: Array) -> NDArray[np.bool_]:
+        """Is an excess, a function of the parameter, negative for every one of each box?"""
+        xp, middle = spans(), low + (high - low) / 2
         whole = Span.of(excess(Span(low, high)))
         negative = np.broadcast_to(whole.high < 0, low.shape)
         if self.parameter is None or negative.all():
@@ -417,6 +423,47 @@ class Sweep:
         slope = _part(excess(Jet(xp, Span(low, high), Span(1.0, 1.0))), "slope")  # in the parameter
         mean = Span.of(excess(Span(middle, middle))) + slope * Span(low - middle, high - middle)
         return np.asarray(negative | np.broadcast_to(mean.high < 0, low.shape))
+
+    def delivery(self, value: float) -> Delivery | None:
+        """A way to spread mass that a search finds to have less risk at this value of the parameter, in floats; else None."""
+        loss = self.loss if self.parameter is None else self.loss._with(**{self.parameter: Fraction(value)})
+        at = self._at(Fraction(value))
+        w = np.array([float(x) for x in at.weights])
+        floor = float(at.floor)
+        with np.errstate(all="ignore"):
+            sent = np.maximum(search_point(loss, w) - floor, 0.0)
+        whole, mass = 1 - len(w) * floor, float(sent.sum() - sent[at.target])
+        shares = (
+            {k: Fraction(round(x, PLACES)) for k, x in enumerate((sent / mass).tolist()) if k != at.target}
+            if mass
+            else {}
+        )
+        shares = {k: x for k, x in shares.items() if x}
+        if not shares:
+            return None
+        total = sum(shares.values())
+        together: dict[Fraction, list[Fraction]] = {}
+        for k, x in shares.items():
+            together.setdefault(x / total, []).append(at.weights[k])
+        parts = tuple((sum(weights, Fraction(0)), len(weights), x) for x, weights in together.items())
+        found = Delivery(min(mass / whole, 1.0), parts)
+        return found if self.excess(found, value) < 0 else None
+
+    def excess(self, delivery: Delivery, value: float) -> float:
+        """The excess of such a delivery, in floats."""
+        with np.errstate(all="ignore"):
+            return float(self._delivered(delivery, np.float64(value), numpy_()))
+
+    def less(self, delivery: Delivery, low: Array, high: Array) -> NDArray[np.bool_]:
+        """Is its excess certified to be negative for every parameter of each box?"""
+        with np.errstate(all="ignore"):
+            return self._negative(lambda value: self._delivered(delivery, value, spans()), low, high)
+
+    def _delivered(self, delivery: Delivery, value: Scalar, xp: Backend) -> Scalar:
+        at = self._at(value)
+        s = at.whole(xp) * xp.number(Fraction(delivery.share))
+        receivers = [Receivers(weights, count, s * xp.number(share)) for weights, count, share in delivery.parts]
+        return at.delivered(s, receivers, xp)
 
     def _falls(self, low: Array, high: Array) -> NDArray[np.bool_]:
         """Does the excess fall as soon as mass leaves for class n, or for all classes?"""
@@ -484,6 +531,13 @@ class Cells(NamedTuple):
         return np.asarray(
             np.where(chord < 0, chord * (1 - self.first), chord * (1 - self.last)) - 1e-14 * np.abs(chord)
         )
+
+
+class Delivery(NamedTuple):
+    """A share of the mass, and how it is spread: (weights together, how many classes, the share of it that each receives)."""
+
+    share: float
+    parts: tuple[tuple[Fraction, int, Fraction], ...]
 
 
 class Suggested(NamedTuple):

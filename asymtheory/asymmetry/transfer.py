@@ -21,7 +21,7 @@ so next to the vertex the leading term of that germ decides: a negative one prov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -335,24 +335,32 @@ class Transfer:
 
     def sent(self, s: Scalar, count: int, xp: Backend) -> Scalar:
         """The excess where the mass s goes evenly to the ``count`` largest other weights; of NCE and NFL its least limit."""
-        together = sum(sorted(self.others, reverse=True)[:count], Fraction(0))  # the weights of those that receive
-        low, each, tip = _number(xp, self.floor), s / count, _number(xp, self.tip)
-        top = self.weights[self.target]
+        together = sum(sorted(self.others, reverse=True)[:count], Fraction(0))
+        return self.delivered(s, (Receivers(together, count, s / count),), xp)
+
+    def delivered(self, s: Scalar, receivers: Sequence[Receivers], xp: Backend) -> Scalar:
+        """The excess where these classes receive the mass s; of NCE and NFL its least limit."""
+        low, tip, top = _number(xp, self.floor), _number(xp, self.tip), self.weights[self.target]
+        left = self.profile.K - 1 - sum(part.many for part in receivers)
+        rest = sum(self.others, Fraction(0)) - sum((part.weights for part in receivers), Fraction(0))
         result: Scalar = 0
         if self.profile.separable:
             result = self.given(self.kept(s, xp), xp)
-            result = result + self.phi((together, count - together), each + low, self.floor, xp, "all")
+            for weights, count, each in receivers:
+                result = result + self.phi((weights, count - weights), each + low, self.floor, xp, "all")
 
         def at(base: Any, u: Scalar) -> Scalar:
             return base.active(u, xp.log(u), xp)
 
         for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
             base = atom.base.on(xp)
-            rest, left = sum(self.others, Fraction(0)) - together, self.profile.K - 1 - count
             if infinite and not self.profile.negative and left:
                 continue  # a class of least weight stays at 0: the infimum
-            own, part = at(base, tip - s), at(base, each + low)
-            above, below = own * _number(xp, top) + part * _number(xp, together), own + part * count
+            own = at(base, tip - s)
+            above, below = own * _number(xp, top), own
+            for weights, count, each in receivers:
+                part = at(base, each + low)
+                above, below = above + part * _number(xp, weights), below + part * count
             vertex: Scalar = _number(xp, min(self.weights))
             if not infinite or self.profile.negative:
                 start, end = at(base, low), at(base, tip)
@@ -364,9 +372,12 @@ class Transfer:
         for coefficient, negative in self.profile.negative:
             base = negative.base.on(xp)
             start = at(base, low)
-            rise, left_over = start - at(base, each + low), start - at(base, tip - s)
-            gain = _number(xp, count * top - together)
-            result = result + rise / (rise * count + left_over) * gain * _number(xp, coefficient)
+            rises: Scalar = 0
+            gain: Scalar = 0
+            for weights, count, each in receivers:
+                rise = start - at(base, each + low)
+                rises, gain = rises + rise * count, gain + rise * _number(xp, count * top - weights)
+            result = result + gain / (rises + (start - at(base, tip - s))) * _number(xp, coefficient)
         return result
 
     # ------------------------------------------------------------------------------------------ next to the vertex
@@ -611,6 +622,14 @@ class Transfer:
                 )
                 rest, chord = rest + self.by_others(largest, xp, MIXED, known), rest
         return rest, chord
+
+
+class Receivers(NamedTuple):
+    """Classes that receive the same mass each: their weights together, and how many they are."""
+
+    weights: Fraction
+    many: int
+    each: Scalar
 
 
 class Spread(NamedTuple):

@@ -147,13 +147,25 @@ class Loss:
 class Separable(Loss):
     """``L(u, y) = scale(K) * (active(u_y) + sum_{k != y} passive(u_k))``."""
 
-    kinks: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # parameter values at which the curvature changes sign
+    kinks: ClassVar[
+        Mapping[str, tuple[int | Fraction, ...]]
+    ] = {}  # parameter values at which the curvature changes sign
     pole: ClassVar[tuple[int, int]] = (0, 0)  # what -log u is multiplied by in (active, passive) next to u = 0
 
     @property
     def steep_at_zero(self) -> bool:
         """Is the slope of the active part at u = 0 known to be -inf for every value of the parameters between two kinks?"""
         return self.pole[0] > 0
+
+    @property
+    def gentle_at_vertex(self) -> bool:
+        """Are the slopes of active at 1 and of passive at 0 known to be finite for all parameters between two kinks?"""
+        return all(shape in (CONVEX, LINEAR) for shape in self.curvature())
+
+    @property
+    def least_at_vertex(self) -> bool:
+        """Is the weighted risk of this loss known to be least at the vertex of a unique largest weight, though it has no shape?"""
+        return False
 
     def without_pole(self) -> Separable | None:
         """What is left without that multiple of -log u; None where no shape is known of it."""
@@ -282,7 +294,7 @@ class Sum(Loss):
         return next((atom.main for _, atom in self._terms if atom.main), None)
 
     @property
-    def kinks(self) -> Mapping[str, tuple[int, ...]]:
+    def kinks(self) -> Mapping[str, tuple[int | Fraction, ...]]:
         merged: dict[str, tuple[int, ...]] = {}
         for _, atom in self._terms:
             for parameter, points in getattr(atom, "kinks", {}).items():

@@ -304,8 +304,18 @@ class TruncatedGCE(Separable):
     note = "flat up to k, so neither convex nor concave"
     domains: ClassVar = {"k": OPEN_UNIT, "q": between(0, 1, low_closed=False, high_closed=True)}
     defaults: ClassVar = {"k": Fraction(1, 2), "q": Fraction(7, 10)}
+    kinks: ClassVar = {"k": (Fraction(1, 2),)}
     k: Scalar
     q: Scalar
+
+    @property
+    def gentle_at_vertex(self) -> bool:
+        return True  # the slope at 1 is -1
+
+    @property
+    def least_at_vertex(self) -> bool:
+        """From k = 1/2 on one entry at most exceeds k, and gains most at 1 and for the largest weight."""
+        return bool(self.k >= Fraction(1, 2))
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return xp.split(p, self.k, p * 0 + (1 - self.k**self.q) / self.q, (1 - p**self.q) / self.q)
@@ -352,6 +362,30 @@ class LogitBiasCE(Separable):
 
     def curvature(self) -> Curvature:
         return CONVEX, LINEAR  # l'' = 1/u^2 - c^2/(1 + c u)^2 > 0, as 1 + c u > c u, c = e^eps - 1 >= 0
+
+    def without_pole(self) -> Separable:
+        return _BiasOfLogit(self.eps)
+
+
+class _BiasOfLogit(Separable):
+    """What is left of CE with a biased logit without its -log u_y; it rises with u_y."""
+
+    name, title = "logit-bias-ce-without-log", "CE + logit bias - CE"
+    formula = "log(1 + (e^eps - 1) u_y) - eps"
+    source = "Staats et al. 2025"
+    domains: ClassVar = {"eps": at_least(0)}
+    defaults: ClassVar = {"eps": Fraction(1)}
+    eps: Scalar
+
+    def __init__(self, eps: Scalar) -> None:
+        self._set({"eps": eps})
+
+    def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
+        least = xp.exp(-self.eps)
+        return xp.log(p * (1 - least) + least)
+
+    def curvature(self) -> Curvature:
+        return sign_of_factor(-self.eps), LINEAR
 
 
 class DFT(Unhinged):

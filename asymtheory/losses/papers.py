@@ -83,6 +83,10 @@ class AGCE(Separable):
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return (xp.power(self.a + 1, self.q) - (self.a + p) ** self.q) / self.q
 
+    @property
+    def gentle_at_vertex(self) -> bool:
+        return True  # the slope at 1 is -(a + 1)^(q - 1)
+
     def curvature(self) -> Curvature:
         return sign_of_factor(1 - self.q), LINEAR
 
@@ -102,6 +106,10 @@ class AUL(Separable):
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         return ((self.a - p) ** self.p - xp.power(self.a - 1, self.p)) / self.p
+
+    @property
+    def gentle_at_vertex(self) -> bool:
+        return bool(self.a > 1 or self.p >= 1)  # the slope at 1 is -(a - 1)^(p - 1)
 
     def curvature(self) -> Curvature:
         return sign_of_factor(self.p - 1), LINEAR

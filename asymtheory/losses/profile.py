@@ -126,6 +126,13 @@ class Profile:
         """The common shape of every phi_k: 1 convex, 0 linear, -1 concave, None neither."""
         return _join(list(self.curvature()))
 
+    @property
+    def least_at_vertex(self) -> bool:
+        """Is every separable term least at the vertex of a unique largest weight: concave, linear, or known to be?"""
+        known = [sign_of_factor(c) == 1 and atom.least_at_vertex for c, atom in self.separable]
+        shapes = [shape for shape, least in zip(self.shapes(), known, strict=True) if not least]
+        return all(_join([shape[i] for shape in shapes]) in (LINEAR, CONCAVE) for i in (0, 1))
+
     def slopes(self, xp: Backend) -> Slopes:
         """End slopes of the separable part, in the number system of ``xp``; limits where the formula gives 0 * inf."""
         zero, one = _end(xp, 0), _end(xp, 1)

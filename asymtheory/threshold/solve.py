@@ -13,19 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple, TypeAlias
 
 from ..asymmetry.binding import binding_rows
 from ..asymmetry.condition import check
 from ..asymmetry.rules import Decision, Rule, decide, endless, rule
 from ..asymmetry.rules.base import AnyRule, Slack
+from ..asymmetry.rules.cutoff import first_order
 from ..asymmetry.rules.search import Search
 from ..errors import InputError
 from ..losses.base import (
     CONCAVE,
-    CONVEX,
-    LINEAR,
     Loss,
     Normalised,
     NormalisedNegative,
@@ -63,6 +62,11 @@ from .ranges import Ranges, ranges
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
+
+LONG_SUM, LONGEST_SUM = (
+    64,
+    512,
+)  # terms: beyond the first floats are asked before exact numbers, beyond the second only they are
 
 
 ONE_CHANGE = "between the whole numbers tried one change of the verdict at most is assumed, not proved"
@@ -291,7 +295,17 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
             found, known = _by_lines(what, parameter, opened, row, affine)
             if found.settled and found.pieces == everything:
                 return found
+    if what.profile.negative and not what.profile.normalised:
+        found = isolate(_first_order(what, parameter, row), opened, True, named, monotone=affine)
+        if found.settled and not found.pieces:
+            return found
+        possible = _certain(found, opened)
     return _searched(what, parameter, opened, row, known, possible)
+
+
+def _first_order(what: Rule, parameter: str, row: Row) -> Inequality:
+    """How fast the risk rises from the cut-off vertex, as a function of the parameter."""
+    return _slack_of(what, lambda at: partial(first_order, at.profile), parameter, row)
 
 
 def _slack_of(what: AnyRule, slack: Callable[[AnyRule], Slack], parameter: str, row: Row) -> Inequality:
@@ -372,9 +386,9 @@ def _searched(
     verdicts = within(known or (), 1, 0)
     if possible is not None:
         verdicts = either(verdicts, within(possible, 0, -1))
-    affine = isinstance(what.loss, Sum) and is_coefficient(parameter)  # then the ends have been looked at closely
+    affine = isinstance(what.loss, Sum) and is_coefficient(parameter)
     ends = ends_of((*(known or ()), *(possible or ())))
-    return swept(Sweep.of(what.loss, row, parameter), opened, verdicts, ends, closely=not affine)
+    return swept(Sweep.of(what.loss, row, parameter), opened, verdicts, ends, affine)
 
 
 def _beside_endless(loss: Loss) -> tuple[Term, ...]:
@@ -395,7 +409,9 @@ def _at_zeros(what: Rule, inequality: Inequality, opened: Domain, at: Callable[[
     found = isolate(inequality, opened, closed=True)
     pieces, settled = found.pieces if what.inequality else (), found.settled
     for end in (end for piece in found.pieces for end in (piece.low, piece.high) if end is not None):
-        if end.number is None:
+        if end.number is None and getattr(what, "alone", False):
+            pieces = pieces if what.inequality else (*pieces, Piece(end, end))
+        elif end.number is None:
             settled = settled and not end.low < end.high
         elif end.number not in (opened.low, opened.high):
             holds = at(end.number).holds
@@ -423,7 +439,8 @@ def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
     """Is the first-order slack -inf for every value, by a term that the parameter does not change, or that is ``steep`` at each?
 
     Such a term has the slope -inf at u = 0 (or a passive part of slope inf at 1). Nothing outweighs it if the slopes of the active
-    parts at 1 and of the passive ones at 0 are finite: those of a convex term are, and of a fixed one they are looked at.
+    parts at 1 and of the passive ones at 0 are finite: those of a convex term are (or of a ``gentle`` one), and of a fixed one they
+    are looked at.
     """
     if what.profile.negative:  # the domain ends before 0
         return False
@@ -435,7 +452,7 @@ def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
         fixed = atom == same
         steep = steep or atom.steep_at_zero or (fixed and (ends[0].high == -math.inf or ends[1].low == math.inf))
         known = fixed and all(-math.inf < end.low <= end.high < math.inf for end in ends[2:])
-        if not known and not all(shape in (CONVEX, LINEAR) for shape in atom.curvature()):
+        if not known and not (atom.gentle_at_vertex and same.gentle_at_vertex):
             return False
     return steep
 
@@ -455,11 +472,7 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
             at = loss._with(**{parameter: Fraction(n)})
             verdicts[n] = _at_count(at, row)
             if verdicts[n].holds is None:
-                from .mixing import (
-                    settled as certified,
-                )  # late: numpy is not on the start-up path of the simplest `bound`
-
-                verdicts[n] = verdicts[n]._replace(holds=certified(at, row))
+                verdicts[n] = verdicts[n]._replace(holds=_certified_count(at, row, n))
         return bool(verdicts[n].holds)
 
     first = int(domain.low)
@@ -498,6 +511,15 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
         v.rule.verdict is not None or (v.rule.inequality and not v.rule.sufficient_only) for v in verdicts.values()
     )
     return Feasible(pieces, verdicts[min(first + 1, tried[-1])], known and ended, "" if affine else ONE_CHANGE)
+
+
+def _certified_count(loss: Loss, row: Row, n: int) -> bool | None:
+    """Asymmetric with this whole number? By boxes of floats where there are many terms, whose exact values grow with them."""
+    from ..asymmetry.sweep import Sweep  # late: numpy is not on the start-up path of the simplest `bound`
+    from .mixing import settled
+
+    found = Sweep.of(loss, row).point() if n > LONG_SUM else None
+    return settled(loss, row) if found is None and n <= LONGEST_SUM else found
 
 
 def _at_count(loss: Loss, row: Row) -> Decision:

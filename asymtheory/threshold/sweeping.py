@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..asymmetry.sweep import UNPROVED, Sweep, Verdicts
+from ..asymmetry.sweep import UNPROVED, Delivery, Sweep, Verdicts
 from ..losses.domain import Domain
 from ..numbers.scalar import Scalar
 from .inequality import Isolated
@@ -43,6 +43,10 @@ TINY = 2.0**-1020
 # of boxes that are looked at closely: how far from a no they begin, how much farther each ends, how wide and how many they are,
 # and for how many one counts that is not settled
 ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY, FAILURE = 9e-4, 1.25, 0.12, 40, 8
+# of points of less risk: how many are looked for, how many boxes each is certified on, and how far it has to lead at least
+MOST_POINTS, POINTS, LEAST_GAIN = 8, 8, 1e-4
+# of boxes by which a gap is entered next to a yes: how many at once, how often, and how wide they are at least (relatively)
+FEW, MANY, MOST_ENTRIES, LEAST_STEP = 8, 64, 32, 1e-5
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,10 @@ class Run:
     high: float
 
 
-def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = (), closely: bool = True) -> Isolated:
+def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = (), affine: bool = False) -> Isolated:
     """Feasible values on an open interval; ``known`` gives what first-order conditions have settled, up to ``ends``.
 
-    ``closely``: boxes between a no and a yes are looked at closely, which takes long.
+    ``affine``: the excess is affine in the parameter at every point, so that all between two values that work do.
     """
     edges = _edges(opened)
     changes = _changes(sweep, edges)
@@ -85,7 +89,8 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
         for side in (1, -1):
             fresh = fresh.joined(boxes.some(divided & (outer == side)).towards(side))
         again = bool(len(fresh.low))
-    return _read(opened, *_continued(sweep, _closer(sweep, _runs(boxes)) if closely else _runs(boxes), opened))
+    runs = _between(_runs(boxes)) if affine else _entered(sweep, _runs(boxes))
+    return _read(opened, *_continued(sweep, _closer(sweep, runs, affine), opened))
 
 
 class Boxes(NamedTuple):
@@ -306,37 +311,151 @@ def _runs(boxes: Boxes) -> list[Run]:
     return runs
 
 
-def _closer(sweep: Sweep, runs: list[Run]) -> list[Run]:
-    """Runs whose gaps between a no and a yes are closed by boxes that are looked at closely, from next to the no on.
+def _between(runs: list[Run]) -> list[Run]:
+    """Runs with all between two values that work as one."""
+    inside = [i for i, run in enumerate(runs) if run.verdict == 1]
+    if not inside:
+        return runs
+    first, last = inside[0], inside[-1]
+    return [*runs[:first], Run(1, runs[first].low, runs[last].high), *runs[last + 1 :]]
 
-    Boxes there are as wide as they are far away, or less where they are not settled.
+
+def _entered(sweep: Sweep, runs: list[Run]) -> list[Run]:
+    """Runs whose gaps next to a yes are entered from there by few boxes at a time, as wide as they may be.
+
+    Where many boxes are asked at once, only those of the fewest open cells are looked at thoroughly.
     """
     result = list(runs)
-    for i in range(1, len(runs) - 1 if sweep.multiplied else 0):
-        before, gap, after = runs[i - 1 : i + 2]
+    for i in range(1, len(runs) - 1):
+        gap = result[i]
+        if gap.verdict or _narrow(gap.low, gap.high) or math.inf in (abs(gap.low), abs(gap.high)):
+            continue
+        if result[i - 1].verdict == 1:
+            gap = Run(0, _certified_to(sweep, gap.low, gap.high), gap.high)
+            result[i - 1] = Run(1, result[i - 1].low, gap.low)
+        if runs[i + 1].verdict == 1 and gap.low < gap.high:
+            gap = Run(0, gap.low, _certified_to(sweep, gap.high, gap.low))
+            result[i + 1] = Run(1, gap.high, runs[i + 1].high)
+        result[i] = gap
+    return _joined([run for run in result if run.low < run.high])
+
+
+def _joined(runs: list[Run]) -> list[Run]:
+    """Neighbours of one verdict as one."""
+    result: list[Run] = []
+    for run in runs:
+        if result and result[-1].verdict == run.verdict:
+            run = Run(run.verdict, result.pop().low, run.high)
+        result.append(run)
+    return result
+
+
+def _certified_to(sweep: Sweep, start: float, stop: float) -> float:
+    """How far a yes is certified from ``start`` on towards ``stop``: by boxes that are more, then wider, as long as all are."""
+    at, count = start, FEW
+    step = (stop - start) / count
+    for _ in range(MOST_ENTRIES):
+        edges = at + step * np.arange(count + 1)
+        edges = np.append(edges[np.abs(edges - start) < abs(stop - start)], stop)[: count + 1]
+        low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+        known = sweep.verdicts(low, high) == 1
+        settled = len(known) if known.all() else int(known.argmin())
+        at = float(edges[settled])
+        if at == stop:
+            break
+        if settled == len(known):
+            count, step = min(2 * count, MANY), step * (2.0 if count == MANY else 1.0)
+        elif settled <= 1:
+            count, step = FEW, step * (0.5 if settled else 0.25)
+        if abs(step) < LEAST_STEP * max(abs(at), abs(stop)):
+            break
+    return at
+
+
+def _closer(sweep: Sweep, runs: list[Run], affine: bool) -> list[Run]:
+    """Runs whose gaps between a no and a yes are closed: from the no on by points that a search finds, then by a close look."""
+    result = list(runs)
+    for i in range(1, len(runs) - 1):
+        before, gap, after = result[i - 1 : i + 2]
         if gap.verdict or before.verdict * after.verdict != -1 or _narrow(gap.low, gap.high):
             continue
-        start, stop = (gap.low, gap.high) if before.verdict < 0 else (gap.high, gap.low)
-        at, growth = start + math.copysign(ASIDE * abs(start), stop - start), 4.0
-        first, tries = at, MOST_CLOSELY
-        while at != stop and tries:
-            to = start + (at - start) * growth
-            to = at + math.copysign(min(abs(to - at), WIDEST * abs(at)), to - at)
-            to = stop if abs(to - start) >= abs(stop - start) else to
-            low, high = (np.array([x]) for x in sorted((at, to)))
-            settled = sweep.verdicts(low, high, closely=True)[0] == 1
-            tries = max(0, tries - (1 if settled else FAILURE))
-            if settled:
-                at, growth = to, min(4.0, 2 * growth)
-            elif growth > LEAST_GROWTH:
-                growth = max(LEAST_GROWTH, growth / 4)
-            else:
-                break
-        if at == stop and before.verdict < 0:
-            result[i], result[i + 1] = Run(0, gap.low, first), Run(1, first, after.high)
-        elif at == stop:
-            result[i - 1], result[i] = Run(1, result[i - 1].low, first), Run(0, first, gap.high)
+        upwards = before.verdict < 0
+        start, stop = (gap.low, gap.high) if upwards else (gap.high, gap.low)
+        start = _less_to(sweep, start, stop)
+        if affine and not _narrow(*sorted((start, stop))):
+            near = start + math.copysign(ASIDE * abs(start), stop - start)
+            stop = near if abs(near - start) < abs(stop - start) and _works(sweep, near) else stop
+        elif sweep.multiplied and not _narrow(*sorted((start, stop))):
+            stop = _closely_from(sweep, start, stop)
+        low, high = (start, stop) if upwards else (stop, start)
+        result[i - 1 : i + 2] = (
+            Run(before.verdict, before.low, low),
+            Run(0, low, high),
+            Run(after.verdict, high, after.high),
+        )
     return result
+
+
+def _works(sweep: Sweep, value: float) -> bool:
+    """Is a value certified to work, looked at closely?"""
+    at = np.array([value])
+    return bool(sweep.verdicts(at, at, closely=True)[0] == 1)
+
+
+def _less_to(sweep: Sweep, start: float, stop: float) -> float:
+    """How far a no is certified from ``start`` on towards ``stop``, by points that a search finds.
+
+    Each is used as far as its excess is negative; there the next one is looked for.
+    """
+    at = start
+    for _ in range(MOST_POINTS):
+        delivery = sweep.delivery(at)
+        reach = at if delivery is None else _negative_to(sweep, delivery, at, stop)
+        aside = reach + (start - reach) * 2.0**-40  # what floats see to be negative is certified next to it
+        if delivery is None or abs(reach - at) <= LEAST_GAIN * abs(at):
+            break
+        edges = np.linspace(at, aside, POINTS + 1)
+        low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+        known = sweep.less(delivery, low, high)
+        settled = len(known) if known.all() else int(known.argmin())
+        at = float(edges[settled])
+        if not settled:
+            break
+    return at
+
+
+def _negative_to(sweep: Sweep, delivery: Delivery, at: float, stop: float) -> float:
+    """Up to where the excess of a delivery is negative in floats, towards ``stop``."""
+    if sweep.excess(delivery, stop) < 0:
+        return stop
+    inside, outside = at, stop
+    while abs(outside - inside) > LEAST_GAIN / 8 * abs(inside):
+        middle = inside + (outside - inside) / 2
+        inside, outside = (middle, outside) if sweep.excess(delivery, middle) < 0 else (inside, middle)
+    return inside
+
+
+def _closely_from(sweep: Sweep, start: float, stop: float) -> float:
+    """How near to ``start``, next to a no, boxes that are looked at closely prove a yes that is certified from ``stop`` on.
+
+    They begin there, as wide as they are far away, or less where they are not settled.
+    """
+    at, growth = start + math.copysign(ASIDE * abs(start), stop - start), 4.0
+    first, tries = at, MOST_CLOSELY
+    while at != stop and tries:
+        to = start + (at - start) * growth
+        to = at + math.copysign(min(abs(to - at), WIDEST * abs(at)), to - at)
+        to = stop if abs(to - start) >= abs(stop - start) else to
+        low, high = (np.array([x]) for x in sorted((at, to)))
+        settled = sweep.verdicts(low, high, closely=True)[0] == 1
+        tries = max(0, tries - (1 if settled else FAILURE))
+        if settled:
+            at, growth = to, min(4.0, 2 * growth)
+        elif growth > LEAST_GROWTH:
+            growth = max(LEAST_GROWTH, growth / 4)
+        else:
+            break
+    return first if at == stop else stop
 
 
 def _continued(sweep: Sweep, runs: list[Run], opened: Domain) -> tuple[list[Run], list[str]]:

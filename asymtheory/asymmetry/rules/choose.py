@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from ...errors import InputError
-from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss
+from ...losses.base import CONVEX, LINEAR, MIXED, Curvature, Loss
 from ...losses.newer import Spread
 from ...losses.papers import CE
 from ...losses.profile import Profile
@@ -29,6 +29,7 @@ _AT_ZERO = FLOAT.variable(0.0)
 BESIDE = "the other weights are equal and all terms convex: e_m is the minimiser iff the risk does not fall there to first order"
 BELOW = "the risk is unbounded below as u_k -> 0 for another class, since the part of each other class is"
 CUT_OFF_CONVEX = "the cut-off vertex is the minimiser if phi_m'(1) <= phi_n'(0), else a search decides"
+LEAST = "each term is least at e_m by itself, being concave, linear, or cut off where one entry at most exceeds the cut"
 NEITHER = "phi_k is neither convex nor concave"
 
 
@@ -71,6 +72,8 @@ def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
     shape, K = profile.shape(), profile.K
     if shape == CONVEX:
         return KKT(loss, K, "every phi_k is convex: e_m is the minimiser iff phi_m'(1) <= phi_n'(0)" + suffix)
+    if shape is MIXED and profile.least_at_vertex:
+        return Dominance(loss, K, LEAST + suffix)
     if shape is MIXED:
         return Search(loss, K, NEITHER + suffix, necessary=True, shapes=_shapes(profile))
     word = "linear" if shape == LINEAR else "concave"
@@ -83,7 +86,7 @@ def _negative(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
     if profile.normalised and not uniform_rest:
         why = "the two normalised terms pull apart where the other weights differ: no closed rule"
         return Search(loss, K, domain + why)
-    if not profile.separable or shape in (LINEAR, CONCAVE):
+    if not profile.separable or profile.least_at_vertex:
         return CutOff(loss, K, domain + "every term has its unique minimum at the cut-off vertex of the largest weight")
     if shape == CONVEX:
         return KKT(loss, K, domain + CUT_OFF_CONVEX, sufficient_only=True)
@@ -102,7 +105,7 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
             return Joint(loss, K, "the normalised term leaves e_m with a finite slope, and the other weights differ")
         why = "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
         return Never(loss, K, why)
-    if not profile.separable or shape in (LINEAR, CONCAVE):
+    if not profile.separable or profile.least_at_vertex:
         return Dominance(loss, K, "the other weights are equal: the risk increases with the loss on the largest")
     convex = all(atom.base.curvature()[0] == CONVEX for _, atom in profile.normalised)
     if shape == CONVEX and convex:

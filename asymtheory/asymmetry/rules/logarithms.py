@@ -12,7 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from ...losses.base import CONCAVE, CONVEX, LINEAR, MIXED
+from ...losses.base import CONVEX, MIXED
 from ...losses.newer import Spread
 from ...losses.papers import CE
 from ...losses.profile import Profile
@@ -87,6 +87,11 @@ class Logarithms(Rule):
         """What each term adds to (own, every)."""
         return [(c * (atom.pole[0] - atom.pole[1]), c * atom.pole[1]) for c, atom in self.profile.separable]
 
+    @property
+    def alone(self) -> bool:
+        """Is nothing left where the coefficients of all other classes vanish, whatever the exact value at which they do?"""
+        return all(type(atom) in (CE, Spread) for _, atom in self.profile.separable) and not self.profile.normalised
+
     def _without_logarithms(self, row: Row, own: Fraction) -> Decision:
         """The row where all other coefficients vanish: the risk is ``-c_m log u_m`` and that of the other terms."""
         terms = [(c, atom, atom.without_pole()) for c, atom in self.profile.separable if type(atom) not in (CE, Spread)]
@@ -97,8 +102,6 @@ class Logarithms(Rule):
         shape, shapes = part.shape(), part.shapes()
         if len(rest) < len(terms) or any(MIXED in each for each in shapes):
             return Decision(None, None, self, OPEN)
-        if shape in (LINEAR, CONCAVE):
-            return Decision(True, 0.0, self, VANISH_IN_SUM)
 
         def slack(top: Scalar, second: Scalar, total: Scalar, xp: Backend) -> Scalar:
             lines = part.slopes(xp) if shape == CONVEX else part.lines(shapes, xp)

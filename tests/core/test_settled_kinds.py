@@ -1,0 +1,158 @@
+"""Kinds of thresholds that were undecided once: each has the value that a search of its own finds."""
+
+from __future__ import annotations
+
+from fractions import Fraction as F
+
+import numpy as np
+import pytest
+
+from asymtheory import build, check, solve
+from asymtheory.asymmetry.sweep import Sweep
+from asymtheory.losses import AGCE, AMSE, AUL, MSE, NCE, NNCE, NNFL, Loss
+from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
+
+T = np.concatenate([np.geomspace(1e-12, 1e-2, 2000), np.linspace(1e-2, 1, 4001)])
+
+
+def excess(loss: Loss, weights: list[float], floor: float, lead: float = 1.0, keep: int = 0) -> float:
+    """The least excess over the vertex, relative to the terms, where n gets a share ``lead`` of the mass and all others, but
+    ``keep``, the rest evenly."""
+    K = len(weights)
+    aim = np.array([0.0, lead, *[(1 - lead) / max(1, K - 2 - keep)] * (K - 2 - keep), *[0.0] * keep])
+    u = floor + (1 - K * floor) * ((1 - T)[:, None] * np.eye(K)[0] + T[:, None] * aim)
+    vertex = floor + (1 - K * floor) * np.eye(K)[0]
+    with np.errstate(all="ignore"):
+        rows = np.where(np.array(weights) == 0, 0.0, (loss(u) - loss(vertex)) * np.array(weights))
+    found, size = rows.sum(-1), max(1.0, float(np.nan_to_num(np.abs(loss(vertex)), posinf=0.0).max()))
+    return float(found[np.isfinite(found)].min()) / size
+
+
+def ordered(noise: NoiseModel) -> list[float]:
+    return sorted((float(w) for w in noise.rows[0].weights), reverse=True)
+
+
+def test_first_order_at_the_cut_off_vertex_reaches_to_infinity() -> None:
+    """AMSE in q beside NNCE: its powers overflow far out, and a grid of transfers sees the end."""
+    loss, noise = F("0.63") * NNCE() + F("3.5") * AMSE(a=10), symmetric(4, F("0.271"))
+    found = solve(loss, noise, "q")
+    assert (found.status, len(found.pieces), found.condition.count("no proof")) == ("threshold", 1, 0)
+    end = found.pieces[0].high
+    assert end is not None
+    for value, holds in ((end.low * (1 - 1e-4), True), (end.high * (1 + 1e-4), False)):
+        assert (excess(loss.replace(q=F(value)), ordered(noise), 1e-7) >= -1e-12) == holds
+
+
+def test_gaps_between_two_values_that_work_are_entered() -> None:
+    """NNFL beside MSE has every gamma; no grid sees less risk at any of the values where boxes had been given up."""
+    weights = [F("3.18634"), F("0.509"), F("0.426"), F("0.175"), F("0.0628")]
+    loss = F("0.086") * NNFL(gamma=2) + F("1.5") * MSE()
+    assert solve(loss, from_weights(weights), "gamma").status == "always"
+    for gamma in ("0.001", "0.2", "4", "5.5"):
+        for lead in (1.0, 0.5, 0.25):
+            assert excess(loss.replace(gamma=F(gamma)), [float(w) for w in weights], 1e-7, lead) > -1e-12
+
+
+def test_mass_that_is_spread_unevenly_proves_a_no() -> None:
+    """Conservative DPO beside NNCE on a pair flip: what has less risk gives n 0.3 of the mass and 48 classes the rest, so evenly
+    spread mass does not show it; next to that end a value is certified to work."""
+    loss, noise = F("0.72") * build("cdpo", e=F("0.292")) + 18 * NNCE(), pair(50, F("0.161"))
+    weights = ordered(noise)
+    at = loss.replace(alpha=F("3.3"))
+    assert excess(at, weights, 1e-7, 0.3054) < -1e-3
+    assert min(excess(at, weights, 1e-7, lead) for lead in (1.0, 1 / 49)) > -1e-12
+    sweep = Sweep.of(loss.at(50), noise.rows[0], "alpha")
+    delivery = sweep.delivery(3.3)
+    assert delivery is not None
+    assert sweep.less(delivery, np.array([3.29]), np.array([3.31])).all()
+    assert not sweep.less(delivery, np.array([3.2]), np.array([3.21])).any()
+    assert sweep.verdicts(np.array([3.2422]), np.array([3.2422]), closely=True).tolist() == [1]
+
+
+def test_truncated_gce_is_least_at_the_vertex_from_one_half_on() -> None:
+    """One entry at most exceeds k >= 1/2. Below there is an end, where a grid of transfers of all but the least weight sees it."""
+    loss, noise = F("1.1") * NCE() + F("0.085") * build("truncated-gce", k=F("0.5"), q=F("0.657")), pair(10, F("0.233"))
+    found = solve(loss, noise, "k")
+    assert found.status == "threshold"
+    (piece,) = found.pieces
+    assert piece.high is not None
+    assert piece.high.of_domain
+    assert piece.low is not None
+    alone = build("truncated-gce", k=F("0.5"), q=F("0.657"))  # NCE is at its infimum where a class of weight 0 has none
+    for value, holds in ((piece.low.low * (1 - 1e-3), False), (piece.low.high * (1 + 1e-3), True)):
+        worst = min(
+            excess(alone.replace(k=F(value)), ordered(noise), 0.0, lead, keep=1) for lead in (1.0, 0.99, 0.9, 0.5)
+        )
+        assert (worst >= -1e-12) == holds
+    rng = np.random.default_rng(0)
+    u = np.concatenate([rng.dirichlet(np.full(3, x), 4000) for x in (0.05, 0.3, 1.0)])
+    weights = np.array([0.34, 0.335, 0.325])
+    for k in ("0.5", "0.8"):
+        cut = build("truncated-gce", k=F(k), q=F("0.3"))
+        assert check(cut, [F(340), F(335), F(325)]).asymmetric is True
+        assert ((cut(u) - cut(np.eye(3)[0])) @ weights > -1e-15).all()
+
+
+@pytest.mark.parametrize(
+    ("other", "parameter"),
+    [(AGCE(a=F("1.5")), "q"), (AGCE(q=10), "a"), (AUL(a=F("1.01")), "p")],
+    ids=["agce-q", "agce-a", "aul-p"],
+)
+def test_a_fixed_infinite_slope_settles_a_parameter_of_a_concave_term(other: Loss, parameter: str) -> None:
+    """Fisher-Rao falls towards another class like sqrt(s), and the slope of the other term at 1 is finite for each value."""
+    loss, noise = F("0.33") * other + F("0.72") * build("fisher-rao"), pair(10, F("0.211"))
+    assert solve(loss, noise, parameter).status == "never"
+    for value in ("0.2", "1.1"):
+        assert excess(loss.replace(**{parameter: F(value)}), ordered(noise), 0.0) < 0
+
+
+def test_an_infinite_slope_of_a_concave_term_is_not_forgotten() -> None:
+    """AUL at a = 1, p < 1 rises from the vertex like s^p, faster than Fisher-Rao falls for p < 1/2."""
+    found = solve(F("3") * AUL(a=1, p=F("0.3")) + F("0.1") * build("fisher-rao"), pair(3, F("0.1")), "beta")
+    assert found.status != "never"
+
+
+def test_logarithms_of_two_losses_vanish_at_a_value_without_a_name() -> None:
+    """cDPO and rDPO of one e: c_n(e) has one zero; there the risk is a multiple of -log u_m, whatever its digits are."""
+    loss, noise = F("0.064") * build("cdpo") + F("0.67") * build("rdpo"), symmetric(3, F("0.19"))
+    found = solve(loss, noise, "e")
+
+    def coefficient(e: float) -> float:
+        own = 0.064 * (1 - 1.5 * e) + 0.67 / (1 - 1.5 * e)
+        return own * 0.095 + 0.032 * e - 0.335 * e / (1 - 1.5 * e)
+
+    assert found.status == "threshold"
+    (piece,) = found.pieces
+    assert piece.low is not None
+    assert piece.low == piece.high
+    assert coefficient(piece.low.low - 1e-9) > 0 > coefficient(piece.low.high + 1e-9)
+
+
+def test_a_bias_of_the_logit_beside_label_smoothing_has_one_value() -> None:
+    """Without its -log u the biased CE is log(1 + (e^eps - 1) u), which rises; -c_m log u_m outweighs it here."""
+    loss, noise = (
+        19 * build("logit-bias-ce", eps=F("1.5")) + F("5.6") * build("label-smoothing"),
+        symmetric(20, F("0.172")),
+    )
+    found = solve(loss, noise, "r")
+    w, (piece,) = F("0.172") / 19, found.pieces
+    r = F("24.6") * w / (F("5.6") * w - F("0.28"))  # (19 + 5.6 (1 - r)) w_n + 0.28 r = 0
+    assert piece.low is not None
+    assert (found.status, piece.low.number) == ("threshold", r)
+    u = np.array(
+        [(1 - s, *[s / 19] * 19) for s in np.linspace(0.001, 0.9, 400)] + [(1 - s, s, *[0.0] * 18) for s in T[1:-1]]
+    )
+    with np.errstate(all="ignore"):
+        # c_n is 0 but for rounding: the logarithms of the other classes are left out
+        own = 19 * (0.828 - float(w)) + 5.6 * (1 - float(r)) * (0.828 - float(w))
+        bias = np.log(1 + (np.exp(1.5) - 1) * u) - 1.5
+        risk = -own * np.log(u[:, 0]) + 19 * (bias @ np.array([0.828, *[float(w)] * 19]))
+    assert (risk > 19 * (0.172 * -1.5)).all()  # its value at the vertex
+
+
+def test_a_long_taylor_series_is_not_summed_exactly() -> None:
+    """Taylor-CE beside NNCE on 50 classes: t = 1 alone, seen by a grid of transfers at t = 2 and 40."""
+    loss, noise = F("0.37") * NNCE() + F("2.3") * build("taylor-ce"), pair(50, F("0.442"))
+    assert solve(loss, noise, "t").answer == "t = 1"
+    for t, holds in ((1, True), (2, False), (40, False)):
+        assert (excess(loss.replace(t=t), ordered(noise), 1e-7) >= -1e-12) == holds
