@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import NamedTuple, TypeAlias
 
-from ..asymmetry.binding import binding_rows
+from ..asymmetry.binding import binding_rows, rows_by_all_weights
 from ..asymmetry.condition import check
 from ..asymmetry.rules import Decision, Rule, decide, endless, rule
 from ..asymmetry.rules.base import AnyRule, Slack
@@ -59,6 +59,11 @@ from .pieces import (
 )
 from .ranges import Ranges, ranges
 
+MOST_SEARCHED, MOST_COMPARED = (
+    40,
+    400,
+)  # rows that are searched beside those of the two largest weights, or compared for it
+
 LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
@@ -76,12 +81,16 @@ Pieces: TypeAlias = tuple[Piece, ...]
 
 
 class Feasible(NamedTuple):
-    """The feasible values on one row, what decided (the last rule with a threshold), and whether every value is settled."""
+    """The feasible values on one row, what decided (the last rule with a threshold), and whether every value is settled.
+
+    ``searched``: does it depend on all weights, for some value?
+    """
 
     pieces: tuple[Piece, ...]
     by: Rule | Decision
     settled: bool
     note: str = ""
+    searched: bool = False
 
 
 def solve(loss: Loss | str, noise: NoiseModel, parameter: str | None = None, **parameters: Scalar) -> Threshold:
@@ -112,13 +121,20 @@ def solve(loss: Loss | str, noise: NoiseModel, parameter: str | None = None, **p
     cut = ranges(loss, parameter, noise.classes)
     pieces: tuple[Piece, ...] = (whole_domain(cut.domain),)
     binding, settled, used, note = noise.worst, True, None, ""
-    for index, row in binding_rows(noise):
+    rows, more = binding_rows(noise), None
+    for index, row in rows:
         own = _feasible(loss, parameter, cut, row)
+        if own.searched and more is None:
+            known = {i for i, _ in rows}
+            more = [each for each in _searched_rows(loss, noise) if each[0] not in known]
+            rows += more if len(more) <= MOST_SEARCHED else []
         settled, note = settled and own.settled, note or own.note
         merged = intersect(pieces, own.pieces)
         if merged != pieces or used is None:
             binding, used = index, own.by
         pieces = merged
+    if more and len(more) > MOST_SEARCHED and pieces:
+        settled, note = False, f"{len(more)} rows that differ in smaller weights are too many to search"
     status = _status(pieces, cut.domain, settled)
     assert used is not None
     hint = "; --domain leaves out values that no proof settles" if loss.searched and status == "undecided" else ""
@@ -211,6 +227,13 @@ def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
     return Threshold(loss, None, status, (), noise, index, why, method)
 
 
+def _searched_rows(loss: Loss, noise: NoiseModel) -> list[tuple[int, Row]]:
+    """The rows that can bind where a search decides; all that differ where they are too many to be compared."""
+    profile = Profile.of(loss, noise.classes)
+    averages = [atom for _, atom in profile.normalised if profile.negative or not endless(atom)]
+    return rows_by_all_weights(noise, ordered=not averages and len(noise.rows) <= MOST_COMPARED)
+
+
 def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
     domain = cut.domain
     if row.second == 0 and not rule(loss, len(row.weights), row.uniform_rest).at_zero:
@@ -219,10 +242,11 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
     if domain.integer:
         return _feasible_whole_numbers(loss, parameter, domain, row)
     pieces: tuple[Piece, ...] = ()
-    settled, used, note = True, None, ""
+    settled, used, note, searched = True, None, "", False
     for left, right in cut.intervals:
         middle = value_between(left, right)
         what = rule(loss._with(**{parameter: middle}), len(row.weights), row.uniform_rest)
+        searched = searched or what.searched or what.sufficient_only
         if used is None or what.inequality:
             used = what
         own = _between_kinks(what, parameter, Domain(left, right, low_closed=False, high_closed=False), row)
@@ -240,7 +264,8 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
         settled = settled and holds is not None
         pieces = with_point(pieces, point, bool(holds), domain)
     assert used is not None
-    return Feasible(tuple(sorted((name_domain(p, domain) for p in pieces), key=start_of)), used, settled, note)
+    ordered = tuple(sorted((name_domain(p, domain) for p in pieces), key=start_of))
+    return Feasible(ordered, used, settled, note, searched)
 
 
 def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isolated:
@@ -510,7 +535,8 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
     affine = all(
         v.rule.verdict is not None or (v.rule.inequality and not v.rule.sufficient_only) for v in verdicts.values()
     )
-    return Feasible(pieces, verdicts[min(first + 1, tried[-1])], known and ended, "" if affine else ONE_CHANGE)
+    found = verdicts[min(first + 1, tried[-1])]
+    return Feasible(pieces, found, known and ended, "" if affine else ONE_CHANGE, not affine)
 
 
 def _certified_count(loss: Loss, row: Row, n: int) -> bool | None:

@@ -278,9 +278,12 @@ def losses_on(
             yield _from_candidate(loss, known[name], noise, searched)
             continue
         used = tuple(_published(loss, noise, reduced, searched))
-        if loss.main is not None or all(decide(loss, row).holds is not None for row in reduced.rows):
-            answer = solve(loss, reduced)
-            yield _verdicts(loss, answer, noise, binding[answer.binding_row][0], used)
+        by_all = any(decide(loss, row).holds is None for row in reduced.rows)  # depends on all weights
+        if loss.main is not None or not by_all:
+            whole = by_all or searched.affordable
+            answer = solve(loss, noise if whole else reduced)
+            index = answer.binding_row if whole else binding[answer.binding_row][0]
+            yield _verdicts(loss, answer, noise, index, used)
         elif searched.affordable:
             found = check(loss, noise)
             status = {True: "always", False: "never", None: "undecided"}[found.asymmetric]

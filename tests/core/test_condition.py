@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from asymtheory import noise
 from asymtheory.asymmetry import certificates
-from asymtheory.asymmetry.binding import binding_rows, distinct_rows
+from asymtheory.asymmetry.binding import binding_rows, distinct_rows, rows_by_all_weights
 from asymtheory.asymmetry.condition import Condition, check
 from asymtheory.asymmetry.risk import minimise, weighted_risk
 from asymtheory.asymmetry.rules import Decision, Rule, decide, endless, rule
@@ -54,6 +54,7 @@ from asymtheory.losses import (
 from asymtheory.losses.profile import Profile
 from asymtheory.noise import NoiseModel, Row, from_matrix, from_weights, symmetric
 from asymtheory.numbers.backends import FLOAT
+from asymtheory.threshold import solve
 
 from . import loss_cases as cases
 
@@ -321,6 +322,35 @@ def test_distinct_rows_ignore_order_and_scale_only() -> None:
     rows = [row_of(w) for w in ([5, 3, 2], [10, 4, 6], [5, 2, 3], [2, 5, 3], [5, 3, 1], [5, 3, 2])]
     model = NoiseModel("matrix", tuple(rows), 3, None)
     assert [index for index, _ in distinct_rows(model)] == [0, 4]
+
+
+@given(st.lists(weights(4, 4), min_size=2, max_size=8), st.integers(0, 2**32 - 1))
+@FEW
+def test_rows_that_all_weights_leave_out_are_implied(rows: list[list[int]], seed: int) -> None:
+    """At every point whose entries are ordered as the weights some row that is kept has no more excess, for AMSE and AUL alike."""
+    model = NoiseModel("matrix", tuple(row_of(w) for w in rows), 4, None)
+    shares = [sorted((w / row.total for w in row.weights), reverse=True) for row in model.rows]
+    kept = [index for index, _ in rows_by_all_weights(model, ordered=True)]
+    rng = np.random.default_rng(seed)
+    t = rng.uniform(0.01, 1, (40, 1))
+    u = np.concatenate([1 - t, -np.sort(-rng.dirichlet(np.full(3, 0.6), 40)) * t], axis=1)
+    vertex = np.array([1.0, 0.0, 0.0, 0.0])
+    for loss in (AMSE(a=F(11, 10), q=3), AUL(a=1, p=F(1, 2))):
+        at, start = ([weighted_risk(loss, [float(x) for x in w], points) for w in shares] for points in (u, vertex))
+        excess = np.array(at) - np.array(start)[:, None]
+        assert (excess[kept].min(0) <= excess.min(0) + 1e-9).all()
+
+
+def test_a_threshold_on_a_matrix_is_that_of_all_its_rows() -> None:
+    """Row 0 implies row 1 by the two largest weights, but not by three: in row 1 mass that goes to two classes lowers the risk."""
+    first, second = [F(x, 100) for x in (40, 30, 15, 15)], [F(x, 100) for x in (29, 40, 29, 2)]
+    model = from_matrix([first, second, [0, 0, 1, 0], [0, 0, 0, 1]])
+    loss = AUL(a=1, p=F(1, 2)) + AMSE(a=F(11, 10), q=3)
+    assert [index for index, _ in binding_rows(model)] == [0, 2]
+    assert {index for index, _ in rows_by_all_weights(model, ordered=True)} >= {0, 1}
+    assert check(loss.replace(beta=2), from_weights(first)).asymmetric is True
+    assert check(loss.replace(beta=2), model).asymmetric is False
+    assert not any(F(2) in piece for piece in solve(loss, model, "beta").pieces)
 
 
 def test_a_search_looks_at_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
