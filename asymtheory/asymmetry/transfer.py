@@ -496,7 +496,10 @@ class Transfer:
         return False
 
     def _positive_from(self, start: Ball, end: Ball | None = None) -> bool:
-        """Is the bound, divided by s, positive on cells from ``start`` to ``end`` (or all there is)? Failing cells are divided."""
+        """Is the bound, divided by s, positive on cells from ``start`` to ``end`` (or all there is)?
+
+        Failing cells are divided, unless the bound of one is not even positive in its middle.
+        """
         cells = self._octaves(start, ball(self.tip - self.floor) if end is None else end)
         known = [self._cell(*cell) for cell in cells]
         first = self._chord_near(start)
@@ -504,7 +507,8 @@ class Transfer:
             failing = self._failing(known, first)
             if not failing:
                 return True
-            if len(cells) + len(failing) > SPLITS:
+            hopeless = not self.mixed and not all(known[i].middle > 0 for i in failing)
+            if hopeless or len(cells) + len(failing) > SPLITS:
                 return False
             fresh_cells, fresh = [], []
             for i, (low, high) in enumerate(cells):
@@ -566,21 +570,20 @@ class Transfer:
             return arb(0) if germ.c >= 0 else None
 
     def _cell(self, low: Ball, high: Ball) -> Bounds:
-        """Lower ends of the bound over a cell: the better of a direct and of a centred enclosure."""
+        """Lower ends of the bound over a cell, the better of a direct and of a centred enclosure; and in its middle."""
         xp = arb_()
         centre = ((low + high) / 2).mid()
         box = arb(centre, (high - low) / 2)
-        found = []
+        found, middles = [], []
         # as jets, for their powers know that a ball may end at 0
         over, at = (self._chords(Jet(xp, u, arb(1)), xp) for u in (box, centre))
         for whole, middle in zip(over, at, strict=True):
             direct = xp.number(getattr(whole, "value", whole))
-            centred = xp.number(getattr(middle, "value", middle)) + xp.number(getattr(whole, "slope", 0)) * (
-                box - centre
-            )
+            middles.append(xp.number(getattr(middle, "value", middle)))
+            centred = middles[-1] + xp.number(getattr(whole, "slope", 0)) * (box - centre)
             options = [bound.lower() for bound in (direct, centred) if bound.is_finite()]
             found.append(max(options, key=float) if options else LOWEST)
-        return Bounds(*found)
+        return Bounds(*found, middles[0])
 
     def _chords(self, s: Scalar, xp: Backend) -> tuple[Scalar, Scalar]:
         """``bounds`` divided by s."""
@@ -697,6 +700,7 @@ class Bounds(NamedTuple):
 
     local: Ball
     mixed: Ball
+    middle: Ball  # what is local in the middle of the cell
 
 
 def _hull(one: Scalar, two: Scalar) -> Scalar:
