@@ -13,7 +13,6 @@ All is outward rounded (``numbers.spans``). What neither settles is 0, or UNPROV
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -154,31 +153,31 @@ class Sweep:
         count = np.ones(len(value), dtype=np.int64)
         at = self._at(value[:, None])
         end = at.whole(xp)
-        known = np.ones(len(value), dtype=bool)
-        size_of_terms = at.size()
-        for size in self._groups:
-            excess = np.broadcast_to(at.sent(SHARES * end, size, xp), (len(value), len(SHARES)))
-            known &= np.isfinite(excess).all(-1)
-            noise = ROUNDING * (np.abs(np.where(np.isfinite(excess), excess, 0.0)).max(-1) + size_of_terms / 10)
-            grid = np.broadcast_to(SHARES, excess.shape)
-            for zoom in range(ZOOMS + 1):
-                excess = np.where(np.isfinite(excess), excess, np.inf)
-                best = excess.argmin(-1)
-                # where none is negative, by the mass: a fall shows beside small values next to 0
-                steepest = ((excess + noise[:, None]) / grid).argmin(-1)
-                best = np.where(excess.min(-1) < -noise, best, steepest)
-                rows = np.arange(len(value))
-                found, where = excess[rows, best], grid[rows, best]
-                better = (found < least) & (found < -noise)
-                least, share = np.where(better, found, least), np.where(better, where, share)
-                count = np.where(better, size, count)
-                if zoom < ZOOMS:
-                    before, after = (
-                        grid[rows, np.maximum(best - 1, 0)],
-                        grid[rows, np.minimum(best + 1, grid.shape[1] - 1)],
-                    )
-                    grid = before[:, None] + (after - before)[:, None] * FINER
-                    excess = np.broadcast_to(at.sent(grid * end, size, xp), grid.shape)
+        sizes = np.array(self._groups)[:, None, None]
+        each, rows = np.arange(len(sizes))[:, None], np.arange(len(value))
+        excess = np.broadcast_to(at.sent(SHARES * end, sizes, xp), (len(sizes), len(value), len(SHARES)))
+        known = np.isfinite(excess).all((0, -1))
+        noise = ROUNDING * (np.abs(np.where(np.isfinite(excess), excess, 0.0)).max(-1) + at.size() / 10)
+        grid = np.broadcast_to(SHARES, excess.shape)
+        for zoom in range(ZOOMS + 1):
+            excess = np.where(np.isfinite(excess), excess, np.inf)
+            best = excess.argmin(-1)
+            # where none is negative, by the mass: a fall shows beside small values next to 0
+            steepest = ((excess + noise[..., None]) / grid).argmin(-1)
+            best = np.where(excess.min(-1) < -noise, best, steepest)
+            found, where = excess[each, rows, best], grid[each, rows, best]
+            found = np.where(found < -noise, found, 0.0)
+            group = found.argmin(0)
+            better = found[group, rows] < least
+            least, share = np.where(better, found[group, rows], least), np.where(better, where[group, rows], share)
+            count = np.where(better, sizes.ravel()[group], count)
+            if zoom < ZOOMS:
+                before, after = (
+                    grid[each, rows, np.maximum(best - 1, 0)],
+                    grid[each, rows, np.minimum(best + 1, grid.shape[-1] - 1)],
+                )
+                grid = before[..., None] + (after - before)[..., None] * FINER
+                excess = np.broadcast_to(at.sent(grid * end, sizes, xp), grid.shape)
         return Suggested(least, share, count, known)
 
     # ------------------------------------------------------------------------------------------------------- yes
@@ -296,14 +295,27 @@ class Sweep:
     def _bound(self, low: Array, high: Array, cells: Cells, least: Array, shared: bool) -> tuple[Array, bool]:
         """Lower bounds on these cells of the boxes, divided by t, ``shared`` among them; and whether that settles any."""
 
-        def bound(part: Cells, method: Callable[..., list[Array]]) -> Array:
-            found = method(Span(low[part.box], high[part.box]), part.left, part.right, self._spread(part))
+        def bound(part: Cells, found: list[Array]) -> Array:
             return self._with_chords(found[0], found[1], part, least)
 
-        found = bound(cells, self._over)
+        def over(part: Cells, box: Span) -> list[Array]:
+            return self._over(box, part.left, part.right, self._spread(part))
+
+        found = bound(cells, over(cells, Span(low[cells.box], high[cells.box])))
         rest = np.flatnonzero(~(found > 0) & (low < high)[cells.box])
         if len(rest):
-            found[rest] = np.fmax(found[rest], bound(cells.some(rest), self._drifted))
+            part = cells.some(rest)
+            middle = low[part.box] + (high[part.box] - low[part.box]) / 2
+            there = over(part, Span(middle, middle))
+            reached = bound(part, there)
+            # where it is not positive no slope in the parameter helps; it says at least how far off the bound may be
+            found[rest] = np.fmax(found[rest], np.minimum(reached, 0.0))
+            hopeful = np.flatnonzero(reached > 0)
+            if len(hopeful):
+                rest, part = rest[hopeful], part.some(hopeful)
+                box = Span(low[part.box], high[part.box])
+                moved = self._moved(box, part.left, part.right, self._spread(part), [x[hopeful] for x in there])
+                found[rest] = np.fmax(found[rest], bound(part, moved))
         rest = np.flatnonzero(~(found > 0))
         if shared and len(rest):
             part = cells.some(rest)
@@ -358,12 +370,16 @@ class Sweep:
 
     def _drifted(self, box: Span, left: Array, right: Array, spread: Spread | None) -> list[Array]:
         """The same in the mean value form in the parameter: at its middle, and how far the bound may move from there."""
+        middle = box.low + (box.high - box.low) / 2
+        return self._moved(box, left, right, spread, self._over(Span(middle, middle), left, right, spread))
+
+    def _moved(self, box: Span, left: Array, right: Array, spread: Spread | None, found: list[Array]) -> list[Array]:
+        """``found`` in the middle of the parameter, less how far it may fall in the box."""
         xp, middle = spans(), box.low + (box.high - box.low) / 2
         at = self._at(Jet(xp, box, Span(1.0, 1.0)))
         s, kept = at.masses(Span(left, right), xp)
         moved = at.bounds(s, xp, spread=spread, kept=kept)
         away = Span(box.low - middle, box.high - middle) / Span(left, right)
-        found = self._over(Span(middle, middle), left, right, spread)
         return [(Span(low, low) + _part(part, "slope") * away).low for low, part in zip(found, moved, strict=True)]
 
     def _shared(self, box: Span, cells: Cells, chord: Array) -> Array:

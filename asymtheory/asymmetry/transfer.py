@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import accumulate
 from operator import truediv
 from typing import Any, NamedTuple, TypeAlias
 
@@ -333,10 +334,12 @@ class Transfer:
 
     # ------------------------------------------------------------------------------------ exactly, on some points
 
-    def sent(self, s: Scalar, count: int, xp: Backend) -> Scalar:
-        """The excess where the mass s goes evenly to the ``count`` largest other weights; of NCE and NFL its least limit."""
-        together = sum(sorted(self.others, reverse=True)[:count], Fraction(0))
-        return self.delivered(s, (Receivers(together, count, s / count),), xp)
+    def sent(self, s: Scalar, count: Scalar, xp: Backend) -> Scalar:
+        """The excess where the mass s goes evenly to the ``count`` largest other weights; of NCE and NFL its least limit.
+
+        In floats ``count`` may be an array of whole numbers.
+        """
+        return self.delivered(s, (Receivers(self._together(count), count, s / count),), xp)
 
     def delivered(self, s: Scalar, receivers: Sequence[Receivers], xp: Backend) -> Scalar:
         """The excess where these classes receive the mass s; of NCE and NFL its least limit."""
@@ -354,7 +357,8 @@ class Transfer:
 
         for (coefficient, atom), infinite in zip(self.profile.normalised, self.endless, strict=True):
             base = atom.base.on(xp)
-            if infinite and not self.profile.negative and left:
+            limit = infinite and not self.profile.negative
+            if limit and np.all(left != 0):
                 continue  # a class of least weight stays at 0: the infimum
             own = at(base, tip - s)
             above, below = own * _number(xp, top), own
@@ -368,7 +372,8 @@ class Transfer:
                 vertex = (end * _number(xp, top) + start * _number(xp, sum(self.others, Fraction(0)))) / (
                     end + start * (self.profile.K - 1)
                 )
-            result = result + (above / below - vertex) * _number(xp, coefficient)
+            added = (above / below - vertex) * _number(xp, coefficient)
+            result = result + (np.where(left == 0, added, 0.0) if limit and isinstance(left, np.ndarray) else added)
         for coefficient, negative in self.profile.negative:
             base = negative.base.on(xp)
             start = at(base, low)
@@ -379,6 +384,13 @@ class Transfer:
                 rises, gain = rises + rise * count, gain + rise * _number(xp, count * top - weights)
             result = result + gain / (rises + (start - at(base, tip - s))) * _number(xp, coefficient)
         return result
+
+    def _together(self, count: Scalar) -> Scalar:
+        """The sum of so many of the largest other weights, an array of fractions for an array."""
+        sums = list(accumulate(sorted(self.others, reverse=True)))
+        if isinstance(count, np.ndarray):
+            return np.array([sums[n - 1] for n in count.ravel().tolist()], dtype=object).reshape(count.shape)
+        return sums[count - 1]
 
     # ------------------------------------------------------------------------------------------ next to the vertex
 
@@ -583,7 +595,7 @@ class Transfer:
             centred = middles[-1] + xp.number(getattr(whole, "slope", 0)) * (box - centre)
             options = [bound.lower() for bound in (direct, centred) if bound.is_finite()]
             found.append(max(options, key=float) if options else LOWEST)
-        return Bounds(*found, middles[0])
+        return Bounds(found[0], found[1], middles[0])
 
     def _chords(self, s: Scalar, xp: Backend) -> tuple[Scalar, Scalar]:
         """``bounds`` divided by s."""
@@ -630,8 +642,8 @@ class Transfer:
 class Receivers(NamedTuple):
     """Classes that receive the same mass each: their weights together, and how many they are."""
 
-    weights: Fraction
-    many: int
+    weights: Scalar  # fractions, as an array where ``many`` is one
+    many: Scalar
     each: Scalar
 
 
@@ -686,12 +698,16 @@ def _at_least_nothing(mass: Scalar) -> Scalar:
 
 def _number(xp: Backend, x: Scalar) -> Scalar:
     """An exact number in the number system of ``xp``; one that is there already stays."""
+    if isinstance(x, np.ndarray):
+        return x.astype(float)  # of fractions
     return xp.number(x) if type(x) in (int, Fraction) else x
 
 
 def _product(xp: Backend, coefficient: Scalar, share: Fraction) -> Scalar:
     """A coefficient, exact or in the number system of ``xp``, times an exact share."""
     exact = type(coefficient) in (int, Fraction)
+    if isinstance(share, np.ndarray):  # of fractions
+        return (coefficient * share).astype(float) if exact else coefficient * share.astype(float)
     return xp.number(coefficient * share) if exact else coefficient * xp.number(share)
 
 

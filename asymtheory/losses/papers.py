@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from ..numbers.backends import Backend
+from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from .base import CONVEX, LINEAR, Curvature, Loss, Normalised, NormalisedNegative, Separable, sign_of_factor
 from .domain import above, at_least, below, between
@@ -147,6 +149,21 @@ class Unhinged(Separable):
         return LINEAR, LINEAR
 
 
+def _is(x: Scalar, number: int) -> bool:
+    """Is this an exact number, or a float or interval that holds it alone?"""
+    rest = x - number
+    return rest == 0.0 if isinstance(rest, float) else getattr(rest, "known", True) and getattr(rest, "sign", None) == 0
+
+
+@lru_cache(256)
+def _harmonic(first: int, last: int) -> Fraction:
+    """``1/first + ... + 1/last``, by halves: so few sums have long terms."""
+    if last - first < 8:
+        return sum((Fraction(1, j) for j in range(first, last + 1)), Fraction(0))
+    middle = (first + last) // 2
+    return _harmonic(first, middle) + _harmonic(middle + 1, last)
+
+
 class TaylorCE(Separable):
     """Taylor cross entropy: sum_{j=1}^t (1-u_y)^j / j, whole t >= 1. Source: Feng et al. 2020; ANL Table 5."""
 
@@ -166,8 +183,13 @@ class TaylorCE(Separable):
         x = 1 - p
         if not isinstance(self.t, (int, Fraction)):
             return xp.series(lambda j: x**j / j, self.t)  # t left open: the sum stays a sum
-        term, result = x, x
-        for j in range(2, int(self.t) + 1):
+        n, term, result = int(self.t), x, x
+        if isinstance(x, Jet) and _is(x.value, 1):
+            bend = None if x.curvature is None else x.slope * x.slope * (n * (n - 1) // 2) + x.curvature * n
+            return Jet(x.xp, xp.number(_harmonic(1, n)), x.slope * n, bend)
+        if isinstance(x, Jet) and _is(x.value, 0):
+            n = min(n, 2)  # x^3 and what follows has no value, slope or curvature there
+        for j in range(2, n + 1):
             term = term * x
             result = result + term / xp.number(Fraction(j))
         return result

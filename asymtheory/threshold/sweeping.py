@@ -447,7 +447,7 @@ def _closely_from(sweep: Sweep, start: float, stop: float) -> float:
         to = at + math.copysign(min(abs(to - at), WIDEST * abs(at)), to - at)
         to = stop if abs(to - start) >= abs(stop - start) else to
         low, high = (np.array([x]) for x in sorted((at, to)))
-        settled = sweep.verdicts(low, high, closely=True)[0] == 1
+        settled = sweep.verdicts(low, high, thorough=False, closely=True)[0] == 1
         tries = max(0, tries - (1 if settled else FAILURE))
         if settled:
             at, growth = to, min(4.0, 2 * growth)

@@ -52,7 +52,7 @@ from asymtheory.losses import (
 )
 from asymtheory.losses.domain import above
 from asymtheory.losses.newer import NEWER
-from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, arb_, numpy_, sympy_
+from asymtheory.numbers.backends import EXACT, FLOAT, INTERVAL, POLY, Backend, arb_, numpy_, sympy_
 from asymtheory.numbers.exact import UNKNOWN
 from asymtheory.numbers.interval import Interval
 from asymtheory.numbers.text import plain
@@ -1040,3 +1040,20 @@ def test_unfinished_losses_say_so():
         Blank().curvature()
     with pytest.raises(NotImplementedError, match=r"Loss does not define labels\(\)"):
         Loss().labels(None, None, None)
+
+
+@pytest.mark.parametrize("t", [1, 2, 3, 50])
+@pytest.mark.parametrize("xp", [FLOAT, INTERVAL, EXACT], ids=["float", "interval", "exact"])
+def test_taylor_ce_at_its_ends_has_the_closed_values(t: int, xp: Backend) -> None:
+    """At 0 the harmonic number, -t and t (t - 1) / 2; at 1 no value, the slope -1 and (from t = 2 on) the curvature 1."""
+    harmonic = sum((Fraction(1, j) for j in range(1, t + 1)), Fraction(0))
+    wanted: dict[int, tuple[Fraction | int, ...]] = {0: (harmonic, -t, t * (t - 1) // 2), 1: (0, -1, int(t > 1))}
+    for end, parts in wanted.items():
+        x = xp.variable(xp.number(Fraction(end)), 2)
+        found = TaylorCE(t=t).active(x, None, xp)
+        for have, want in zip((found.value, found.slope, found.curvature), parts, strict=True):
+            rest = have - xp.number(Fraction(want))
+            if isinstance(rest, Interval):
+                assert -1e-12 < rest.low <= 0 <= rest.high < 1e-12
+            else:
+                assert abs(rest) < 1e-12 if isinstance(rest, float) else rest.sign == 0
