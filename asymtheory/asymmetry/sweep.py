@@ -13,6 +13,7 @@ All is outward rounded (``numbers.spans``). What neither settles is 0, or UNPROV
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
