@@ -37,6 +37,7 @@ from ..noise.rows import NoiseModel, Posteriors, Row
 from ..numbers.backends import FLOAT, POLY, numpy_
 from ..numbers.scalar import Scalar
 from ..numbers.text import Number
+from .binding import distinct_rows
 from .condition import Condition, check
 from .ordering import keeps_order
 from .risk import minimise
@@ -47,9 +48,10 @@ Array: TypeAlias = NDArray[np.float64]
 NOT_SEPARABLE = "no constant is known for this form of loss"
 NEITHER = "phi_k is neither convex nor concave: a search proves the verdict, but gives no constant"
 BESIDE = "the rest is uniform and every term convex: the risk rises at least as it does to first order at e_m"
-KNOWN = (
-    1e-9  # of the risk: what a difference of two risks must exceed, so that rounding changes it by a millionth at most
-)
+MOST_ROWS, MOST_DISTINCT = 1000, 64
+"""Rows, and different ones, of convex phi_k: more have no sharp constant here, for each takes a search."""
+KNOWN = 1e-9
+"""Of a risk: what a difference of two must exceed, so that rounding changes it by a millionth at most."""
 EQUALITY = "the condition holds with equality: the excess risk may vanish faster than 1 - u_m, so no constant exists"
 
 
@@ -133,7 +135,7 @@ class FiniteLogits:
 
 @dataclass(frozen=True)
 class Tolerance(Answer):
-    """The numbers of the binding row alone, for a loss that is known to be asymmetric: see :class:`Guarantee`."""
+    """Constant and radius alone, for a loss that is known to be asymmetric: see :class:`Guarantee`."""
 
     constant: float | None
     radius: Radius | None
@@ -159,9 +161,9 @@ class Guarantee(Answer):
     * ``asymmetric``: the verdict of :func:`asymtheory.check`;
     * ``slack``: ``F(u) - F(e_m) >= slack (1 - u_m)`` on the binding row; negative below the threshold; None where the form of the
       loss has no such number;
-    * ``constant``: clean error <= constant x noisy excess risk; None where there is none;
-    * ``sharp``: the best such constant, one over the least excess risk at which another class can win (numerically, for convex
-      and concave phi_k); it exists below the threshold, too;
+    * ``constant``: clean error <= constant x noisy excess risk, on every row; None where there is none;
+    * ``sharp``: the best such constant, one over the least excess risk at which another class can win on some row (numerically, for
+      convex and concave phi_k); it exists below the threshold, too;
     * ``span``: L(e_k, y) - L(e_y, y), what a confident mistake costs (``range`` in JSON); ``relative`` = span / slack, free of
       scale and at least one over the margin for every loss;
     * ``radius``: how wrong the binding row may be;
@@ -284,14 +286,14 @@ def guarantee(
     row = model.rows[index]
     condition = _condition(loss, model, form, slacks)
     slack = None if slacks is None else float(form.slack(row))
-    constant, reason = form.constant(row) if condition.asymmetric else (None, condition.reason)
+    constant, reason = form.constant(row, rows) if condition.asymmetric else (None, condition.reason)
     relative = None if slack is None else form.relative(slack)
     return Guarantee(
         loss=str(loss),
         asymmetric=condition.asymmetric,
         slack=slack,
         constant=constant,
-        sharp=form.sharp(row),
+        sharp=form.sharp(rows),
         span=form.span,
         relative=relative,
         radius=form.radius(row) if condition.asymmetric else None,
@@ -317,10 +319,10 @@ def relative_constant(loss: Loss, noise: NoiseModel) -> float | None:
 
 def tolerance(loss: Loss, noise: NoiseModel) -> Tolerance:
     """Constant and radius of a loss that is asymmetric on a noise model; the verdict itself is not checked."""
-    form = _Form(loss, noise.classes)
-    slacks = form.slacks(_Rows.of(noise))
+    form, rows = _Form(loss, noise.classes), _Rows.of(noise)
+    slacks = form.slacks(rows)
     row = noise.rows[int(slacks.argmin()) if slacks is not None else noise.worst]
-    return Tolerance(form.constant(row)[0], form.radius(row))
+    return Tolerance(form.constant(row, rows)[0], form.radius(row))
 
 
 def trade_off(slacks: ArrayLike, excess: float) -> Trade:
@@ -351,15 +353,21 @@ class _Rows:
 
     top: Array
     second: Array
+    model: NoiseModel
 
     @classmethod
     def of(cls, model: NoiseModel) -> _Rows:
         if isinstance(model, Posteriors):
             array = np.asarray(model.array, dtype=float)
             pair = np.partition(array, array.shape[1] - 2, axis=1)[:, -2:] / array.sum(axis=1, keepdims=True)
-            return cls(pair[:, 1], pair[:, 0])
-        shares = [(float(row.top / row.total), float(row.second / row.total)) for row in model.rows]
-        return cls(*np.array(shares).T)
+            return cls(pair[:, 1], pair[:, 0], model)
+        top, second = np.array([(float(row.top / row.total), float(row.second / row.total)) for row in model.rows]).T
+        return cls(top, second, model)
+
+    @cached_property
+    def uniform(self) -> bool:
+        """Is the rest of every row uniform?"""
+        return all(row.uniform_rest for row in self.model.rows)
 
     @property
     def dominant(self) -> NDArray[np.bool_]:
@@ -416,24 +424,24 @@ class _Form:
             fallen = np.where(rows.second > 0, other * rows.second, 0.0)
         return np.asarray(own * rows.top - fallen + rest)
 
-    def constant(self, row: Row) -> tuple[float | None, str]:
-        """The constant of the tolerance bound on the binding row of an asymmetric loss, and why."""
-        least, reason = self._least_excess(row)
+    def constant(self, row: Row, rows: _Rows) -> tuple[float | None, str]:
+        """The constant of the tolerance bound on all rows of an asymmetric loss, of which ``row`` binds, and why."""
+        least, reason = self._least_excess(row, rows)
         if least is None or not least > 0:
             return None, reason
         return 1 / least, reason
 
-    def _least_excess(self, row: Row) -> tuple[float | None, str]:
-        """A lower bound on F(u) - inf F where another class than m has the largest entry."""
+    def _least_excess(self, row: Row, rows: _Rows) -> tuple[float | None, str]:
+        """A lower bound on F(u) - inf F where another class than m has the largest entry, on every row."""
         margin = float(row.margin)
         if self.profile.negative:
             ((weight, _), *_) = self.profile.negative
             settled = not self.profile.separable or self.shape in (LINEAR, CONCAVE)
-            if settled and (row.uniform_rest or not self.profile.normalised):
+            if settled and (not self.profile.normalised or rows.uniform):
                 return float(weight) * margin / 2, "a wrong argmax leaves h_m at most half of the sum of all h_k"
             return None, NOT_SEPARABLE
         if self.bounded:
-            return self._least_bounded(row)
+            return self._least_bounded(row, rows)
         if not self.separable:
             return None, NOT_SEPARABLE
         if self.shape == MIXED:
@@ -441,20 +449,23 @@ class _Form:
         if self.shape == CONVEX:
             slack = float(self.slack(row))
             return slack / 2, "every phi_k is convex: the tangents at e_m bound the risk" if slack > 0 else EQUALITY
-        return self._least_concave(row), "every phi_k is concave or linear: the risk is least at an extreme point"
+        return self._least_concave(rows), "every phi_k is concave or linear: the risk is least at an extreme point"
 
-    def _least_concave(self, row: Row) -> float:
-        """The exact least excess: at e_n, or half-way between e_m and e_n (the extreme points of u_n >= u_m)."""
-        own, other = float(row.top / row.total), float(row.second / row.total)
+    def _least_concave(self, rows: _Rows) -> float:
+        """The exact least excess: at e_n, or half-way between e_m and e_n (the extreme points of u_n >= u_m), on any row.
+
+        Half-way it is no function of the margin, so that another row than the one of least margin may have it.
+        """
         half = FLOAT.number(Fraction(1, 2))
-        active, passive = (self.profile.jet(side, half, FLOAT)[0] for side in ("active", "passive"))
-        middle = own * (active - self.active1) + (1 - own) * (passive - self.passive1)
-        middle += other * (active - self.active0) + (1 - other) * (passive - self.passive0)
-        return float(min(middle, (own - other) * self.drop))
+        active, passive = (float(self.profile.jet(side, half, FLOAT)[0]) for side in ("active", "passive"))
+        own, other = rows.top, rows.second
+        middle = own * (active - float(self.active1)) + (1 - own) * (passive - float(self.passive1))
+        middle += other * (active - float(self.active0)) + (1 - other) * (passive - float(self.passive0))
+        return float(np.minimum(middle, (own - other) * self.drop).min())
 
-    def _least_bounded(self, row: Row) -> tuple[float | None, str]:
+    def _least_bounded(self, row: Row, rows: _Rows) -> tuple[float | None, str]:
         """NGCE and its sums where the rest is uniform: L(u, m) is at least g(1/2) / (2 g(1/2) + (K - 2) g(0))."""
-        if not row.uniform_rest or (self.profile.separable and self.shape == MIXED):
+        if not rows.uniform or (self.profile.separable and self.shape == MIXED):
             return None, NOT_SEPARABLE
         if self.profile.separable and self.shape == CONVEX:
             slack = float(self.profile.slopes(FLOAT).slack(*_shares(row), 1.0))
@@ -468,7 +479,7 @@ class _Form:
         if self.profile.separable and self.shape == CONVEX:
             least += slack / 2
         elif self.profile.separable:
-            least += self._least_concave(row)
+            least += self._least_concave(rows)
         return least, "the rest is uniform: the risk grows with the loss on the largest class"
 
     @property
@@ -494,17 +505,24 @@ class _Form:
         p = self.profile
         return bool(p.negative) and not p.separable and not p.normalised
 
-    def sharp(self, row: Row) -> float | None:
-        """The best constant on a row, numerically; None where phi_k is neither convex nor concave, m does not win, or the least
-        excess is lost in the rounding of the risk."""
-        if not self.keeps_argmax or not row.dominant or self.shape == MIXED:
+    def sharp(self, rows: _Rows) -> float | None:
+        """The best constant on all rows, numerically; None where phi_k is neither convex nor concave, some m does not win, the
+        least excess is lost in the rounding of the risk, or too many rows of convex phi_k differ."""
+        if not self.keeps_argmax or not rows.dominant.all() or self.shape == MIXED:
             return None
-        least, size = self._least_concave(row), 0.0
-        if self.shape == CONVEX:
+        least = self._least_concave(rows) if self.shape != CONVEX else self._least_of_an_error(rows.model)
+        return 1 / least if 0 < least < math.inf else None
+
+    def _least_of_an_error(self, model: NoiseModel) -> float:
+        """The least excess of convex phi_k where m does not win; NaN where it is not known."""
+        found = distinct_rows(model) if len(model.rows) <= MOST_ROWS else []
+        least = math.inf if 0 < len(found) <= MOST_DISTINCT else math.nan
+        for _, row in found[:MOST_DISTINCT]:
             weights = np.array([float(w / row.total) for w in row.weights])
-            size = float(minimise(self.loss, weights).value)
-            least = least_risk_of_an_error(self.profile, weights, row.target, row.runner_up) - size
-        return 1 / least if KNOWN * abs(size) < least < math.inf else None
+            risk = float(minimise(self.loss, weights).value)
+            excess = least_risk_of_an_error(self.profile, weights, row.target, row.runner_up) - risk
+            least = np.minimum(least, excess if KNOWN * abs(risk) < excess else math.nan)
+        return float(least)
 
     def sample_bound(self, rows: _Rows, samples: int, models: int, confidence: float) -> SampleBound | None:
         """Hoeffding over held-out labels; None where the loss is not bounded or its pointwise minimum is not the vertex."""

@@ -127,6 +127,34 @@ def test_with_two_classes_the_sharp_constant_is_that_of_equal_entries(
     assert guarantee(loss, weights).sharp == pytest.approx(1 / (risk[200_000] - risk.min()), rel=1e-5)
 
 
+def test_the_constants_of_a_matrix_hold_on_every_row() -> None:
+    """Half-way between two vertices the excess is no function of the margin: row 1 has more of it, and the larger constant."""
+    rows = [[50, 40, 2.5, 2.5, 2.5, 2.5], [19, 30, 12.75, 12.75, 12.75, 12.75]]
+    rows += [[2 if j != i else 90 for j in range(6)] for i in range(2, 6)]
+    model = from_matrix([[F(x) / 100 for x in row] for row in rows])
+    for loss in (AGCE(a=1, q=F(3, 2)), AMSE(a=6), AMSE(a=12)):
+        every = [
+            guarantee(loss, [row.top, *(w for k, w in enumerate(row.weights) if k != row.target)]) for row in model.rows
+        ]
+        found = guarantee(loss, model)
+        assert found.sharp == pytest.approx(max(float(one.sharp or 0) for one in every), rel=1e-9)
+        if found.asymmetric:
+            assert found.constant == pytest.approx(max(float(one.constant or math.inf) for one in every), rel=1e-12)
+    point = np.array([0.5, 0.5, 0, 0, 0, 0])
+    concave = AGCE(a=1, q=F(3, 2))
+    least = float(excess(concave, (F(30), F(19), *[F(51, 4)] * 4), point)) / 100
+    assert guarantee(concave, model).constant == pytest.approx(1 / least, rel=1e-12)
+
+
+def test_a_constant_for_uniform_rests_needs_one_in_every_row() -> None:
+    """The row of least margin has one here, the others have not."""
+    rows = [[F(4, 10), F(3, 10), F(3, 10)], [F(1, 10), F(8, 10), F(1, 10)], [F(2, 20), F(3, 20), F(15, 20)]]
+    loss = build("anl-ce", alpha=1)
+    assert guarantee(loss, rows[0]).constant is not None
+    assert guarantee(loss, from_matrix(rows)).asymmetric
+    assert guarantee(loss, from_matrix(rows)).constant is None
+
+
 def test_no_sharp_constant_where_none_is_known() -> None:
     """Convex beside concave, where the risk of an error need not be least at an extreme point; a difference lost in rounding."""
     loss = from_formula("(1.2-u)**2", passive="sqrt(u)/50")
