@@ -74,6 +74,8 @@ LONG_SUM, LONGEST_SUM = (
 )  # terms: beyond the first floats are asked before exact numbers, beyond the second only they are
 
 
+SAMPLED = 60  # bits: how far out floats are asked first
+
 ONE_CHANGE = "between the whole numbers tried one change of the verdict at most is assumed, not proved"
 STEEP = "a term has an infinite slope towards another class and no other one outweighs it: the risk falls there for every value"
 
@@ -321,16 +323,37 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
             if found.settled and found.pieces == everything:
                 return found
     if what.profile.negative and not what.profile.normalised:
-        found = isolate(_first_order(what, parameter, row), opened, True, named, monotone=affine)
-        if found.settled and not found.pieces:
-            return found
-        possible = _certain(found, opened)
+        slack = _first_order(what, parameter, row)
+        if _ever_below(slack, opened):  # else it says nothing
+            found = isolate(slack, opened, True, named, monotone=affine)
+            if found.settled and not found.pieces:
+                return found
+            possible = _certain(found, opened)
     return _searched(what, parameter, opened, row, known, possible)
 
 
 def _first_order(what: Rule, parameter: str, row: Row) -> Inequality:
     """How fast the risk rises from the cut-off vertex, as a function of the parameter."""
     return _slack_of(what, lambda at: partial(first_order, at.profile), parameter, row)
+
+
+def _ever_below(slack: Inequality, opened: Domain) -> bool:
+    """Do floats see a slack that is not positive at one of some values, which are denser towards the ends?"""
+    powers = [2.0**k for k in range(-SAMPLED, SAMPLED + 1, 4)]
+    if opened.low is None and opened.high is None:
+        values = [*powers, *(-x for x in powers)]
+    elif opened.low is None or opened.high is None:
+        edge, side = (opened.high, -1) if opened.low is None else (opened.low, 1)
+        values = [float(edge) + side * x for x in powers] if edge is not None else []
+    else:
+        low, width = float(opened.low), float(opened.high - opened.low)
+        near = [x for x in powers if x < 1]
+        values = [*(low + width * x for x in near), *(low + width * (1 - x) for x in near)]
+    inside = [x for x in values if (opened.low is None or x > opened.low) and (opened.high is None or x < opened.high)]
+    try:
+        return not all(slack(x, FLOAT) > 0 for x in inside)
+    except (ArithmeticError, ValueError):
+        return True
 
 
 def _slack_of(what: AnyRule, slack: Callable[[AnyRule], Slack], parameter: str, row: Row) -> Inequality:

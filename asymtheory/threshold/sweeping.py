@@ -337,6 +337,8 @@ def _entered(sweep: Sweep, runs: list[Run]) -> list[Run]:
             gap = Run(0, gap.low, _certified_to(sweep, gap.high, gap.low))
             result[i + 1] = Run(1, gap.high, runs[i + 1].high)
         result[i] = gap
+        if result[i - 1].verdict == result[i + 1].verdict == 1 and not _narrow(gap.low, gap.high):
+            break  # nothing closes this one
     return _joined([run for run in result if run.low < run.high])
 
 
@@ -351,10 +353,13 @@ def _joined(runs: list[Run]) -> list[Run]:
 
 
 def _certified_to(sweep: Sweep, start: float, stop: float) -> float:
-    """How far a yes is certified from ``start`` on towards ``stop``: by boxes that are more, then wider, as long as all are."""
+    """How far a yes is certified from ``start`` on towards ``stop``: by boxes that are more, then wider, as long as all are.
+
+    Where some are not, and ``stop`` is too far away for the pace, it is given up.
+    """
     at, count = start, FEW
     step = (stop - start) / count
-    for _ in range(MOST_ENTRIES):
+    for entries in reversed(range(MOST_ENTRIES)):
         edges = at + step * np.arange(count + 1)
         edges = np.append(edges[np.abs(edges - start) < abs(stop - start)], stop)[: count + 1]
         low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
@@ -367,7 +372,8 @@ def _certified_to(sweep: Sweep, start: float, stop: float) -> float:
             count, step = min(2 * count, MANY), step * (2.0 if count == MANY else 1.0)
         elif settled <= 1:
             count, step = FEW, step * (0.5 if settled else 0.25)
-        if abs(step) < LEAST_STEP * max(abs(at), abs(stop)):
+        hopeless = abs(step) * max(settled, FEW) * entries < abs(stop - at)  # at this pace
+        if abs(step) < LEAST_STEP * max(abs(at), abs(stop)) or (settled < len(known) and hopeless):
             break
     return at
 
