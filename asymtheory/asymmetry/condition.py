@@ -94,7 +94,7 @@ def check(loss: Loss | str, noise: NoiseModel | Iterable[Scalar], **parameters: 
 
     model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
     found = [(index, row, decide(loss, row)) for index, row in binding_rows(model)]
-    index, row, decision = min(found, key=lambda f: _order(f[2]))
+    index, row, decision = min(found, key=lambda f: _order(f[2], f[1]))
     point, method = None, ""
     if decision.holds is None:  # a search depends on all weights, not on the largest two only
         searched = []
@@ -105,7 +105,7 @@ def check(loss: Loss | str, noise: NoiseModel | Iterable[Scalar], **parameters: 
             )
             if searched[-1][2].holds is False:
                 break
-        index, row, decision, point, method = min(searched, key=lambda f: _order(f[2]))
+        index, row, decision, point, method = min(searched, key=lambda f: _order(f[2], f[1]))
     if point is None:
         point, found_by = _witness(loss, row, decision)
         method = method or found_by
@@ -142,5 +142,7 @@ def _in_the_limit(profile: Profile, decision: Decision) -> bool:
     return unbounded or any(endless(atom) for _, atom in profile.normalised)
 
 
-def _order(decision: Decision) -> tuple[int, float]:
-    return {False: 0, None: 1, True: 2}[decision.holds], math.inf if decision.gap is None else decision.gap
+def _order(decision: Decision, row: Row) -> tuple[int, float, float]:
+    """What binds comes first: by the verdict, then by the slack, then by the margin."""
+    gap = math.inf if decision.gap is None else decision.gap
+    return {False: 0, None: 1, True: 2}[decision.holds], gap, float(row.margin)

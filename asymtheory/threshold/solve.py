@@ -218,8 +218,8 @@ def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Thres
 
 
 def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
-    found = [(index, decide(loss, row)) for index, row in binding_rows(noise)]
-    index, worst = min(found, key=lambda f: {False: 0, None: 1, True: 2}[f[1].holds])
+    found = [(index, row, decide(loss, row)) for index, row in binding_rows(noise)]
+    index, _, worst = min(found, key=lambda f: ({False: 0, None: 1, True: 2}[f[2].holds], f[1].margin))
     holds, why, method = worst.holds, worst.reason, worst.method
     if holds is None:  # nothing to solve for: the verdict of a certified search is the answer
         searched = check(loss, noise)

@@ -353,6 +353,17 @@ def test_a_threshold_on_a_matrix_is_that_of_all_its_rows() -> None:
     assert not any(F(2) in piece for piece in solve(loss, model, "beta").pieces)
 
 
+def test_where_all_rows_hold_the_one_of_least_margin_binds() -> None:
+    """Found by a search, or by the form of the loss: without a slack that could be compared."""
+    model = from_matrix(
+        [[F(9, 10), F(8, 100), F(2, 100)], [F(3, 10), F(6, 10), F(1, 10)], [F(1, 10), F(2, 10), F(7, 10)]]
+    )
+    for loss in (build("anl-ce"), build("mae") + build("dal", q=2)):
+        assert check(loss, model).asymmetric is True
+        assert check(loss, model).row == 1
+        assert solve(loss, model, None if loss.main is None else loss.main).binding_row == 1
+
+
 def test_a_search_looks_at_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rows with the same two largest weights and another rest need two searches."""
     seen = []
