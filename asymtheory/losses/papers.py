@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
 from typing import ClassVar, Self
 
 from ..numbers.backends import Backend
+from ..numbers.harmonic import geometric_sum, harmonic, power_sum, summed
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from .base import CONVEX, LINEAR, Curvature, Loss, Normalised, NormalisedNegative, Separable, sign_of_factor
@@ -149,19 +149,13 @@ class Unhinged(Separable):
         return LINEAR, LINEAR
 
 
+FEW = 8  # terms, which are summed one by one in every number system
+
+
 def _is(x: Scalar, number: int) -> bool:
     """Is this an exact number, or a float or interval that holds it alone?"""
     rest = x - number
     return rest == 0.0 if isinstance(rest, float) else getattr(rest, "known", True) and getattr(rest, "sign", None) == 0
-
-
-@lru_cache(256)
-def _harmonic(first: int, last: int) -> Fraction:
-    """``1/first + ... + 1/last``, by halves: so few sums have long terms."""
-    if last - first < 8:
-        return sum((Fraction(1, j) for j in range(first, last + 1)), Fraction(0))
-    middle = (first + last) // 2
-    return _harmonic(first, middle) + _harmonic(middle + 1, last)
 
 
 class TaylorCE(Separable):
@@ -186,9 +180,13 @@ class TaylorCE(Separable):
         n, term, result = int(self.t), x, x
         if isinstance(x, Jet) and _is(x.value, 1):
             bend = None if x.curvature is None else x.slope * x.slope * (n * (n - 1) // 2) + x.curvature * n
-            return Jet(x.xp, xp.number(_harmonic(1, n)), x.slope * n, bend)
+            return Jet(x.xp, xp.number(harmonic(n)), x.slope * n, bend)
         if isinstance(x, Jet) and _is(x.value, 0):
             n = min(n, 2)  # x^3 and what follows has no value, slope or curvature there
+        part, bent = (x.value, x.curvature) if isinstance(x, Jet) else (x, None)
+        if n > FEW and bent is None and summed(part):
+            value = power_sum(part, n)
+            return Jet(x.xp, value, geometric_sum(part, n) * x.slope) if isinstance(x, Jet) else value
         for j in range(2, n + 1):
             term = term * x
             result = result + term / xp.number(Fraction(j))

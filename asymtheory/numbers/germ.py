@@ -23,6 +23,7 @@ from math import inf
 from typing import TypeAlias
 
 from .backends import ELEMENTARY, Backend, arb_
+from .harmonic import geometric_sum, harmonic, power_sum
 from .interval import Interval
 from .jet import yields_to_jets
 from .scalar import Scalar
@@ -213,6 +214,18 @@ class Germ:
             )
         slope = self.xp.ball(e) * around ** (power - 1)
         return Germ(self.xp, x0, 0 if self.constant else self.c * slope, self.r, self.k)
+
+    @property
+    def sums_powers(self) -> bool:
+        """Has ``power_sum`` a short way here: does the germ hold balls of Arb, and does it not grow?"""
+        return not self.infinite and hasattr(self.xp.ball(0), "mid_rad_10exp")
+
+    def power_sum(self, n: int) -> Germ:
+        """``x + x^2/2 + ... + x^n/n`` on [0, 1]: its limit, and mean values of its slope beside it."""
+        x0: Real = (
+            Fraction(0) if _is(self.x0, 0) else harmonic(n) if _is(self.x0, 1) else power_sum(self.xp.ball(self.x0), n)
+        )
+        return Germ(self.xp, x0, 0 if self.constant else self.c * geometric_sum(self._around(), n), self.r, self.k)
 
     @yields_to_jets
     def __pow__(self, exponent: Scalar) -> Germ:

@@ -218,6 +218,29 @@ class Span:
         size = self.inside()._size()
         return (1 - size) * (1 + size)
 
+    sums_powers = True
+
+    def power_sum(self, n: int) -> Span:
+        """``x + x^2/2 + ... + x^n/n`` on [0, 1], where it rises: in floats, whose errors add up to at most 2 n + 2 roundings."""
+        x = self.within(0.0, 1.0)
+        ends = np.array([x.low, x.high])
+        found = np.full(ends.shape, 1.0 / n)
+        for j in range(n - 1, 0, -1):
+            np.multiply(found, ends, out=found)
+            np.add(found, 1.0 / j, out=found)
+        found *= ends
+        slack = found * ((2 * n + 16) * 2.0**-53) + np.where(ends > 0, TINY, 0.0)
+        return Span(np.maximum(found[0] - slack[0], 0.0), found[1] + slack[1])
+
+    def geometric_sum(self, n: int) -> Span:
+        """``1 + x + ... + x^(n-1) = (1 - x^n) / (1 - x)`` on [0, 1], where it rises."""
+        x = self.within(0.0, 1.0)
+        ends = np.array([x.low, x.high])
+        rest = 1.0 - ends
+        found = np.where(rest > 0, -np.expm1(n * np.log1p(-rest)) / rest, float(n))
+        slack = found * 2.0**-44
+        return Span(np.maximum(found[0] - slack[0], 1.0), np.minimum(found[1] + slack[1], n))
+
     def xlogx(self) -> Span:
         """``x log x`` on x >= 0: 0 at 0, convex, least at 1/e with the value -1/e."""
         ends = [np.where(x <= 0, 0.0, x * np.log(np.maximum(x, TINY))) for x in (self.low, self.high)]

@@ -68,11 +68,7 @@ LARGEST_COUNT = 4096  # whole-number parameters are tried up to here,
 
 MOST_COUNT = 65536  # and further while they are feasible
 
-LONG_SUM, LONGEST_SUM = (
-    64,
-    512,
-)  # terms: beyond the first floats are asked before exact numbers, beyond the second only they are
-
+LONG_SUM = 64  # terms, beyond which floats are asked before exact numbers
 
 SAMPLED = 60  # bits: how far out floats are asked first
 
@@ -568,7 +564,7 @@ def _certified_count(loss: Loss, row: Row, n: int) -> bool | None:
     from .mixing import settled
 
     found = Sweep.of(loss, row).point() if n > LONG_SUM else None
-    return settled(loss, row) if found is None and n <= LONGEST_SUM else found
+    return settled(loss, row) if found is None else found
 
 
 def _at_count(loss: Loss, row: Row) -> Decision:

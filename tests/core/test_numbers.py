@@ -10,14 +10,20 @@ from itertools import product
 from math import inf
 
 import mpmath
+import numpy as np
 import pytest
+from flint import arb, fmpq
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from asymtheory.errors import InputError, nearest
 from asymtheory.losses.domain import Domain, above, at_least, below, between
 from asymtheory.numbers.exact import UNKNOWN, ZERO, Exact, Poly, factorise, square_root
+from asymtheory.numbers.germ import ball as ball_of
+from asymtheory.numbers.germ import germs
+from asymtheory.numbers.harmonic import geometric_sum, power_sum
 from asymtheory.numbers.interval import Interval
+from asymtheory.numbers.spans import Span
 from asymtheory.numbers.text import exact, plain
 
 mpmath = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone
@@ -539,3 +545,29 @@ def test_intervals_stay_narrow(x, y):
     a, b = Interval(x, x), Interval(y, y)
     for result in (a + b, a - b, a * b, a / b, a**y, a.exp(), a.log()):
         assert result.high - result.low <= 2e-14 * max(abs(result.low), abs(result.high), 1e-2)
+
+
+@pytest.mark.parametrize("n", [1, 9, 40, 1000])
+def test_sums_of_powers_hold_the_exact_ones(n: int) -> None:
+    """At points of [0, 1], in spans, balls and, next to an inner point and to 1, in germs; spans and balls are narrow."""
+    for x in (Fraction(0), Fraction(1, 1024), Fraction(1, 2), Fraction(1023, 1024), Fraction(1)):
+        powers = [x**j for j in range(n + 1)]
+        wanted = [sum((powers[j] / j for j in range(1, n + 1)), Fraction(0)), sum(powers[:n], Fraction(0))]
+        for function, want in zip((power_sum, geometric_sum), wanted, strict=True):
+            with np.errstate(all="ignore"):
+                span = function(Span.of(np.array([float(x)])), n)
+            ball = function(arb(fmpq(x.numerator, x.denominator)), n)
+            assert span.low[0] <= want <= span.high[0]
+            assert float(span.high[0] - span.low[0]) <= 1e-12 * float(want) + 1e-300
+            assert ball.overlaps(arb(fmpq(want.numerator, want.denominator)))
+            assert float(ball.rad()) <= 1e-12 * float(want)
+    wide = power_sum(Span(np.array([0.25]), np.array([0.75])), n)
+    assert wide.low[0] <= power_sum(Span.of(np.array([0.25])), n).high[0]
+    assert wide.high[0] >= power_sum(Span.of(np.array([0.75])), n).low[0]
+    step = Fraction(1, 2**12)
+    for point, side in ((Fraction(1), -1), (Fraction(3, 4), 1)):
+        germ = germs(10).near(point, side).power_sum(n)
+        x = point + side * step
+        want = sum((x**j / j for j in range(1, n + 1)), Fraction(0))
+        held = ball_of(germ.x0) + germ.c * ball_of(step)
+        assert held.overlaps(arb(fmpq(want.numerator, want.denominator)))
