@@ -259,8 +259,9 @@ class ClippedGCE(Separable):
     q: Scalar
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        tangent = (1 - self.p0**self.q) / self.q - (p - self.p0) * self.p0 ** (self.q - 1)
-        return xp.split(p, self.p0, tangent, (1 - p**self.q) / self.q)
+        start = xp.deficit(self.p0, xp.log(self.p0), self.q)
+        tangent = start - (p - self.p0) * self.p0 ** (self.q - 1)
+        return xp.split(p, self.p0, tangent, xp.deficit(p, logp, self.q))
 
     def curvature(self) -> Curvature:
         return sign_of_factor(1 - self.p0), LINEAR
@@ -318,7 +319,8 @@ class TruncatedGCE(Separable):
         return bool(self.k >= Fraction(1, 2))
 
     def active(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        return xp.split(p, self.k, p * 0 + (1 - self.k**self.q) / self.q, (1 - p**self.q) / self.q)
+        flat = xp.deficit(self.k, xp.log(self.k), self.q)
+        return xp.split(p, self.k, p * 0 + flat, xp.deficit(p, logp, self.q))
 
     def curvature(self) -> Curvature:
         return MIXED, LINEAR  # the slope falls from 0 to -k^(q-1) at k, and rises after it

@@ -47,6 +47,7 @@ class Backend:
         functions: Mapping[str, Callable[[Scalar], Scalar]] | None = None,
         one_less_square: Callable[[Scalar], Scalar] | None = None,
         xlogx: Callable[[Scalar, Scalar], Scalar] | None = None,
+        deficit: Callable[[Scalar, Scalar, Scalar], Scalar] | None = None,
     ) -> None:
         self.name = name
         self.level = level  # 1 where the numbers are themselves jets
@@ -59,6 +60,7 @@ class Backend:
         self._functions = functions or {}
         self._one_less_square = one_less_square or (lambda x: 1 - x * x)
         self._xlogx = xlogx or _product_off_zero
+        self._deficit = deficit or plain_deficit
 
     def __repr__(self) -> str:
         return f"<backend {self.name}>"
@@ -109,6 +111,10 @@ class Backend:
             return np.frompyfunc(self._xlogx, 2, 1)(x, logx)
         return self._xlogx(x, logx)
 
+    def deficit(self, p: Scalar, logp: Scalar, q: Scalar) -> Scalar:
+        """``(1 - p^q) / q`` for q > 0, which tends to -log p as q -> 0; floats do not cancel there."""
+        return self._deficit(p, logp, q)
+
     def series(self, term: Callable[[Scalar], Scalar], last: Scalar) -> Scalar:
         """``term(1) + ... + term(last)``: an unevaluated sum for a symbol, partial sums for an array of whole numbers."""
         if self.name == "numpy":
@@ -136,6 +142,11 @@ class Backend:
 
             return np.frompyfunc(self._split, 4, 1)(x, cut, below, above)
         return self._split(x, cut, below, above)
+
+
+def plain_deficit(p: Scalar, _: Scalar, q: Scalar) -> Scalar:
+    """``(1 - p^q) / q`` by its formula."""
+    return (1 - p**q) / q
 
 
 def _partial_sums(xp: Backend, term: Callable[[Scalar], Scalar], last: Scalar) -> Scalar:
@@ -381,8 +392,17 @@ def numpy_() -> Backend:
     def split(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         return np.where(x <= cut, below, above)
 
+    def deficit(p: Scalar, logp: Scalar, q: Scalar) -> Scalar:
+        if isinstance(p, Jet) or isinstance(q, Jet):
+            return plain_deficit(p, logp, q)
+        x = np.asarray(q * logp, dtype=float)
+        grown = np.divide(np.expm1(x), x, out=np.ones_like(x), where=x != 0)
+        return np.where(np.isfinite(logp), -logp * grown, plain_deficit(p, logp, q))
+
     functions = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
-    return Backend("numpy", float, np.log, np.exp, _array_power, np.divide, split, functions=functions, xlogx=xlogx)
+    return Backend(
+        "numpy", float, np.log, np.exp, _array_power, np.divide, split, functions=functions, xlogx=xlogx, deficit=deficit
+    )  # fmt: skip
 
 
 @cache

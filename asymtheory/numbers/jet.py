@@ -194,10 +194,15 @@ def half(xp: Scalar) -> Scalar:
     return xp.number(Fraction(1, 2))
 
 
+def _of_growth(xp: Scalar, x: Scalar, _: Scalar) -> Slopes:
+    return xp.apply("growth'", x), lambda: xp.apply("growth''", x)
+
+
 _SLOPES: dict[str, Callable[[Scalar, Scalar, Scalar], Slopes]] = {
     "sinh": lambda xp, x, value: (xp.apply("cosh", x), lambda: value),
     "cosh": lambda xp, x, value: (xp.apply("sinh", x), lambda: value),
     "tanh": _of_tanh,
+    "growth": _of_growth,
     "asin": _of_asin,
     "acos": _of_acos,
 }

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, lru_cache, partial, reduce
+from math import factorial
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .backends import ELEMENTARY, Backend
+from .backends import ELEMENTARY, Backend, plain_deficit
 from .interval import Interval
 from .jet import Jet, yields_to_jets
 from .rounding import product_up, quotient_up, sum_up
@@ -29,6 +30,7 @@ TINY = 2.0**-1020  # what a library function may have lost that flushes what is 
 LARGEST = np.finfo(float).max
 FUNCTIONS = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
 NAME = "span"
+TAYLOR = [(k + 1) / factorial(k + 2) for k in range(25)]  # of the slope of (e^x - 1) / x
 
 
 class Span:
@@ -202,6 +204,18 @@ class Span:
             return -self.inside()._rising(lambda x: -np.arccos(x))
         x = self.inside() if name == "asin" else self
         return x._rising(FUNCTIONS[name], -1.0, 1.0) if name == "tanh" else x._rising(FUNCTIONS[name])
+
+    def growth(self) -> Span:
+        """``(e^x - 1) / x``, 1 at 0: increasing and convex."""
+        return self._rising(_growth, 0.0)
+
+    def growth_slope(self) -> Span:
+        """Its slope, which increases, too. The slope's formula cancels by a factor of four at most: it is widened by that."""
+        return self._rising(_growth_slope, 0.0) * Span(1 - 4 * LIBRARY, 1 + 4 * LIBRARY)
+
+    def meet(self, other: Span) -> Span:
+        """What two enclosures of the same numbers have in common."""
+        return Span.around(np.fmin(*_aligned(self, other)))
 
     def _size(self) -> Span:
         """``|x|``."""
@@ -387,10 +401,18 @@ class Spans(Backend):
             lambda x: Span.of(x).exp(),
             lambda x, e: Span.of(x) ** e,
             lambda x, y: Span.of(x) / y,
-            functions={name: partial(lambda name, x: Span.of(x).apply(name), name) for name in ELEMENTARY},
+            functions={name: partial(lambda name, x: Span.of(x).apply(name), name) for name in ELEMENTARY}
+            | {"growth": lambda x: Span.of(x).growth(), "growth'": lambda x: Span.of(x).growth_slope()},
             one_less_square=lambda x: Span.of(x).one_less_square(),
             xlogx=lambda x, _: Span.of(x).xlogx(),
         )
+
+    def deficit(self, p: Scalar, logp: Scalar, q: Scalar) -> Scalar:
+        """``(1 - p^q) / q`` by its formula, which knows p once, and as ``-log p`` times a growth, which does not cancel."""
+        plain = plain_deficit(p, logp, q)
+        if getattr(plain, "curvature", None) is not None:
+            return plain
+        return _meet(plain, -logp * self.apply("growth", q * logp))
 
     def split(self, x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         """``below`` where x <= cut, ``above`` elsewhere; of jets, whose slope lies among both where both branches are possible."""
@@ -405,6 +427,28 @@ class Spans(Backend):
             open_ = (place.high > edge.low) & (place.low <= edge.high)
             slope = Span(np.where(open_, -np.inf, slope.low), np.where(open_, np.inf, slope.high))
         return Jet(self, _branch(at, edge, *values), slope)
+
+
+def _meet(one: Scalar, two: Scalar) -> Scalar:
+    """What two enclosures have in common: of values, and of slopes where they are jets."""
+    if isinstance(one, Jet):
+        return Jet(one.xp, _meet(one.value, two.value), _meet(one.slope, two.slope))
+    return Span.of(one).meet(Span.of(two))
+
+
+def _growth(x: Array) -> Array:
+    """``(e^x - 1) / x``."""
+    grown = np.divide(np.expm1(x), x, out=np.ones_like(x), where=x != 0)
+    return np.where(np.isinf(x), np.where(x < 0, 0.0, np.inf), grown)
+
+
+def _growth_slope(x: Array) -> Array:
+    """``(x e^x - e^x + 1) / x^2``: next to 0 by its series."""
+    near = np.clip(x, -1.0, 1.0)
+    series = np.polynomial.polynomial.polyval(near, TAYLOR)
+    far = np.where(x > 0, (x * np.exp(x) - np.expm1(x)) / (x * x), (1 - np.exp(x) * (1 - x)) / (x * x))
+    far = np.where(np.isnan(far), np.where(x < 0, 0.0, np.inf), far)
+    return np.where(np.abs(x) <= 1, series, far)
 
 
 def _branch(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Span:

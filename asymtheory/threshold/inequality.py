@@ -55,6 +55,11 @@ def isolate(
         _beyond(inequality, limit, scanned, upwards)
         for limit, scanned, upwards in ((domain.low, start, False), (domain.high, stop, True))
     )
+    if not early.scanned < late.scanned:  # a tail that settles more than there is
+        if domain.high is None:
+            late = late._replace(scanned=early.scanned + max(1.0, abs(early.scanned)))
+        else:
+            early = early._replace(scanned=late.scanned - max(1.0, abs(late.scanned)))
     places: list[tuple[float, float]] = []
     scans = segments(inequality, early.scanned, late.scanned, places)
     found = [*early.segments[::-1], *scans, *late.segments]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction as F
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from asymtheory import build, check, solve
 from asymtheory.asymmetry.sweep import Sweep
 from asymtheory.losses import AGCE, AMSE, AUL, MSE, NCE, NNCE, NNFL, Loss
 from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
+from asymtheory.numbers.spans import Span
 
 T = np.concatenate([np.geomspace(1e-12, 1e-2, 2000), np.linspace(1e-2, 1, 4001)])
 
@@ -156,3 +158,31 @@ def test_a_long_taylor_series_is_not_summed_exactly() -> None:
     assert solve(loss, noise, "t").answer == "t = 1"
     for t, holds in ((1, True), (2, False), (40, False)):
         assert (excess(loss.replace(t=t), ordered(noise), 1e-7) >= -1e-12) == holds
+
+
+def test_truncated_gce_has_its_limit_at_q_0() -> None:
+    """(1 - u^q)/q cancels in floats as q -> 0; (1 - e^x)/x does not. So every q works here, and nothing is assumed."""
+    loss = F("0.47") * build("logit-bias-mae", eps=F("0.5")) + F("5.7") * build("truncated-gce", k=F("0.7"), q=F("0.2"))
+    noise = pair(3, F("0.297"))
+    found = solve(loss, noise, "q")
+    assert (found.status, "no proof" in found.condition) == ("always", False)
+    for q in ("1e-3", "1e-6", "0.5"):
+        for lead in (1.0, 0.5):
+            assert excess(loss.replace(q=F(q)), ordered(noise), 0.0, lead) > -1e-12
+
+
+def test_spans_hold_the_growth_of_an_exponential() -> None:
+    """(e^x - 1)/x and its slope, against 50 digits."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [-np.exp(rng.uniform(-60, 7, 80)), np.exp(rng.uniform(-60, 6, 80)), [-1.0, 1.0, 0.0, -0.9999, 1.0001]]
+    )
+    with np.errstate(all="ignore"):
+        found = Span.of(x).growth(), Span.of(x).growth_slope()
+    with mpmath.workdps(60):
+        for i, at in enumerate(map(mpmath.mpf, x.tolist())):
+            value = mpmath.expm1(at) / at if at else mpmath.mpf(1)
+            slope = (at * mpmath.exp(at) - mpmath.expm1(at)) / at**2 if abs(at) > 1e-9 else 0.5 + at / 3 + at**2 / 8
+            for span, true in zip(found, (value, slope), strict=True):
+                assert span.low[i] <= true <= span.high[i]
+                assert span.high[i] - span.low[i] <= 1e-12 * true
