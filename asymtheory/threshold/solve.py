@@ -514,7 +514,7 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
     def holds(n: int) -> bool:
         if n not in verdicts:
             at = loss._with(**{parameter: Fraction(n)})
-            verdicts[n] = _at_count(at, row)
+            verdicts[n] = _at_count(at, row, n)
             if verdicts[n].holds is None:
                 verdicts[n] = verdicts[n]._replace(holds=_certified_count(at, row, n))
         return bool(verdicts[n].holds)
@@ -567,7 +567,7 @@ def _certified_count(loss: Loss, row: Row, n: int) -> bool | None:
     return settled(loss, row) if found is None else found
 
 
-def _at_count(loss: Loss, row: Row) -> Decision:
+def _at_count(loss: Loss, row: Row, n: int) -> Decision:
     """``decide``, with floats where the sides of the inequality differ by far more than rounding can (long sums)."""
     what = rule(loss, len(row.weights), row.uniform_rest)
     plane = what.half_plane(FLOAT) if what.inequality and not what.sufficient_only else None
@@ -577,4 +577,6 @@ def _at_count(loss: Loss, row: Row) -> Decision:
         size = abs(plane.top) * top + abs(plane.second) * second + abs(plane.total) * total
         if 1e-9 * size < abs(slack) < math.inf:
             return Decision(slack > 0, slack / total, what)
+    if isinstance(what, Search) and n > LONG_SUM:
+        return Decision(None, None, what)
     return what.decide(row)

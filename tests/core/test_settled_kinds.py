@@ -186,3 +186,12 @@ def test_spans_hold_the_growth_of_an_exponential() -> None:
             for span, true in zip(found, (value, slope), strict=True):
                 assert span.low[i] <= true <= span.high[i]
                 assert span.high[i] - span.low[i] <= 1e-12 * true
+
+
+def test_a_tail_that_begins_before_the_domain_holds_on_all_of_it() -> None:
+    """The chords of AGCE beside VEL have their sign proved from q = 2^4 on, and are asked for from 19.9 on."""
+    loss = F("5.2") * AGCE(a=3) + 17 * build("vel", a=1)
+    noise = symmetric(50, F("0.175"))
+    assert solve(loss, noise, "q").status == "always"
+    for q in ("3", "40"):
+        assert excess(loss.replace(**{"agce.q": F(q)}), ordered(noise), 0.0, 1.0) >= -1e-12
