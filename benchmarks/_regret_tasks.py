@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 PLAN = tomllib.loads(Path(__file__).with_name("regret.toml").read_text(encoding="utf-8"))
-COMPONENTS = {"cifar10-hidden": 128, "cifar10-linear": 128, "mnist": 64}
+IMAGES = {"mnist": "mnist", "fashion": "fashion-mnist", "cifar10": "cifar10", "digits": "digits"}
 HELD_OUT = 10  # one in ten training samples is held out, with its noisy label
 HUMAN = {"aggregate": "aggre_label", "random": "random_label1", "worse": "worse_label"}
 SEED = 2026  # of the choice of training and test samples, the same for all runs
@@ -98,7 +99,7 @@ class Task:
     @property
     def aside(self) -> bool:
         """Is it set aside, so that nothing is learnt from it?"""
-        return self.set in PLAN["set_aside"]["data"] or self.noise in PLAN["set_aside"]["noise"]
+        return self.set in (*PLAN["set_aside"]["data"], *PLAN["fresh"]) or self.noise in PLAN["set_aside"]["noise"]
 
 
 def tasks() -> Iterator[Task]:
@@ -172,12 +173,12 @@ def _class_map(table: Table, rate: Fraction, name: str) -> NoiseModel:
 def load(name: str, sources: Sources) -> Table:
     """The table of a data set of regret.toml, of the size that stands there."""
     facts, of = PLAN["data"][name], name.partition("-")[0]
-    if of == "cifar10":
+    if of == "cifar10" and not name.endswith("-pixels"):
         with np.load(sources.features) as file:
             x, y, places = _chosen(file["train"].astype(np.float32), file["train_labels"], facts["train"])
             test, pixels = (file["test"].astype(np.float32), file["test_labels"]), None
-    elif of in ("mnist", "digits"):
-        found = load_dataset(of, sources.data_dir)
+    elif of in IMAGES:
+        found = load_dataset(IMAGES[of], sources.data_dir)
         images = found.train_images.numpy()
         _, y, places = _chosen(images, found.train_labels.numpy(), facts["train"])
         pixels = images[places]
@@ -185,6 +186,9 @@ def load(name: str, sources: Sources) -> Table:
         assert found.test_images is not None
         assert found.test_labels is not None
         test = (found.test_images.flatten(1).numpy().astype(np.float32), found.test_labels.numpy())
+    elif of == "speakers":
+        x, y, places = _chosen(*_speakers("TRAIN"), facts["train"])
+        test, pixels = _speakers("TEST"), None
     else:
         x, y = _keel(of)
         order = np.random.default_rng(SEED).permutation(len(y))
@@ -192,7 +196,7 @@ def load(name: str, sources: Sources) -> Table:
         places, pixels = order[:cut], None
         test = (x[order[cut:end]], y[order[cut:end]])
         x, y = x[places], y[places]
-    x, test_x = scaled(x, test[0], COMPONENTS.get(name), columns=of not in ("cifar10", "mnist", "digits"))
+    x, test_x = scaled(x, test[0], facts.get("components"), columns=of not in IMAGES)
     return Table(x, y, test_x, test[1][: facts["test"]], int(y.max()) + 1, places, pixels)
 
 
@@ -208,6 +212,22 @@ def _keel(name: str) -> tuple[Floats, Labels]:
     x = np.array([[float(cell) for cell in row[:-1]] for row in rows], dtype=np.float32)
     y = np.unique([row[-1].strip() for row in rows], return_inverse=True)[1].astype(np.int64)
     return x, y
+
+
+def _speakers(part: str) -> tuple[Floats, Labels]:
+    """Every moment of every utterance is a sample, from the package aeon (pip install --no-deps aeon), which is not imported."""
+    found = find_spec("aeon")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("speakers: pip install --no-deps aeon")
+    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data" / "JapaneseVowels"
+    x: list[npt.NDArray[np.float64]] = []
+    y: list[int] = []
+    for line in (folder / f"JapaneseVowels_{part}.ts").read_text(encoding="utf-8").splitlines():
+        if line and line[0] not in "#@":
+            *channels, speaker = line.split(":")
+            x.append(np.array([channel.split(",") for channel in channels], dtype=float).T)
+            y += [int(speaker) - 1] * len(x[-1])
+    return np.concatenate(x).astype(np.float32), np.array(y)
 
 
 def scaled(x: Floats, test: Floats, components: int | None, columns: bool) -> tuple[Floats, Floats]:
