@@ -6,18 +6,19 @@ import gzip
 import json
 import math
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from asymtheory_training.tune.halving import afforded, best
-from asymtheory_training.tune.settle import order
-from asymtheory_training.tune.space import ABOVE, CE, FAMILIES, LED, UNTIL, by_rate, named
+from asymtheory_training.tune.settle import beforehand, deficits, order
+from asymtheory_training.tune.space import ABOVE, CE, FAMILIES, LED, RATES, UNTIL, by_rate, named
 
 from asymtheory.asymmetry.condition import check
 from asymtheory.losses import Loss
@@ -25,7 +26,9 @@ from asymtheory.noise import resolve
 
 Floats = npt.NDArray[np.float64]
 Line = dict[str, object]
-ADDED = tomllib.loads(Path(__file__).with_name("regret.toml").read_text(encoding="utf-8"))["added"]
+FRESH = tomllib.loads(Path(__file__).with_name("regret.toml").read_text(encoding="utf-8"))["fresh"]
+LONG = "-long"
+"""Ends the name of data that are trained on for longer, by which the advice on long runs is judged."""
 CAUTION = 0.1
 """Of a recipe's worst deficit that is added to what is expected, where only the noise is known; chosen like RIDGE."""
 RIDGE = 1.0
@@ -101,13 +104,13 @@ class Task:
 
     @property
     def apart(self) -> bool:
-        """Is it reported apart: without noise, all images, or of a data set that was added?"""
-        return self.noise == "clean" or self.data.endswith("-whole") or self.added
+        """Is it reported apart: without noise, all images, long runs, or of a data set that was set aside last?"""
+        return self.noise == "clean" or self.data.endswith(("-whole", LONG)) or self.fresh
 
     @property
-    def added(self) -> bool:
-        """Is it of a data set that was added when everything had been chosen?"""
-        return self.data in ADDED
+    def fresh(self) -> bool:
+        """Is it of a data set that was set aside last, before its tasks and the later ones were trained?"""
+        return self.data in FRESH
 
     @property
     def spread(self) -> float:
@@ -115,9 +118,9 @@ class Task:
         return float(str(self.lines[0]["spread"]))
 
     @property
-    def pace(self) -> float:
-        """How slowly a linear model learns the noisy labels (asymtheory.noise.flow)."""
-        return float(str(self.lines[0]["pace"]))
+    def inputs(self) -> int:
+        """Numbers that a sample has."""
+        return int(str(self.lines[0]["inputs"]))
 
     @property
     def complete(self) -> bool:
@@ -171,9 +174,9 @@ def spread_of(task: Task) -> float:
     return task.spread
 
 
-def pace_of(task: Task) -> float:
-    """Of the features and the noisy labels (asymtheory.noise.flow)."""
-    return task.pace
+def size_of(task: Task) -> float:
+    """Of the samples: log2 of how many numbers they have."""
+    return math.log2(task.inputs)
 
 
 @dataclass(frozen=True)
@@ -216,16 +219,35 @@ def expected(training: Sequence[Task], only: Sequence[str] | None = None) -> Cal
     return lambda task: task.of(min(lines, key=lambda each: each.deficit(task.spread) + CAUTION * each.worst).label)
 
 
-def by_features(training: Sequence[Task], only: Sequence[str] | None = None) -> Callable[[Task], float]:
-    """``select`` with features: the recipe of the least deficit that is expected at the task's pace, within those measured."""
-    lines = [each for each in fitted(training, pace_of) if only is None or each.label in only]
-    paces = [task.pace for task in training]
+def by_size(training: Sequence[Task], only: Sequence[str] | None = None) -> Callable[[Task], float]:
+    """``select`` that knows how many numbers a sample has: what :func:`recipe_by_size` costs."""
+    recipe = recipe_by_size(training, only)
+    return lambda task: task.of(recipe(task))
 
-    def rule(task: Task) -> float:
-        pace = min(max(task.pace, min(paces)), max(paces))
-        return task.of(min(lines, key=lambda each: each.deficit(pace)).label)
+
+def recipe_by_size(training: Sequence[Task], only: Sequence[str] | None = None) -> Callable[[Task], str]:
+    """The recipe of the least deficit that is expected of samples of so many numbers, or of the nearest number measured."""
+    lines = [each for each in fitted(training, size_of) if only is None or each.label in only]
+    within = sizes(training)
+
+    def rule(task: Task) -> str:
+        size = min(max(size_of(task), within[0]), within[1])
+        return min(lines, key=lambda each: each.deficit(size)).label
 
     return rule
+
+
+def sizes(training: Sequence[Task]) -> tuple[float, float]:
+    """The least and the largest log2 of how many numbers a sample has."""
+    found = [size_of(task) for task in training]
+    return min(found), max(found)
+
+
+def at_lower_rate(label: str) -> str:
+    """The recipe at the next lower rate that was measured, or at the lowest."""
+    name, _, rate = label.rpartition(", ")
+    at = RATES.index(float(rate))
+    return f"{name}, {RATES[max(0, at - 1)]:g}"
 
 
 def least_worst(training: Sequence[Task]) -> Callable[[Task], float]:
@@ -354,46 +376,70 @@ Score = Literal["tune", "noisy", "inverse"]
 noisy accuracy), by noisy accuracy, or by the inverse on every noise."""
 
 
+NOTHING: Mapping[str, float] = MappingProxyType({})
+"""What is expected of recipes where nothing is."""
+
+
 def judged_by(task: Task, by: Score) -> Judged | None:
     """The scores by the inverse, None where noisy accuracy decides."""
     return task.judged if by == "inverse" or (by == "tune" and task.by_class) else None
 
 
+def expectations(task: Task, known: Mapping[str, float], places: Sequence[int]) -> list[float | None]:
+    """What is expected of the candidates at these places."""
+    return [known.get(task.labels[place]) if _expects(task.lines[place]) else None for place in places]
+
+
+def in_order(task: Task, known: Mapping[str, float], ramps: bool = True) -> list[int]:
+    """The arms of ``tune``, the best first by what is expected of them."""
+    usual = arms_of(task, ramps)
+    return [usual[index] for index in beforehand(expectations(task, known, usual))]
+
+
+def by_label(lines: Sequence[Fitted], task: Task, within: tuple[float, float]) -> dict[str, float]:
+    """The deficits that are expected of the recipes on a task, by the size of its samples."""
+    size = min(max(size_of(task), within[0]), within[1])
+    return {each.label: max(0.0, each.deficit(size)) for each in lines}
+
+
 def searched(
-    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, by: Score = "tune"
+    task: Task, budget: float, known: Mapping[str, float] = NOTHING, ramps: bool = True, by: Score = "tune"
 ) -> tuple[int, int]:
     """(chosen place, epochs trained) of successive halving on what was kept, with ``budget`` whole runs.
 
-    ``lines``: what is expected of the recipes; without them the last choice is by the scores alone.
+    ``known``: the deficits that are expected of recipes; without them arms come in their usual order and scores decide alone.
     """
-    places, judged = arms_of(task, ramps), judged_by(task, by)
-    epochs = task.held.shape[1]
+    judged, epochs = judged_by(task, by), task.held.shape[1]
 
     def score(place: int, epoch: int) -> float:
         return float(task.held[place, epoch - 1]) if judged is None else judged.score(task.labels[place], epoch)
 
+    def worth(places: Sequence[int], scores: Sequence[float]) -> tuple[float, float]:
+        """What a point of a score is worth in clean points, and the standard error of the highest."""
+        if judged is None:
+            return task.margin, error_of(task, max(scores))
+        return 1.0, judged.error(task.labels[places[scores.index(max(scores))]])
+
+    places = in_order(task, known, ramps)
     plan = afforded(len(places), epochs, round(budget * epochs))
     alive, spent, before = list(places[: plan[0].arms]), 0, 0
     for rung in plan:
-        scores = [score(place, before) if before else 0.0 for place in alive]
-        alive = [alive[index] for index in best(scores, rung.arms)]
+        if before:
+            scores = [score(place, before) for place in alive]
+            lost = deficits(scores, expectations(task, known, alive), *worth(alive, scores))
+            alive = [alive[index] for index in best([-each for each in lost], rung.arms)]
         spent += len(alive) * (rung.until - before)
         before = rung.until
-    known = {each.label: max(0.0, each.deficit(task.spread)) for each in lines}
     held = [score(place, epochs) for place in alive]
-    expected_of = [known.get(task.labels[place]) if _expects(task.lines[place]) else None for place in alive]
-    if judged is None:
-        slope, error = task.margin, error_of(task, max(held))
-    else:
-        slope, error = 1.0, judged.error(task.labels[alive[held.index(max(held))]])
-    return alive[order(held, expected_of, slope, error)[0]], spent
+    slope, error = worth(alive, held)
+    return alive[order(held, expectations(task, known, alive), slope, error)[0]], spent
 
 
 def halved(
-    task: Task, budget: float, lines: Sequence[Fitted] = (), ramps: bool = True, by: Score = "tune"
+    task: Task, budget: float, known: Mapping[str, float] = NOTHING, ramps: bool = True, by: Score = "tune"
 ) -> tuple[float, int]:
     """(deficit, epochs trained) of :func:`searched`."""
-    place, spent = searched(task, budget, lines, ramps, by)
+    place, spent = searched(task, budget, known, ramps, by)
     return float(task.deficits[place]) if judged_by(task, by) is None else task.of_arm(task.labels[place]), spent
 
 
@@ -407,8 +453,8 @@ def tuned(budget: float, ramps: bool = True, by: Score = "tune") -> Callable[[Se
     """``tune`` with a budget of whole runs, as a rule that learns what to expect."""
 
     def learn(training: Sequence[Task]) -> Callable[[Task], float]:
-        lines = fitted(training)
-        return lambda task: halved(task, budget, lines, ramps, by)[0]
+        lines, within = fitted(training, size_of), sizes(training)
+        return lambda task: halved(task, budget, by_label(lines, task, within), ramps, by)[0]
 
     return learn
 

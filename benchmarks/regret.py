@@ -26,25 +26,24 @@ from time import process_time
 from _regret_page import written
 from _regret_rules import (
     CAUTION,
-    by_features,
     by_mean,
+    by_size,
     ce_by_mean,
     expected,
     fitted,
     left_out,
-    pace_of,
     read,
+    size_of,
     summary,
     with_scores,
 )
 from _regret_rules import Task as Measured
 from _regret_runs import BATCH, PARTS, candidates, train
-from _regret_tasks import PLAN, Sources, Task, prepare, tasks
+from _regret_tasks import Sources, Task, prepare, tasks
 from _regret_votes import facts_of, kept, votes_of
 from tqdm import tqdm
 
 from asymtheory.losses import build
-from asymtheory.noise.flow import linear_flow
 from asymtheory.selection.advice import spread
 from asymtheory.writing import replace_file
 
@@ -131,7 +130,7 @@ def score(options: argparse.Namespace) -> None:
 
 
 def collect(options: argparse.Namespace) -> None:
-    """One file of all lines, each with the spread and the margin of its task's noise, and the pace of its labels."""
+    """One file of all lines, each with the spread and the margin of its task's noise, and how many numbers a sample has."""
     sources = Sources(Path(options.features), Path(options.data_dir), Path(options.labels))
     found = (
         [json.loads(line) for line in gzip.decompress(RESULTS.read_bytes()).splitlines()] if RESULTS.exists() else []
@@ -139,34 +138,20 @@ def collect(options: argparse.Namespace) -> None:
     before = {(line["data"], line["noise"], line["seed"], line["part"]) for line in found}
     facts: dict[tuple[str, str], dict[str, float]] = {}
 
-    def of_noise(data: str, noise: str) -> dict[str, float]:
+    def of_task(data: str, noise: str) -> dict[str, float]:
         if (data, noise) not in facts:
-            model = prepare(Task(data, noise), sources, 0).noise
-            margin = min(float(row.top - row.second) / float(row.total) for row in model.rows)
-            facts[data, noise] = {"spread": round(spread(model), 4), "margin": round(margin, 4)}
+            given = prepare(Task(data, noise), sources, 0)
+            margin = min(float(row.top - row.second) / float(row.total) for row in given.noise.rows)
+            facts[data, noise] = {
+                "spread": round(spread(given.noise), 4), "margin": round(margin, 4), "inputs": given.table.x.shape[1],
+            }  # fmt: skip
         return facts[data, noise]
 
-    paces: dict[tuple[str, str, int], float] = {}
-
-    def of_labels(data: str, noise: str, seed: int) -> dict[str, float]:
-        """The same for a linear and a hidden head on the same samples."""
-        key = (data if data in PLAN["few"] else data.partition("-")[0], noise, seed)
-        if key not in paces:
-            given = prepare(Task(data, noise), sources, seed)
-            paces[key] = linear_flow(given.table.x[given.train], given.given[given.train]).pace
-        return {"pace": paces[key]}
-
-    found = [
-        line if "pace" in line else {**line, **of_labels(line["data"], line["noise"], line["seed"])}
-        for line in tqdm(found, unit="line", file=sys.stderr)
-    ]
-    for path in sorted(Path(options.out).glob("*.jsonl")):
+    for path in tqdm(sorted(Path(options.out).glob("*.jsonl")), unit="file", file=sys.stderr):
         part = next((part for part in PARTS if path.stem.endswith(part)), "all")
         for line in map(json.loads, path.read_text().splitlines()):
-            if (line["data"], line["noise"], line["seed"], part) in before:
-                continue
-            facts_of = of_noise(line["data"], line["noise"]) | of_labels(line["data"], line["noise"], line["seed"])
-            found.append({**line, "part": part, **facts_of})
+            if (line["data"], line["noise"], line["seed"], part) not in before:
+                found.append({**line, "part": part, **of_task(line["data"], line["noise"])})
     content = "".join(json.dumps(line) + "\n" for line in found).encode()
     RESULTS.write_bytes(gzip.compress(content, 9, mtime=0))
     print(f"{RESULTS.name}: {len(found)} lines, {RESULTS.stat().st_size} bytes")
@@ -178,7 +163,7 @@ def learn(options: argparse.Namespace) -> None:
     known = [task for task in everything if task.complete and not task.apart]
     training = [task for task in known if task.seed == 0]
     by_label = {str(line["candidate"]): line for task in training for line in task.lines}
-    by_pace = {each.label: each for each in fitted(known, pace_of)}
+    by_size_of = {each.label: each for each in fitted(known, size_of)}
     recipes = []
     for each in sorted(fitted(known), key=lambda each: min(each.deficit(0), each.deficit(1))):
         line = by_label[each.label]
@@ -190,21 +175,19 @@ def learn(options: argparse.Namespace) -> None:
             if line["factor"] is None or k != main
         }
         factor = None if line["factor"] is None else str(Fraction(float(str(line["factor"]))).limit_denominator(100))
-        pace_line = by_pace[each.label]
+        size_line = by_size_of[each.label]
         recipes.append({
             "loss": line["loss"], "parameters": kept, "factor": factor, "rate": line["rate"], "until": line["until"],
             "base": round(each.base, 3), "slope": round(each.slope, 3), "worst": round(each.worst, 2),
-            "by_pace": [round(pace_line.base, 3), round(pace_line.slope, 3)],
+            "by_size": [round(size_line.base, 3), round(size_line.slope, 3)],
         })  # fmt: skip
-    scored = {
-        name: summary(left_out(training, rule, known)) for name, rule in (("", expected), ("_by_pace", by_features))
-    }
+    scored = {name: summary(left_out(training, rule, known)) for name, rule in (("", expected), ("_by_size", by_size))}
     facts: dict[str, object] = {
         "tasks": len(training),
         "runs": len(known),
         "sets": sorted({task.set for task in training}),
         "caution": CAUTION,
-        "paces": [min(task.pace for task in known), max(task.pace for task in known)],
+        "sizes": [min(task.inputs for task in known), max(task.inputs for task in known)],
         **{f"left_out{name}": {"median": round(x[0], 2), "worst": round(x[2], 2)} for name, x in scored.items()},
         "recipes": recipes,
         "clean": without_noise([task for task in everything if task.noise == "clean"]),

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 
 from ..errors import InputError, nearest, printable
@@ -15,7 +16,7 @@ from ..losses.registry import names
 from ..noise.models import check_classes
 from ..noise.relabel import LEAST, Relabelling, relabelling
 from ..numbers.text import parse_number
-from ..selection.advice import Advice, advise
+from ..selection.advice import Advice, Run, advise
 from ..selection.select import Selection, select
 from ..writing import check_writable, write_file
 from .options import (
@@ -49,8 +50,18 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features",
         metavar="FILE[:NAME]",
-        help="with --labels: numbers of every sample (N, d), as your network gets them: tell which learning rate they need, and "
-        "give the probabilities where --clean and --probs are not given",
+        help="with --labels: numbers of every sample (N, d), as your network gets them: give the probabilities where --clean and "
+        "--probs are not given, and --inputs",
+    )
+    parser.add_argument(
+        "--inputs",
+        metavar="N",
+        help="how many numbers a sample has, as your network gets it: the more, the lower the learning rate",
+    )
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        help="how long you train: the learning rate is lowered for runs longer than those measured",
     )
     parser.add_argument(
         "--relabel",
@@ -100,7 +111,7 @@ def run(given: argparse.Namespace) -> int:
     if given.dataset is not None and given.write_config is None:
         raise InputError("--dataset goes with --write-config")
     draw = None if given.plot is None else _plot(given.plot)
-    wanted = _count_of_relabel(given)
+    wanted, run = _count_of_relabel(given), _run(given)
     for option, path in (
         ("--plot", given.plot),
         ("--write-config", given.write_config),
@@ -124,7 +135,7 @@ def run(given: argparse.Namespace) -> int:
         write_file(given.write_config, text, "--write-config")
     if draw is not None:
         draw(chosen, given.plot)
-    advice = _advice(chosen, given.advice)
+    advice = _advice(chosen, run, given.advice)
     plan = None if wanted is None else _plan(given, wanted, chosen)
     if plan is not None and given.write_relabel is not None:
         write_file(given.write_relabel, plan.csv(), "--write-relabel")
@@ -153,6 +164,14 @@ def _count_of_relabel(given: argparse.Namespace) -> int | None:
     return count_given(given.relabel, "--relabel", LEAST)
 
 
+def _run(given: argparse.Namespace) -> Run:
+    """What --inputs and --epochs say of the data and of the run."""
+    if given.inputs is not None and given.features is not None:
+        raise InputError("--inputs goes without --features, whose columns tell how many numbers a sample has")
+    inputs = None if given.inputs is None else count_given(given.inputs, "--inputs", least=1)
+    return Run(inputs, None if given.epochs is None else count_given(given.epochs, "--epochs", least=1))
+
+
 def _plan(given: argparse.Namespace, wanted: int, chosen: Selection) -> Relabelling:
     """The samples of --relabel."""
     probs = given.probs
@@ -175,10 +194,12 @@ def _losses(given: argparse.Namespace) -> tuple[list[str] | None, list[Loss]]:
     return losses, [loss_given(given)[0]]
 
 
-def _advice(chosen: Selection, asked: bool) -> Advice | None:
+def _advice(chosen: Selection, run: Run, asked: bool) -> Advice | None:
     """What trained best on noise like this, where that was measured; InputError where it was asked for and is not there."""
     if chosen.estimate.unit == "class" and (asked or chosen.estimate.noise.dominant):
-        return advise(chosen.estimate.noise, None if chosen.flow is None else chosen.flow.pace)
+        if chosen.flow is not None:
+            run = replace(run, inputs=chosen.flow.inputs, samples=len(chosen.flow.probabilities))
+        return advise(chosen.estimate.noise, run)
     if asked:
         raise InputError("--advice: was measured for noise with one row a class, not for --posteriors")
     return None

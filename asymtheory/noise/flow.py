@@ -1,4 +1,4 @@
-"""What a linear model makes of noisy labels, in closed form: out-of-sample probabilities, and how slowly it learns.
+"""What a linear model makes of noisy labels, in closed form: out-of-sample probabilities.
 
 Gradient flow of linear least squares, from weights 0 on centred features x (mean square 1) and centred one-hot labels y, is at
 time t
@@ -7,9 +7,7 @@ time t
 
 known for all t from one eigendecomposition. Early on it has the classes' means alone, in the end the noise of the labels, too. By
 five folds every sample is predicted by a model that has not seen it, and the time is the one at which most noisy labels are
-predicted right. log2 of that time is the *pace* of the labels: small where the large directions of the features tell the classes
-apart and the rest is noise, large where small directions are needed. It is to the rate of SGD as t to rate times steps; in the
-regret benchmark the best learning rates of networks rose with it (docs/regret.md).
+predicted right.
 """
 
 from __future__ import annotations
@@ -40,12 +38,13 @@ SMALLEST = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class LinearFlow:
-    """``probabilities`` (N, K) of the noisy labels, out of sample; ``pace``: log2 of their time; ``right``: share of the noisy
-    labels that are predicted right."""
+    """``probabilities`` (N, K) of the noisy labels, out of sample, at the ``time``; ``right``: share of the noisy labels that are
+    predicted right; ``inputs``: how many numbers a sample has."""
 
     probabilities: npt.NDArray[np.float64]
-    pace: float
+    time: float
     right: float
+    inputs: int
 
 
 def linear_flow(features: Floats, labels: Labels, K: int | None = None, seed: int = 0) -> LinearFlow:
@@ -57,7 +56,7 @@ def linear_flow(features: Floats, labels: Labels, K: int | None = None, seed: in
         >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(300, 4))
         >>> easy, hard = linear_flow(x, (x[:, 0] > 0) * 1), linear_flow(x * [1, 1, 0.1, 0.1], (x[:, 2] > 0) * 1)
-        >>> easy.pace < hard.pace
+        >>> easy.time < hard.time
         True
     """
     x, y = features, labels
@@ -75,7 +74,7 @@ def linear_flow(features: Floats, labels: Labels, K: int | None = None, seed: in
     right = (scores.argmax(axis=2) == y[:, None]).mean(axis=0)
     best = int(right.argmax())
     kept = np.maximum(scores[:, best].astype(np.float64), SMALLEST)
-    return LinearFlow(kept / kept.sum(axis=1, keepdims=True), float(np.log2(TIMES[best])), float(right[best]))
+    return LinearFlow(kept / kept.sum(axis=1, keepdims=True), float(TIMES[best]), float(right[best]), x.shape[1])
 
 
 def flow_of(features: TableLike, noisy: LabelsLike, K: int | None = None) -> LinearFlow:

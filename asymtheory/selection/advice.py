@@ -8,14 +8,19 @@ parameter. The points by which a recipe falls short of the best one are modelled
     deficit = base + slope * spread,    spread = max_i (max_j T_ij - min_j T_ij) / (1 - T_ii)   over j != i,
 
 which is 0 where wrong labels go to all other classes alike (symmetric noise) and 1 where they all go to one (pairs, class maps).
-With features at hand the number is their pace (:mod:`asymtheory.noise.flow`) instead, which tells what the spread cannot: which
-learning rate the data need. The lines were fitted on the tasks that were not set aside, and are kept in ``advice.json``. Labels
-without noise were measured apart: there a recipe's deficit is its mean over the tasks.
+Which learning rate the data need the noise cannot tell. A step of SGD moves what a network says of a sample x by rate * ||x||^2 and
+more, so samples of many numbers need lower rates; where their number d is known, the line is one in log2 d (features of mean square
+1). The lines were fitted on the tasks that were not set aside, and are kept in ``advice.json``. Labels without noise were
+measured apart: there a recipe's deficit is its mean over the tasks.
+
+The measured runs had some 10 epochs or some 250 steps. Steps are needed to fit, and visits of the same sample to memorise; a
+run that has more of both by a factor r is advised the rate / r (``Run.longer``; docs/regret.md has what that is worth).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,9 +39,35 @@ from ..threshold.pieces import Threshold
 from ..threshold.solve import solve
 from .recommended import ENOUGH, share_left
 
+BATCH = 128
+EPOCHS, STEPS = 10, 250
+"""About what the measured runs had (8 to 40 epochs, 200 to 360 steps): a run is longer if it has more of both."""
 NEAR = 1.0
 """Points that a faster fit may cost at most."""
 SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of the data and of the length of a run, None where it is not: how many numbers a sample has, as the network
+    gets it (``inputs``), ``epochs``, and training ``samples``."""
+
+    inputs: int | None = None
+    epochs: int | None = None
+    samples: int | None = None
+
+    @property
+    def longer(self) -> float:
+        """By how many times the run is longer than the measured ones, in epochs and in steps of 128 samples; at least 1."""
+        if self.epochs is None:
+            return 1.0
+        visits = self.epochs / EPOCHS
+        steps = visits if self.samples is None else self.epochs * math.ceil(self.samples / BATCH) / STEPS
+        return max(1.0, min(visits, steps))
+
+
+UNKNOWN = Run()
+"""A run of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +75,8 @@ class Recipe:
     """A way to train that was measured. ``factor``: the main parameter over its threshold (None: the parameters as they are);
     ``rate``: at the initial slope of CE; ``until`` > 0: the parameter is led from 1 over this share of the steps.
 
-    ``base`` and ``slope`` of the line in the spread; ``by_pace``: the same of that in the pace, None on clean labels; ``worst``:
-    deficit of all measured tasks.
+    ``base`` and ``slope`` of the line in the spread; ``by_size``: the same of that in log2 of how many numbers a sample has, None
+    on clean labels; ``worst``: deficit of all measured tasks.
     """
 
     loss: str
@@ -56,14 +87,14 @@ class Recipe:
     base: float
     slope: float
     worst: float
-    by_pace: Sequence[float] | None = None
+    by_size: Sequence[float] | None = None
 
-    def line(self, spread: float, pace: float | None = None) -> float:
-        """Points below the best recipe by the line in the pace, or in the spread where that is not known; may be below 0."""
-        if pace is None or self.by_pace is None:
+    def line(self, spread: float, size: float | None = None) -> float:
+        """Points below the best recipe by the line in the size, or in the spread where that is not known; may be below 0."""
+        if size is None or self.by_size is None:
             return self.base + self.slope * spread
-        base, slope = self.by_pace
-        return base + slope * pace
+        base, slope = self.by_size
+        return base + slope * size
 
     @property
     def given(self) -> Loss:
@@ -84,7 +115,8 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Advised:
-    """A recipe on the noise at hand. ``raw_rate`` is that of the unscaled loss; ``feasible``: does it tolerate the noise?
+    """A recipe on the noise at hand. ``rate``: for the length of the run, at the initial slope of CE; ``raw_rate``: that of the
+    unscaled loss; ``feasible``: does it tolerate the noise?
 
     ``deficit``: points below the best recipe that are expected, at least 0; ``rank``: what recipes are ordered by, least first.
     """
@@ -93,6 +125,7 @@ class Advised:
     loss: Loss
     feasible: bool | None
     fitting: float
+    rate: float
     raw_rate: float
     deficit: float
     rank: float
@@ -110,7 +143,7 @@ class Advised:
             if self.recipe.until
             else ""
         )
-        rate = f"learning rate {self.recipe.rate:g} (raw {self.raw_rate:.3g})"
+        rate = f"learning rate {self.rate:.3g} (raw {self.raw_rate:.3g})"
         return f"{self.loss.title}{f' ({values})' if values else ''}{led}, {rate}"
 
     def to_dict(self) -> Json:
@@ -118,7 +151,7 @@ class Advised:
         return {
             "loss": self.loss.name,
             "parameters": {name: float(value) for name, value in self.loss.parameters.items()},
-            "rate": self.recipe.rate,
+            "rate": self.rate,
             "raw_rate": self.raw_rate,
             "schedule": self.schedule,
             "asymmetric": self.feasible,
@@ -132,11 +165,12 @@ class Advice(Answer):
     """What was measured, for a noise.
 
     ``ranked`` by the deficit that is expected, where only the noise is known with a tenth of the worst one beside it;
-    ``safest``: the first of them, printed as *expected* where the pace ranks; ``fastest``: of the losses that tolerate the noise,
+    ``safest``: the first of them, printed as *expected* where the size ranks; ``fastest``: of the losses that tolerate the noise,
     bear half of the error that any loss can, and are not led, the one with the largest fitting ratio within NEAR points of the
     first of them (None: there is none).
-    ``pace``: of the labels with their features, None where it is not known. ``noisy``: not for clean labels, where ``safest`` is
-    CE at the rate of the least mean deficit and there is no ``fastest``.
+    ``run``: what is known of the data and of the run; ``size``: log2 of how many numbers a sample has, or of the nearest number
+    measured, None where it is not known and on clean labels, where it decides nothing. ``noisy``: not for clean labels, where
+    ``safest`` is CE at the rate of the least mean deficit and there is no ``fastest``.
     """
 
     ranked: tuple[Advised, ...]
@@ -145,13 +179,15 @@ class Advice(Answer):
     spread: float
     facts: Json
     noisy: bool = True
-    pace: float | None = None
+    run: Run = UNKNOWN
+    size: float | None = None
 
     def to_dict(self) -> Json:
         """The facts for JSON."""
         return {
             "spread": round(self.spread, 4),
-            "pace": self.pace,
+            "inputs": self.run.inputs,
+            "longer": round(self.run.longer, 3),
             "safest": self.safest.to_dict(),
             "fastest": None if self.fastest is None else self.fastest.to_dict(),
             "ranked": [each.to_dict() for each in self.ranked],
@@ -160,7 +196,7 @@ class Advice(Answer):
 
     def answers(self) -> str:
         """The two answers, what they cost, and what that rests on."""
-        name = "safest" if self.pace is None else "expected"  # by the pace the worst task does not count
+        name = "expected" if self.size is not None else "safest"  # by the size the worst task does not count
         lines = [
             f"{name:<13}{self.safest}",
             f"             on average {self.safest.deficit:.1f} points below the best recipe, in the worst of the measured tasks "
@@ -173,20 +209,29 @@ class Advice(Answer):
                 f"{self.fastest.deficit:.1f} points below",
             ]
         facts = self.facts
-        left_out = facts["left_out" if self.pace is None else "left_out_by_pace"]
+        left_out = facts["left_out_by_size" if self.size is not None else "left_out"]
         of = "without noise" if not self.noisy else f"for noise of spread {self.spread:.2f}"
-        of = of if self.pace is None else f"at the pace {self.pace:g} of these labels"
+        of = of if self.size is None else f"for samples of {self.run.inputs:,} numbers"
         lines += [
             f"measured     on {facts['tasks']} tasks of {len(facts['sets'])} data sets, {of} (docs/regret.md); "
             "on a data set left out",
             f"             the first choice was {left_out['median']:.1f} points below the best in the median, "
             f"{left_out['worst']:.1f} in the worst task",
-            "rates        of the loss scaled to the initial slope of CE (raw: unscaled), SGD with momentum 0.9, batches of 128;",
-            "             `asymtheory tune` finds one for your data",
+            "rates        of the loss scaled to the initial slope of CE (raw: unscaled), SGD with momentum 0.9, batches of 128,",
+            f"             {self._length()}; `asymtheory tune` finds one for your data",
         ]
-        if self.noisy and self.pace is None:
-            lines.append("             with --features the rate is that which your data need")
+        if self.noisy and self.size is None:
+            lines.append(
+                "             with --features or --inputs N the rate is that which samples of so many numbers need"
+            )
         return "\n".join(lines)
+
+    def _length(self) -> str:
+        if self.run.epochs is None:
+            return f"some {EPOCHS} epochs or {STEPS} steps (--epochs for others)"
+        return f"{self.run.epochs} epochs" + (
+            f" (1/{self.run.longer:.3g} of the measured rates)" if self.run.longer > 1 else ""
+        )
 
     def __str__(self) -> str:
         lines = [self.answers(), "", "expected points below the best, and the worst seen:"]
@@ -220,10 +265,11 @@ def spread(noise: NoiseModel) -> float:
     return min(1.0, found)
 
 
-def advise(noise: NoiseModel, pace: float | None = None) -> Advice:
-    """Rank the measured recipes for a noise with one row a class; ``pace``: of the noisy labels with their features.
+def advise(noise: NoiseModel, run: Run = UNKNOWN) -> Advice:
+    """Rank the measured recipes for a noise with one row a class; ``run``: what is known of the data and of the run.
 
-    A pace outside of those that were measured is taken for the nearest of them; on clean labels it decides nothing.
+    A size of the samples outside of those that were measured is taken for the nearest of them; on clean labels it decides
+    nothing.
 
     Raises InputError for a noise whose true labels are not the most frequent ones in every class, on which no loss has a threshold.
     """
@@ -234,20 +280,19 @@ def advise(noise: NoiseModel, pace: float | None = None) -> Advice:
     noisy = any(float(row.top) < float(row.total) for row in noise.rows)
     recipes, facts = recorded(noisy)
     at = spread(noise)
-    if not noisy:
-        pace = None
-    if pace is not None:
-        low, high = facts["paces"]
-        pace = min(max(pace, low), high)
-    caution = float(facts["caution"]) if noisy and pace is None else 0.0
-    ranked = sorted(_advised(recipes, noise, at, pace, caution), key=lambda each: each.rank)
+    size = None
+    if noisy and run.inputs is not None:
+        low, high = facts["sizes"]
+        size = math.log2(min(max(run.inputs, low), high))
+    caution = float(facts["caution"]) if noisy and size is None else 0.0
+    ranked = sorted(_advised(recipes, noise, at, size, caution, run.longer), key=lambda each: each.rank)
     if not ranked:
         raise InputError("no advice: none of the measured recipes has a value on this noise")
     safest = ranked[0] if noisy else min(_of_ce(ranked), key=lambda each: each.deficit)
     plainly = [each for each in ranked if noisy and each.feasible and not each.recipe.until and _bears(each, noise)]
     fast = [each for each in plainly if each.deficit <= plainly[0].deficit + NEAR]
     fastest = max(fast, key=lambda each: each.fitting, default=None)
-    return Advice(tuple(ranked), safest, fastest, at, facts, noisy, pace)
+    return Advice(tuple(ranked), safest, fastest, at, facts, noisy, run, size)
 
 
 def _of_ce(ranked: Sequence[Advised]) -> list[Advised]:
@@ -262,7 +307,7 @@ def _bears(advised: Advised, noise: NoiseModel) -> bool:
 
 
 def _advised(
-    recipes: tuple[Recipe, ...], noise: NoiseModel, at: float, pace: float | None, caution: float
+    recipes: tuple[Recipe, ...], noise: NoiseModel, at: float, size: float | None, caution: float, longer: float
 ) -> Iterator[Advised]:
     K = noise.classes
     thresholds: dict[object, Threshold] = {}
@@ -278,9 +323,9 @@ def _advised(
             known[key] = None if loss is None else (loss, _tolerates(loss, found), fitting_slope(loss, K))
         if (judged := known[key]) is not None:
             loss, feasible, slope = judged
-            raw = recipe.rate * K / slope.unfitted
-            lost = recipe.line(at, pace)
-            yield Advised(recipe, loss, feasible, slope.ratio, raw, max(0.0, lost), lost + caution * recipe.worst)
+            rate = recipe.rate / longer
+            raw, lost = rate * K / slope.unfitted, recipe.line(at, size)
+            yield Advised(recipe, loss, feasible, slope.ratio, rate, raw, max(0.0, lost), lost + caution * recipe.worst)
 
 
 def _tolerates(loss: Loss, found: Threshold) -> bool | None:

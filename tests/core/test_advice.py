@@ -11,7 +11,7 @@ from asymtheory import cli
 from asymtheory.asymmetry.fitting import fitting_slope
 from asymtheory.errors import InputError
 from asymtheory.noise import from_matrix, resolve
-from asymtheory.selection.advice import NEAR, advise, recorded, spread
+from asymtheory.selection.advice import NEAR, Run, advise, recorded, spread
 from asymtheory.selection.recommended import share_left
 from asymtheory.threshold import solve
 
@@ -61,7 +61,45 @@ def test_the_two_answers_are_what_they_say() -> None:
 
 def test_nothing_was_learnt_from_what_was_set_aside() -> None:
     _, facts = recorded()
-    assert not {"mnist", "letter"} & set(facts["sets"])
+    assert not {"mnist", "letter", "fashion", "speakers", "vehicle"} & set(facts["sets"])
+
+
+def test_the_size_of_a_sample_tells_the_rate() -> None:
+    noise = resolve("symmetric", 3, Fraction(1, 5))
+    low, high = recorded()[1]["sizes"]
+    advice = [advise(noise, Run(inputs=inputs)) for inputs in (1, low, high, 3072)]
+    assert advice[0].ranked == advice[1].ranked  # the nearest that was measured
+    assert advice[2].ranked == advice[3].ranked
+    few, many = ([each.rate for each in found.ranked[:10]] for found in advice[1:3])
+    assert sum(few) > 2 * sum(many)  # a step moves samples of many numbers further
+    for found in advice:
+        assert [each.rank for each in found.ranked] == sorted(each.recipe.line(0, found.size) for each in found.ranked)
+        assert found.safest is found.ranked[0]
+        assert found.answers().startswith("expected     ")
+
+
+@pytest.mark.parametrize(
+    ("run", "longer"),
+    [
+        (Run(), 1),
+        (Run(epochs=5, samples=10**6), 1),  # few visits
+        (Run(epochs=40, samples=640), 1),  # 40 visits in 200 steps
+        (Run(epochs=40, samples=4500), 4),
+        (Run(epochs=40, samples=3150), 4),
+        (Run(epochs=20, samples=1920), Fraction(6, 5)),  # 300 steps
+        (Run(epochs=40), 4),
+    ],
+)
+def test_longer_runs_have_lower_rates(run: Run, longer: Fraction) -> None:
+    """Longer is what has more of both, visits of a sample and steps."""
+    assert run.longer == pytest.approx(float(longer))
+    noise = resolve("symmetric", 10, Fraction(2, 5))
+    usual, found = advise(noise).safest, advise(noise, run).safest
+    assert (found.loss, found.rate, found.raw_rate) == (
+        usual.loss,
+        pytest.approx(usual.rate / float(longer)),
+        pytest.approx(usual.raw_rate / float(longer)),
+    )
 
 
 def test_the_command_prints_it_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from asymtheory_training.run.models import build_model  # noqa: E402
 from asymtheory_training.run.stack import is_perceptron  # noqa: E402
 from asymtheory_training.tune import tune  # noqa: E402
 from asymtheory_training.tune.halving import afforded, best, cost, rungs  # noqa: E402
-from asymtheory_training.tune.settle import order  # noqa: E402
+from asymtheory_training.tune.settle import beforehand, deficits, order  # noqa: E402
 from asymtheory_training.tune.soundness import soundness  # noqa: E402
 from asymtheory_training.tune.space import Arm, arms  # noqa: E402
 from asymtheory_training.tune.tune import Search  # noqa: E402
@@ -34,7 +34,7 @@ from asymtheory.asymmetry.condition import check  # noqa: E402
 from asymtheory.errors import InputError  # noqa: E402
 from asymtheory.losses import build  # noqa: E402
 from asymtheory.noise import from_matrix, resolve  # noqa: E402
-from asymtheory.selection.advice import advise  # noqa: E402
+from asymtheory.selection.advice import Run, advise  # noqa: E402
 
 LOSSES = ("amse", "agce:q=1/2")
 RATES = (0.02, 0.1)
@@ -164,7 +164,9 @@ def test_held_out_labels_decide_where_they_tell_and_what_was_measured_where_they
     assert order(held, [None] * 3, slope=0.5, error=0.1) == [1, 0, 2]
     assert order(held, expected, slope=0.0, error=float("inf")) == [1, 0, 2]
     assert order([float("nan"), *held], [0.0, *expected], slope=0.5, error=0.1)[-1] == 0
-    assert order(held, [2.0, None, 5.0], slope=0.5, error=0.1)[0] == 1  # counts as the mean, 3.5
+    assert order([0.5] * 3, [2.0, None, 5.0], slope=0.5, error=0.1) == [0, 1, 2]  # counts as the mean, 3.5
+    assert deficits(held, expected, slope=0.5, error=0.018) == pytest.approx([4.2, 3.0, 6.5])  # a tenth of what is expected
+    assert beforehand([2.0, None, 5.0, 3.0]) == [0, 3, 1, 2]
 
 
 def test_on_clean_labels_ce_stands_unless_another_loss_is_better_by_more_than_chance() -> None:
@@ -193,6 +195,15 @@ def test_an_arm_knows_what_is_expected_of_it() -> None:
     assert len(known) > len(found) / 2
     assert all(by_recipe[arm.loss, arm.rate, arm.until] == arm.expected for arm in known if arm.until)
     assert {arm.expected for arm in arms(None, 10)} == {None}
+    usual = sum(arm.expected for arm in known if arm.expected is not None) / len(known)
+    worth = [usual if arm.expected is None else arm.expected for arm in found]
+    assert worth == sorted(worth)  # the best first
+    longer = arms(noise, 10, run=Run(inputs=16, epochs=40, samples=10_000))  # four times as long: a fourth of the rates
+    short = {(arm.loss, arm.rate, arm.until): arm.expected for arm in arms(noise, 10, run=Run(inputs=16))}
+    moved = [arm for arm in longer if arm.expected is not None]
+    assert moved
+    assert all(arm.expected == short[arm.loss, 4 * arm.rate, arm.until] for arm in moved)
+    assert {arm.expected for arm in longer if arm.rate == 0.128} == {None}  # nothing was measured at four times that
 
 
 # -------------------------------------------------------------------------------------------------------------- space
@@ -210,15 +221,10 @@ def test_arms_tolerate_the_noise_and_ce_is_among_them() -> None:
         (True, 15),
         (True, 40),
     }
-    assert found[0].settings(Settings(schedule="constant"), 10).schedule.startswith("constant+ramp:a:1::0.3")
-    assert list(dict.fromkeys(arm.rate for arm in found)) == [
-        0.032,
-        0.008,
-        0.128,
-        0.002,
-    ]  # a small budget: the usual best
-    first = [str(arm).rpartition(" at rate ")[0] for arm in found if arm.rate == 0.032]
-    assert first == [str(arm).rpartition(" at rate ")[0] for arm in found if arm.rate == 0.002]
+    led = next(arm for arm in found if arm.until)
+    assert led.settings(Settings(schedule="constant"), 10).schedule.startswith("constant+ramp:a:1::0.3")
+    first = {str(arm).rpartition(" at rate ")[0] for arm in found if arm.rate == 0.032}
+    assert first == {str(arm).rpartition(" at rate ")[0] for arm in found if arm.rate == 0.002}
     assert len(first) * 4 == len(found)
 
 

@@ -13,6 +13,7 @@ from asymtheory.commands.options import ANSWERED, Parser, count_given, print_jso
 from asymtheory.errors import InputError, printable
 from asymtheory.noise import NoiseModel, resolve
 from asymtheory.numbers.text import parse_number
+from asymtheory.selection.advice import Run
 from asymtheory.writing import write_file
 
 from ..run.config import CLEAN, TrainConfig, read_toml
@@ -99,7 +100,7 @@ def _budget(text: str | None) -> tuple[int | None, float | None]:
 
 def _search(base: TrainConfig, options: argparse.Namespace) -> tuple[Search, int]:
     """The search over the data set's training images with the labels to be fitted, and the number of classes."""
-    from ..data.inputs import Images
+    from ..data.inputs import HELD_OUT, Images
     from ..data.instance_noise import INSTANCE
     from ..run.run import Prepared
     from ..tune.space import FAMILIES, RATES, arms
@@ -116,7 +117,8 @@ def _search(base: TrainConfig, options: argparse.Namespace) -> tuple[Search, int
     noise = _expected(base, options, K, prepared.noise)
     out = None if options.out is None else Path(options.out)
     make: Callable[[], object] = prepared.model
-    tried, stack = arms(noise, K, losses, rates), not options.no_stack
+    run = Run(images.tensor[0].numel(), base.epochs, round((1 - HELD_OUT) * len(images.tensor)))
+    tried, stack = arms(noise, K, losses, rates, run), not options.no_stack
     drawn = base.labels is None and base.noise.kind not in INSTANCE  # from the rows of its matrix
     found = Search(make, images, prepared.data.given, tried, base, K, noise, out=out, stack=stack, drawn=drawn)  # type: ignore[arg-type]
     return found, K

@@ -19,11 +19,12 @@ from asymtheory.errors import InputError
 from asymtheory.losses import Loss, build
 from asymtheory.noise import NoiseModel
 from asymtheory.numbers.text import plain
-from asymtheory.selection.advice import advise
+from asymtheory.selection.advice import UNKNOWN, Run, advise
 from asymtheory.threshold import solve
 
 from ..run.config import Settings, TrainConfig
 from ..run.schedule import RAMP, Schedule
+from .settle import beforehand
 
 RATES = (0.002, 0.008, 0.032, 0.128)
 """Learning rates of CE; an arm of every loss and value has each of them."""
@@ -88,9 +89,14 @@ def _short(value: Fraction) -> str:
 
 
 def arms(
-    noise: NoiseModel | None, K: int, losses: Iterable[str] = FAMILIES, rates: Sequence[float] = RATES
+    noise: NoiseModel | None,
+    K: int,
+    losses: Iterable[str] = FAMILIES,
+    rates: Sequence[float] = RATES,
+    run: Run = UNKNOWN,
 ) -> list[Arm]:
-    """The arms for a noise, from the rate FIRST outwards; None: the labels are clean, and CE comes first at every rate.
+    """The arms for a noise, the best first by what is expected of them, else from the rate FIRST outwards; None: the labels are
+    clean, and CE comes first at every rate. ``run``: what is known of the data and of the length of a whole run.
 
     A loss is named as in a plan, ``agce:q=1/2``. One that tolerates the noise at no value is left out. Raises InputError for an
     unknown loss, and for rates that are not positive.
@@ -105,7 +111,7 @@ def arms(
             raise InputError(f"the noise has {noise.classes} classes, the data have {K}")
         fitting_slope(loss, K)
     led = [each for name in LED if name in asked for each in _led(name, noise)]
-    expectations = {} if noise is None else _expectations(noise)
+    expectations = {} if noise is None else _expectations(noise, run, rates)
     found = [
         replace(arm, expected=expectations.get(_key(arm.loss, rate, arm.until)))
         for rate in ordered
@@ -114,7 +120,9 @@ def arms(
             *(Arm(loss, rate, because) for loss, because in chosen),
         )
     ]
-    return found if noise is not None else sorted(found, key=lambda arm: arm.loss.name != CE)
+    if noise is None:
+        return sorted(found, key=lambda arm: arm.loss.name != CE)
+    return [found[place] for place in beforehand([arm.expected for arm in found])]
 
 
 def by_rate(rate: float) -> tuple[float, float]:
@@ -130,13 +138,19 @@ def _key(loss: Loss, rate: float, until: float) -> Key:
     return loss.name, values, rate, until
 
 
-def _expectations(noise: NoiseModel) -> dict[Key, float]:
-    """What is expected of every recipe that was measured, where its loss has a value on the noise; nothing without advice."""
+def _expectations(noise: NoiseModel, run: Run, rates: Sequence[float]) -> dict[Key, float]:
+    """What is expected of every recipe that was measured, at the nearest of the rates (within a factor of two), where its loss
+    has a value on the noise; nothing without advice."""
     try:
-        advice = advise(noise)
+        advice = advise(noise, run)
     except InputError:
         return {}
-    return {_key(each.loss, each.recipe.rate, each.recipe.until): each.deficit for each in advice.ranked}
+    found: dict[Key, float] = {}
+    for each in advice.ranked:
+        rate = min(rates, key=lambda own: abs(math.log(own / each.rate)))
+        if abs(math.log(rate / each.rate)) <= math.log(2) + 1e-9:
+            found.setdefault(_key(each.loss, rate, each.recipe.until), each.deficit)
+    return found
 
 
 def _led(name: str, noise: NoiseModel | None) -> Iterator[tuple[Loss, str]]:

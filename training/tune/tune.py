@@ -29,6 +29,7 @@ from asymtheory.jsonlines import Json, JsonValue
 from asymtheory.noise import NoiseModel, Number
 from asymtheory.numbers.text import plural
 from asymtheory.reading.documents import parse_json, read_text
+from asymtheory.selection.advice import Run
 from asymtheory.shapes import check_shape
 from asymtheory.writing import replace_file
 
@@ -39,7 +40,7 @@ from ..run import checkpoint
 from ..run.config import Settings
 from ..run.loop import DivergedError, Trainer
 from .halving import FACTOR, Rung, afforded, best, cost
-from .settle import order as settled
+from .settle import deficits, order
 from .soundness import Soundness, soundness, without_noise
 from .space import CE, FAMILIES, RATES, Arm, arms
 from .together import Together, batches_of, can_stack
@@ -199,8 +200,9 @@ def tune(
     classes = int(labels.max()) + 1 if K is None else K
     known = None if noise is None else noise_model(noise, classes, eta)
     chosen = Settings(epochs=epochs, **settings)
+    run = Run(images[0].numel(), epochs, round((1 - held_out) * len(labels)))
     search = Search(
-        model, Images(images), labels, arms(known, classes, losses, rates), chosen, classes, known, held_out,
+        model, Images(images), labels, arms(known, classes, losses, rates, run), chosen, classes, known, held_out,
         None if out is None else Path(out), stack,
     )  # fmt: skip
     return search.run(budget, seconds, resume, progress)
@@ -227,9 +229,9 @@ class Search:
             raise InputError(f"held_out {held_out:g}: a share in (0, 1) is needed")
         self.model, self.arms, self.settings, self.K, self.out = model, found, settings, K, out
         self.stack = stack
-        order = torch.randperm(len(labels), generator=generator(settings.seed, 0, "held out"))
+        mixed = torch.randperm(len(labels), generator=generator(settings.seed, 0, "held out"))
         count = max(1, round(held_out * len(labels)))
-        held, train = order[:count].sort().values, order[count:].sort().values
+        held, train = mixed[:count].sort().values, mixed[count:].sort().values
         outside = replace(images, tensor=images.tensor[held], kind="none")
         inside = replace(images, tensor=images.tensor[train])
         self.data = Data(inside, labels[train], None, None, outside, labels[held])
@@ -254,22 +256,25 @@ class Search:
             for rung in plan:
                 if rung is not plan[0]:
                     usual = [index for index, place in enumerate(places) if place in self.usual]
-                    scores = [self.courses[place].score for place in places]
-                    places = [places[index] for index in best(scores, rung.arms, usual)]
+                    lost = deficits(*self._judged(places))
+                    places = [places[index] for index in best([-each for each in lost], rung.arms, usual)]
                 self._advance(places, rung.until, bar)
-        order = self._order(places)
-        chosen = self.arms[order[0]].settings(self.settings, self.K)
+        finalists = self._order(places)
+        chosen = self.arms[finalists[0]].settings(self.settings, self.K)
         own = {each.name: getattr(chosen, each.name) for each in fields(Settings)}
-        return Tuned(self.arms, self.courses, plan, order, own, self.soundness, self.clean, perf_counter() - start)
+        return Tuned(self.arms, self.courses, plan, finalists, own, self.soundness, self.clean, perf_counter() - start)
 
     def _order(self, places: Sequence[int]) -> list[int]:
         """The finalists, the likeliest best first."""
+        usual = [index for index, place in enumerate(places) if place in self.usual]
+        return [places[index] for index in order(*self._judged(places), usual)]
+
+    def _judged(self, places: Sequence[int]) -> tuple[list[float], list[float | None], float, float]:
+        """Of arms: their scores, what is expected of them, what a point of a score is worth, and the best one's standard error."""
         courses = [self.courses[place] for place in places]
         top = max((course for course in courses if course.held), key=lambda course: course.score, default=courses[0])
-        error = self.soundness.in_clean(top.error)
         scores, expected = [course.score for course in courses], [self.arms[place].expected for place in places]
-        usual = [index for index, place in enumerate(places) if place in self.usual]
-        return [places[index] for index in settled(scores, expected, self.soundness.worth, error, usual)]
+        return scores, expected, self.soundness.worth, self.soundness.in_clean(top.error)
 
     def _epochs_in(self, seconds: float) -> int:
         """How many epochs a time pays for, by the first arms' next one, which is trained now."""
