@@ -161,7 +161,8 @@ def other_seeds(everything: Sequence[Task], known: Sequence[Task]) -> list[str]:
         f"|---|{'---|' * 6}",
     ]
     for name, learn in (
-        ("CE, raw", None), ("one recipe for all", one_for_all), ("`select`", expected), ("`select`, with features", by_size),
+        ("CE, raw", None), ("one recipe for all", one_for_all), ("`select`, the noise alone", expected),
+        ("`select`, with the size", by_size),
         ("`tune`, budget 20", halving(20)), ("`tune` by noisy accuracy, budget 20", halving(20, by="noisy")),
         ("Optuna (TPE), 80 trials", None),
     ):  # fmt: skip
@@ -210,8 +211,8 @@ def fresh_sets(everything: Sequence[Task], known: Sequence[Task]) -> list[str]:
         ("GCE 0.7, equalised, 0.032", "1", lambda task: task.of("grid: gce(q=0.7), 0.032")),
         ("JAL-CE, raw", "1", lambda task: task.of("raw: jal-ce(alpha=1,beta=1,a=30,q=2), raw")),
         ("one recipe for all", "1", one_for_all(known)),
-        ("**`select`**, from the noise alone", "1", expected(known)),
-        ("**`select`**, with features or --inputs", "1", by_size(known)),
+        ("**`select`**, the noise alone", "1", expected(known)),
+        ("**`select`**, with the size", "1", by_size(known)),
         *((f"**`tune`**, budget {budget}", f"{budget}", halving(budget)(known)) for budget in (3, 10, 20, 40)),
         ("`tune` by noisy accuracy, budget 20", "20", halving(20, by="noisy")(known)),
         *((f"Optuna (TPE), {n} trials", f"{n}", lambda task, n=n: by_optuna(task, n)) for n in (20, 80)),
@@ -276,10 +277,10 @@ def all_images(whole: Sequence[Task], others: Sequence[Task], training: Sequence
         "candidates: eight losses at four rates. Spearman: their clean accuracies here against those at 4,500 images, 128",
         "components and 64 hidden units with the same noise; in brackets the losses' means over the rates, and the rates' means",
         "over the losses. The other columns are regrets here, against the best of these candidates: of the small task's best, of",
-        "the small task's best on held-out noisy labels, of the first choice of `select`, without and with features, of the best",
+        "the small task's best on held-out noisy labels, of the first choice of `select`, without and with the size, of the best",
         "here on held-out noisy labels, and of CE at its best rate.",
         "",
-        "| noise | Spearman | small task's best | on small held-out labels | `select` | with features | on held-out labels | CE |",
+        "| noise | Spearman | small task's best | on small held-out labels | `select` | with the size | on held-out labels | CE |",
         "|---|---|---|---|---|---|---|---|",
         *rows,
         "",

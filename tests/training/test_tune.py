@@ -165,7 +165,9 @@ def test_held_out_labels_decide_where_they_tell_and_what_was_measured_where_they
     assert order(held, expected, slope=0.0, error=float("inf")) == [1, 0, 2]
     assert order([float("nan"), *held], [0.0, *expected], slope=0.5, error=0.1)[-1] == 0
     assert order([0.5] * 3, [2.0, None, 5.0], slope=0.5, error=0.1) == [0, 1, 2]  # counts as the mean, 3.5
-    assert deficits(held, expected, slope=0.5, error=0.018) == pytest.approx([4.2, 3.0, 6.5])  # a tenth of what is expected
+    assert deficits(held, expected, slope=0.5, error=0.018) == pytest.approx(
+        [4.2, 3.0, 6.5]
+    )  # a tenth of what is expected
     assert beforehand([2.0, None, 5.0, 3.0]) == [0, 3, 1, 2]
 
 
