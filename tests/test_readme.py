@@ -39,6 +39,7 @@ RULES = (
     "**`tune`**, budget 20",
     "Optuna (TPE), 80 trials",
 )
+SIZED = RULES[4]
 UNSEEN = {
     "CE, raw": "CE", "**`select`**, with the size": "`select` with the size", "**`tune`**, budget 20": "`tune` (20)",
     "Optuna (TPE), 80 trials": "Optuna (80)",
@@ -87,6 +88,25 @@ def regret() -> str:
         "On the human labels above, CIFAR-10N worse,",
     ]
     return "\n".join([*lines, "", *told, f"which were set aside: {said}", ""])
+
+
+def test_other_pages_say_the_same_of_the_regret() -> None:
+    page, _, unseen = REGRET.read_text().partition("## Data sets that nobody had seen")
+    (size,), (alone,) = (
+        [row for row in table(page) if row[0] == rule] for rule in (SIZED, "**`select`**, the noise alone")
+    )
+    new = {row[0]: row for row in table(unseen) if len(row) == 8}
+    long, rate = next((row[3], row[2]) for row in table(unseen) if row[0] == "mean, worst")
+    said = " ".join((ROOT / "docs" / "selection" / "features.md").read_text().split())
+    for shown in (
+        f"left out {size[5]}, {size[6]} and {size[7]}, by the noise alone {alone[5]}, {alone[6]} and {alone[7]};",
+        f"set aside first {size[2]}, {size[3]} and {size[4]} ({alone[2]}, {alone[3]} and {alone[4]});",
+        f"nobody had seen {new[SIZED][2]}, {new[SIZED][3]} and {new[SIZED][4]} (",
+        f"20 short runs: {new[RULES[5]][2]}, {new[RULES[5]][3]} and {new[RULES[5]][4]} on the last",
+        "was {} points below the best on average, in the worst task {};".format(*long.split(", ")),
+        "the rate itself {} and {}.".format(*rate.split(", ")),
+    ):
+        assert shown in said
 
 
 def test_the_regret_is_that_of_its_page() -> None:
