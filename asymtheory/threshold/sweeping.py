@@ -45,8 +45,9 @@ TINY = 2.0**-1020
 ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY, FAILURE = 9e-4, 1.25, 0.12, 40, 8
 # of points of less risk: how many are looked for, how many boxes each is certified on, and how far it has to lead at least
 MOST_POINTS, POINTS, LEAST_GAIN = 8, 8, 1e-4
-# of boxes by which a gap is entered next to a yes: how many at once, how often, and how wide they are at least (relatively)
-FEW, MANY, MOST_ENTRIES, LEAST_STEP = 8, 64, 32, 1e-5
+# of boxes by which a gap is entered next to a yes: how many at once, how often, how often not all are certified, and how wide they
+# are at least (relatively)
+FEW, MANY, MOST_ENTRIES, MOST_FAILURES, LEAST_STEP = 8, 64, 32, 3, 1e-5
 
 
 @dataclass(frozen=True)
@@ -357,7 +358,7 @@ def _certified_to(sweep: Sweep, start: float, stop: float) -> float:
 
     Where some are not, and ``stop`` is too far away for the pace, it is given up.
     """
-    at, count = start, FEW
+    at, count, failures = start, FEW, 0
     step = (stop - start) / count
     for entries in reversed(range(MOST_ENTRIES)):
         edges = at + step * np.arange(count + 1)
@@ -373,7 +374,10 @@ def _certified_to(sweep: Sweep, start: float, stop: float) -> float:
         elif settled <= 1:
             count, step = FEW, step * (0.5 if settled else 0.25)
         hopeless = abs(step) * max(settled, FEW) * entries < abs(stop - at)  # at this pace
-        if abs(step) < LEAST_STEP * max(abs(at), abs(stop)) or (settled < len(known) and hopeless):
+        failures += settled < len(known)
+        if abs(step) < LEAST_STEP * max(abs(at), abs(stop)) or failures > MOST_FAILURES:
+            break
+        if settled < len(known) and hopeless:
             break
     return at
 
