@@ -383,7 +383,7 @@ def _certified_to(sweep: Sweep, start: float, stop: float) -> float:
 
 
 def _closer(sweep: Sweep, runs: list[Run], affine: bool) -> list[Run]:
-    """Runs whose gaps between a no and a yes are closed: from the no on by points that a search finds, then by a close look."""
+    """Runs whose gaps between a no and a yes are closed: by a close look, or from the no on by points that a search finds."""
     result = list(runs)
     for i in range(1, len(runs) - 1):
         before, gap, after = result[i - 1 : i + 2]
@@ -391,11 +391,15 @@ def _closer(sweep: Sweep, runs: list[Run], affine: bool) -> list[Run]:
             continue
         upwards = before.verdict < 0
         start, stop = (gap.low, gap.high) if upwards else (gap.high, gap.low)
-        start = _less_to(sweep, start, stop)
+        looked = start
+        if sweep.multiplied and not affine:
+            stop = _closely_from(sweep, start, stop)
+        if not _narrow(*sorted((start, stop))):
+            start = _less_to(sweep, start, stop)
         if affine and not _narrow(*sorted((start, stop))):
             near = start + math.copysign(ASIDE * abs(start), stop - start)
             stop = near if abs(near - start) < abs(stop - start) and _works(sweep, near) else stop
-        elif sweep.multiplied and not _narrow(*sorted((start, stop))):
+        elif sweep.multiplied and start != looked and not _narrow(*sorted((start, stop))):
             stop = _closely_from(sweep, start, stop)
         low, high = (start, stop) if upwards else (stop, start)
         result[i - 1 : i + 2] = (
