@@ -55,6 +55,7 @@ PARTS = 8  # of a cell, where chords are looked at more closely
 MOST_SPREADS = 1500  # failing cells at once, of the boxes with the fewest
 MOST_GERMS = 60  # boxes at once
 GROUPS = (1, 2, 3, 5, 10, 20)  # how many classes may receive the mass
+SMALL = 1e-6  # share of the mass for which a negative excess may be rounding: it is looked at in Arb
 ROUNDING = 1e-14  # of an excess, relative to the largest one
 PLACES = 5  # of the shares of a delivery
 CHUNK = 2**17  # enclosures at once
@@ -81,6 +82,12 @@ class Sweep:
         nothing = np.zeros(1)
         return {1: True, -1: False}.get(int(self.verdicts(nothing, nothing, closely=True)[0]))
 
+    def at(self, value: float) -> Sweep:
+        """The loss at one value of the parameter."""
+        exact = Fraction(value)
+        loss = self.loss if self.parameter is None else self.loss._with(**{self.parameter: exact})
+        return Sweep(loss, self._at(exact), None)
+
     @property
     def multiplied(self) -> bool:
         """Is there a bound by multipliers (``multipliers``)?"""
@@ -106,11 +113,20 @@ class Sweep:
             rest = np.flatnonzero(result == 0)
             if len(rest):
                 result[rest] = -self._falls(low[rest], high[rest]).astype(np.int8)
-            result[(result == 0) & (found.least < 0)] = UNPROVED  # where floats see less risk a yes is out of reach
+            doubted = (result == 0) & (found.least < 0)
+            for row in np.flatnonzero(doubted & (found.share < SMALL))[:MOST_GERMS].tolist():
+                doubted[row] = not self._misseen(_inside(low, high)[row], found.share[row], int(found.receivers[row]))
+            result[doubted] = UNPROVED  # where floats see less risk a yes is out of reach
             rest = np.flatnonzero(result == 0)
             if len(rest) and self.transfer.bounded:
                 result[rest] = self._yes(low[rest], high[rest], found.known[rest], thorough, closely)
         return result
+
+    def _misseen(self, value: float, share: float, count: int) -> bool:
+        """Do floats see less risk where so small a share goes to ``count`` classes, but by rounding alone?"""
+        xp, at = arb_(), self._at(Fraction(value))
+        with ctx.workprec(BITS):
+            return bool(at.sent(at.whole(xp) * share, count, xp) > 0)
 
     def floats(self, value: Array) -> Verdicts:
         """What transfers say in floats at values of the parameter: -1 where one has less risk, else 1. It proves nothing."""
@@ -475,7 +491,11 @@ class Sweep:
     def less(self, delivery: Delivery, low: Array, high: Array) -> NDArray[np.bool_]:
         """Is its excess certified to be negative for every parameter of each box?"""
         with np.errstate(all="ignore"):
-            return self._negative(lambda value: self._delivered(delivery, value, spans()), low, high)
+            found = self._negative(lambda value: self._delivered(delivery, value, spans()), low, high).copy()
+        with ctx.workprec(BITS):  # where floats cancel
+            for i in np.flatnonzero(~found & np.isfinite(high - low)).tolist():
+                found[i] = self._delivered(delivery, arb(low[i]).union(arb(high[i])), arb_()) < 0
+        return found
 
     def _delivered(self, delivery: Delivery, value: Scalar, xp: Backend) -> Scalar:
         at = self._at(value)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
@@ -91,7 +92,7 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
             fresh = fresh.joined(boxes.some(divided & (outer == side)).towards(side))
         again = bool(len(fresh.low))
     runs = _between(_runs(boxes)) if affine else _entered(sweep, _runs(boxes))
-    return _read(opened, *_continued(sweep, _closer(sweep, runs, affine), opened))
+    return _read(opened, *_continued(sweep, _closer(sweep, runs, affine), opened), partial(_cause, sweep))
 
 
 class Boxes(NamedTuple):
@@ -327,9 +328,15 @@ def _entered(sweep: Sweep, runs: list[Run]) -> list[Run]:
     Where many boxes are asked at once, only those of the fewest open cells are looked at thoroughly.
     """
     result = list(runs)
+    ends = [
+        each for before, each, after in zip(runs, runs[1:], runs[2:], strict=False) if before.verdict != after.verdict
+    ]
+    ends = [each for each in ends if not each.verdict]
     for i in range(1, len(runs) - 1):
         gap = result[i]
-        if gap.verdict or _narrow(gap.low, gap.high) or math.inf in (abs(gap.low), abs(gap.high)):
+        if gap.verdict or math.inf in (abs(gap.low), abs(gap.high)):
+            continue
+        if any(_narrow(min(gap.low, end.low), max(gap.high, end.high)) for end in ends):  # a part of an end as it is
             continue
         if result[i - 1].verdict == 1:
             gap = Run(0, _certified_to(sweep, gap.low, gap.high), gap.high)
@@ -338,7 +345,7 @@ def _entered(sweep: Sweep, runs: list[Run]) -> list[Run]:
             gap = Run(0, gap.low, _certified_to(sweep, gap.high, gap.low))
             result[i + 1] = Run(1, gap.high, runs[i + 1].high)
         result[i] = gap
-        if result[i - 1].verdict == result[i + 1].verdict == 1 and not _narrow(gap.low, gap.high):
+        if result[i - 1].verdict == result[i + 1].verdict == 1 and gap.low < gap.high:
             break  # nothing closes this one
     return _joined([run for run in result if run.low < run.high])
 
@@ -535,8 +542,26 @@ def _no_wider(low: Scalar, high: Scalar, width: float) -> Scalar:
     return high - low <= width * np.maximum(np.abs(low), np.abs(high))
 
 
-def _read(opened: Domain, runs: list[Run], notes: list[str]) -> Isolated:
-    """Pieces from runs in order: an unsettled one between two verdicts, if narrow, is an end."""
+def _cause(sweep: Sweep, gap: Run) -> str:
+    """What is missing on a run that is not settled, seen at a value in it."""
+    value = _inner(gap.low, gap.high)
+    if sweep.floats(np.array([value]))[0] < 0:
+        return f"floats see less risk there (at {value:.4g}), but by too little for a point to be certified"
+    if sweep.at(value).point():
+        varies = "the bound of the excess, or the powers with which it leaves the vertex, vary too much over one"
+        return f"single values are certified (as {value:.4g}), but no range of them: {varies}"
+    return f"floats see no point of less risk there, but the lower bound of the excess is not positive (at {value:.4g})"
+
+
+def _inner(low: float, high: float) -> float:
+    """A value between two ends, of which one may be infinite."""
+    if math.isinf(high):
+        return 2 * max(low, 1.0) if math.isfinite(low) else 0.0
+    return float(_middle(np.array([low]), np.array([high]))[0]) if math.isfinite(low) else 2 * min(high, -1.0)
+
+
+def _read(opened: Domain, runs: list[Run], notes: list[str], cause: Callable[[Run], str]) -> Isolated:
+    """Pieces from runs in order: an unsettled one between two verdicts, if narrow, is an end. ``cause``: why one is not settled."""
     runs = _gathered(runs)
     pieces, gaps, start = [], [], open_end(opened.low)
     for i, run in enumerate(runs):
@@ -558,5 +583,5 @@ def _read(opened: Domain, runs: list[Run], notes: list[str]) -> Isolated:
         pieces.append(Piece(start, open_end(opened.high)))
     if gaps:
         where = f"nothing is certified between {gaps[0].low:.6g} and {gaps[-1].high:.6g}"
-        notes.append(where if len(gaps) == 1 else f"{where}, in {len(gaps)} places")
+        notes.append(f"{where if len(gaps) == 1 else f'{where}, in {len(gaps)} places'}: {cause(gaps[0])}")
     return Isolated(tuple(pieces), not gaps, "; ".join(notes))

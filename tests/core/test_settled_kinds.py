@@ -195,3 +195,46 @@ def test_a_tail_that_begins_before_the_domain_holds_on_all_of_it() -> None:
     assert solve(loss, noise, "q").status == "always"
     for q in ("3", "40"):
         assert excess(loss.replace(**{"agce.q": F(q)}), ordered(noise), 0.0, 1.0) >= -1e-12
+
+
+def test_a_narrow_gap_between_two_values_that_work_is_closed() -> None:
+    """VEL beside AGCE of one a: a sliver next to the end of what lines prove had been left open. Even transfers see the end."""
+    loss, noise = F("3.8") * build("vel", a=F("18.8")) + F("1.6") * AGCE(a=1, q=F("2.93")), symmetric(20, F("0.871"))
+    found = solve(loss, noise, "a")
+    assert (found.status, len(found.pieces)) == ("threshold", 1)
+    end = found.pieces[0].low
+    assert end is not None
+    for value, holds in ((end.low * (1 - 1e-3), False), (end.high * (1 + 1e-3), True)):
+        at = loss.replace(a=F(value))
+        assert (min(excess(at, ordered(noise), 0.0, lead) for lead in (1.0, 0.5, 1 / 19)) >= -1e-12) == holds
+
+
+def test_less_risk_that_floats_see_by_rounding_alone_does_not_stop_a_proof() -> None:
+    """AGCE of 93.6^3 beside PHuber-CE: next to the vertex floats see an excess of -2e-9, which is positive in exact numbers."""
+    loss, noise = 30 * AGCE(a=F("93.6"), q=3) + F("5.8") * build("phuber-ce", tau=2), symmetric(20, F("0.732"))
+    sweep = Sweep.of(loss.at(20), noise.rows[0], "tau")
+    at = np.array([275000.0])
+    assert sweep.floats(at).tolist() == [-1]
+    assert sweep.verdicts(at, at).tolist() == [1]
+    with mpmath.workdps(40):
+        w, n, (a, tau) = mpmath.mpf("0.268"), mpmath.mpf("0.732") / 19, (mpmath.mpf("93.6"), mpmath.mpf(275000))
+
+        def term(u: mpmath.mpf) -> mpmath.mpf:
+            cut = -mpmath.log(u) if u * tau > 1 else 1 + mpmath.log(tau) - tau * u
+            return 10 * ((a + 1) ** 3 - (a + u) ** 3) + mpmath.mpf("5.8") * cut
+
+        for s in (mpmath.mpf(10) ** -k for k in (12, 9, 6, 5, 4, 2)):
+            for count in (1, 19):
+                rest = (19 - count) * n * term(mpmath.mpf(0))
+                assert w * term(1 - s) + count * n * term(s / count) + rest > w * term(mpmath.mpf(1)) + 19 * n * term(
+                    mpmath.mpf(0)
+                )
+
+
+def test_what_stays_undecided_says_what_is_missing() -> None:
+    """AMSE beside NGCE of one q < 1: both leave the vertex with the power q; each value has its proof, no range has."""
+    loss = F("0.053") * build("ngce", q=F("0.5")) + F("4.4") * AMSE(a=F("3.73"), q=F("0.5"))
+    found = solve(loss, pair(3, F("0.25")), "q")
+    assert found.status == "undecided"
+    assert "single values are certified (as 0.5), but no range of them" in found.condition
+    assert check(loss, pair(3, F("0.25"))).asymmetric is True
