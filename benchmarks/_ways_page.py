@@ -296,13 +296,14 @@ def _tuned(inside: Sequence[Task]) -> list[str]:
     found: dict[tuple[int, str], tuple[list[float], list[float]]] = {}
     for name in sorted(sets):
         others = [task for task in training if task.set != name]
-        fits = [regret.fitted(each) for each in (others, [wide[id(task)] for task in others])]
+        both = (others, [wide[id(task)] for task in others])
+        rules = {budget: [regret.tuned(budget)(known) for known in both] for budget in (4, 10, 20, 40)}
         for task in (each for each in tasks if each.set == name):
             own = wide[id(task)]
             costs = {(4, "these four runs alone"): alone(own)}
-            for budget in (4, 10, 20, 40):
-                costs[budget, f"`tune`, budget {budget}"] = regret.halved(task, budget, fits[0])[0]
-                costs[budget, f"`tune` with these arms, budget {budget}"] = regret.halved(own, budget, fits[1])[0]
+            for budget, (plain, with_arms) in rules.items():
+                costs[budget, f"`tune`, budget {budget}"] = plain(task)
+                costs[budget, f"`tune` with these arms, budget {budget}"] = with_arms(own)
             for key, cost in costs.items():
                 outside, inner = found.setdefault(key, ([], []))
                 (outside if task.aside else inner).append(cost)

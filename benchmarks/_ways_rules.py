@@ -15,6 +15,7 @@ import numpy as np
 RESULTS, CHOSEN, REGRET = (
     Path(__file__).parents[1] / "results" / f"{name}.jsonl.gz" for name in ("ways", "ways-chosen", "regret")
 )
+DATA = ("cifar10-hidden", "cifar10-linear", "mnist", "digits", "satimage", "texture", "letter")
 Line = dict[str, object]
 Recipe = tuple[str, str]
 """The loss at the end, and the way there."""
@@ -89,8 +90,8 @@ def _lines(path: Path) -> list[Line]:
 
 @cache
 def measured() -> list[regret.Task]:
-    """The tasks with noise of the regret benchmark, of the first seed."""
-    return [task for task in regret.read([REGRET]) if task.seed == 0 and not task.apart]
+    """The tasks with noise of the regret benchmark, of the first seed, of the data sets that it had when the ways were trained."""
+    return [task for task in regret.read([REGRET]) if task.seed == 0 and not task.apart and task.data in DATA]
 
 
 def recipes(tasks: Sequence[Task]) -> list[Recipe]:

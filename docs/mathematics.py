@@ -28,6 +28,7 @@ NAMES = (
     "other",
     "rest",
     "spread",
+    "tip",
 )
 SYMBOLS = {
     "<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", "->": r"\to ", "||": r"\Vert ", "*": r"\cdot ", "|": r"\vert ", "∎": "",

@@ -53,16 +53,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="with --labels: numbers of every sample (N, d), as your network gets them: give the probabilities where --clean and "
         "--probs are not given, and --inputs",
     )
-    parser.add_argument(
-        "--inputs",
-        metavar="N",
-        help="how many numbers a sample has, as your network gets it: the more, the lower the learning rate",
-    )
-    parser.add_argument(
-        "--epochs",
-        metavar="N",
-        help="how long you train: the learning rate is lowered for runs longer than those measured",
-    )
+    _of_the_run(parser)
     parser.add_argument(
         "--relabel",
         metavar="N",
@@ -101,6 +92,20 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", metavar="FILE", help="draw frontier and coverage (.pdf, .png, .svg)")
     parser.add_argument("--write-config", metavar="FILE", help="write run.toml for `asymtheory train --config`")
     parser.add_argument("--dataset", metavar="NAME", help="with --write-config: the data set to train on")
+
+
+def _of_the_run(parser: argparse.ArgumentParser) -> None:
+    """What the learning rate depends on beside the noise."""
+    parser.add_argument(
+        "--inputs",
+        metavar="N",
+        help="how many numbers a sample has, as your network gets it: the more, the lower the learning rate",
+    )
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        help="how long you train: the learning rate is lowered for runs longer than those measured",
+    )
 
 
 def run(given: argparse.Namespace) -> int:

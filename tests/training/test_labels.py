@@ -669,7 +669,7 @@ def test_the_command_reads_human_labels_and_clean_files(tmp_path: Path, capsys: 
         ("--dataset digits --human a.pt --noise pair --out b.npy", "--noise pair: human labels are taken as they are"),
         ("--dataset digits --human a.pt --seed 0 --out b.npy", "--seed 0: human labels are taken as they are"),
         ("--dataset digits --human a.pt --mode exact --out b.npy", "--mode exact: human labels are taken as they are"),
-        ("--dataset digits --eta 0.4 --seed= --out a.npy", "--seed : a whole number >= 0"),
+        ("--dataset digits --eta 0.4 --seed=x --out a.npy", "--seed x: a whole number >= 0"),
         ("--dataset cifar10 --data-dir . --eta 0.4 --out b.npy", ". holds no files of CIFAR-10; give --data-dir"),
         ("inspect", "the following arguments are required: FILE"),
         ("inspect none.npy", "none.npy: no such file"),
