@@ -15,6 +15,7 @@ from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..noise.rows import Row
 from ..numbers.backends import INTERVAL, Backend, arb_, numpy_
+from ..numbers.germ import germs
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .local_search import search_point, transfers
@@ -26,6 +27,7 @@ from .transfer import Transfer
 
 LINES = 240  # dual lines tried
 BOXES = 4000
+NEAR = 100  # bits: how near to 0 limits are looked at
 
 
 FALLS = "certified: the risk falls as soon as mass leaves the vertex (its leading term there)"
@@ -33,6 +35,9 @@ RISES = "certified: lower bounds of the risk by the mass that leaves the vertex 
 LINES_BELOW = "certified: lines below the risk that meet it at the cut-off vertex only (Arb)"
 CHORDS = "certified: a common chord slope separates the two classes (intervals)"
 LESS = "certified: a point of less risk than the vertex (Arb)"
+UNBOUNDED = "proved: the risk is unbounded below as u_k -> 0 for another class, wherever the other entries are"
+INFINITE = "proved: the risk is infinite at e_m, and finite inside: phi_k is infinite at 0 for another class"
+AT_THE_VERTEX = "proved: with two classes the risk is unbounded below in the limit at e_m alone"
 OPEN = "undecided: no proof, and the search found no point of less risk"
 
 
@@ -53,7 +58,9 @@ def search(
     least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
     holds: bool | None = None
     point: NDArray[np.float64] | None = None
-    if transfer.falls():
+    if (ends := _by_ends(profile, row)) is not None:
+        holds, method = ends
+    elif transfer.falls():
         holds, method = False, FALLS
     elif _certified_less(loss, row, point := transfers(loss, weights)):
         holds, method = False, LESS
@@ -74,6 +81,38 @@ def search(
         point,
         method,
     )
+
+
+def _by_ends(profile: Profile, row: Row) -> tuple[bool, str] | None:
+    """What the limits of phi_k at u_k = 0 of the classes k != m settle, where one is infinite; None where none is found to be.
+
+    With three classes or more a limit of -inf leaves the other entries free: the risk is unbounded below away from e_m, too. With
+    two it is so at e_m alone, unless that of m is. Without one a limit of +inf makes the risk infinite at e_m, and finite inside.
+    """
+    if profile.negative or profile.clipped or not profile.separable:
+        return None
+    K, total = len(row.weights), Fraction(row.total)
+    xp = germs(NEAR)
+    u = xp.near(Fraction(0), 1)
+    limits: dict[bool, set[int | None]] = {
+        True: set(),
+        False: set(),
+    }  # signs of infinite limits: of the target, of the others
+    try:
+        active, passive = (profile.part(side, u, xp.log(u), xp) for side in ("active", "passive"))
+        for k, w in enumerate(row.weights):
+            share = Fraction(w) / total
+            germ = xp.number(active * share + passive * (1 - share))
+            if germ.infinite:
+                limits[k == row.target].add(germ.sign)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    others = limits[False]
+    if None in others or not others:
+        return None
+    if -1 in others:
+        return (False, UNBOUNDED) if K > 2 else (True, AT_THE_VERTEX) if limits[True] <= {1} else None
+    return (False, INFINITE)
 
 
 def _chords_prove(profile: Profile, row: Row) -> bool:

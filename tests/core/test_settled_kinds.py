@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction as F
+from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
 
-from asymtheory import build, check, solve
+from asymtheory import build, check, from_formula, solve
 from asymtheory.asymmetry.sweep import Sweep
 from asymtheory.losses import AGCE, AMSE, AUL, MSE, NCE, NNCE, NNFL, Loss
 from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
@@ -238,3 +239,37 @@ def test_what_stays_undecided_says_what_is_missing() -> None:
     assert found.status == "undecided"
     assert "single values are certified (as 0.5), but no range of them" in found.condition
     assert check(loss, pair(3, F("0.25"))).asymmetric is True
+
+
+@pytest.mark.parametrize(
+    ("active", "passive", "weights", "holds"),
+    [
+        ("-log(u)", "log(u)", [5, 3, 2], False),
+        ("-log(u)", "log(u)", [6, 4], True),  # phi_n = 2 log u, phi_m = -2 log u: least in the limit at e_m
+        ("-log(u)", "log(u)/3", [6, 3, 2], False),  # +inf of the second class beside -inf of the third
+        ("-2*log(u)", "log(u)", [6, 4], False),
+        ("1/u", "-1/(2*u)", [6, 5], False),
+        ("-log(u)", "2*log(u)", [6, 4], None),  # -inf for both
+    ],
+)
+def test_infinite_limits_at_0_settle_formulas(
+    active: str, passive: str, weights: list[int], holds: bool | None
+) -> None:
+    """Numerically: is there less risk, by as much as we like, where an entry of another class goes to 0 and the others stay?"""
+    loss = from_formula(active, passive)
+    assert check(loss, weights).asymmetric is holds
+    near, K = np.array([1e-50, 1e-100, 1e-200]), len(weights)
+    w = np.array(weights)
+
+    def risk(k: int) -> Any:
+        u = np.full((3, K), 1 / (K - 1)) * (1 - near[:, None])
+        u[:, k] = near
+        return np.diff(loss(u) @ w)  # as the entry falls
+
+    falls = [bool((risk(k) < 0).all()) for k in range(K)]
+    if holds is None:
+        assert all(falls)
+    elif K == 2:
+        assert falls == [False, holds]
+    else:
+        assert any(falls[1:])
