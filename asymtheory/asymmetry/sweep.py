@@ -136,14 +136,17 @@ class Sweep:
     def sampled(self, edge: float, last: float, verdict: int) -> bool:
         """Does the verdict hold at samples between two values, of which the second may be infinite? This proves nothing.
 
-        For a no, a transfer that is certified in Arb to have less risk; for a yes, none that has in floats.
+        For a no, a transfer that is certified in Arb to have less risk; for a yes, none that has in floats, but by rounding.
         """
         far = last if np.isfinite(last) else np.copysign(2.0**30, edge)
         values = edge + (far - edge) * np.exp2(-np.arange(1.0, 30.0, 7.0))
         with np.errstate(all="ignore"):
             found = self._suggested(values)
         if verdict > 0:
-            return bool((found.least >= 0).all() and found.known.all())
+            less = zip(
+                values.tolist(), found.share.tolist(), found.receivers.tolist(), found.least.tolist(), strict=True
+            )
+            return bool(found.known.all()) and all(least >= 0 or self._misseen(*how) for *how, least in less)
         return all(self._certified_less(Fraction(value)) for value in values.tolist())
 
     def _certified_less(self, value: Fraction) -> bool:

@@ -48,7 +48,7 @@ ASIDE, LEAST_GROWTH, WIDEST, MOST_CLOSELY, FAILURE = 9e-4, 1.25, 0.12, 40, 8
 MOST_POINTS, POINTS, LEAST_GAIN = 8, 8, 1e-4
 # of boxes by which a gap is entered next to a yes: how many at once, how often, how often not all are certified, and how wide they
 # are at least (relatively)
-FEW, MANY, MOST_ENTRIES, MOST_FAILURES, LEAST_STEP = 8, 64, 32, 1, 1e-5
+FEW, MANY, MOST_ENTRIES, MOST_FAILURES, LEAST_STEP = 8, 64, 32, 6, 1e-5
 
 
 @dataclass(frozen=True)
