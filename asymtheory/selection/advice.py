@@ -42,6 +42,8 @@ from .recommended import ENOUGH, share_left
 BATCH = 128
 EPOCHS, STEPS = 10, 250
 """About what the measured runs had (8 to 40 epochs, 200 to 360 steps): a run is longer if it has more of both."""
+LONGEST = 4
+"""By so many times the longest measured runs were longer, by which the advice on long runs is judged."""
 NEAR = 1.0
 """Points that a faster fit may cost at most."""
 SHOWN = 5
@@ -182,12 +184,17 @@ class Advice(Answer):
     run: Run = UNKNOWN
     size: float | None = None
 
+    @property
+    def longer(self) -> float:
+        """What the measured rates are divided by: only wrong labels can be memorised in a longer run, so 1 without noise."""
+        return self.run.longer if self.noisy else 1.0
+
     def to_dict(self) -> Json:
         """The facts for JSON."""
         return {
             "spread": round(self.spread, 4),
             "inputs": self.run.inputs,
-            "longer": round(self.run.longer, 3),
+            "longer": round(self.longer, 3),
             "safest": self.safest.to_dict(),
             "fastest": None if self.fastest is None else self.fastest.to_dict(),
             "ranked": [each.to_dict() for each in self.ranked],
@@ -227,11 +234,14 @@ class Advice(Answer):
         return "\n".join(lines)
 
     def _length(self) -> str:
+        if not self.noisy:
+            return f"some {EPOCHS} epochs or {STEPS} steps"
         if self.run.epochs is None:
             return f"some {EPOCHS} epochs or {STEPS} steps (--epochs for others)"
-        return f"{self.run.epochs} epochs" + (
-            f" (1/{self.run.longer:.3g} of the measured rates)" if self.run.longer > 1 else ""
-        )
+        if self.longer == 1:
+            return f"{self.run.epochs} epochs"
+        beyond = "" if self.longer <= LONGEST else f"; beyond 1/{LONGEST} nothing was measured"
+        return f"{self.run.epochs} epochs (1/{self.longer:.3g} of the measured rates{beyond})"
 
     def __str__(self) -> str:
         lines = [self.answers(), "", "expected points below the best, and the worst seen:"]
@@ -285,7 +295,9 @@ def advise(noise: NoiseModel, run: Run = UNKNOWN) -> Advice:
         low, high = facts["sizes"]
         size = math.log2(min(max(run.inputs, low), high))
     caution = float(facts["caution"]) if noisy and size is None else 0.0
-    ranked = sorted(_advised(recipes, noise, at, size, caution, run.longer), key=lambda each: each.rank)
+    ranked = sorted(
+        _advised(recipes, noise, at, size, caution, run.longer if noisy else 1.0), key=lambda each: each.rank
+    )
     if not ranked:
         raise InputError("no advice: none of the measured recipes has a value on this noise")
     safest = ranked[0] if noisy else min(_of_ce(ranked), key=lambda each: each.deficit)

@@ -59,6 +59,12 @@ def test_the_two_answers_are_what_they_say() -> None:
     assert advice.fastest.fitting == max(each.fitting for each in within)
 
 
+def test_what_lies_beyond_the_measured_lengths_is_said() -> None:
+    noise = resolve("symmetric", 10, Fraction(2, 5))
+    assert "1/4 of the measured rates);" in advise(noise, Run(epochs=40)).answers()
+    assert "1/20 of the measured rates; beyond 1/4 nothing was measured);" in advise(noise, Run(epochs=200)).answers()
+
+
 def test_nothing_was_learnt_from_what_was_set_aside() -> None:
     _, facts = recorded()
     assert not {"mnist", "letter", "fashion", "speakers", "vehicle"} & set(facts["sets"])
@@ -119,6 +125,9 @@ def test_a_noise_without_a_most_frequent_true_label_is_refused() -> None:
 
 def test_on_clean_labels_it_is_ce() -> None:
     advice = advise(resolve("symmetric", 10, 0))
+    assert (
+        advise(resolve("symmetric", 10, 0), Run(inputs=10, epochs=100)).ranked == advice.ranked
+    )  # nothing can be memorised
     assert advice.safest.loss.name == "ce"
     assert advice.safest.deficit == min(each.deficit for each in advice.ranked if each.loss.name == "ce")
     assert advice.fastest is None
