@@ -15,7 +15,7 @@ from ..losses.base import Loss
 from ..losses.profile import Profile
 from ..noise.rows import Row
 from ..numbers.backends import INTERVAL, Backend, arb_, numpy_
-from ..numbers.germ import germs
+from ..numbers.germ import Germs, germs
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .local_search import search_point, transfers
@@ -111,8 +111,21 @@ def _by_ends(profile: Profile, row: Row) -> tuple[bool, str] | None:
     if None in others or not others:
         return None
     if -1 in others:
-        return (False, UNBOUNDED) if K > 2 else (True, AT_THE_VERTEX) if limits[True] <= {1} else None
+        if K > 2:
+            return False, UNBOUNDED
+        return (True, AT_THE_VERTEX) if limits[True] <= {1} and _finite_at_1(profile, row, xp) else None
     return (False, INFINITE)
+
+
+def _finite_at_1(profile: Profile, row: Row, xp: Germs) -> bool:
+    """Is the limit of phi_m at u_m = 1 certainly finite?"""
+    u = xp.near(Fraction(1), -1)
+    share = Fraction(row.top) / Fraction(row.total)
+    try:
+        active, passive = (profile.part(side, u, xp.log(u), xp) for side in ("active", "passive"))
+        return not xp.number(active * share + passive * (1 - share)).infinite
+    except (ArithmeticError, TypeError, ValueError):
+        return False
 
 
 def _chords_prove(profile: Profile, row: Row) -> bool:

@@ -476,7 +476,11 @@ class Sweep:
             else {}
         )
         shares = {k: x for k, x in shares.items() if x}
-        if not shares:
+        left = [x for k, x in enumerate(at.weights) if k != at.target and k not in shares]
+        known = not left or min(left) == min(
+            at.others
+        )  # of NCE: the least limit, where a class of least weight stays at 0
+        if not shares or not known:
             return None
         total = sum(shares.values())
         together: dict[Fraction, list[Fraction]] = {}

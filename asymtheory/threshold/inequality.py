@@ -55,11 +55,7 @@ def isolate(
         _beyond(inequality, limit, scanned, upwards)
         for limit, scanned, upwards in ((domain.low, start, False), (domain.high, stop, True))
     )
-    if not early.scanned < late.scanned:  # a tail that settles more than there is
-        if domain.high is None:
-            late = late._replace(scanned=early.scanned + max(1.0, abs(early.scanned)))
-        else:
-            early = early._replace(scanned=late.scanned - max(1.0, abs(late.scanned)))
+    early, late = _apart(early, late, domain)
     places: list[tuple[float, float]] = []
     scans = segments(inequality, early.scanned, late.scanned, places)
     found = [*early.segments[::-1], *scans, *late.segments]
@@ -87,6 +83,19 @@ def isolate(
     guessed = [f"{_place(*place)} its sign is assumed to be that next to it, or of samples" for place in places]
     notes = dict.fromkeys(filter(None, (early.missing, late.missing, missing, early.assumed, late.assumed, *guessed)))
     return Isolated(pieces, not (early.missing or late.missing or lost), "; ".join(notes), bool(places))
+
+
+def _apart(early: Outside, late: Outside, domain: Domain) -> tuple[Outside, Outside]:
+    """Both tails, with some room between them, inside of the domain, where one settles more than there is."""
+    if early.scanned < late.scanned:
+        return early, late
+    if domain.low == 0:
+        return early._replace(scanned=late.scanned / 2), late
+    if domain.high == 0:
+        return early, late._replace(scanned=early.scanned / 2)
+    if domain.high is None:
+        return early, late._replace(scanned=early.scanned + max(1.0, abs(early.scanned)))
+    return early._replace(scanned=late.scanned - max(1.0, abs(late.scanned))), late
 
 
 def _place(low: float, high: float) -> str:

@@ -98,7 +98,7 @@ def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tupl
     def estimate(x: float) -> float:
         try:
             return float(inequality(x, FLOAT))
-        except OverflowError:
+        except ArithmeticError:
             return math.nan
 
     factored = Factored(inequality)

@@ -475,8 +475,12 @@ def _infinite(what: Rule) -> bool:
     profile = what.profile
     if profile.negative:
         return False
-    terms = (Profile(what.K, ((Fraction(1), atom),), (), (), ()) for _, atom in profile.separable)
-    return any(INTERVAL.number(term.jet("active", Interval(0.0, 0.0), INTERVAL)[0]).low == math.inf for term in terms)
+    nothing = Interval(0.0, 0.0)
+    terms = [Profile(what.K, ((Fraction(1), atom),), (), (), ()) for _, atom in profile.separable]
+    active, passive = (
+        [INTERVAL.number(term.jet(side, nothing, INTERVAL)[0]).low for term in terms] for side in ("active", "passive")
+    )
+    return math.inf in active and all(low > -math.inf for low in passive)
 
 
 def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
@@ -488,8 +492,14 @@ def _steep(what: Rule, parameter: str, other: Fraction) -> bool:
     """
     if what.profile.negative:  # the domain ends before 0
         return False
-    here, there = what.profile.separable, what.at(**{parameter: other}).profile.separable
-    steep = False
+    at, here = what.at(**{parameter: other}).profile, what.profile.separable
+    there, steep = at.separable, False
+    for (_, term), (_, moved) in zip(what.profile.normalised, at.normalised, strict=True):
+        slope = INTERVAL.number(Profile(what.K, ((Fraction(1), term.base),), (), (), ()).slopes(INTERVAL).active1)
+        if not (term == moved and -math.inf < slope.low) and not (
+            term.base.gentle_at_vertex and moved.base.gentle_at_vertex
+        ):
+            return False  # such a term may rise as steeply
     for (_, atom), (_, same) in zip(here, there, strict=True):
         slopes = Profile(what.K, ((Fraction(1), atom),), (), (), ()).slopes(INTERVAL)
         ends = [INTERVAL.number(x) for x in (slopes.active0, slopes.passive1, slopes.active1, slopes.passive0)]

@@ -12,6 +12,7 @@ import pytest
 from asymtheory import build, check, from_formula, solve
 from asymtheory.asymmetry.sweep import Sweep
 from asymtheory.losses import AGCE, AMSE, AUL, MSE, NCE, NNCE, NNFL, Loss
+from asymtheory.losses.domain import Domain
 from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
 from asymtheory.numbers.spans import Span
 
@@ -273,3 +274,64 @@ def test_infinite_limits_at_0_settle_formulas(
         assert falls == [False, holds]
     else:
         assert any(falls[1:])
+
+
+POWER = mpmath.mpf(3) / 10
+BASES: dict[str, Any] = {
+    "(1-u)**0.3": lambda u: (1 - u) ** POWER,
+    "(1-u)**0.3*(1-log(u))": lambda u: (1 - u) ** POWER * (1 - mpmath.log(u)),
+}
+
+
+@pytest.mark.parametrize(("base", "end"), [("(1-u)**0.3", 57.658), ("(1-u)**0.3*(1-log(u))", 16.222)])
+def test_a_normalised_term_may_rise_as_steeply_as_another_falls(base: str, end: float) -> None:
+    """Its base has an infinite slope at 1. Two classes, GCE beside it, in 50 digits: at e_m mass x leaves, from 1e-40 on."""
+    normalised = from_formula(f"{base.replace('u', 'u_y')}/sum({base})")
+    loss, weights = 50 * normalised + F(1, 10) * build("gce", q=F(1, 2)), from_weights([F(7, 10), F(3, 10)])
+    (piece,) = solve(loss, weights, "beta").pieces
+    assert piece.high is not None
+    assert piece.high.value == pytest.approx(end, rel=1e-4)
+    assert check(loss, weights).asymmetric is True
+
+    def excess_at(x: Any, beta: Any) -> Any:
+        u, phi = (1 - x, x), BASES[base]
+        whole = sum(map(phi, u))
+        terms = [phi(v) / whole for v in u]
+        gce = [2 * (1 - mpmath.sqrt(v)) for v in u]
+        return (
+            50 * (mpmath.mpf(7) * terms[0] + 3 * terms[1]) / 10
+            + beta * (7 * gce[0] + 3 * gce[1]) / 10
+            - 15
+            - beta * 6 / 10
+        )
+
+    with mpmath.workdps(50):
+        masses = [mpmath.mpf(10) ** (-mpmath.mpf(k) / 4) for k in range(1, 160)] + [
+            mpmath.mpf(k) / 400 for k in range(1, 400)
+        ]
+        assert min(excess_at(x, mpmath.mpf(end) * mpmath.mpf("0.999")) for x in masses) > 0
+        assert min(excess_at(x, mpmath.mpf(end) * mpmath.mpf("1.001")) for x in masses) < 0
+
+
+def test_infinite_parts_are_looked_at_at_both_ends() -> None:
+    """An active part of inf at 0 beside a passive one of -inf settles nothing, and with two classes phi_m at 1 counts, too."""
+    loss = from_formula("-log(u)", "log(u)-2*log(1-u)")  # phi_m = inf at 1: near e_m the risk is -log x
+    assert check(loss, from_weights([2, 1])).asymmetric is False
+    near = np.array([1e-3, 1e-6, 1e-9])
+    assert (np.diff(loss(np.stack([1 - near, near], -1)) @ [2, 1]) > 0).all()
+    cancels = from_formula("c*(1-u)-log(u)", "log(u)", c=2)  # their logarithms cancel in part: check says yes
+    noise = from_weights([4, 1])
+    assert check(cancels, noise).asymmetric is True
+    assert solve(cancels, noise, "c").status != "never"
+
+
+def test_a_loss_that_vanishes_at_the_cut_stops_no_search() -> None:
+    loss = build("nnfl", p_min=F(1, 1000), gamma=F(1, 2)) + build("cdpo", e=F(2, 5))
+    assert solve(loss, from_weights([14, F(700007, 50000), 13]), "gamma").status == "never"
+
+
+def test_a_narrow_domain_is_not_left() -> None:
+    """(1-u)^2 a + (1-u) (a/10 + a^2): phi is convex, of slope -(a/10 + a^2) at 1 and -(2.1 a + a^2) at 0, so a > 1.5 is needed."""
+    domains = {"a": Domain(F(0), F(1, 10**11), low_closed=False, high_closed=False)}
+    loss = from_formula("(1-u)**2*a + (1-u)*(a/10+a**2)", a=F(1, 10**12), domains=domains)
+    assert solve(loss, symmetric(3, F(2, 5)), "a").status == "never"

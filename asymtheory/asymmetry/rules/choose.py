@@ -6,12 +6,12 @@ import math
 from fractions import Fraction
 
 from ...errors import InputError
-from ...losses.base import CONVEX, LINEAR, MIXED, Curvature, Loss
+from ...losses.base import CONVEX, LINEAR, MIXED, Curvature, Loss, Separable
 from ...losses.newer import Spread
 from ...losses.papers import CE
 from ...losses.profile import Profile
 from ...noise.rows import Row
-from ...numbers.backends import FLOAT
+from ...numbers.backends import FLOAT, INTERVAL
 from ...numbers.text import plain
 from .base import Decision, Rule, endless, unbounded
 from .beside import Beside
@@ -59,6 +59,10 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
             return Dominance(loss, K, TWO_CLASSES)
         why = "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser"
         return NoMinimiser(loss, K, why)
+    if K == 2 and any(_leaves_steeply(atom.base, K) for _, atom in profile.normalised):
+        return Search(
+            loss, K, "with two classes the normalised term leaves e_m at an infinite slope, and another term may fall"
+        )
     suffix = "; the normalised term is least in the limit at e_m and changes nothing" if profile.normalised else ""
     return _separable(loss, profile, suffix)
 
@@ -78,6 +82,11 @@ def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
         return Search(loss, K, NEITHER + suffix, necessary=True, shapes=_shapes(profile))
     word = "linear" if shape == LINEAR else "concave"
     return Dominance(loss, K, f"every phi_k is {word}: a unique largest weight suffices" + suffix)
+
+
+def _leaves_steeply(base: Separable, K: int) -> bool:
+    """Is the slope of the base of a normalised term infinite at 1, or not known to be finite?"""
+    return not INTERVAL.number(Profile(K, ((Fraction(1), base),), (), (), ()).slopes(INTERVAL).active1).low > -math.inf
 
 
 def _negative(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
