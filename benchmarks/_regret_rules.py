@@ -449,6 +449,30 @@ def error_of(task: Task, accuracy: float | None = None) -> float:
     return float(np.sqrt(held * (1 - held) / float(str(task.lines[0]["held_out"])))) / max(task.margin, 1e-9)
 
 
+def strays(tasks: Sequence[Task], near: float = 5.0) -> tuple[float, float]:
+    """What SHARE and RESIDUAL of ``tune`` (asymtheory_training.tune.settle) stand for, measured with data sets left out.
+
+    Medians over the tasks: points by which arms stray from what is expected of them (robust standard deviation), and the variance
+    of their scores about what they are worth over that of one score, of arms within ``near`` points of the best by expectation.
+    """
+    points, shares = [], []
+    for name in sorted({task.set for task in tasks}):
+        others = [task for task in tasks if task.set != name]
+        lines, within = fitted(others, size_of), sizes(others)
+        for task in tasks:
+            if task.set != name or task.judged is None:
+                continue
+            known = by_label(lines, task, within)
+            labels = [label for label in task.judged.labels if known.get(label, near) < near]
+            worth = np.array([task.of_arm(label) for label in labels])
+            strayed = worth - [known[label] for label in labels]
+            points.append(1.4826 * float(np.median(abs(strayed - np.median(strayed)))))
+            off = worth + [100 * task.judged.score(label, task.judged.epochs[-1]) for label in labels]
+            error = 100 * float(np.mean([task.judged.error(label) for label in labels]))
+            shares.append((float(np.std(off)) / error) ** 2)
+    return float(np.median(points)), float(np.median(shares))
+
+
 def tuned(budget: float, ramps: bool = True, by: Score = "tune") -> Callable[[Sequence[Task]], Callable[[Task], float]]:
     """``tune`` with a budget of whole runs, as a rule that learns what to expect."""
 

@@ -454,7 +454,7 @@ class _Form:
     def _least_concave(self, rows: _Rows) -> float:
         """The exact least excess: at e_n, or half-way between e_m and e_n (the extreme points of u_n >= u_m), on any row.
 
-        Half-way it is no function of the margin, so that another row than the one of least margin may have it.
+        Half-way it is not a function of the margin, so a row other than that of least margin may have it.
         """
         half = FLOAT.number(Fraction(1, 2))
         active, passive = (float(self.profile.jet(side, half, FLOAT)[0]) for side in ("active", "passive"))

@@ -16,10 +16,8 @@ from ..numbers.spans import Span
 
 Array: TypeAlias = NDArray[np.float64]
 
-HALVINGS, AGAIN = (
-    12,
-    8,
-)  # of an interval that holds lambda; of one around the lambda of the row that a row was divided from
+HALVINGS = 12  # of an interval that holds lambda
+AGAIN = 8  # of one around the lambda of the row that a row was divided from
 NEAR, FARTHER = 0.05, 4.0  # how far from the latter one looks at first, relative to it, and how much farther each time
 TRIES, STEP = 5, 0.04  # values of r where the other weights differ; how far from the last one the next is then
 LEAST = -0.2  # r

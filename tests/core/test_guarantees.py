@@ -128,7 +128,7 @@ def test_with_two_classes_the_sharp_constant_is_that_of_equal_entries(
 
 
 def test_the_constants_of_a_matrix_hold_on_every_row() -> None:
-    """Half-way between two vertices the excess is no function of the margin: row 1 has more of it, and the larger constant."""
+    """Half-way between two vertices the excess is not a function of the margin: row 1 has more of it, and the larger constant."""
     rows = [[50, 40, 2.5, 2.5, 2.5, 2.5], [19, 30, 12.75, 12.75, 12.75, 12.75]]
     rows += [[2 if j != i else 90 for j in range(6)] for i in range(2, 6)]
     model = from_matrix([[F(x) / 100 for x in row] for row in rows])

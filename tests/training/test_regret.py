@@ -95,6 +95,17 @@ def test_its_choice_is_that_of_the_search_that_tune_makes(name: str, tasks: list
         assert (arms_in_order[found.order[0]], found.epochs) == (task.labels[place], spent), budget
 
 
+def test_the_page_says_how_far_arms_stray(tasks: list[Task]) -> None:
+    """What tune's two constants stand for is computed from the results."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))
+        from _regret_page import stray
+        from _regret_rules import with_scores
+
+    known = [task for task in tasks if task.complete and not task.apart and not task.aside and task.seed == 0]
+    assert stray(with_scores(known, SCORES)) in (ROOT / "docs" / "regret.md").read_text().splitlines()
+
+
 class Recorded(Search):
     """A search whose arms are not trained: their scores are those of the results."""
 

@@ -9,7 +9,8 @@ on the same samples share most of theirs. What an arm is worth is expected from 
 
 so on symmetric noise of rate 0.2 the held-out labels decide, and at 0.8, where one standard error is worth ten points or more, what
 was measured elsewhere does. It decides which arms a rung keeps, and the last choice; before anything is trained, what is
-expected is all that is known. Both numbers are medians over the tasks that were not set aside (docs/regret.md).
+expected is all that is known. Both numbers were medians over 70 of the tasks that were not set aside when they were chosen;
+docs/regret.md has those of all.
 
 On clean labels nothing but chance speaks against CE: there another loss is taken only if it is better by more than one standard
 error of a held-out accuracy.
