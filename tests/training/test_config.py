@@ -194,6 +194,9 @@ def test_paths_in_a_file_are_relative_to_its_folder(tmp_path: Path, monkeypatch:
 def test_a_dry_run_refuses_what_the_run_would(capsys: Any) -> None:
     assert cli.main(["train", "--dataset", "x", "--dry-run"]) == 2
     assert "dataset 'x': unknown (digits, " in capsys.readouterr().err
+    assert cli.main(["train", "--device", "abacus", "--dry-run"]) == 2
+    assert "--device abacus: cannot be used: not a device" in capsys.readouterr().err
+    assert cli.main(["train", "--device", "cuda:7", "--dry-run"]) == 0  # another machine may have it
 
 
 def test_written_paths_are_relative_to_the_written_file(

@@ -26,13 +26,23 @@ def find_device(name: str) -> torch.device:
     """``auto`` (a CUDA device if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...; InputError for what is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = check_device(name)
     try:
-        device = torch.device(name)
         torch.zeros(1, device=device).item()  # the "meta" device holds no numbers
     except (RuntimeError, AssertionError, NotImplementedError):
         here = "cpu" + "".join(f", cuda:{i}" for i in range(torch.cuda.device_count()))
         raise InputError(f"--device {name}: cannot be used (here: auto, {here})") from None
     return device
+
+
+def check_device(name: str) -> torch.device:
+    """The device of that name, whether this machine has it or another; InputError for what is not a device."""
+    try:
+        return torch.device("cpu" if name == "auto" else name)
+    except RuntimeError:
+        raise InputError(
+            f"--device {name}: cannot be used: not a device of torch (auto, cpu, cuda, cuda:1, ...)"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ from ..losses.registry import head_of
 from ..losses.student import StudentLoss
 from . import checkpoint
 from .config import CLEAN, ELSEWHERE, Settings, TrainConfig
+from .device import check_device
 from .loop import Trainer
 from .models import Network, build_model, parameters
 from .probe import Probe
@@ -135,7 +136,8 @@ def _ready(config: TrainConfig, loss: nn.Module, world: World) -> tuple[Prepared
 
 
 def possible(config: TrainConfig) -> None:
-    """Refuse, before anything is read or trained, what could not be: data set, loss, parameters, noise and network by name."""
+    """Refuse before training what could not be: data set, loss, parameters, noise, network and device by name."""
+    check_device(config.device)  # whether it is there is for the machine that trains
     if config.data is None:
         check_name(config.dataset)
     loss_of(config)

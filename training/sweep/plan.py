@@ -43,6 +43,7 @@ from ..data.instance_noise import INSTANCE
 from ..data.labels import noise_model
 from ..data.sets import EMBEDDED, check_name
 from ..run.config import CLEAN, ELSEWHERE, TABLES, Noise, TrainConfig
+from ..run.device import check_device
 from ..run.models import build_model
 from ..run.record import describe
 from ..run.run import Prepared, loss_of
@@ -259,7 +260,8 @@ class _Runs(Reader):
         return self.noises[key]
 
     def possible(self, config: TrainConfig) -> None:
-        """Refuse, before anything is trained, what could not be: loss, parameters, noise and network are tried."""
+        """Refuse, before anything is trained, what could not be: loss, parameters, noise, network and device are tried."""
+        check_device(config.device)
         if config.data is None:
             check_name(config.dataset)
         loss_of(config)
