@@ -19,12 +19,15 @@ def distinct_rows(model: NoiseModel) -> list[tuple[int, Row]]:
     return list(seen.values())
 
 
-def binding_rows(model: NoiseModel) -> list[tuple[int, Row]]:
+def binding_rows(model: NoiseModel, by_equality: bool = False) -> list[tuple[int, Row]]:
     """The rows that can bind: one with a larger w_m/W and a smaller w_n/W than another is implied by it.
 
     Every inequality here depends on these two shares only and is monotone in both (docs/theory.md); rows whose rest is
-    uniform are kept apart. Where a search decides, ``rows_by_all_weights`` can bind.
+    uniform are kept apart. Where a search decides, ``rows_by_all_weights`` can bind. ``by_equality``: a yes needs an equality
+    in the weights (``rules.by_equality``), which cleaner labels break, too: then no row implies another one.
     """
+    if by_equality:
+        return distinct_rows(model)
     rows = [(row.top / row.total, row.second / row.total, index, row) for index, row in enumerate(model.rows)]
     rows.sort(key=lambda r: (r[0], -r[1], r[2]))
     kept: list[tuple[int, Row]] = []

@@ -16,7 +16,7 @@ from ..noise.rows import NoiseModel, Row
 from ..numbers.scalar import Scalar
 from .binding import binding_rows, distinct_rows
 from .ordering import keeps_order
-from .rules import Decision, decide, endless
+from .rules import Decision, by_equality, decide, endless
 from .rules.base import CUT_OFF, EXACT_VERTEX
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def check(loss: Loss | str, noise: NoiseModel | Iterable[Scalar], **parameters: 
     from .certificates import search  # late: numpy is not on the start-up path of `bound`
 
     model = noise if isinstance(noise, NoiseModel) else from_weights(noise)
-    found = [(index, row, decide(loss, row)) for index, row in binding_rows(model)]
+    found = [(index, row, decide(loss, row)) for index, row in binding_rows(model, by_equality(loss, model.classes))]
     index, row, decision = min(found, key=lambda f: _order(f[2], f[1]))
     point, method = None, ""
     if decision.holds is None:  # a search depends on all weights, not on the largest two only

@@ -41,7 +41,7 @@ from .binding import distinct_rows
 from .condition import Condition, check
 from .ordering import keeps_order
 from .risk import minimise
-from .rules import endless
+from .rules import endless, felt_by_two
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -383,8 +383,9 @@ class _Form:
         self.shape = profile.shape()
         self.keeps_argmax = keeps_order(profile)
         self.bounded = [(float(c), atom) for c, atom in profile.normalised if not endless(atom)]
-        # a normalised term with g(0) = inf is least in the limit at e_m and adds nothing to any bound
-        self.separable = bool(profile.separable) and not (self.bounded or profile.negative or profile.clipped)
+        # a normalised term with g(0) = inf is least in the limit at e_m and adds nothing to any bound, or is felt by two classes
+        felt = K == 2 and any(felt_by_two(atom) for _, atom in profile.normalised if endless(atom))
+        self.separable = bool(profile.separable) and not (self.bounded or felt or profile.negative or profile.clipped)
         self.active0, self.active1 = (_value(profile, "active", end) for end in (0, 1))
         self.passive0, self.passive1 = (_value(profile, "passive", end) for end in (0, 1))
         self.line = _line(profile) if self.separable and self.shape == CONVEX else None

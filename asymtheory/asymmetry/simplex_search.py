@@ -60,6 +60,8 @@ def decide_by_search(loss: Loss, row: Row) -> tuple[bool | None, Array | None, s
     if len(weights) > MOST_CLASSES:
         vertex = np.eye(len(weights))[row.target]
         best, least = (float(weighted_risk(loss, weights, u)) for u in (point, vertex))
+        if not np.isfinite(least):  # as of a logarithm: what floats see next to it says nothing
+            return None, None, NO_POINT
         return (None, None, NO_POINT) if best < least - 1e-12 * (1 + abs(least)) else (True, None, NUMERIC)
     if search.proves():
         return True, None, CERTIFIED

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from ..errors import InputError, nearest
 from ..numbers.backends import Backend, numpy_
+from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.text import exact, plain
 from .domain import Domain, above
@@ -190,8 +191,14 @@ class Separable(Loss):
     def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
         own, other = self.active(p, logp, xp), self.passive(p, logp, xp)
         alone = isinstance(other, int | float | Fraction)  # the same at every class
-        rest = other * (p.shape[-1] - 1) if alone else total(other) - other
-        return (own + rest) * xp.number(self.scale(p.shape[-1]))
+        K = class_count(p)
+        rest = other * (K - 1) if alone else total(other) - other
+        return (own + rest) * xp.number(self.scale(K))
+
+
+def class_count(p: Scalar) -> int:
+    """K of probabilities (..., K): arrays, tensors, spans, or jets of these."""
+    return int((p.value if isinstance(p, Jet) else p).shape[-1])
 
 
 def total(x: Scalar) -> Scalar:

@@ -29,7 +29,7 @@ from ..numbers.exact import Exact, simplest
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.text import parse_number, plain
-from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Sum, Term, unknown_parameter
+from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Sum, Term, class_count, unknown_parameter
 from .curvature import certify_curvature
 from .domain import DEFAULT_DOMAIN, Domain, own_value
 from .expressions import CLASSES, LONGEST, Compiled, Env, Fork, choose, parse, sign_of
@@ -140,7 +140,7 @@ class Formula(Separable):
         return ((Fraction(1), self.at(K)),)
 
     def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        here = self._changed(classes=p.shape[-1]) if self.by_classes and self.classes is None else self
+        here = self._changed(classes=class_count(p)) if self.by_classes and self.classes is None else self
         return Separable.labels(here, p, logp, xp)
 
     def replace(self, **parameters: Scalar) -> Self:

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..numbers.backends import Backend
 from ..numbers.scalar import Scalar
 from ..numbers.text import plain
-from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Term, sign_of_factor, total
+from .base import CONCAVE, CONVEX, LINEAR, MIXED, Curvature, Loss, Separable, Term, class_count, sign_of_factor, total
 from .domain import above, at_least, below, between
 from .papers import AEL, CE, GCE, Unhinged
 
@@ -494,7 +494,7 @@ class Logarithms(Loss):
         return tuple((c, atom) for c, atom in ((own, CE()), (every, Spread())) if not _is_nothing(c))
 
     def labels(self, p: Scalar, logp: Scalar, xp: Backend) -> Scalar:
-        own, every = self.shares(p.shape[-1])
+        own, every = self.shares(class_count(p))
         return -(logp * own) - total(logp) * every
 
 

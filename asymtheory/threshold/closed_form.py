@@ -9,7 +9,7 @@ from fractions import Fraction
 import sympy as sp
 
 from ..asymmetry.binding import binding_rows
-from ..asymmetry.rules import rule
+from ..asymmetry.rules import by_equality, rule
 from ..errors import InputError
 from ..losses.base import Loss
 from ..noise.models import FIXED_CLASSES, worst_weights
@@ -120,7 +120,8 @@ def name_ends(threshold: Threshold) -> Threshold:
     noise = threshold.noise
     rows: list[Scalar] = [(noise.kind, noise.classes)]
     if threshold.parameter != RATE:
-        rows = [row for _, row in binding_rows(noise)] if noise.dominant else []
+        all_differ = by_equality(threshold.loss, noise.classes)
+        rows = [row for _, row in binding_rows(noise, all_differ)] if noise.dominant else []
 
     def named(end: End | None) -> End | None:
         if end is None or end.of_domain or (end.exact is not None and not end.exact.startswith("root of")):

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 
 from ..asymmetry.binding import binding_rows, rows_by_all_weights
 from ..asymmetry.condition import check
-from ..asymmetry.rules import Decision, Rule, decide, endless, rule
+from ..asymmetry.rules import Decision, Rule, by_equality, decide, endless, rule
 from ..asymmetry.rules.base import AnyRule, Slack
 from ..asymmetry.rules.cutoff import first_order
 from ..asymmetry.rules.search import Search
@@ -119,7 +119,7 @@ def solve(loss: Loss | str, noise: NoiseModel, parameter: str | None = None, **p
     cut = ranges(loss, parameter, noise.classes)
     pieces: tuple[Piece, ...] = (whole_domain(cut.domain),)
     binding, settled, used, note = noise.worst, True, None, ""
-    rows, more = binding_rows(noise), None
+    rows, more = binding_rows(noise, by_equality(loss, noise.classes)), None
     for index, row in rows:
         own = _feasible(loss, parameter, cut, row)
         if own.searched and more is None:
@@ -214,7 +214,8 @@ def _not_dominant(loss: Loss, noise: NoiseModel, parameter: str | None) -> Thres
 
 
 def _without_parameter(loss: Loss, noise: NoiseModel) -> Threshold:
-    found = [(index, row, decide(loss, row)) for index, row in binding_rows(noise)]
+    rows = binding_rows(noise, by_equality(loss, noise.classes))
+    found = [(index, row, decide(loss, row)) for index, row in rows]
     index, _, worst = min(found, key=lambda f: ({False: 0, None: 1, True: 2}[f[2].holds], f[1].margin))
     holds, why, method = worst.holds, worst.reason, worst.method
     if holds is None:  # nothing to solve for: the verdict of a certified search is the answer

@@ -9,11 +9,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from asymtheory import build, check, from_formula, solve
+from asymtheory import InputError, build, check, from_formula, guarantee, solve
 from asymtheory.asymmetry.sweep import Sweep
 from asymtheory.losses import AGCE, AMSE, AUL, MSE, NCE, NNCE, NNFL, Loss
 from asymtheory.losses.domain import Domain
-from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
+from asymtheory.noise import NoiseModel, from_matrix, from_weights, pair, symmetric
 from asymtheory.numbers.spans import Span
 
 T = np.concatenate([np.geomspace(1e-12, 1e-2, 2000), np.linspace(1e-2, 1, 4001)])
@@ -335,3 +335,41 @@ def test_a_narrow_domain_is_not_left() -> None:
     domains = {"a": Domain(F(0), F(1, 10**11), low_closed=False, high_closed=False)}
     loss = from_formula("(1-u)**2*a + (1-u)*(a/10+a**2)", a=F(1, 10**12), domains=domains)
     assert solve(loss, symmetric(3, F(2, 5)), "a").status == "never"
+
+
+def test_a_yes_by_an_equality_is_broken_by_cleaner_labels() -> None:
+    """At r = -3/2 label smoothing is a multiple of -log u_m on the first row; on the others the risk has no lower bound."""
+    rows = [[F(6, 10), F(2, 10), F(2, 10)], [F(1, 10), F(8, 10), F(1, 10)], [F(1, 10), F(1, 10), F(8, 10)]]
+    noise = from_matrix(rows)
+    for loss in (build("label-smoothing", r=F(-3, 2)), build("label-smoothing", r=F(-3, 2)) + F(1, 10) * build("mae")):
+        assert check(loss, rows[0]).asymmetric is True
+        assert [check(loss, row).asymmetric for row in (*rows[1:], noise)] == [False] * 3
+        assert solve(loss, noise, "r").status == "never"
+    risks = loss(np.array([[0.5, 0.5 - tiny, tiny] for tiny in (1e-3, 1e-30, 1e-300)])) @ [float(w) for w in rows[1]]
+    assert risks[0] > risks[1] + 5 > risks[2] + 50  # away from the vertex of class 1
+
+
+@pytest.mark.parametrize(("base", "weight"), [("1-log(u)", 0.01), ("1/u", 0.01), ("u**-0.5", 0.01)])
+def test_a_base_above_0_at_1_is_felt_by_two_classes(base: str, weight: float) -> None:
+    """g(1-s) / (g(1-s) + g(s)) is like g(1) / g(s): beside little AEL, which alone is not asymmetric, e_m is the minimiser."""
+    part, g = build("ael", a=F(1, 10)), from_formula(base)
+    loss, w = F(weight) * part + from_formula(f"({base.replace('u', 'u_y')})/sum({base})"), np.array([0.6, 0.4])
+    assert check(part, [6, 4]).asymmetric is False
+    s = np.geomspace(1e-14, 1 - 1e-9, 4000)
+    u = np.stack([1 - s, s], -1)
+    high = g(u)
+    excess_ = 0.2 * high[:, 0] / high.sum(-1) + weight * (part(u) @ w - float(part(np.array([1.0, 0.0])) @ w))
+    assert (excess_ > 0).all()
+    assert check(loss, [6, 4]).asymmetric is not False
+    assert guarantee(loss, [6, 4]).slack is None
+
+
+def test_a_formula_that_does_not_separate_beside_other_losses() -> None:
+    joint = from_formula("(2-u**2)/sum(2-u**2)")
+    assert check(build("mae") + joint, [6, 4]).asymmetric is True
+    assert check(AMSE(a=2) + joint, [6, 4, 1]).asymmetric is False
+    many = [30, *[4 + k % 3 for k in range(24)]]
+    assert check(build("label-smoothing", r=F(-1, 5)) + joint, many).asymmetric is not True  # no lower bound at u_k = 0
+    for other in (NNCE(p_min=F(1, 100)), build("logitclip-ce", tau=1)):
+        with pytest.raises(InputError, match="lives on its own domain"):
+            check(other + joint, [6, 4])

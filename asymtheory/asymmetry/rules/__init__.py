@@ -12,7 +12,19 @@
 * ``search``: anything else.
 """
 
-from .base import Decision, HalfPlane, Minimum, Rule, endless, is_pointed
+from .base import Decision, HalfPlane, Minimum, Rule, endless, felt_by_two, is_pointed
 from .choose import decide, rule
+from .logarithms import by_equality
 
-__all__ = ["Decision", "HalfPlane", "Minimum", "Rule", "decide", "endless", "is_pointed", "rule"]
+__all__ = [
+    "Decision",
+    "HalfPlane",
+    "Minimum",
+    "Rule",
+    "by_equality",
+    "decide",
+    "endless",
+    "felt_by_two",
+    "is_pointed",
+    "rule",
+]

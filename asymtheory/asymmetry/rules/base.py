@@ -218,6 +218,19 @@ def endless(atom: Normalised) -> bool:
     return bool(base.active(zero, FLOAT.log(zero), FLOAT).value == math.inf)
 
 
+def felt_by_two(atom: Normalised) -> bool:
+    """With two classes, may a normalised term of endless base g rise from e_m like the mass s that leaves it, or faster?
+
+    It is ``g(1-s) / (g(1-s) + g(s))`` times the margin: o(s) where g(1) = 0 and the slope of g at 1 is finite, but like
+    ``g(1) / g(s)`` where g(1) > 0, and g(0) may be as little infinite as a logarithm.
+    """
+    part = Profile(2, ((Fraction(1), atom.base),), (), (), ())
+    end = EXACT.number(part.jet("active", EXACT.number(Fraction(1)), EXACT)[0])
+    if not (end.known and end.sign == 0):
+        return True
+    return not INTERVAL.number(part.slopes(INTERVAL).active1).low > -math.inf
+
+
 def unbounded(profile: Profile) -> bool:
     """Is the separable part -inf wherever a u_k is 0? Of a user's formula the passive part may be, as log u."""
     if all(type(atom).passive is Separable.passive for _, atom in profile.separable):

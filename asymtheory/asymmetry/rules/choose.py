@@ -6,14 +6,14 @@ import math
 from fractions import Fraction
 
 from ...errors import InputError
-from ...losses.base import CONVEX, LINEAR, MIXED, Curvature, Loss, Separable
+from ...losses.base import CONVEX, LINEAR, MIXED, Curvature, Loss, NormalisedNegative
 from ...losses.newer import Spread
-from ...losses.papers import CE
+from ...losses.papers import CE, LogitClipCE
 from ...losses.profile import Profile
 from ...noise.rows import Row
-from ...numbers.backends import FLOAT, INTERVAL
+from ...numbers.backends import FLOAT
 from ...numbers.text import plain
-from .base import Decision, Rule, endless, unbounded
+from .base import Decision, Rule, endless, felt_by_two, unbounded
 from .beside import Beside
 from .clip import Clip, ClipApart
 from .cutoff import CutOff
@@ -36,9 +36,11 @@ NEITHER = "phi_k is neither convex nor concave"
 def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
     """The rule for a loss on K classes; ``uniform_rest``: all weights but the largest are equal.
 
-    Raises InputError for a p_min that leaves no room for K classes.
+    Raises InputError for a p_min that leaves no room for K classes, and for a formula that does not separate beside a loss with
+    a domain of its own.
     """
     if loss.joint:
+        _check_domain(loss)
         return Joint(loss, K, NOT_SEPARABLE)
     profile = Profile.of(loss, K)
     if profile.clipped:
@@ -59,9 +61,11 @@ def rule(loss: Loss, K: int, uniform_rest: bool) -> Rule:
             return Dominance(loss, K, TWO_CLASSES)
         why = "the risk of a normalised loss has the same infimum wherever some u_k -> 0: no unique minimiser"
         return NoMinimiser(loss, K, why)
-    if K == 2 and any(_leaves_steeply(atom.base, K) for _, atom in profile.normalised):
+    if K == 2 and not profile.least_at_vertex and any(felt_by_two(atom) for _, atom in profile.normalised):
         return Search(
-            loss, K, "with two classes the normalised term leaves e_m at an infinite slope, and another term may fall"
+            loss,
+            K,
+            "with two classes the normalised term may rise from e_m as fast as the mass that leaves it, or faster",
         )
     suffix = "; the normalised term is least in the limit at e_m and changes nothing" if profile.normalised else ""
     return _separable(loss, profile, suffix)
@@ -82,11 +86,6 @@ def _separable(loss: Loss, profile: Profile, suffix: str) -> Rule:
         return Search(loss, K, NEITHER + suffix, necessary=True, shapes=_shapes(profile))
     word = "linear" if shape == LINEAR else "concave"
     return Dominance(loss, K, f"every phi_k is {word}: a unique largest weight suffices" + suffix)
-
-
-def _leaves_steeply(base: Separable, K: int) -> bool:
-    """Is the slope of the base of a normalised term infinite at 1, or not known to be finite?"""
-    return not INTERVAL.number(Profile(K, ((Fraction(1), base),), (), (), ()).slopes(INTERVAL).active1).low > -math.inf
 
 
 def _negative(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule:
@@ -148,6 +147,14 @@ def _power(profile: Profile, side: str, end: int) -> Fraction:
     """The exponent with which one side leaves its value at u = 0 or 1; 1 for a constant. Raises NoGerm where none is found."""
     germ = profile.germ(side, end)
     return Fraction(1) if germ.constant else germ.r
+
+
+def _check_domain(loss: Loss) -> None:
+    for _, atom in loss.terms():
+        if isinstance(atom, (NormalisedNegative, LogitClipCE)):
+            raise InputError(
+                f"{atom.name} lives on its own domain and cannot be summed with a formula that does not separate"
+            )
 
 
 def _check_room(profile: Profile) -> None:

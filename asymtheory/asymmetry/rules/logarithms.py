@@ -12,7 +12,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
-from ...losses.base import CONVEX, MIXED
+from ...losses.base import CONVEX, MIXED, Loss
+from ...losses.newer import Logarithms as LogarithmsOfAll
 from ...losses.newer import Spread
 from ...losses.papers import CE
 from ...losses.profile import Profile
@@ -40,6 +41,11 @@ VANISH = "the coefficients of all other classes vanish: the risk is a multiple o
 VANISH_IN_SUM = "the coefficients of all other classes vanish, and what is left is least at e_m"
 LEFT = "the coefficients of all other classes vanish, and what is left falls when mass moves from e_m to the runner-up"
 OPEN = "the coefficients of all other classes vanish: what is left is not settled here"
+
+
+def by_equality(loss: Loss, K: int) -> bool:
+    """Is a yes one about an equality, that all coefficients but one vanish: on three classes or more?"""
+    return K > 2 and any(isinstance(atom, LogarithmsOfAll) for _, atom in loss.terms())
 
 
 def applies(profile: Profile) -> bool:
