@@ -12,7 +12,7 @@ so for every number mu >= 0 and every number lambda, if tau is the value of that
 is a lower bound: what was added is 0 for the x at hand. For fixed mu and lambda it is concave in tau, and so least at an end of an
 interval of tau. The minima are taken over cells of x, on which convex terms lie above their tangent and concave ones above their
 chord. Floats suggest mu and lambda (``prices``), which need not be the best ones. Cells of (t, tau, share of the largest receiver,
-share of the next one) that are not settled are divided where floats see most gained by it. See docs/theory/decided.md.
+share of the next one) that are not settled are divided. See docs/theory/decided.md.
 """
 
 from __future__ import annotations
@@ -36,17 +36,13 @@ from .transfer import Transfer
 
 Array: TypeAlias = NDArray[np.float64]
 
-FINE, FINEST, ROUGH = (
-    32,
-    512,
-    4,
-)  # nodes of x in an octave: at first, where cells of x are what is lost, and of what floats suggest
+FINE, FINEST = 32, 512  # nodes of x in an octave: at first, and where cells of x are what is lost
+ROUGH, SMOOTH = 4, 16  # the same of what floats suggest
 BELOW = 10  # octaves of x below the smallest entry, in units of which the terms change
 FARTHEST = 52  # octaves at most
 GROUPS = 6  # different weights of the other classes
 QUOTIENTS = 3  # intervals of tau at first
-SMALL = 16  # what a row loses over t and tau is so many times smaller than its bound: cells of x, or the box, are what is lost
-MOST_ROWS, MOST_OF_BOX = 6000, 1500  # until a value, or a box of values, is given up; rows of three groups
+MOST_ROWS, MOST_OF_BOX = 4000, 1500  # until a value, or a box of values, is given up; rows of three groups
 ROWS = 512  # at once
 LOWEST = -1e300  # where no bound is known
 
@@ -146,10 +142,17 @@ class Multipliers:
         return left + concave[:-1] + mixed, right + concave[1:] + mixed
 
     @cached_property
-    def _prices(self) -> Prices:
+    def rough(self) -> Prices:
         """The terms in floats."""
-        at, nodes = self.transfer, self._nodes(ROUGH)
-        x = Span.of(nodes)
+        return self._prices(self._nodes(ROUGH))
+
+    @cached_property
+    def smooth(self) -> Prices:
+        """The same at more nodes."""
+        return self._prices(self._nodes(SMOOTH))
+
+    def _prices(self, nodes: Array) -> Prices:
+        at, x = self.transfer, Span.of(nodes)
 
         def middles(found: Scalar) -> Array:
             part = Span.of(found)
@@ -165,30 +168,32 @@ class Multipliers:
         """Is the excess certified to be positive on all these cells of t, for every parameter of the box?
 
         ``single``: the box is one value, and more work is worth while. Rows of the least bound come first. The bound is certified
-        where floats see it positive. All is given up where floats do not even see that at a point of a row, or where little is lost
-        over t and tau, and the narrowest cells of x do not certify the bound.
+        where floats see it positive; where that fails, both go on with more nodes of x. All is given up where floats see none
+        at a point of a row, or where what is lost over t and tau does not explain that a bound is not certified.
         """
         most, spent = (MOST_ROWS if single else MOST_OF_BOX) * 3 // len(self.groups), 0
         with np.errstate(all="ignore"):
-            rows = self._first(left, right)
+            rows, prices, lines = self._first(left, right), self.rough, self.fine
             while len(rows.left) and spent < most:
                 order = np.argsort(rows.middle, kind="stable")
                 now, later = rows.some(order[:ROWS]), rows.some(order[ROWS:])
-                spent += len(now.left)
                 at = self._masses(now)
-                hints = self._prices.hints(now, at)
-                found = np.full(len(now.left), -np.inf)
-                likely = np.flatnonzero(hints.least > 0)
-                found[likely] = self._bound(now.some(likely), at.some(likely), hints.some(likely), self.fine)
-                close = np.flatnonzero(~(found > 0) & (hints.by_t + hints.by_tau < hints.middle / SMALL))
-                if (
-                    len(close)
-                    and not (self._bound(now.some(close), at.some(close), hints.some(close), self.finest) > 0).all()
-                ):
-                    return False
-                found[close] = np.inf
+                hints = prices.hints(now, at)
+                found, likely = np.full(len(now.left), -np.inf), np.flatnonzero(hints.least > 0)
+                found[likely] = self._bound(now.some(likely), at.some(likely), hints.some(likely), lines)
                 rest = np.flatnonzero(~(found > 0))
-                parts = self._divided(now.some(rest), at.some(rest), hints.some(rest)) if len(rest) else now.some(rest)
+                failed = likely[~(found[likely] > 0)]
+                spent += len(now.left)
+                if len(failed) and prices is self.rough:
+                    prices, lines, rows = self.smooth, self.finest, later.joined(now.some(rest))
+                    continue
+                if ((found + hints.by_t + hints.by_tau)[failed] <= 0).any():
+                    return False
+                parts = (
+                    self._divided(now.some(rest), at.some(rest), hints.some(rest), prices)
+                    if len(rest)
+                    else now.some(rest)
+                )
                 if parts is None:
                     return False
                 rows = later.joined(parts)
@@ -198,31 +203,29 @@ class Multipliers:
         """The lower bound over each row."""
         with np.errstate(all="ignore"):
             at = self._masses(rows)
-            return self._bound(rows, at, self._prices.hints(rows, at), self.fine)
+            return self._bound(rows, at, self.rough.hints(rows, at), self.fine)
 
-    def _divided(self, rows: Rows, at: Masses, hints: Hints) -> Rows | None:
-        """The rows, each divided in two where floats see most gained by it; None where one has no positive bound at a point."""
-        low = np.flatnonzero(hints.middle <= 0)
-        if len(low):
-            points = rows.some(low).at_shares()._replace(share=hints.share[low], price=hints.price[low])
-            near = self._prices.hints(points, at.some(low))
-            bad = np.flatnonzero(near.middle <= 0)
-            if len(bad):  # what is looked for next to the row that it was divided from may be far from the best
-                anew = self._prices.hints(points.some(bad).unknown(), at.some(low[bad]))
-                if (anew.middle <= 0).any():
-                    return None
-                hints.share[low[bad]], hints.price[low[bad]] = anew.share, anew.price
+    def _divided(self, rows: Rows, at: Masses, hints: Hints, prices: Prices) -> Rows | None:
+        """The rows, each divided in two; None where one has no positive bound at a point.
+
+        By t or tau, by which more is lost, where the bound is positive in the middle; elsewhere by the share by which floats see
+        more gained.
+        """
+        ways = np.where(hints.by_t >= hints.by_tau, 0, 1)
+        low = np.flatnonzero(~(hints.middle > 0))
         rows = rows._replace(share=hints.share, price=hints.price, middle=hints.middle)
-        gains = [np.where(hints.middle > 0, lost / 2, -np.inf) for lost in (hints.by_t, hints.by_tau)]
-        for ends in SHARES:
-            parts, parent = rows.halves(ends)
-            better = np.full(len(rows.left), np.inf)
-            np.minimum.at(better, parent, self._prices.hints(parts, at.some(parent)).middle)
-            gains.append(np.where(better < np.inf, better - hints.middle, -np.inf))
-        best = np.argmax(gains, axis=0)
+        if len(low):
+            lower, here = rows.some(low), at.some(low)
+            if not (prices.hints(lower.at_shares(), here).middle > 0).all():
+                return None
+            least = np.full((len(SHARES), len(low)), np.inf)
+            for way, ends in enumerate(SHARES):
+                parts, parent = lower.halves(ends)
+                np.minimum.at(least[way], parent, prices.hints(parts, here.some(parent)).middle)
+            ways[low] = len(MASSES) + np.where(least < np.inf, least, -np.inf).argmax(0)
         return reduce(
             Rows.joined,
-            (rows.some(np.flatnonzero(best == i)).halves(ends)[0] for i, ends in enumerate((*MASSES, *SHARES))),
+            (rows.some(np.flatnonzero(ways == way)).halves(ends)[0] for way, ends in enumerate((*MASSES, *SHARES))),
         )
 
     def _first(self, left: Array, right: Array) -> Rows:

@@ -130,6 +130,11 @@ class Hints(NamedTuple):
         """Some of them."""
         return Hints._make(part[index] for part in self)
 
+    def put(self, index: NDArray[np.intp], others: Hints) -> None:
+        """Others in the place of some of them."""
+        for part, other in zip(self, others, strict=True):
+            part[index] = other
+
 
 class Group(NamedTuple):
     """Classes of one weight: d, how many there are, and what each adds at the nodes."""
@@ -151,11 +156,24 @@ class Prices:
     def hints(self, rows: Rows, at: Masses) -> Hints:
         """mu and lambda that make the bound large in the middle of each row, and what it is with them.
 
-        Where the other weights are equal r = tau / d is the best one. Else the bound is concave in mu, and its slope says where to
-        look.
+        From those of the row that each was divided from; anew where they give nothing positive.
         """
-        known = not np.isnan(rows.price).any()
-        t, tau, kept, price = at.middle, rows.tau, at.kept.low, rows.price
+        if np.isnan(rows.price).any():
+            return self._hints(rows, at, False)
+        hints = self._hints(rows, at, True)
+        low = np.flatnonzero(~(hints.middle > 0))
+        if len(low):
+            anew = self._hints(rows.some(low), at.some(low), False)
+            better = anew.middle > hints.middle[low]
+            hints.put(low[better], anew.some(np.flatnonzero(better)))
+        return hints
+
+    def _hints(self, rows: Rows, at: Masses, known: bool) -> Hints:
+        """Where the other weights are equal r = tau / d is the best one. Else the bound is concave in mu, and its slope says where
+        to look."""
+        places = self._places(rows)
+        t, tau, kept = at.middle, rows.tau, at.kept.low
+        price = rows.price if known else None
         share = np.clip(tau / self.groups[0].step, 0.0, 1.0)
         tries = (2 if known else TRIES) if self.groups[-1].step > self.groups[0].step else 1
         if known and tries > 1:
@@ -163,111 +181,130 @@ class Prices:
         low, high = np.full(len(t), LEAST), np.ones(len(t))
         best = Hints(*np.full((6, len(t)), -np.inf))
         for _ in range(tries):
-            mu = np.maximum(
-                self.gain * (1 - share) / kept, 0.0
-            )  # H of floats may be below 0 where it is tiny, and mu must not be
-            tables = self._tables(rows, tau, mu)
-            price = _price(tables, t, price)
-            value, slope = self._value(tables, at, tau, mu, price)
+            # H of floats may be below 0 where it is tiny, and mu must not be
+            mu = np.where(kept > 0, np.maximum(self.gain * (1 - share) / kept, 0.0), 0.0)
+            table = places.table(tau, mu)
+            price = _price(table, t, price)
+            value, slope = self._value(table, at, tau, mu, price)
             better = value > best.middle
             best = Hints._make(
                 np.where(better, new, old) for new, old in zip((share, mu, price, value, t, t), best, strict=True)
             )
             low, high = np.where(slope > 0, low, share), np.where(slope > 0, share, high)
             share = np.clip(share - STEP * np.sign(slope), LEAST, 1.0) if known else low + (high - low) / 2
-        ends = [self._value(self._tables(rows, end, best.mu), at, end, *best[1:3])[0] for end in (rows.low, rows.high)]
+        ends = [self._value(places.table(end, best.mu), at, end, *best[1:3])[0] for end in (rows.low, rows.high)]
         return best._replace(by_t=_lost(rows, at, best), by_tau=best.middle - np.minimum(*ends))
 
-    def _value(self, tables: list[Table], at: Masses, tau: Array, mu: Array, price: Array) -> tuple[Array, Array]:
+    def _value(self, table: Table, at: Masses, tau: Array, mu: Array, price: Array) -> tuple[Array, Array]:
         """The bound in the middles of t, and its slope in mu."""
+        _, least, y = table.lowest(price)
         found = at.here.low + self.gain * tau - mu * tau * at.kept.low + price * at.middle
-        slope = -tau * at.kept.low
-        for table in tables:
-            _, least, y = table.lowest(price)
-            found, slope = found + table.times * least, slope + table.times * table.step * y
-        return found, slope
+        return found + (table.times * least).sum(0), (table.times * table.step * y).sum(0) - tau * at.kept.low
 
-    def _tables(self, rows: Rows, tau: Array, mu: Array) -> list[Table]:
-        """What the classes add; those of one weight between the same ends together."""
-        found: list[Table] = []
-        last = None
+    def _places(self, rows: Rows) -> Places:
+        """What masses the classes may have; those of one weight between the same ends together."""
+        chosen: list[tuple[Group, int, tuple[Array, Array]]] = []
         for i, group in enumerate(self.groups):
             reach = rows.reach(i)
-            if last is not None and group.step == self.groups[i - 1].step and all(map(np.array_equal, reach, last)):
-                found[-1] = found[-1]._replace(times=found[-1].times + group.times)
+            if chosen and group.step == chosen[-1][0].step and all(map(np.array_equal, reach, chosen[-1][2])):
+                chosen[-1] = (group, chosen[-1][1] + group.times, reach)
             else:
-                found.append(self._table(group, reach, tau, mu))
-            last = reach
-        return found
-
-    def _table(self, group: Group, reach: tuple[Array, Array], tau: Array, mu: Array) -> Table:
-        first, last = reach
-        step = group.step - tau
-        value = group.rise + (mu * step)[:, None] * self.y
+                chosen.append((group, group.times, reach))
+        first, last = np.array([reach for _, _, reach in chosen]).transpose(1, 0, 2)
         begin, end = np.searchsorted(self.nodes, first), np.searchsorted(self.nodes, last, side="right")
         places = np.arange(len(self.nodes))
-        value[(places < begin[:, None]) | (places >= end[:, None]) | np.isnan(value)] = np.inf
+        outside = (places < begin[..., None]) | (places >= end[..., None])
+        rises = np.array([group.rise for group, _, _ in chosen])
         ends = []
-        for x in reach:
-            y = np.interp(x, self.nodes, self.y)
-            ends.append((x, np.interp(x, self.nodes, group.rise) + mu * step * y, y))
-        return Table(self.nodes, value, self.y, ends, group.times, step)
+        for x in (first, last):
+            rise = np.array(
+                [np.interp(part, self.nodes, group.rise) for part, (group, _, _) in zip(x, chosen, strict=True)]
+            )
+            ends.append((x, rise, np.interp(x, self.nodes, self.y)))
+        steps, times = np.array([(group.step, count) for group, count, _ in chosen]).T[..., None]
+        return Places(
+            self.nodes,
+            np.where(outside | np.isnan(rises + self.y)[:, None], np.inf, rises[:, None]),
+            np.nan_to_num(self.y),
+            ends,
+            times,
+            steps,
+        )
+
+
+class Places(NamedTuple):
+    """What the classes of each group add where one has the mass x, for rows: of h (groups, rows, nodes), infinite where it may not
+    have it, and of y (nodes); x, h and y at the ends of what it may have (groups, rows); how many they are, and d (groups, 1)."""
+
+    x: Array
+    rise: Array
+    y: Array
+    ends: list[tuple[Array, Array, Array]]
+    times: Array
+    step: Array
+
+    def table(self, tau: Array, mu: Array) -> Table:
+        """h + mu (d - tau) y."""
+        step = self.step - tau
+        scale = mu * step
+        ends = [(x, rise + scale * y, y) for x, rise, y in self.ends]
+        return Table(self.x, self.rise + scale[..., None] * self.y, self.y, ends, self.times, step)
 
 
 class Table(NamedTuple):
-    """What each of ``times`` classes adds where it has the mass x; infinite where it may not have it."""
+    """What each class adds where it has the mass x, as in ``Places``."""
 
     x: Array
     value: Array
     y: Array
-    ends: list[tuple[Array, Array, Array]]  # x, value and y at the ends of what it may have
-    times: int
+    ends: list[tuple[Array, Array, Array]]
+    times: Array
     step: Array  # d - tau
 
     def lowest(self, price: Array) -> tuple[Array, Array, Array]:
         """Where value - price x is least, by the parabola through three points; the value there, and y near it."""
-        lines = price[:, None] * self.x
-        np.subtract(self.value, lines, out=lines)
-        every, best = np.arange(len(price)), lines.argmin(-1)
+        lines = self.value - price[:, None] * self.x
+        best = lines.argmin(-1)
         middle = np.clip(best, 1, len(self.x) - 2)
         a, b, c = (self.x[middle + i] for i in (-1, 0, 1))
-        p, q, r = (lines[every, middle + i] for i in (-1, 0, 1))
+        p, q, r = np.moveaxis(np.take_along_axis(lines, middle[..., None] + np.arange(-1, 2), -1), -1, 0)
         left, right = (q - p) / (b - a), (r - q) / (c - b)
         bend = (right - left) / (c - a)
         vertex = (a + b) / 2 - left / 2 / bend
         curved = (best == middle) & (bend > 0) & (bend < np.inf) & (a < vertex) & (vertex < c)
         x = np.where(curved, vertex, self.x[best])
-        least = np.where(curved, p + (vertex - a) * (left + bend * (vertex - b)), lines[every, best])
+        at_best = np.take_along_axis(lines, best[..., None], -1)[..., 0]
+        least = np.where(curved, p + (vertex - a) * (left + bend * (vertex - b)), at_best)
         y = self.y[best]
         for at, value, z in self.ends:
             end = value - price * at
             x, y, least = np.where(end < least, at, x), np.where(end < least, z, y), np.minimum(end, least)
         return x, least, y
 
+    def received(self, price: Array) -> Array:
+        """The masses that the minima take together."""
+        return np.asarray((self.times * self.lowest(price)[0]).sum(0))
+
     def steepest(self) -> Array:
         """The largest slope of every row."""
         slope = np.abs(np.diff(self.value) / np.diff(self.x))
-        return np.asarray(np.where(np.isfinite(slope), slope, 1.0).max(-1, initial=1.0))
+        return np.asarray(np.where(np.isfinite(slope), slope, 1.0).max((0, -1), initial=1.0))
 
 
-def _price(tables: list[Table], t: Array, known: Array) -> Array:
+def _price(table: Table, t: Array, known: Array | None) -> Array:
     """lambda for which the masses that the minima take sum up to t: anew, or from near a ``known`` one on."""
-
-    def over(price: Array) -> NDArray[np.bool_]:
-        return np.asarray(sum(table.times * table.lowest(price)[0] for table in tables) > t)
-
-    if np.isnan(known).any():
-        high = np.arcsinh(2 * np.max([table.steepest() for table in tables], axis=0))
+    if known is None:
+        high = np.arcsinh(2 * table.steepest())
         low = -high
         for _ in range(HALVINGS):
             middle = low + (high - low) / 2
-            above = over(np.sinh(middle))
+            above = table.received(np.sinh(middle)) > t
             low, high = np.where(above, low, middle), np.where(above, middle, high)
         return np.asarray(np.sinh(low + (high - low) / 2))
     price, away = known, NEAR * np.abs(known) + 1e-9
     low, high = np.full(len(t), -np.inf), np.full(len(t), np.inf)
     for _ in range(AGAIN):
-        above = over(price)
+        above = table.received(price) > t
         low, high = np.where(above, low, price), np.where(above, price, high)
         between = np.isfinite(high - low)
         price = np.where(between, low + (high - low) / 2, np.where(above, high - away, low + away))

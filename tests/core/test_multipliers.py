@@ -18,6 +18,7 @@ from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
 
 Array: TypeAlias = NDArray[np.float64]
 
+DIFFERENT = from_weights([F("3.36"), *map(F, (3, 3, 3, 3, 3, 2, 2, 1, 1, 1, 1)), *[F(0)] * 8])
 BESIDE = {"rdpo": build("rdpo", e=F("0.276")), "logit-bias": build("logit-bias-ce", eps=10), "ce": CE()}
 
 
@@ -37,6 +38,7 @@ def excess(loss: Loss, weights: list[float], floor: float, receivers: int) -> fl
         (F("0.077") * NNCE() + F("0.12") * BESIDE["rdpo"], "alpha", symmetric(5, F("0.693")), 4, False),
         (F("9.3") * NNFL(gamma=2) + F("0.11") * BESIDE["logit-bias"], "alpha", pair(3, F("0.141")), 1, False),
         (F("1.3") * NNFL(gamma=F("1.5")) + F("7.3") * AEL(a=F("0.3")), "beta", symmetric(10, F("0.25")), 1, True),
+        (F("0.079") * NNCE() + F("0.064") * build("vsl", a=F("2.87")), "alpha", DIFFERENT, 1, False),
     ],
 )
 def test_a_threshold_is_where_a_grid_sees_it(
