@@ -19,6 +19,7 @@ def _floor(loss: Loss) -> float:
 
 
 SHARES = np.unique(np.concatenate([np.geomspace(1e-12, 1, 200), np.linspace(1e-3, 1, 300)]))
+STEP, MOST = 1e-8, 15000  # of a descent: of the differences that it follows, and how many risks it may ask for
 ZOOMS, ZOOMED, REFINED = 4, 60, 6  # rounds and points of the refinement of a transfer, and how many are refined
 
 
@@ -91,13 +92,17 @@ def search_point(loss: Loss, w: Array) -> Array:
     if not float(weighted_risk(loss, w, best)) < float(weighted_risk(loss, w, vertex)):
         best = vertex
 
-    def objective(z: Array) -> float:
-        e = np.exp(z - z.max())
-        value = float(weighted_risk(loss, w, inside(e / e.sum())))
-        return value if np.isfinite(value) else 1e300
+    def objective(z: Array) -> tuple[float, Array]:
+        """The risk at softmax(z), and its differences in every direction, all at once."""
+        moved = np.vstack([z, z + STEP * np.eye(K)])
+        e = np.exp(moved - moved.max(-1, keepdims=True))
+        risk = weighted_risk(loss, w, inside(e / e.sum(-1, keepdims=True)))
+        risk = np.where(np.isfinite(risk), risk, 1e300)
+        return float(risk[0]), (risk[1:] - risk[0]) / (moved[1:].diagonal() - z)
 
+    most = {"maxfun": MOST // (K + 1)}
     for start in (best, inside(w), inside(0.5 * w + 0.5 / K)) if K <= 50 else ():
-        found = minimize(objective, np.log(np.maximum(start, 1e-300)), method="L-BFGS-B")
+        found = minimize(objective, np.log(np.maximum(start, 1e-300)), jac=True, method="L-BFGS-B", options=most)
         if found.fun < float(weighted_risk(loss, w, best)):
             e = np.exp(found.x - found.x.max())
             best = inside(e / e.sum())
