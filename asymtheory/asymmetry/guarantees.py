@@ -17,13 +17,14 @@ of it are in docs/theory.md, section 6.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+from flint import ctx
 from numpy.typing import ArrayLike, NDArray
 
 from ..answers import Answer
@@ -34,7 +35,7 @@ from ..losses.profile import Profile
 from ..losses.registry import as_loss
 from ..noise.models import from_weights
 from ..noise.rows import NoiseModel, Posteriors, Row
-from ..numbers.backends import FLOAT, POLY, numpy_
+from ..numbers.backends import FLOAT, POLY, Backend, arb_, numpy_
 from ..numbers.scalar import Scalar
 from ..numbers.text import Number
 from .binding import distinct_rows
@@ -50,8 +51,14 @@ NEITHER = "phi_k is neither convex nor concave: a search proves the verdict, but
 BESIDE = "the rest is uniform and every term convex: the risk rises at least as it does to first order at e_m"
 MOST_ROWS, MOST_DISTINCT = 1000, 20
 """Rows of convex phi_k, and those that are looked at for the sharp constant: where more could have it, there is none here."""
+MANY, ENOUGH = (200, 1000, 4000), 100
+"""Bits that are tried in Arb, and those that a value must keep."""
 KNOWN = 1e-9
 """Of a risk: what a difference of two must exceed, so that rounding changes it by a millionth at most."""
+LOOKED_AT = [Fraction(k, 17) for k in range(1, 18)]
+"""Probabilities at which floats are compared with Arb."""
+EQUAL = 2.0**-90
+"""Of a slack, relative to its parts: 0 but for the rounding of Arb."""
 EQUALITY = "the condition holds with equality: the excess risk may vanish faster than 1 - u_m, so no constant exists"
 
 
@@ -248,6 +255,7 @@ class Guarantee(Answer):
         if self.logits is not None:
             g = self.logits
             ratio = "" if g.ratio is None else f"; beta / alpha >= {g.ratio:.6g} is necessary"
+            ratio = "; no beta / alpha is enough" if g.ratio == math.inf else ratio
             verdict = "is a local minimum" if g.holds else "is not a local minimum"
             lines.append(f"  logits     within {g.spread:g} of each other: the point nearest to e_m {verdict}{ratio}")
         return lines
@@ -310,11 +318,19 @@ def guarantee(
     )
 
 
-def relative_constant(loss: Loss, noise: NoiseModel) -> float | None:
-    """Span over slack on the binding row of a noise model; None where the slack is not positive or the loss has none."""
+def relative_constant(loss: Loss, noise: NoiseModel) -> Number | None:
+    """Span over slack on the binding row of a noise model, a Fraction as sharp as 100 bits where it can be; inf where the slack is
+    not positive or the loss not bounded, None where its form has no slack or its phi_k are neither convex nor concave."""
     form = _Form(loss, noise.classes)
     slacks = form.slacks(_Rows.of(noise))
-    return None if slacks is None else form.relative(float(form.slack(noise.rows[int(slacks.argmin())])))
+    if slacks is None:
+        return None
+    row = noise.rows[int(slacks.argmin())]
+    total = Fraction(row.total)
+    slack = form.slack_at(Fraction(row.top) / total, Fraction(row.second) / total)
+    if form.span is None or not slack > 0:
+        return math.inf
+    return form.dropped / slack if isinstance(form.dropped, Fraction) else float(form.dropped) / float(slack)
 
 
 def tolerance(loss: Loss, noise: NoiseModel) -> Tolerance:
@@ -391,9 +407,15 @@ class _Form:
         self.line = _line(profile) if self.separable and self.shape == CONVEX else None
 
     @cached_property
+    def dropped(self) -> Number:
+        """``L(e_k, y) - L(e_y, y)`` of the separable part, what a confident mistake costs: a Fraction where it is finite."""
+        zero, one = Fraction(0), Fraction(1)
+        return _difference(self.profile, "active", zero, one) + _difference(self.profile, "passive", one, zero)
+
+    @property
     def drop(self) -> float:
-        """``L(e_k, y) - L(e_y, y)`` of the separable part: what a confident mistake costs."""
-        return float(self.active0 - self.active1 + self.passive1 - self.passive0)
+        """The same in floats."""
+        return float(self.dropped)
 
     @property
     def span(self) -> float | None:
@@ -406,11 +428,18 @@ class _Form:
 
     def slack(self, row: Row) -> Number:
         """The slack of one row, exact where the slopes are rational."""
-        top, second = row.top / row.total, row.second / row.total
+        return self.slack_at(row.top / row.total, row.second / row.total)
+
+    def slack_at(self, top: Number, second: Number) -> Number:
+        """The slack for the shares w_m / W and w_n / W."""
         if self.line is None:
-            return float(top - second) * self.drop
+            return (top - second) * self.dropped
         own, other, rest = self.line
-        return own * top - (other * second if second else 0) + rest
+        fallen: Number = other * second if second else 0
+        risen: Number = own * top
+        slack = risen - fallen + rest
+        size = abs(float(risen)) + abs(float(fallen)) + abs(float(rest))
+        return 0 if abs(float(slack)) <= EQUAL * size < math.inf else slack
 
     def slacks(self, rows: _Rows) -> Array | None:
         """The slack of every row (N,); None where the form of the loss has none."""
@@ -457,11 +486,10 @@ class _Form:
 
         Half-way it is not a function of the margin, so a row other than that of least margin may have it.
         """
-        half = FLOAT.number(Fraction(1, 2))
-        active, passive = (float(self.profile.jet(side, half, FLOAT)[0]) for side in ("active", "passive"))
-        own, other = rows.top, rows.second
-        middle = own * (active - float(self.active1)) + (1 - own) * (passive - float(self.passive1))
-        middle += other * (active - float(self.active0)) + (1 - other) * (passive - float(self.passive0))
+        half, own, other = Fraction(1, 2), rows.top, rows.second
+        ends = [(side, Fraction(end)) for side in ("active", "passive") for end in (0, 1)]
+        active0, active1, passive0, passive1 = (float(_difference(self.profile, side, half, end)) for side, end in ends)
+        middle = own * active1 + (1 - own) * passive1 + other * active0 + (1 - other) * passive0
         return float(np.minimum(middle, (own - other) * self.drop).min())
 
     def _least_bounded(self, row: Row, rows: _Rows) -> tuple[float | None, str]:
@@ -529,10 +557,24 @@ class _Form:
             weights = np.array([float(w / row.total) for w in row.weights])
             risk = float(minimise(self.loss, weights).value)
             excess = least_risk_of_an_error(self.profile, weights, row.target, row.runner_up) - risk
-            if not KNOWN * abs(risk) < excess:
+            if not max(KNOWN * abs(risk), self.noise) < excess:
                 return math.nan
             least = min(least, excess)
         return least
+
+    @cached_property
+    def noise(self) -> float:
+        """What floats lose of a risk where the terms of the loss cancel, as seen at some points, times a million."""
+        zero = Fraction(0)
+        lost = (
+            abs(
+                float(self.profile.jet(side, float(u), FLOAT)[0] - self.profile.jet(side, 0.0, FLOAT)[0]) - float(exact)
+            )
+            for side in ("active", "passive")
+            for u in LOOKED_AT
+            if not math.isinf(exact := _difference(self.profile, side, u, zero))
+        )
+        return 1e6 * self.K * max(lost, default=0.0)
 
     def sample_bound(self, rows: _Rows, samples: int, models: int, confidence: float) -> SampleBound | None:
         """Hoeffding over held-out labels; None where the loss is not bounded or its pointwise minimum is not the vertex."""
@@ -550,15 +592,18 @@ class _Form:
 
     def finite_logits(self, rows: Iterable[Row], spread: float) -> FiniteLogits:
         """The first-order condition at the point nearest to e_m whose logits differ by at most ``spread``."""
-        holds, ratios = True, [0.0]
+        holds, least, most = True, 0.0, math.inf
         for row in rows:
             separable, normalised = self._pulls(row, spread)
             total = separable + normalised
             holds = holds and bool((total >= 0).all())
             for s, n in zip(separable, normalised, strict=True):
                 if n < 0:
-                    ratios.append(-n / s if s > 0 else math.inf)
-        return FiniteLogits(spread, holds, None if self.balance is None else max(ratios) * self.balance)
+                    least = max(least, float(-n / s) if s > 0 else math.inf)
+                elif s < 0:
+                    most = min(most, float(n / -s))
+        least = least if least <= most else math.inf
+        return FiniteLogits(spread, holds, None if self.balance is None else least * self.balance)
 
     @property
     def balance(self) -> float | None:
@@ -592,31 +637,62 @@ class _Form:
 
 
 def _value(profile: Profile, side: str, end: int) -> Number:
-    """The value of ``active`` or ``passive`` at 0 or 1: a Fraction where it is rational, so that nothing cancels."""
-    near = profile.jet(side, FLOAT.number(end), FLOAT)[0]
-    return (
-        float(near)
-        if math.isinf(near)
-        else _rational(profile.jet(side, POLY.number(Fraction(end)), POLY)[0], float(near))
-    )
+    """The value of ``active`` or ``passive`` at 0 or 1: a Fraction where it is rational."""
+    near = float(profile.jet(side, FLOAT.number(end), FLOAT)[0])
+    found = None if math.isinf(near) else _rational(profile.jet(side, POLY.number(Fraction(end)), POLY)[0])
+    return near if found is None else found
+
+
+def _difference(profile: Profile, side: str, one: Fraction, two: Fraction) -> Number:
+    """The value of one side at ``one`` less that at ``two``: a Fraction where both are finite, for in floats they may cancel."""
+    near = [float(profile.jet(side, FLOAT.number(u), FLOAT)[0]) for u in (one, two)]
+    if not any(map(math.isinf, near)):
+        exact = [_rational(profile.jet(side, POLY.number(u), POLY)[0]) for u in (one, two)]
+        if exact[0] is not None and exact[1] is not None:
+            return exact[0] - exact[1]
+
+        def ball(xp: Backend) -> Scalar:
+            first, second = (profile.jet(side, xp.number(u), xp)[0] for u in (one, two))
+            return first - second
+
+        if (found := _to_many_bits(ball)) is not None:
+            return found
+    return near[0] - near[1]
 
 
 def _line(profile: Profile) -> tuple[Number, Number, Number]:
-    """(alpha, beta, gamma) with ``slack = alpha w_m - beta w_n + gamma`` for W = 1; Fractions where the slopes are rational."""
-    floats = profile.slopes(FLOAT)
-    exact = profile.slopes(POLY)
+    """(alpha, beta, gamma) with ``slack = alpha w_m - beta w_n + gamma`` for W = 1; Fractions where the slopes are finite."""
+    floats, exact = profile.slopes(FLOAT), profile.slopes(POLY)
 
-    def value(side: str) -> Number:
-        near = getattr(floats, side)
-        return near if math.isinf(near) else _rational(getattr(exact, side), near)
+    def value(side: str, end: int) -> Number:
+        near, found = getattr(floats, f"{side}{end}"), None
+        if not math.isinf(near):
+            found = _rational(getattr(exact, f"{side}{end}"))
+            if found is None:
+                found = _to_many_bits(lambda xp: profile.jet(side, xp.number(Fraction(end)), xp)[1])
+        return near if found is None else found
 
-    active0, active1, passive0, passive1 = (value(s) for s in ("active0", "active1", "passive0", "passive1"))
+    active0, active1, passive0, passive1 = (value(side, end) for side in ("active", "passive") for end in (0, 1))
     return passive1 - active1, passive0 - active0, passive0 - passive1
 
 
-def _rational(exact: Scalar, near: float) -> Number:
-    found = POLY.number(exact).rational() if not isinstance(exact, float) else None
-    return near if found is None else found
+def _rational(exact: Scalar) -> Fraction | None:
+    """The number where it is rational and known to be."""
+    return POLY.number(exact).rational() if not isinstance(exact, float) else None
+
+
+def _to_many_bits(value: Callable[[Backend], Scalar]) -> Fraction | None:
+    """A value in Arb, as sharp as ENOUGH bits; None where it has none there (0 times infinity) or cancels beyond all bits tried."""
+    xp = arb_()
+    for bits in MANY:
+        with ctx.workprec(bits):
+            ball = xp.number(value(xp))
+            if not ball.is_finite():
+                return None
+            if ball.rel_accuracy_bits() >= ENOUGH:
+                mantissa, exponent = (int(part) for part in ball.mid().man_exp())
+                return Fraction(mantissa) * Fraction(2) ** exponent
+    return None
 
 
 def _shares(row: Row) -> tuple[float, float]:

@@ -29,6 +29,8 @@ from .solve import solve
 POINTS = 121
 """Parameter values that are tried on every range."""
 FARTHEST = 2.0**40
+SAME = Fraction(1, 2**80)
+"""In proportion: constants that differ by less are the same."""
 CLOSE = 1e-9
 """An infimum this close to 1 / margin, in proportion, is taken for it: the theorem bounds it from below."""
 
@@ -39,7 +41,8 @@ class BestConstant:
 
     ``infimum``: 1 / margin where that is approached or attained, else the least value found (a numerical search over the
     values for which the loss is asymmetric). ``attained``: does a value of the parameter reach it? ``value``: one that does,
-    or where the infimum is approached (inf allowed).
+    or where the infimum is approached (inf allowed). ``open``: are there values at which no such constant is known (neither
+    convex nor concave, as far as is proved, or not known to work), so that a lower one may be missed?
     """
 
     parameter: str
@@ -47,6 +50,7 @@ class BestConstant:
     attained: bool
     value: float
     floor: float
+    open: bool = False
 
     def to_dict(self) -> dict[str, float | str | bool | None]:
         return {
@@ -55,11 +59,13 @@ class BestConstant:
             "attained": self.attained,
             "value": self.value if math.isfinite(self.value) else None,
             "floor": self.floor,
+            "open": self.open,
         }
 
     def __str__(self) -> str:
         how = f"attained at {self.parameter} = {self.value:.6g}" if self.attained else self._approached
-        return f"  best       range / slack has infimum {self.infimum:.6g} over {self.parameter}, {how}"
+        rest = f"; at some values of {self.parameter} none is known" if self.open else ""
+        return f"  best       range / slack has infimum {self.infimum:.6g} over {self.parameter}, {how}{rest}"
 
     @property
     def _approached(self) -> str:
@@ -73,39 +79,48 @@ def best_constant(loss: Loss, noise: NoiseModel, parameter: str) -> BestConstant
     """
     threshold = solve(loss, noise, parameter)
     if not threshold.pieces:
-        raise InputError(f"--over {parameter}: no value of {parameter} makes {loss.title} asymmetric on this noise")
+        known = "is known to make" if threshold.status == "undecided" else "makes"
+        raise InputError(f"--over {parameter}: no value of {parameter} {known} {loss.title} asymmetric on this noise")
     floor = 1 / float(noise.margin)
 
-    def relative(value: float) -> float:
+    def relative(value: float) -> Number | None:
         try:
-            found = relative_constant(loss.replace(**{parameter: value}), noise)
+            return relative_constant(loss.replace(**{parameter: value}), noise)
         except (OverflowError, ZeroDivisionError):  # floats end before the domain does
             return math.inf
-        return math.inf if found is None else found
 
     whole = any(atom.domains[parameter].integer for _, atom in loss.terms() if parameter in atom.domains)
     tried = [(relative(p.value), p) for piece in threshold.pieces for p in _places(piece, whole)]
-    least = min(value for value, _ in tried)
-    ties = [place for value, place in tried if value <= least * (1 + 1e-12)]
-    place = min(ties, key=lambda p: abs(p.value - 1))  # of many that attain it the plainest
+    found = [(value, p) for value, p in tried if value is not None]
+    least = min((value for value, _ in found), default=math.inf)
     if math.isinf(least):
         raise InputError(
             f"--over {parameter}: {loss.title} has no constant of this kind (it is not separable, or unbounded)"
         )
+    ties = [place for value, place in found if value <= least * (1 + SAME)]
+    place = min(ties, key=lambda p: abs(p.value - 1))  # of many that attain it the plainest
     if least <= floor * (1 + CLOSE):
         strict = Profile.of(loss.replace(**{parameter: place.value}), noise.classes).shape() == CONVEX
         return BestConstant(parameter, floor, not strict, place.end if strict else place.value, floor)
+    missed = len(found) < len(tried) or threshold.status == "undecided"
     if place.outermost:  # the least of all lies next to an open end, so the infimum is approached there
-        return BestConstant(parameter, least, False, place.end, floor)
+        return BestConstant(parameter, float(least), False, place.end, floor, missed)
     value = place.value
     if not whole:
         around = sorted(p.value for _, p in tried)
         index = around.index(value)
         bounds = around[max(index - 1, 0)], around[min(index + 1, len(around) - 1)]
-        refined = minimize_scalar(relative, bounds=bounds, method="bounded", options={"xatol": 1e-12 * max(1.0, value)})
-        if refined.fun < least:
-            least, value = float(refined.fun), float(refined.x)
-    return BestConstant(parameter, least, True, value, floor)
+
+        def in_floats(value: float) -> float:
+            number = relative(value)
+            return math.inf if number is None else float(number)
+
+        refined = minimize_scalar(
+            in_floats, bounds=bounds, method="bounded", options={"xatol": 1e-12 * max(1.0, value)}
+        )
+        if refined.fun < float(least):
+            least, value = refined.fun, float(refined.x)
+    return BestConstant(parameter, float(least), True, value, floor, missed)
 
 
 @dataclass(frozen=True)

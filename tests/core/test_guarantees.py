@@ -8,6 +8,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -32,6 +33,7 @@ from asymtheory import (
     from_formula,
     from_matrix,
     from_posteriors,
+    from_weights,
     minimise,
     named,
     pair,
@@ -354,6 +356,20 @@ def test_with_finite_logits_the_ratio_of_the_coefficients_counts() -> None:
         guarantee(NNCE(), noise, logits=5)
 
 
+def test_two_rows_may_leave_no_ratio_for_finite_logits() -> None:
+    """On row 0 AEL falls, so beta / alpha may not be large; row 1 needs it to be at least 3.75."""
+    rows = [[40, 30, 30], [28, 70, 2], [1, 1, 98]]
+    noise = from_matrix([[F(x, 100) for x in row] for row in rows])
+    assert [guarantee(NCE() + build("ael", a=1), row, logits=2).logits.ratio for row in rows[:2]] == [  # type: ignore[union-attr]
+        0, pytest.approx(3.753945, rel=1e-6)
+    ]  # fmt: skip
+    for beta in (F(1, 100), 1, F(37, 10), F(38, 10), 100):
+        found = guarantee(NCE() + beta * build("ael", a=1), noise, logits=2).logits
+        assert found is not None
+        assert (found.holds, found.ratio) == (False, math.inf)
+        assert found.to_dict()["ratio"] is None
+
+
 # ------------------------------------------------------------------------------------------------ over a parameter
 
 
@@ -375,6 +391,31 @@ def test_the_best_constant_over_a_parameter(
         assert reached is not None
         assert reached == pytest.approx(a / (a * 5 / 9 - 1))
         assert reached > found.infimum
+
+
+def test_an_infimum_is_told_from_rounding_and_from_values_of_which_nothing_is_known() -> None:
+    """exp((2-u)^2/a) - 1 tends to (2-u)^2/a: range 3/a, slack (2 * 0.9 - 4 * 0.1)/a; sqrt(a+(2-u)^2) to 2 - u as a -> 0."""
+    noise = from_weights([9, 1])
+    far = best_constant(from_formula("exp((2-u)**2/a)", a=3), noise, "a")
+    assert far.infimum == pytest.approx(15 / 7, rel=1e-10)
+    assert (far.attained, far.value, far.open) == (False, math.inf, False)
+    near = best_constant(from_formula("sqrt(a+(2-u)**2)", a=3), noise, "a")
+    assert near.infimum > near.floor == 1.25
+    assert near.open  # its curvature is not certified for the least values of a
+
+
+@pytest.mark.parametrize(("loss", "span"), [
+    (build("ael", a=F(10**17)), -mpmath.expm1(-mpmath.mpf(10) ** -17)),
+    (AGCE(a=F(10**16), q=F(1, 2)), 2 / (mpmath.sqrt(mpmath.mpf(10) ** 16 + 1) + mpmath.mpf(10) ** 8)),
+    (build("vce", a=F(10**13)), mpmath.log1p(mpmath.mpf(10) ** -13)),
+    (AGCE(a=F(10**14), q=F(3, 2)), mpmath.mpf(10) ** 7),
+], ids=str)  # fmt: skip
+def test_numbers_do_not_cancel_at_large_parameters(loss: Loss, span: Any) -> None:
+    found = guarantee(loss, symmetric(10, F("0.4")))
+    assert found.span == pytest.approx(float(span), rel=1e-12)
+    assert found.relative == pytest.approx(1.8, rel=1e-12)  # all are linear but for 1e-13
+    assert found.constant is not None
+    assert found.sharp is None or found.sharp <= found.constant * (1 + 1e-9)
 
 
 def test_no_loss_is_below_one_over_the_margin() -> None:
