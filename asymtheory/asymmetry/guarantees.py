@@ -434,12 +434,12 @@ class _Form:
         """The slack for the shares w_m / W and w_n / W."""
         if self.line is None:
             return (top - second) * self.dropped
-        own, other, rest = self.line
+        own, other, rest, exact = self.line
         fallen: Number = other * second if second else 0
         risen: Number = own * top
         slack = risen - fallen + rest
         size = abs(float(risen)) + abs(float(fallen)) + abs(float(rest))
-        return 0 if abs(float(slack)) <= EQUAL * size < math.inf else slack
+        return 0 if not exact and abs(float(slack)) <= EQUAL * size < math.inf else slack
 
     def slacks(self, rows: _Rows) -> Array | None:
         """The slack of every row (N,); None where the form of the loss has none."""
@@ -447,7 +447,7 @@ class _Form:
             return None
         if self.line is None:
             return np.asarray((rows.top - rows.second) * self.drop)
-        own, other, rest = (float(x) for x in self.line)
+        own, other, rest = map(float, self.line[:3])
         if math.isinf(own) or math.isinf(rest):  # a passive part of infinite slope at 1
             return None
         with np.errstate(invalid="ignore"):
@@ -519,7 +519,7 @@ class _Form:
     def radius(self, row: Row) -> Radius | None:
         """How far the row may move: mass from m to n lowers the slack fastest."""
         if self.separable and self.line is not None:
-            own, other, _ = (float(x) for x in self.line)
+            own, other = map(float, self.line[:2])
             reach = 0.0 if math.isinf(other) or math.isinf(own) else float(self.slack(row)) / (own + other)
         elif (self.separable and self.shape in (LINEAR, CONCAVE)) or self._only_negative:
             reach = float(row.margin) / 2
@@ -660,20 +660,25 @@ def _difference(profile: Profile, side: str, one: Fraction, two: Fraction) -> Nu
     return near[0] - near[1]
 
 
-def _line(profile: Profile) -> tuple[Number, Number, Number]:
-    """(alpha, beta, gamma) with ``slack = alpha w_m - beta w_n + gamma`` for W = 1; Fractions where the slopes are finite."""
-    floats, exact = profile.slopes(FLOAT), profile.slopes(POLY)
+def _line(profile: Profile) -> tuple[Number, Number, Number, bool]:
+    """(alpha, beta, gamma, exact) with ``slack = alpha w_m - beta w_n + gamma`` for W = 1; Fractions where the slopes are finite.
 
-    def value(side: str, end: int) -> Number:
-        near, found = getattr(floats, f"{side}{end}"), None
-        if not math.isinf(near):
-            found = _rational(getattr(exact, f"{side}{end}"))
-            if found is None:
-                found = _to_many_bits(lambda xp: profile.jet(side, xp.number(Fraction(end)), xp)[1])
+    ``exact``: are all slopes rational, so that nothing is rounded?
+    """
+    ends = [(side, end) for side in ("active", "passive") for end in (0, 1)]
+    floats, exact = profile.slopes(FLOAT), profile.slopes(POLY)
+    rational = [_rational(getattr(exact, f"{side}{end}")) for side, end in ends]
+
+    def value(side: str, end: int, found: Fraction | None) -> Number:
+        near = getattr(floats, f"{side}{end}")
+        if math.isinf(near):
+            return float(near)
+        if found is None:
+            found = _to_many_bits(lambda xp: profile.jet(side, xp.number(Fraction(end)), xp)[1])
         return near if found is None else found
 
-    active0, active1, passive0, passive1 = (value(side, end) for side in ("active", "passive") for end in (0, 1))
-    return passive1 - active1, passive0 - active0, passive0 - passive1
+    active0, active1, passive0, passive1 = (value(*end, found) for end, found in zip(ends, rational, strict=True))
+    return passive1 - active1, passive0 - active0, passive0 - passive1, None not in rational
 
 
 def _rational(exact: Scalar) -> Fraction | None:

@@ -418,6 +418,12 @@ def test_numbers_do_not_cancel_at_large_parameters(loss: Loss, span: Any) -> Non
     assert found.sharp is None or found.sharp <= found.constant * (1 + 1e-9)
 
 
+def test_an_exact_slack_is_not_taken_for_0() -> None:
+    found = guarantee(AMSE(a=F(9, 5) + F(1, 10**30), q=2), symmetric(10, F("0.4")))
+    assert found.slack == pytest.approx(10**-30 / 9, rel=1e-12)
+    assert found.constant == pytest.approx(1.8e31, rel=1e-12)
+
+
 def test_no_loss_is_below_one_over_the_margin() -> None:
     generator = np.random.default_rng(4)
     for loss in SEPARABLE:
