@@ -52,7 +52,7 @@ def isolate(
         return Isolated(_linear(polynomial, domain, closed, named), True)
     start, stop = scanned(domain, smallest)
     early, late = (
-        _beyond(inequality, limit, scanned, upwards)
+        _beyond(inequality, limit, scanned, upwards, monotone)
         for limit, scanned, upwards in ((domain.low, start, False), (domain.high, stop, True))
     )
     early, late = _apart(early, late, domain)
@@ -132,7 +132,7 @@ class Outside(NamedTuple):
     assumed: str = ""
 
 
-def _beyond(inequality: Inequality, end: Fraction | None, scanned: float, upwards: bool) -> Outside:
+def _beyond(inequality: Inequality, end: Fraction | None, scanned: float, upwards: bool, monotone: bool) -> Outside:
     """What is outside of the values scanned up to ``scanned``, towards an end."""
     if scanned == LEAST_RATE and end == 0:  # of a noise rate: 1 - eta loses smaller ones
         return Outside(scanned)
@@ -150,6 +150,12 @@ def _beyond(inequality: Inequality, end: Fraction | None, scanned: float, upward
         return Outside(math.copysign(2.0 ** (tail.bits if end is None else -tail.bits), scanned))
     distance = abs(scanned) if end is None else 1 / abs(float(Fraction(scanned) - end))
     near = math.log2(distance) * (1 - 1e-15)
+    if monotone and here == tail.sign:
+        return Outside(scanned)
+    if monotone and end in (None, 0) and near < tail.bits <= FARTHEST:  # the one change is where signs of values say
+        return Outside(
+            _power_beyond(inequality, scanned, tail.sign, math.ceil(near), tail.bits, 1 if end is None else -1)
+        )
     found = changes(inequality, end, upwards, near, tail) if tail.bits > near else []
     if not found:
         return Outside(scanned)
@@ -171,6 +177,15 @@ def _beyond(inequality: Inequality, end: Fraction | None, scanned: float, upward
     mark = math.copysign(math.inf if end is None else 0.0, scanned)
     bits = (outer[0].near, outer[0].far) if end is None else (-outer[0].far, -outer[0].near)
     return Outside(scanned, [(None, scanned, scanned), (tail.sign, mark, mark)], {mark: End.beyond(*bits, scanned < 0)})
+
+
+def _power_beyond(inequality: Inequality, scanned: float, sign: int, near: int, far: int, side: int) -> float:
+    """The first power of 2 beyond ``scanned`` from which on a monotone inequality has the ``sign`` it has at ``far`` (bits)."""
+    while far - near > 1:
+        middle = (near + far) // 2
+        settled = sign_at(inequality, math.copysign(2.0 ** (side * middle), scanned)) == sign
+        near, far = (near, middle) if settled else (middle, far)
+    return math.copysign(2.0 ** (side * far), scanned)
 
 
 def _outside(end: Fraction | None, scanned: float, upwards: bool) -> Interval:

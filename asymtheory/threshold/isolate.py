@@ -124,8 +124,10 @@ def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tupl
         # a slope has a sign on the whole range or on narrow boxes; in between it costs more than it settles
         if not sign and (not spent or low <= 0 or high <= 4 * low):
             slope = getattr(inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL), "slope", None)
-        ends = (point(low), point(high)) if slope is not None and slope.sign and not sign else (None, None)
         middle = _between(low, high)
+        if spent > AT_ONCE and slope is not None and not slope.sign and low < middle < high:  # mean value form
+            sign = (_at(inequality, middle) + slope * Interval(low - middle, high - middle)).sign
+        ends = (point(low), point(high)) if slope is not None and slope.sign and not sign else (None, None)
         if sign:
             settled.append((sign, low, high))
         elif None not in ends:

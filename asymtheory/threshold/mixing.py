@@ -26,11 +26,15 @@ from ..losses.profile import Profile
 from ..noise.rows import Row
 from ..numbers.scalar import Scalar
 from .inequality import Isolated
-from .pieces import SHARP, End, Piece, open_end
-from .sweeping import change_between
+from .pieces import End, Piece, open_end
+from .sweeping import ASIDE, Run, cause, change_between, is_narrow, less_to
 
 WIDTHS = (1e-7, 1e-5, 1e-4, 4e-4, 9e-4)  # relative distance of the certified points on both sides of an end
 FAR = 1e6  # how far beyond an end, or from 1, a value inside is looked for
+BETWEEN, HALVINGS = (
+    12,
+    2,
+)  # values between an end and one inside that are tried at once, and how often it is halved by close looks
 
 
 @dataclass(frozen=True)
@@ -69,25 +73,33 @@ class Mixing:
         """The same for one weight, by every certificate there is."""
         return settled(self.loss._with(**{self.parameter: Fraction(t)}), self.row, thorough=False)
 
-    def solve(self) -> Isolated:
-        """The feasible weights; not settled where a certificate is missing."""
+    def solve(self) -> Isolated | None:
+        """The feasible weights; None where neither a weight that works nor points against all of them are certified, or an end is
+        between nothing that is."""
         rest = self.rest
         if rest is None:
-            return Isolated((), False)
+            return None
         low, high, points = self._suggested(rest)
         if not low < high:
-            return Isolated((), self._never(rest, points), "")
+            return Isolated((), True, "") if self._never(rest, points) else None
         inside = self._inside(low, high)
         if inside is None:
-            return Isolated((), False, "no weight was certified to work")
-        lower = open_end(Fraction(0)) if self._never_below(rest) else self._end(low, inside, upper=False)
-        upper = None if self._never_below(self.term) else self._end(high, inside, upper=True)
-        for end in (lower, upper):
-            if end is not None and end.high - end.low > SHARP * abs(end.value):
-                return Isolated((Piece(lower, upper),), False, f"an end lies between {end.low:.6g} and {end.high:.6g}")
-        if lower is None or (upper is None and not self._never_below(self.term)):
-            return Isolated((Piece(lower, upper),), False, "an end of the feasible weights was not certified")
-        return Isolated((Piece(lower, upper),), True)
+            return None
+        ends: list[End | None] = []
+        notes = []
+        for at, part, upper in ((low, rest, False), (high, self.term, True)):
+            if self._never_below(part):
+                ends.append(None if upper else open_end(Fraction(0)))
+                continue
+            found = self._end(at, inside, upper)
+            if found is None:
+                return None
+            gap, failed = found
+            ends.append(End(gap.low + (gap.high - gap.low) / 2, gap.low, gap.high, False))
+            if not is_narrow(gap.low, gap.high):
+                where = f"nothing is certified between {gap.low:.6g} and {gap.high:.6g}"
+                notes.append(f"{where}: {cause(self.sweep, gap, failed)}")
+        return Isolated((Piece(*ends),), not notes, "; ".join(notes))
 
     def _suggested(self, rest: Loss) -> tuple[float, float, list[NDArray[np.float64]]]:
         """Floats: the feasible interval as transfers see it, and the points that bound it."""
@@ -131,24 +143,59 @@ class Mixing:
                 return True  # at e_m an average of the weights has its infimum
         return bool(settled(part, self.row))
 
-    def _end(self, at: float, inside: float, upper: bool) -> End | None:
-        """An end of the interval, between a weight that works and one that does not, both certified."""
+    def _end(self, at: float, inside: float, upper: bool) -> tuple[Run, float | None] | None:
+        """An end of the interval, between a weight that works and one that does not, both certified; and one that is not, of those
+        that were looked at closely."""
         if at in (0, math.inf):
             return None
         at = self._sharpened(at, inside, upper)
         outward = 1 if upper else -1
         out, good = ([at * (1 + sign * width) for width in WIDTHS] for sign in (outward, -outward))
+        looked = good[-1]
+        good += np.geomspace(looked, inside, BETWEEN)[1:].tolist()
         said = self.verdicts([*out, *good])
-        bad = next((t for t, holds in zip(out, said, strict=False) if holds is False), None)
-        best = next((t for t, holds in zip(good, said[len(out) :], strict=True) if holds), None)
-        if bad is None:
-            bad = next((t for t in out[2:] if self.verdict(t) is False), None)
-        if best is None:
-            best = next((t for t in good[:2:-1] if self.verdict(t)), inside)  # from afar: what fails takes long
-        if bad is None:
+        fails = [t for t, holds in zip(out, said, strict=False) if holds is False]
+        if not fails:
+            fails = [t for t in out[2:] if self.verdict(t) is False][:1]
+        if not fails:
             return None
-        low, high = sorted((best, bad))
-        return End(low + (high - low) / 2, low, high, False)
+        bad, best = fails[0], self._first(good, said[len(out) :], inside)
+        failed = None
+        if not is_narrow(*sorted((bad, best))):
+            best, failed = (looked, None) if self._works(looked) else (best, looked)
+        if not is_narrow(*sorted((bad, best))):  # from afar a search finds more
+            reach = less_to(self.sweep, fails[-1], best)
+            if abs(best - reach) < abs(best - bad):
+                bad, failed = reach, None
+            best, failed = self._nearer(bad, best, failed)
+        return Run(0, *sorted((best, bad))), failed
+
+    def _first(self, values: list[float], said: list[bool | None], inside: float) -> float:
+        """The first of some values that is certified to work, or one between it and the one before; the last one is ``inside``."""
+        first = next((i for i, holds in enumerate(said) if holds), len(values) - 1)
+        if first < len(WIDTHS):
+            return values[first]
+        finer = np.geomspace(values[first - 1], values[first], BETWEEN)[1:-1].tolist()
+        return next((t for t, holds in zip(finer, self.verdicts(finer), strict=True) if holds), values[first])
+
+    def _nearer(self, bad: float, best: float, failed: float | None) -> tuple[float, float | None]:
+        """A weight next to ``bad`` that works, or by halves; and one that is not certified (``failed``: is known not to be)."""
+        if is_narrow(*sorted((bad, best))):
+            return best, None
+        if failed is None:
+            failed = bad + math.copysign(ASIDE * bad, best - bad)
+            if self._works(failed):
+                return failed, None
+        for _ in range(HALVINGS):
+            middle = math.sqrt(bad * best)
+            if not self._works(middle):
+                return best, middle
+            best = middle
+        return best, failed
+
+    def _works(self, t: float) -> bool:
+        """Is one weight certified to work? Where there are multipliers, no other certificate says more than they do."""
+        return bool(self.sweep.at(t).point() if self.sweep.multiplied else self.verdict(t))
 
     def _sharpened(self, at: float, inside: float, upper: bool) -> float:
         """The end as transfers of mass see it in floats, from where a grid of them does."""

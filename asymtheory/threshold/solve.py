@@ -426,7 +426,7 @@ def _searched(
             return Isolated((Piece(open_end(opened.low), open_end(opened.high)),), True)
     if isinstance(what.loss, Sum) and is_coefficient(parameter):
         mixed = Mixing(what.loss, parameter, row).solve()
-        if mixed.settled:
+        if mixed is not None:
             return mixed
     verdicts = within(known or (), 1, 0)
     if possible is not None:

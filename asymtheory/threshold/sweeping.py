@@ -92,7 +92,7 @@ def swept(sweep: Sweep, opened: Domain, known: Known, ends: tuple[float, ...] = 
             fresh = fresh.joined(boxes.some(divided & (outer == side)).towards(side))
         again = bool(len(fresh.low))
     runs = _between(_runs(boxes)) if affine else _entered(sweep, _runs(boxes))
-    return _read(opened, *_continued(sweep, _closer(sweep, runs, affine), opened), partial(_cause, sweep))
+    return _read(opened, *_continued(sweep, _closer(sweep, runs, affine), opened), partial(cause, sweep))
 
 
 class Boxes(NamedTuple):
@@ -136,7 +136,7 @@ class Boxes(NamedTuple):
         """
         inner, outer = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=np.int64)
         for start, stop in self._unsettled():
-            narrow, depth = _narrow(self.low[start], self.high[stop - 1]), self.depth[[start, stop - 1]].min()
+            narrow, depth = is_narrow(self.low[start], self.high[stop - 1]), self.depth[[start, stop - 1]].min()
             size = most if narrow else max(FRONT, (stop - start) >> (2 + max(0, depth - COARSE)))
             same = self.found[start - 1] == self.found[stop]
             if same or stop - start <= 2 * size or not (narrow or depth >= COARSE):
@@ -160,7 +160,7 @@ class Boxes(NamedTuple):
         runs: list[tuple[int, int]] = []
         for start, stop in zip(change[:-1].tolist(), change[1:].tolist(), strict=True):
             if self.found[start] == 0:
-                joins = bool(runs) and _narrow(self.low[runs[-1][0]], self.high[stop - 1])
+                joins = bool(runs) and is_narrow(self.low[runs[-1][0]], self.high[stop - 1])
                 joins = joins and not any(
                     self.found[a - 1] == self.found[b] == -1 for a, b in (runs[-1], (start, stop))
                 )
@@ -336,7 +336,7 @@ def _entered(sweep: Sweep, runs: list[Run]) -> list[Run]:
         gap = result[i]
         if gap.verdict or math.inf in (abs(gap.low), abs(gap.high)):
             continue
-        if any(_narrow(min(gap.low, end.low), max(gap.high, end.high)) for end in ends):  # a part of an end as it is
+        if any(is_narrow(min(gap.low, end.low), max(gap.high, end.high)) for end in ends):  # a part of an end as it is
             continue
         if result[i - 1].verdict == 1:
             gap = Run(0, _certified_to(sweep, gap.low, gap.high), gap.high)
@@ -394,19 +394,19 @@ def _closer(sweep: Sweep, runs: list[Run], affine: bool) -> list[Run]:
     result = list(runs)
     for i in range(1, len(runs) - 1):
         before, gap, after = result[i - 1 : i + 2]
-        if gap.verdict or before.verdict * after.verdict != -1 or _narrow(gap.low, gap.high):
+        if gap.verdict or before.verdict * after.verdict != -1 or is_narrow(gap.low, gap.high):
             continue
         upwards = before.verdict < 0
         start, stop = (gap.low, gap.high) if upwards else (gap.high, gap.low)
         looked = start
         if sweep.multiplied and not affine:
             stop = _closely_from(sweep, start, stop)
-        if not _narrow(*sorted((start, stop))):
-            start = _less_to(sweep, start, stop)
-        if affine and not _narrow(*sorted((start, stop))):
+        if not is_narrow(*sorted((start, stop))):
+            start = less_to(sweep, start, stop)
+        if affine and not is_narrow(*sorted((start, stop))):
             near = start + math.copysign(ASIDE * abs(start), stop - start)
             stop = near if abs(near - start) < abs(stop - start) and _works(sweep, near) else stop
-        elif sweep.multiplied and start != looked and not _narrow(*sorted((start, stop))):
+        elif sweep.multiplied and start != looked and not is_narrow(*sorted((start, stop))):
             stop = _closely_from(sweep, start, stop)
         low, high = (start, stop) if upwards else (stop, start)
         result[i - 1 : i + 2] = (
@@ -423,7 +423,7 @@ def _works(sweep: Sweep, value: float) -> bool:
     return bool(sweep.verdicts(at, at, closely=True)[0] == 1)
 
 
-def _less_to(sweep: Sweep, start: float, stop: float) -> float:
+def less_to(sweep: Sweep, start: float, stop: float) -> float:
     """How far a no is certified from ``start`` on towards ``stop``, by points that a search finds.
 
     Each is used as far as its excess is negative; there the next one is looked for.
@@ -524,7 +524,7 @@ def _gathered(runs: list[Run]) -> list[Run]:
     for run in runs:
         if run.verdict == 0:
             first = next(
-                (i for i, each in enumerate(result) if each.verdict == 0 and _narrow(each.low, run.high)), len(result)
+                (i for i, each in enumerate(result) if each.verdict == 0 and is_narrow(each.low, run.high)), len(result)
             )
             run = Run(0, result[first].low if first < len(result) else run.low, run.high)
             del result[first:]
@@ -532,7 +532,7 @@ def _gathered(runs: list[Run]) -> list[Run]:
     return result
 
 
-def _narrow(low: float, high: float) -> bool:
+def is_narrow(low: float, high: float) -> bool:
     """Is an interval as narrow as an end that counts as known?"""
     return bool(_no_wider(low, high, SHARP))
 
@@ -542,12 +542,12 @@ def _no_wider(low: Scalar, high: Scalar, width: float) -> Scalar:
     return high - low <= width * np.maximum(np.abs(low), np.abs(high))
 
 
-def _cause(sweep: Sweep, gap: Run) -> str:
-    """What is missing on a run that is not settled, seen at a value in it."""
-    value = _inner(gap.low, gap.high)
+def cause(sweep: Sweep, gap: Run, failed: float | None = None) -> str:
+    """What is missing on a run that is not settled, seen at a value in it, or at one that is known not to be certified."""
+    value = _inner(gap.low, gap.high) if failed is None else failed
     if sweep.floats(np.array([value]))[0] < 0:
         return f"floats see less risk there (at {value:.4g}), but by too little for a point to be certified"
-    if sweep.at(value).point():
+    if failed is None and sweep.at(value).point():
         varies = "the bound of the excess, or the powers with which it leaves the vertex, vary too much over one"
         return f"single values are certified (as {value:.4g}), but no range of them: {varies}"
     return f"floats see no point of less risk there, but the lower bound of the excess is not positive (at {value:.4g})"
@@ -560,15 +560,15 @@ def _inner(low: float, high: float) -> float:
     return float(_middle(np.array([low]), np.array([high]))[0]) if math.isfinite(low) else 2 * min(high, -1.0)
 
 
-def _read(opened: Domain, runs: list[Run], notes: list[str], cause: Callable[[Run], str]) -> Isolated:
-    """Pieces from runs in order: an unsettled one between two verdicts, if narrow, is an end. ``cause``: why one is not settled."""
+def _read(opened: Domain, runs: list[Run], notes: list[str], missing: Callable[[Run], str]) -> Isolated:
+    """Pieces from runs in order: an unsettled one between two verdicts, if narrow, is an end. ``missing``: why."""
     runs = _gathered(runs)
     pieces, gaps, start = [], [], open_end(opened.low)
     for i, run in enumerate(runs):
         before = runs[i - 1].verdict if i else None
         after = runs[i + 1].verdict if i + 1 < len(runs) else None
         if run.verdict == 0:
-            if not before or not after or before == after or not _narrow(run.low, run.high):
+            if not before or not after or before == after or not is_narrow(run.low, run.high):
                 gaps.append(run)
             end = End(run.low + (run.high - run.low) / 2, run.low, run.high, False)
             if before == 1:
@@ -583,5 +583,5 @@ def _read(opened: Domain, runs: list[Run], notes: list[str], cause: Callable[[Ru
         pieces.append(Piece(start, open_end(opened.high)))
     if gaps:
         where = f"nothing is certified between {gaps[0].low:.6g} and {gaps[-1].high:.6g}"
-        notes.append(f"{where if len(gaps) == 1 else f'{where}, in {len(gaps)} places'}: {cause(gaps[0])}")
+        notes.append(f"{where if len(gaps) == 1 else f'{where}, in {len(gaps)} places'}: {missing(gaps[0])}")
     return Isolated(tuple(pieces), not gaps, "; ".join(notes))

@@ -67,6 +67,16 @@ def test_a_bias_of_the_logit_has_its_end_and_nothing_is_assumed_beyond() -> None
         assert (excess(loss.replace(eps=F(value)), [0.9421, 0.0579], 1e-7, 1) >= 0) == holds
 
 
+def test_between_weights_that_work_and_that_do_not_single_ones_are_asked() -> None:
+    """What is left undecided of CE with a biased logit beside NNCE is narrow, and said with a weight that is not certified."""
+    loss = F("0.35") * BESIDE["logit-bias"].replace(eps=F("20.6")) + F("0.28") * NNCE()
+    found = solve(loss, from_weights([F("2.59"), 0, 1, 0]), "beta")
+    assert (found.status, "is not positive (at 0.03972)" in found.condition) == ("undecided", True)
+    (piece,) = found.pieces
+    assert piece.low is not None
+    assert 0.0396 < piece.low.low < piece.low.high < 0.06
+
+
 def test_boxes_of_p_min_are_settled_next_to_their_end() -> None:
     """NNFL beside CE on 50 classes: the end is 1.0075e-5 on a grid of mass that goes to all classes evenly."""
     loss, row = 14 * NNFL(gamma=2) + F("0.75") * CE(), symmetric(50, F("0.717")).rows[0]

@@ -680,6 +680,22 @@ def test_what_no_sign_settles_is_undecided() -> None:
     assert not certain
 
 
+@pytest.mark.parametrize(("monotone", "most"), [(False, 200), (True, 40)])
+def test_a_change_below_the_values_scanned_is_found_by_signs_where_there_is_one_only(monotone: bool, most: int) -> None:
+    asked = []
+
+    def inequality(x: Any, xp: Any) -> Any:
+        asked.append(x)
+        return x * xp.exp(xp.number(F(1))) - xp.number(F(3, 2**93))
+
+    found = isolate(inequality, Domain(F(0), None, False, False), False, monotone=monotone)
+    (piece,) = found.pieces
+    assert found.settled
+    assert piece.low is not None
+    assert piece.low.low <= 3 * 2.0**-93 / math.e <= piece.low.high
+    assert len(asked) < most
+
+
 def test_an_inequality_that_vanishes_everywhere_holds_everywhere() -> None:
     domain = Domain(F(1), F(2), False, False)
     for closed in (True, False):
