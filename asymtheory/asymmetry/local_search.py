@@ -94,7 +94,7 @@ def search_point(loss: Loss, w: Array) -> Array:
 
     def objective(z: Array) -> tuple[float, Array]:
         """The risk at softmax(z), and its differences in every direction, all at once."""
-        moved = np.vstack([z, z + STEP * np.eye(K)])
+        moved = np.vstack([z, z + np.diag(np.where(z + STEP == z, STEP * np.abs(z), STEP))])
         e = np.exp(moved - moved.max(-1, keepdims=True))
         risk = weighted_risk(loss, w, inside(e / e.sum(-1, keepdims=True)))
         risk = np.where(np.isfinite(risk), risk, 1e300)

@@ -10,14 +10,14 @@ so that four numbers (the slopes of active and passive at 0 and at 1) and three 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..numbers.backends import FLOAT, INTERVAL, Backend
+from ..numbers.backends import DUAL, FLOAT, INTERVAL, Backend
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from .base import (
@@ -37,6 +37,7 @@ from .papers import LogitClipCE
 if TYPE_CHECKING:
     from ..numbers.germ import Germ
 
+FLOATS = (FLOAT, INTERVAL, DUAL)
 NEXT_TO_ONE = Fraction(2**40 - 1, 2**40)
 
 
@@ -92,9 +93,12 @@ class Profile:
 
     def part(self, side: str, u: Scalar, logu: Scalar, xp: Backend) -> Scalar:
         """The separable part's ``active`` or ``passive`` at u (array, jet, symbol, ball)."""
+        return self._sum((getattr(atom.on(xp), side)(u, logu, xp) for _, atom in self.separable), xp)
+
+    def _sum(self, values: Iterable[Scalar], xp: Backend) -> Scalar:
+        """The values of the terms, each times its coefficient."""
         result: Scalar = 0
-        for coefficient, atom in self.separable:
-            value = getattr(atom.on(xp), side)(u, logu, xp)
+        for (coefficient, _), value in zip(self.separable, values, strict=True):
             if not isinstance(value, int):
                 result = result + value * (xp.number(coefficient) if isinstance(coefficient, Fraction) else coefficient)
         return result
@@ -102,16 +106,22 @@ class Profile:
     def jet(self, side: str, u: Scalar, xp: Backend, order: int = 1) -> tuple[Scalar, Scalar, Scalar]:
         """(value, slope, curvature or None) of ``active`` or ``passive`` at u."""
         x = xp.variable(u, order)
-        return self._jet(side, x, xp.log(x), xp)
-
-    def _jet(self, side: str, x: Scalar, logx: Scalar, xp: Backend) -> tuple[Scalar, Scalar, Scalar]:
         result: Scalar = 0
-        if side == "active" or any(type(atom).passive is not Separable.passive for _, atom in self.separable):
-            result = self.part(side, x, logx, xp)
-        if isinstance(result, int):
-            zero = x.value * 0
-            return zero, zero, None if x.curvature is None else zero
-        return result.value, result.slope, result.curvature
+        if side == "active" or self._passive:
+            result = self.part(side, x, xp.log(x), xp)
+        return _derived(result, x)
+
+    def _at_end(self, side: str, end: int, xp: Backend) -> tuple[Scalar, Scalar]:
+        """(value, slope) of ``active`` or ``passive`` at u = 0 or 1."""
+        result: Scalar = 0
+        if side == "active" or self._passive:
+            result = self._sum((_at_end(Same(atom), side, end, xp) for _, atom in self.separable), xp)
+        return _derived(result, _end(xp, end)[0])[:2]
+
+    @property
+    def _passive(self) -> bool:
+        """Has a term a passive part?"""
+        return any(type(atom).passive is not Separable.passive for _, atom in self.separable)
 
     def curvature(self) -> tuple[int | None, int | None]:
         """Shape of the separable part's (active, passive): the common sign, or None when terms disagree."""
@@ -135,19 +145,15 @@ class Profile:
 
     def slopes(self, xp: Backend) -> Slopes:
         """End slopes of the separable part, in the number system of ``xp``; limits where the formula gives 0 * inf."""
-        zero, one = _end(xp, 0), _end(xp, 1)
-        active0, active1 = self._jet("active", *zero, xp)[1], self._jet("active", *one, xp)[1]
+        active0, active1, passive0, passive1 = (
+            self._at_end(side, end, xp)[1] for side in ("active", "passive") for end in (0, 1)
+        )
         if _lost(active1) and self.shape() == CONVEX and _endless(active0):
             # A decreasing convex function: its slope at 1 lies between the slope next to 1 and 0. The focal loss with
             # 0 < gamma < 1 comes here; its slope at 0 is -inf, so the lower bound settles the condition.
             near = self.jet("active", xp.number(NEXT_TO_ONE), xp)[1]
             active1 = near if xp is FLOAT else Interval(near.low, 0.0)
-        found = (
-            active0,
-            active1,
-            self._jet("passive", *zero, xp)[1],
-            self._jet("passive", *one, xp)[1],
-        )
+        found = (active0, active1, passive0, passive1)
         if xp is FLOAT or xp is INTERVAL:
             ends = (("active", 0), ("active", 1), ("passive", 0), ("passive", 1))
             found = tuple(
@@ -161,7 +167,6 @@ class Profile:
         ``shapes``: the shape of (active, passive) of every term, of which none may be MIXED. Without ``chords`` concave terms have
         their slopes at the other end, which are no better: their leading powers do not cancel where a chord's do.
         """
-        zero, one = _end(xp, 0), _end(xp, 1)
         total: list[Scalar] = [0, 0, 0, 0]
         for term, shape in zip(self.separable, shapes, strict=True):
             part = Profile(self.K, (term,), (), (), ())
@@ -171,7 +176,7 @@ class Profile:
                 if shape[i] == CONCAVE and not chords:
                     found[2 * i : 2 * i + 2] = found[2 * i : 2 * i + 2][::-1]
                 elif shape[i] == CONCAVE:
-                    rise = part._jet(side, *one, xp)[0] - part._jet(side, *zero, xp)[0]
+                    rise = part._at_end(side, 1, xp)[0] - part._at_end(side, 0, xp)[0]
                     found[2 * i : 2 * i + 2] = rise, rise
             total = [a + b for a, b in zip(total, found, strict=True)]
         return Slopes(*total)
@@ -262,6 +267,39 @@ def _end(xp: Backend, end: int) -> tuple[Scalar, Scalar]:
     """u = 0 or 1 as the variable of a jet, and its logarithm, which are needed at every value of a parameter."""
     x = xp.variable(xp.number(Fraction(end)))
     return x, xp.log(x)
+
+
+class Same:
+    """A loss that is equal to itself only: losses never change, and to compare parameters takes long."""
+
+    def __init__(self, atom: Separable) -> None:
+        self.atom = atom
+
+    def __hash__(self) -> int:
+        return id(self.atom)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.atom is other.atom
+
+
+def _at_end(term: Same, side: str, end: int, xp: Backend) -> Scalar:
+    """``active`` or ``passive`` of a term at u = 0 or 1, as a jet (or 0)."""
+    return _at_end_in_floats(term, side, end, xp) if xp in FLOATS else _computed_at_end(term, side, end, xp)
+
+
+def _computed_at_end(term: Same, side: str, end: int, xp: Backend) -> Scalar:
+    return getattr(term.atom.on(xp), side)(*_end(xp, end), xp)
+
+
+_at_end_in_floats = lru_cache(64)(_computed_at_end)  # not in Arb, whose precision may change
+
+
+def _derived(result: Scalar, x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
+    """(value, slope, curvature or None) of a function of the jet x; of a constant, where it is a whole number."""
+    if isinstance(result, int):
+        zero = x.value * 0
+        return zero, zero, None if x.curvature is None else zero
+    return result.value, result.slope, result.curvature
 
 
 @dataclass(frozen=True)

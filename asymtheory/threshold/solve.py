@@ -11,7 +11,7 @@ exact names.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache, partial
 from typing import NamedTuple, TypeAlias
@@ -310,8 +310,9 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
             return found
         known = _certain(found, opened)
     elif isinstance(what, Search):
-        if what.necessary:
-            found = isolate(_slack_of(what, lambda at: at.slack, parameter, row), opened, True, named, monotone=affine)
+        slack = _slack_of(what, lambda at: at.slack, parameter, row)
+        if what.necessary and not _always(math.inf, slack, opened):
+            found = isolate(slack, opened, True, named, monotone=affine)
             if found.settled and not found.pieces:
                 return found
             possible = _certain(found, opened) if not found.note else None
@@ -336,6 +337,21 @@ def _first_order(what: Rule, parameter: str, row: Row) -> Inequality:
 
 def _ever_below(slack: Inequality, opened: Domain) -> bool:
     """Do floats see a slack that is not positive at one of some values, which are denser towards the ends?"""
+    return not all(value > 0 for value in _sampled(slack, opened))
+
+
+def _always(value: float, slack: Inequality, opened: Domain) -> bool:
+    """Do floats see a slack of this infinite value wherever they see one? Then it says nothing that is worth isolating."""
+    seen = False
+    for x in _sampled(slack, opened):
+        if x != value and not math.isnan(x):
+            return False
+        seen = seen or x == value
+    return seen
+
+
+def _sampled(slack: Inequality, opened: Domain) -> Iterator[float]:
+    """A slack in floats (NaN where there is none) at some values, which are denser towards the ends."""
     powers = [2.0**k for k in range(-SAMPLED, SAMPLED + 1, 4)]
     if opened.low is None and opened.high is None:
         values = [*powers, *(-x for x in powers)]
@@ -346,11 +362,12 @@ def _ever_below(slack: Inequality, opened: Domain) -> bool:
         low, width = float(opened.low), float(opened.high - opened.low)
         near = [x for x in powers if x < 1]
         values = [*(low + width * x for x in near), *(low + width * (1 - x) for x in near)]
-    inside = [x for x in values if (opened.low is None or x > opened.low) and (opened.high is None or x < opened.high)]
-    try:
-        return not all(slack(x, FLOAT) > 0 for x in inside)
-    except (ArithmeticError, ValueError):
-        return True
+    for x in values:
+        if (opened.low is None or x > opened.low) and (opened.high is None or x < opened.high):
+            try:
+                yield float(slack(x, FLOAT))
+            except (ArithmeticError, ValueError):
+                yield math.nan
 
 
 def _slack_of(what: AnyRule, slack: Callable[[AnyRule], Slack], parameter: str, row: Row) -> Inequality:
@@ -374,7 +391,10 @@ def _by_lines(what: Search, parameter: str, opened: Domain, row: Row, monotone: 
     """
 
     def where(slack: Callable[[Search], Slack], domain: Domain) -> Isolated:
-        return isolate(_slack_of(what, slack, parameter, row), domain, False, False, monotone=monotone)
+        inequality = _slack_of(what, slack, parameter, row)
+        if _always(-math.inf, inequality, domain):
+            return Isolated((), False)
+        return isolate(inequality, domain, False, False, monotone=monotone)
 
     if what.shapes is None or not any(CONCAVE in shape for shape in what.shapes):
         found = where(lambda at: at.enough, opened)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any, ClassVar, Self
+from unittest.mock import Mock
 
 import mpmath
 import numpy as np
@@ -22,7 +24,9 @@ from asymtheory.asymmetry.rules import decide
 from asymtheory.errors import InputError
 from asymtheory.losses import AEL, AGCE, AMSE, AUL, CONVEX, GCE, LINEAR, MAE, NCE, Loss, Separable, build, names
 from asymtheory.losses.domain import Domain, at_least
+from asymtheory.losses.profile import Profile
 from asymtheory.noise import NoiseModel, Row, from_weights, symmetric
+from asymtheory.numbers.backends import FLOAT, INTERVAL
 from asymtheory.numbers.exact import simplest
 from asymtheory.threshold import End, Piece, Threshold, solve, solve_rate
 from asymtheory.threshold.inequality import isolate
@@ -694,6 +698,25 @@ def test_a_change_below_the_values_scanned_is_found_by_signs_where_there_is_one_
     assert piece.low is not None
     assert piece.low.low <= 3 * 2.0**-93 / math.e <= piece.low.high
     assert len(asked) < most
+
+
+def test_what_is_infinite_at_every_value_is_not_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AMSE at q < 1 has an infinite slope at 0, so that neither first order nor the slopes of lines tell one a from another."""
+    isolated = Mock(side_effect=isolate)
+    module = importlib.import_module("asymtheory.threshold.solve")  # the package's attribute is the function
+    monkeypatch.setattr(module, "isolate", isolated)
+    found = solve(F("0.14") * AMSE(a=2, q=F("0.05")) + 14 * AMSE(a=3, q=30), from_weights([5, 1, 1]), "a")
+    assert (found.status, isolated.call_count) == ("threshold", 1)
+
+
+def test_ends_of_a_term_are_computed_once_in_each_number_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    active = Mock(side_effect=AMSE.active)
+    monkeypatch.setattr(AMSE, "active", lambda *args: active(*args))
+    term = AMSE(a=3, q=2)
+    found = [Profile.of(weight * term + MAE(), 4).slopes(xp) for weight in (1, 2, 5) for xp in (FLOAT, INTERVAL)]
+    assert active.call_count == 4
+    assert [slopes.active0 for slopes in found[::2]] == [-2.5, -4.0, -8.5]
+    assert Profile.of(AMSE(a=4, q=2), 4).slopes(FLOAT).active0 == -2
 
 
 def test_an_inequality_that_vanishes_everywhere_holds_everywhere() -> None:
