@@ -23,7 +23,6 @@ from .rules import Decision, endless
 from .rules.joint import Joint
 from .simplex_search import decide_by_search
 from .sweep import Sweep
-from .transfer import Transfer
 
 LINES = 240  # dual lines tried
 BOXES = 4000
@@ -38,7 +37,7 @@ LESS = "certified: a point of less risk than the vertex (Arb)"
 UNBOUNDED = "proved: the risk is unbounded below as u_k -> 0 for another class, wherever the other entries are"
 INFINITE = "proved: the risk is infinite at e_m, and finite inside: phi_k is infinite at 0 for another class"
 AT_THE_VERTEX = "proved: with two classes the risk is unbounded below in the limit at e_m alone"
-OPEN = "undecided: no proof, and the search found no point of less risk"
+OPEN = "undecided: {}; the search found no point of less risk"
 
 
 def search(
@@ -46,13 +45,14 @@ def search(
 ) -> tuple[Decision, NDArray[np.float64] | None, str]:
     """Settle a row that no rule settles: by a proof, by a point certified to have less risk, or leave it undecided.
 
-    ``thorough``: at last a local descent looks for such a point.
+    ``thorough``: at last a local descent looks for such a point, and what stays undecided says what is missing.
     """
     if isinstance(decision.rule, Joint):
         verdict, at, how = decide_by_search(loss, row)
         return Decision(verdict, decision.gap, decision.rule), at, how
     profile = Profile.of(loss, len(row.weights))
-    transfer = Transfer.of(loss, row)
+    sweep = Sweep.of(loss, row)
+    transfer = sweep.transfer
     weights = np.array([float(x) for x in row.weights]) / float(row.total)
     # a chord proof is about the separable part: what is added must be least at e_m, too
     least = all(endless(atom) for _, atom in profile.normalised) or row.uniform_rest
@@ -64,17 +64,17 @@ def search(
         holds, method = False, FALLS
     elif _certified_less(loss, row, point := transfers(loss, weights)):
         holds, method = False, LESS
-    elif Sweep.of(loss, row).point() or transfer.proves():
+    elif sweep.point() or transfer.proves():
         holds, point, method = True, None, RISES
     elif profile.separable and least and not profile.negative and _chords_prove(profile, row):
         holds, point, method = True, None, CHORDS
     elif profile.negative and profile.normalised and active_negative(profile, row.weights, row.target):
         holds, point, method = True, None, LINES_BELOW
     elif not thorough:
-        point, method = None, OPEN
+        point, method = None, ""
     else:
         point = search_point(loss, weights)
-        holds, method = (False, LESS) if _certified_less(loss, row, point) else (None, OPEN)
+        holds, method = (False, LESS) if _certified_less(loss, row, point) else (None, OPEN.format(sweep.missing()))
     gap = decision.gap  # of an inequality that did not decide: shown where it does not deny the verdict
     return (
         Decision(holds, None if holds is not None and gap and (gap > 0) != holds else gap, decision.rule),

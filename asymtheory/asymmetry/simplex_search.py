@@ -39,7 +39,9 @@ LESS = "certified: a point of less risk than the vertex (intervals)"
 FALLS = "certified: the risk falls as soon as mass leaves the vertex (intervals)"
 SHAPES = "certified: the tangent of the convex part and the chords of the concave part at e_m rise (intervals)"
 NUMERIC = "numeric: a search found no point of less risk than the vertex; not proved"
-NO_POINT = "undecided: the boxes of the simplex were not all settled, and the search found no point of less risk"
+OPEN = "undecided: {}; the search found no point of less risk"
+NO_VALUE = "the risk at e_m is not known to be finite"
+TOO_LITTLE = "floats see less risk than at e_m, but by too little for a point"
 
 
 def decide_by_search(loss: Loss, row: Row) -> tuple[bool | None, Array | None, str]:
@@ -61,11 +63,13 @@ def decide_by_search(loss: Loss, row: Row) -> tuple[bool | None, Array | None, s
         vertex = np.eye(len(weights))[row.target]
         best, least = (float(weighted_risk(loss, weights, u)) for u in (point, vertex))
         if not np.isfinite(least):  # as of a logarithm: what floats see next to it says nothing
-            return None, None, NO_POINT
-        return (None, None, NO_POINT) if best < least - 1e-12 * (1 + abs(least)) else (True, None, NUMERIC)
+            return None, None, OPEN.format(NO_VALUE)
+        return (
+            (None, None, OPEN.format(TOO_LITTLE)) if best < least - 1e-12 * (1 + abs(least)) else (True, None, NUMERIC)
+        )
     if search.proves():
         return True, None, CERTIFIED
-    return (False, search.found, LESS) if search.found is not None else (None, None, NO_POINT)
+    return (False, search.found, LESS) if search.found is not None else (None, None, OPEN.format(search.missing))
 
 
 @dataclass
@@ -79,6 +83,7 @@ class SimplexSearch:
     groups: tuple[tuple[int, ...], ...]  # of other classes with equal weights
     jumps: bool
     found: Array | None = field(default=None)
+    missing: str = ""  # where nothing is proved, and no point found
 
     @classmethod
     def of(cls, loss: Loss, row: Row) -> SimplexSearch:
@@ -177,9 +182,11 @@ class SimplexSearch:
         return low, high
 
     def proves(self) -> bool:
-        """Is F(u) > F(e_m) certain at every other u? Leaves a point of less risk in ``found`` where one comes by."""
+        """Is F(u) > F(e_m) certain at every other u? Leaves a point of less risk in ``found`` where one comes by, or else says what
+        is ``missing``."""
         K, at_vertex = self.K, self.vertex()[1]
         if not np.isfinite([at_vertex.low[0], at_vertex.high[0]]).all():
+            self.missing = NO_VALUE
             return False
         low, high = np.zeros((1, K)), np.ones((1, K))
         work, most = 0, min(MOST_BOXES, WORK // (K * (K - 1)))
@@ -190,6 +197,13 @@ class SimplexSearch:
             low, high = low[:-size], high[:-size]
             work += len(now_low)
             if work > most:
+                least = (now_high - now_low).max(-1).argmin() if len(now_low) else None
+                place = (
+                    ""
+                    if least is None
+                    else " (u_m from {:.4g} to {:.4g})".format(*(x[least, self.target] for x in (now_low, now_high)))
+                )
+                self.missing = f"{most} boxes of the simplex do not settle the risk, and small ones are left{place}"
                 return False
             if not len(now_low):
                 continue

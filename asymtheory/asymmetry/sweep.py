@@ -82,6 +82,46 @@ class Sweep:
         nothing = np.zeros(1)
         return {1: True, -1: False}.get(int(self.verdicts(nothing, nothing, closely=True)[0]))
 
+    def missing(self) -> str:
+        """What keeps the loss as it is from being certified, seen where that is farthest from it."""
+        nothing, every = np.zeros(1), np.ones(1, dtype=bool)
+        with np.errstate(all="ignore"):
+            found = self._suggested(nothing)
+            share, count = float(found.share[0]), int(found.receivers[0])
+            if found.least[0] < 0 and not (share < SMALL and self._misseen(0.0, share, count)):
+                classes = "one class" if count == 1 else f"{count} classes"
+                return f"floats see less risk where {share:.3g} of the mass has gone to {classes}, but by too little for a point"
+            if not self.transfer.bounded:
+                return "the base of a normalised term is neither convex nor concave, and the risk has no lower bound"
+            start = self._start(nothing, nothing, every)
+            holds, least = start.above(self._above(nothing, nothing, start))
+            cells = Cells.of(~holds, self.transfer.profile.K - 1)
+            values = self._at_points(nothing, nothing, cells, least)
+        text = "next to the vertex no lower bound of the excess is certified"
+        if start.reach[0] > 0 and len(values):
+            worst = int(np.nan_to_num(values, nan=-np.inf).argmin())
+            share = float(cells.left[worst] + cells.right[worst]) / 2
+            where = f"{f'{share:.3g}' if share < 0.9995 else 'all'} of the mass has left the vertex"
+            positive = f"positive at single masses, but over no range where about {where}"
+            text = (
+                f"the lower bound of the excess is {positive if values[worst] > 0 else f'not positive where {where}'}"
+            )
+        return f"{text}; {self._bend()}" if self.transfer.mixed else text
+
+    def _bend(self) -> str:
+        """Where floats see the first change of curvature of phi_n, of which chords alone are known."""
+        second, xp = float(self.transfer.second), numpy_()
+        with np.errstate(all="ignore"):
+            own, other = (self.transfer.profile.jet(side, SHARES[:-1], xp, 2)[2] for side in ("active", "passive"))
+            signs = np.sign(np.broadcast_to(second * own + (1 - second) * other, SHARES[:-1].shape))
+        change = np.flatnonzero(signs[1:] * signs[:-1] < 0)
+        place = (
+            f"changes its curvature near u = {SHARES[change[0] + 1]:.3g}"
+            if len(change)
+            else "has no curvature that is known"
+        )
+        return f"phi_k {place}, so that only its chords count"
+
     def at(self, value: float) -> Sweep:
         """The loss at one value of the parameter."""
         exact = Fraction(value)
@@ -207,17 +247,7 @@ class Sweep:
         self, low: Array, high: Array, likely: NDArray[np.bool_], thorough: bool, closely: bool
     ) -> NDArray[np.bool_]:
         """Is the lower bound of the excess positive for every t in (0, 1]? Where that is ``likely`` more is tried."""
-        at = self._at(Span(low[:, None], high[:, None]))
-        near, chord = (_part(part, "slope").low for part in self._bounds(at, Span(0.0, NEAR), _by_value))
-        shape = (len(low), len(NEAR))
-        near, chord = np.broadcast_to(near, shape), np.broadcast_to(chord, shape)
-        fine = near + chord > 0
-        reach = np.where(fine, NEAR, 0.0).max(-1)  # the slope settles (0, reach]
-        pick, every = np.where(fine, NEAR, 0.0).argmax(-1), np.arange(len(low))
-        local, chord = near[every, pick], chord[every, pick]
-        lost = np.flatnonzero((reach == 0) & ~np.isfinite(local + chord) & likely)[:MOST_GERMS]
-        for row in lost:  # infinite slopes meet: the leading power decides, in Arb
-            reach[row], local[row], chord[row] = self._near(float(low[row]), float(high[row]))
+        reach, local, chord = self._start(low, high, likely)
         found = reach > 0
         rows = np.flatnonzero(found)
         if len(rows):
@@ -247,6 +277,21 @@ class Sweep:
                 )
             found[rows] = ~failing.any(-1)
         return found
+
+    def _start(self, low: Array, high: Array, likely: NDArray[np.bool_]) -> Start:
+        """How far from t = 0 the slope of the bound settles it, or its germ."""
+        at = self._at(Span(low[:, None], high[:, None]))
+        near, chord = (_part(part, "slope").low for part in self._bounds(at, Span(0.0, NEAR), _by_value))
+        shape = (len(low), len(NEAR))
+        near, chord = np.broadcast_to(near, shape), np.broadcast_to(chord, shape)
+        fine = near + chord > 0
+        reach = np.where(fine, NEAR, 0.0).max(-1)  # the slope settles (0, reach]
+        pick, every = np.where(fine, NEAR, 0.0).argmax(-1), np.arange(len(low))
+        local, chord = near[every, pick], chord[every, pick]
+        lost = np.flatnonzero((reach == 0) & ~np.isfinite(local + chord) & likely)[:MOST_GERMS]
+        for row in lost:  # infinite slopes meet: the leading power decides, in Arb
+            reach[row], local[row], chord[row] = self._near(float(low[row]), float(high[row]))
+        return Start(reach, local, chord)
 
     def _near(self, low: float, high: float) -> tuple[float, float, float]:
         """How far from t = 0 the germ of the bound is positive, 0 for its slope, and the least chord of terms of unknown shape."""

@@ -581,12 +581,17 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
         for a, b in runs
     )
     ended = domain.high is not None or not (runs and runs[-1][1] == tried[-1])
-    known = all(v.holds is not None for v in verdicts.values())
     affine = all(
         v.rule.verdict is not None or (v.rule.inequality and not v.rule.sufficient_only) for v in verdicts.values()
     )
     found = verdicts[min(first + 1, tried[-1])]
-    return Feasible(pieces, found, known and ended, "" if affine else ONE_CHANGE, not affine)
+    unknown = next((n for n, v in verdicts.items() if v.holds is None), None)
+    note = "" if affine else ONE_CHANGE
+    note = (
+        f"it is feasible still at {parameter} = {MOST_COUNT}, and beyond that nothing is tried" if not ended else note
+    )
+    note = note if unknown is None else f"{parameter} = {unknown} itself is not settled"
+    return Feasible(pieces, found, unknown is None and ended, note, not affine)
 
 
 def _certified_count(loss: Loss, row: Row, n: int) -> bool | None:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from asymtheory.asymmetry import certificates
+from asymtheory import from_formula
+from asymtheory.asymmetry import certificates, simplex_search
 from asymtheory.asymmetry.certificates import active_negative
 from asymtheory.asymmetry.condition import check
 from asymtheory.asymmetry.risk import weighted_risk
@@ -191,6 +192,32 @@ def test_the_reason_of_a_cut_off_vertex_does_not_say_that_every_term_is_least_th
     near = np.array([[0.36, 0.32, 0.32], [0.35, 0.33, 0.32]])
     risk = weighted_risk(aul, [0.5, 0.4, 0.1], near)
     assert risk[1] < risk[0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights", "cause"),
+    [
+        (Q("0.19") * build("gce", q=Q("0.758")) + Q("0.09") * build("amse", a=Q("4.7"), q=Q("0.3")), [1, 1, 1, 1, Q("1.101")],
+         "the lower bound of the excess is not positive where all of the mass has left the vertex; the search"),
+        (from_formula("0.22*((1-u)/(1+g*u))+0.13*((1-u)**p)", "u", g=Q("3.76"), p=Q("0.283")), [8, 14, 2, 2, 6, 10, 2, 7, 10, 4],
+         "not positive where 0.677 of the mass has left the vertex; phi_k changes its curvature near u = 0.676"),
+        (from_formula("0.28*((1-u)**p)+0.83*(u*log(u)-(1+u)*log(1+u))", p=Q("0.83")),
+         map(Q, ("0.233", "0.826", "0.0806", "26.334", "0.924")),
+         "next to the vertex no lower bound of the excess is certified; phi_k changes its curvature near u = 0.89"),
+        (from_formula("sqrt(sum((u-u_y)**2))+c*(1-u_y)", c=Q("3.9")), map(Q, ("0.991", "0.805", "5.46", "0.0193", "0.118")),
+         "500 boxes of the simplex do not settle the risk, and small ones are left (u_m from "),
+    ],
+)  # fmt: skip
+def test_what_stays_undecided_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, loss: Loss, weights: list[Any], cause: str
+) -> None:
+    """Where the bound is least, and where nothing is known of the shape."""
+    monkeypatch.setattr(simplex_search, "MOST_BOXES", 500)
+    found = check(loss, weights)
+    assert found.asymmetric is None
+    assert found.method.startswith("undecided: ")
+    assert cause in found.method
+    assert found.to_dict()["method"] == found.method
 
 
 @pytest.mark.slow
