@@ -187,6 +187,15 @@ def solve_rate(loss: Loss | str, kind: str, K: int | None, **parameters: Scalar)
             tolerated.note,
         )
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
+    if (what.searched or what.sufficient_only) and not loss.joint and dominant.pieces:
+        from .rates import Rates  # late: numpy is not on the start-up path of the simplest `bound`
+
+        (reach,) = dominant.pieces
+        rates = Rates(
+            loss, build, reach.high.number if reach.high is not None and reach.high.number is not None else Fraction(1)
+        )
+        pieces, settled, note, _ = rates.solve()
+        zero = rates.holds(0.0) if zero is None else zero
     pieces = with_point(pieces, Fraction(0), bool(zero), domain)
     status = _status(pieces, domain, settled)
     end = max((p.high.value for p in pieces if p.high is not None), default=0.0)

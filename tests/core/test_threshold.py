@@ -32,6 +32,7 @@ from asymtheory.threshold import End, Piece, Threshold, solve, solve_rate
 from asymtheory.threshold.inequality import isolate
 from asymtheory.threshold.isolate import _bisected
 from asymtheory.threshold.pieces import intersect, outward, with_point
+from asymtheory.threshold.rates import Rates
 
 mp = mpmath.mp.clone()  # a context of our own: the global one belongs to everyone
 mp.prec = 400
@@ -373,6 +374,35 @@ def test_normalised_losses_alone_stand_none_or_all() -> None:
     assert solve_rate(build("nnce"), "pair", 7).answer == "eta < 0.5"
     assert solve_rate(build("ngce"), "symmetric", 7).answer == "eta < 6/7 (0.857143)"
     assert solve_rate(build("ngce"), "pair", 7).answer == "eta = 0"
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "K", "answer"),
+    [
+        (build("anl-ce"), "pair", 10, "eta < 0.453928"),
+        (14 * build("fisher-rao") + F("0.14") * build("nnce"), "uniform", 3, "eta < 0.09498"),
+        (build("sr"), "pair", 10, "eta = 0"),
+        (build("truncated-gce", k=F("0.0562"), q=F("0.959")), "uniform", 4, "eta < 1"),
+    ],
+)
+def test_rates_that_no_rule_settles_are_halved(loss: Loss, kind: str, K: int, answer: str) -> None:
+    """Certified at rates on both sides of the end, which reaches to where clean labels dominate no more or is as narrow as any."""
+    found = solve_rate(loss, kind, K)
+    assert (found.status, found.answer) == ("threshold", answer)
+    high = found.pieces[0].high
+    assert high is not None
+    assert high.high - high.low <= 1e-3 * high.high
+    for rate, holds in ((0.5 * high.low, True), (high.low, True), (max(1.01 * high.high, 1e-3), False)):
+        model = noise.family(kind, K)(F(min(rate, 1.0)))
+        assert check(loss, model).asymmetric == holds if model.dominant else not holds
+
+
+def test_rates_that_are_not_settled_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rates, "holds", lambda self, rate: rate == 0 or (None if rate < 0.1 else False))
+    found = solve_rate(build("sr"), "pair", 4)
+    assert found.status == "undecided"
+    assert "nothing is certified between 0 and 0.1" in found.condition
+    assert "no lower bound of the excess is certified (at " in found.condition
 
 
 def test_a_rate_needs_a_family() -> None:
