@@ -10,7 +10,7 @@ s = tip - u_m > 0 for the mass that has left it. For every u with that s the exc
   ``(w_m - w_n) g(1 - s) / (g(1 - s) + g(s))``;
 * NGCE (and NCE and NFL on u_k >= p_min), with mean w' of the other weights and y(x) = g(f) - g(f + x) concave:
   ``((w_m - w') g(tip - s) - (w_n - w') J y(s / J)) / sum g``, less its value at v, with J the number of classes with w_k > w'; the
-  sum of the g lies between its values for even and for concentrated mass (``_one_rival``: where n is the only such class it is the
+  sum of the g lies between its values for even and for concentrated mass (``Rivals.one``: where n is the only such class it is the
   latter). Where y is convex (g concave, in a formula) the sum of the y is largest for concentrated mass: J = 1 in the numerator,
   and the ends of the denominator change places. A g that is neither has no bound here (``bounded``);
 * NNCE, NNFL: ``(w_m - w_n) r / (r + g(f) - g(tip - s))``, r = g(f) - g(f + s), for the flipped base is concave and 0 at f.
@@ -48,6 +48,7 @@ Shape: TypeAlias = int | str | None
 Array: TypeAlias = NDArray[np.float64]
 Division: TypeAlias = Callable[[Scalar, Scalar], Scalar]
 
+ENDS = Fraction(0), Fraction(1)
 SPLITS = 600  # cells at most
 NEAREST = (16, 30, 60, 120, 400)  # bits: how near to the vertex the germs take over
 LOWEST = arb(-10) ** 301
@@ -64,6 +65,8 @@ class Transfer:
     shapes: Mapping[str, list[int | None]]  # of every term of either side; linear ones count as convex
     endless: tuple[bool, ...]  # of every normalised term: is its base infinite at 0?
     bases: tuple[int | None, ...]  # the shape of every such base
+    rivals: Rivals
+    origin: Transfer | None = None  # the same excess for other parameters, which knows the ends of terms that have none of these
 
     @classmethod
     def of(cls, loss: Loss, row: Row) -> Transfer:
@@ -88,26 +91,28 @@ class Transfer:
             shapes,
             tuple(endless(atom) for atom in bases),
             tuple(atom.base.curvature()[0] for atom in bases),
+            Rivals(tuple(w for k, w in enumerate(shares) if k != row.target)),
         )
 
     def at(self, loss: Loss) -> Transfer:
         """The same excess for the loss with other parameters, in any number system, between two kinks: shapes stay."""
-        return replace(self, profile=Profile.of(loss, self.profile.K))
+        return replace(self, profile=Profile.of(loss, self.profile.K), origin=self.origin or self)
 
     @property
-    def others(self) -> list[Fraction]:
+    def others(self) -> tuple[Fraction, ...]:
         """The weights of the other classes."""
-        return [w for k, w in enumerate(self.weights) if k != self.target]
+        return self.rivals.weights
 
     @cached_property
     def floor(self) -> Scalar:
         """f, the smallest entry."""
-        return self.profile.negative[0][1].p_min if self.profile.negative else Fraction(0)  # all have the same
+        return self.profile.negative[0][1].p_min if self.profile.negative else ENDS[0]  # all have the same
 
     @cached_property
     def tip(self) -> Scalar:
         """The largest entry, at the vertex."""
-        return 1 - (self.profile.K - 1) * self.floor
+        same = self.origin is not None and self.floor is self.origin.floor
+        return self.origin.tip if same else 1 - (self.profile.K - 1) * self.floor
 
     def whole(self, xp: Backend) -> Scalar:
         """All the mass that can leave the vertex, tip - f."""
@@ -118,22 +123,22 @@ class Transfer:
         xp, total = numpy_(), np.zeros(1)
         for i, (coefficient, _) in enumerate(self.profile.separable):
             for side in self.shapes:
-                for end in (Fraction(0), Fraction(1)):
+                for end in ENDS:
                     value = np.abs(self._start(i, side, end, xp) * _product(xp, coefficient, Fraction(1)))
                     total = total + np.where(np.isfinite(value), value, 0.0)
         return np.reshape(total, -1)
 
     # ------------------------------------------------------------------------------------------- its parts
 
-    @cached_property
+    @property
     def second(self) -> Fraction:
         """w_n, the largest other weight."""
-        return max(self.others)
+        return self.rivals.falling[0]
 
-    @cached_property
+    @property
     def third(self) -> Fraction:
         """The largest weight of the classes beside m and n; w_n where there is none."""
-        return sorted(self.others)[-2] if self.profile.K > 2 else self.second
+        return self.rivals.falling[1] if self.profile.K > 2 else self.second
 
     def received(self, x: Scalar, xp: Backend, shape: Shape = "all") -> Scalar:
         """``phi_n(f + x) - phi_n(f)``, of all terms or of those of one shape."""
@@ -190,18 +195,20 @@ class Transfer:
 
     def _start(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
         """The value of one side of a term at an end; the limit where the formula has no value there (u log u at 0)."""
-        key = (
-            i,
-            side,
-            start if isinstance(start, Fraction) else id(start),
-            xp,
-        )  # else it is the floor or the tip, which stay
+        key = i, side, id(start), xp  # it is kept beside its value
         if key not in self._starts:
-            self._starts[key] = self._start_of(i, side, start, xp)
-        return self._starts[key]
+            shared = self._unchanged(i) if isinstance(start, Fraction) else None
+            value = self._start_of(i, side, start, xp) if shared is None else shared._start(i, side, start, xp)
+            self._starts[key] = value, start
+        return self._starts[key][0]
+
+    def _unchanged(self, i: int) -> Transfer | None:
+        """Where a separable term is the same as for other parameters: what knows it already."""
+        same = self.origin is not None and self.origin.profile.separable[i][1] is self.profile.separable[i][1]
+        return self.origin if same else None
 
     @cached_property
-    def _starts(self) -> dict[tuple[int, str, Fraction | int, Backend], Scalar]:
+    def _starts(self) -> dict[tuple[int, str, int, Backend], tuple[Scalar, Scalar]]:
         return {}
 
     @cached_property
@@ -211,7 +218,8 @@ class Transfer:
     def _atom(self, i: int, xp: Backend) -> Any:
         """A separable term in a number system."""
         if (i, xp) not in self._atoms:
-            self._atoms[i, xp] = self.profile.separable[i][1].on(xp)
+            shared = self._unchanged(i)
+            self._atoms[i, xp] = self.profile.separable[i][1].on(xp) if shared is None else shared._atom(i, xp)
         return self._atoms[i, xp]
 
     def _start_of(self, i: int, side: str, start: Fraction, xp: Backend) -> Scalar:
@@ -271,14 +279,14 @@ class Transfer:
                     own = _at(base, kept, xp)
                     result = result + quotient(own, own + _at(base, s, xp)) * _product(xp, coefficient, top - second)
                 continue
-            mean = sum(self.others, Fraction(0)) / (K - 1)
+            mean = self.rivals.mean
             concave = shape == CONCAVE
-            many = 1 if alone or concave else max(1, sum(w > mean for w in self.others))
+            many = 1 if alone or concave else max(1, self.rivals.above)
             start = _at(base, low, xp)
             own = _at(base, kept, xp)
             fall = (start - _at(base, low + s / many, xp)) * _number(xp, many * (second - mean)) if second > mean else 0
             top_part = own * _number(xp, top - mean) - (0 if isinstance(fall, int) else fall)
-            one_way = alone or second == mean or (self._one_rival(mean) and not concave)
+            one_way = alone or second == mean or (self.rivals.one and not concave)
             heaped = own + start * (K - 1) - _heaped(_fall(base, start, low, xp), s, None if concave else spread)
             even = heaped if alone or (one_way and not concave) else own + _at(base, s / (K - 1) + low, xp) * (K - 1)
             most, fewest = (even, heaped) if concave else (heaped, even)
@@ -309,17 +317,6 @@ class Transfer:
             result = result + part
         return result
 
-    def _one_rival(self, mean: Fraction) -> bool:
-        """Is the bound of an NGCE term least where one class takes all the mass?
-
-        With n alone above the mean w' and y = g(f) - g, the term is ``(d_m g_m - d_n y_n + sum |d_k| y_k) / (b - sum y_k)`` over
-        the other k, b = g_m + (K - 1) g(f) - y_n >= (K - 2) g(f). Where the numerator without the sum is negative, -a >= -d_n g(f),
-        the fraction grows with every y_k if |d_k| b >= a, which holds if |d_k| (K - 2) >= d_n.
-        """
-        above = [w - mean for w in self.others if w > mean]
-        below = [mean - w for w in self.others if w <= mean]
-        return len(above) == 1 and min(below, default=Fraction(0)) * (self.profile.K - 2) >= above[0]
-
     @staticmethod
     def _least(top: Scalar, most: Scalar, fewest: Scalar, divide: Division) -> Scalar:
         """The numerator over the denominator that makes it least."""
@@ -345,7 +342,7 @@ class Transfer:
         """The excess where these classes receive the mass s; of NCE and NFL its least limit."""
         low, tip, top = _number(xp, self.floor), _number(xp, self.tip), self.weights[self.target]
         left = self.profile.K - 1 - sum(part.many for part in receivers)
-        rest = sum(self.others, Fraction(0)) - sum((part.weights for part in receivers), Fraction(0))
+        rest = self.rivals.sums[-1] - sum((part.weights for part in receivers), Fraction(0))
         result: Scalar = 0
         if self.profile.separable:
             result = self.given(self.kept(s, xp), xp)
@@ -369,7 +366,7 @@ class Transfer:
             if not infinite or self.profile.negative:
                 start, end = at(base, low), at(base, tip)
                 above, below = above + start * _number(xp, rest), below + start * left
-                vertex = (end * _number(xp, top) + start * _number(xp, sum(self.others, Fraction(0)))) / (
+                vertex = (end * _number(xp, top) + start * _number(xp, self.rivals.sums[-1])) / (
                     end + start * (self.profile.K - 1)
                 )
             added = (above / below - vertex) * _number(xp, coefficient)
@@ -387,7 +384,7 @@ class Transfer:
 
     def _together(self, count: Scalar) -> Scalar:
         """The sum of so many of the largest other weights, an array of fractions for an array."""
-        sums = list(accumulate(sorted(self.others, reverse=True)))
+        sums = self.rivals.sums
         if isinstance(count, np.ndarray):
             return np.array([sums[n - 1] for n in count.ravel().tolist()], dtype=object).reshape(count.shape)
         return sums[count - 1]
@@ -637,6 +634,44 @@ class Transfer:
                 )
                 rest, chord = rest + self.by_others(largest, xp, MIXED, known), rest
         return rest, chord
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The weights of the other classes."""
+
+    weights: tuple[Fraction, ...]
+
+    @cached_property
+    def falling(self) -> list[Fraction]:
+        """The largest first."""
+        return sorted(self.weights, reverse=True)
+
+    @cached_property
+    def sums(self) -> list[Fraction]:
+        """The sum of the largest, of the two largest and so on."""
+        return list(accumulate(self.falling))
+
+    @cached_property
+    def mean(self) -> Fraction:
+        """w', their mean."""
+        return self.sums[-1] / len(self.weights)
+
+    @cached_property
+    def above(self) -> int:
+        """How many are above it?"""
+        return sum(w > self.mean for w in self.weights)
+
+    @cached_property
+    def one(self) -> bool:
+        """Is the bound of an NGCE term least where one class takes all the mass?
+
+        With n alone above the mean w' and y = g(f) - g, the term is ``(d_m g_m - d_n y_n + sum |d_k| y_k) / (b - sum y_k)`` over
+        the other k, b = g_m + (K - 1) g(f) - y_n >= (K - 2) g(f). Where the numerator without the sum is negative, -a >= -d_n g(f),
+        the fraction grows with every y_k if |d_k| b >= a, which holds if |d_k| (K - 2) >= d_n.
+        """
+        least = min((self.mean - w for w in self.weights if w <= self.mean), default=Fraction(0))
+        return self.above == 1 and least * (len(self.weights) - 1) >= self.falling[0] - self.mean
 
 
 class Receivers(NamedTuple):
