@@ -257,9 +257,15 @@ class Sweep:
             failing = ~holds
             again = np.flatnonzero(failing.any(-1) & (high > low)[rows])
             if len(again):
-                box = Span(low[rows[again], None], high[rows[again], None])
-                drifted = self._drifted(box, LEFT, RIGHT, None)
-                better = [np.fmax(bound[again], moved) for bound, moved in zip(bounds, drifted, strict=True)]
+                box, cell = np.nonzero(failing[again])
+                if self.transfer.mixed:  # all chords count
+                    box, cell = np.ix_(np.arange(len(again)), np.arange(len(LEFT)))
+                drifted = self._drifted(
+                    Span(low[rows[again[box]]], high[rows[again[box]]]), LEFT[cell], RIGHT[cell], None
+                )
+                better = [bound[again] for bound in bounds]
+                for whole, moved in zip(better, drifted, strict=True):
+                    whole[box, cell] = np.fmax(whole[box, cell], moved)
                 holds, least[again] = starts.some(again).above(better)
                 failing[again] = ~holds
             again = np.flatnonzero(failing.any(-1) & likely[rows] & thorough)

@@ -66,7 +66,9 @@ class Transfer:
     endless: tuple[bool, ...]  # of every normalised term: is its base infinite at 0?
     bases: tuple[int | None, ...]  # the shape of every such base
     rivals: Rivals
-    origin: Transfer | None = None  # the same excess for other parameters, which knows the ends of terms that have none of these
+    origin: Transfer | None = (
+        None  # the same excess for other parameters, which knows the ends of terms that have none of these
+    )
 
     @classmethod
     def of(cls, loss: Loss, row: Row) -> Transfer:
@@ -111,8 +113,9 @@ class Transfer:
     @cached_property
     def tip(self) -> Scalar:
         """The largest entry, at the vertex."""
-        same = self.origin is not None and self.floor is self.origin.floor
-        return self.origin.tip if same else 1 - (self.profile.K - 1) * self.floor
+        if self.origin is not None and self.floor is self.origin.floor:
+            return self.origin.tip
+        return 1 - (self.profile.K - 1) * self.floor
 
     def whole(self, xp: Backend) -> Scalar:
         """All the mass that can leave the vertex, tip - f."""

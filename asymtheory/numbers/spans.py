@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, lru_cache, partial, reduce
-from math import factorial
+from math import factorial, isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -27,7 +27,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 LIBRARY = 2.0**-48
 TINY = 2.0**-1020  # what a library function may have lost that flushes what is below the least normal number
-LARGEST = np.finfo(float).max
+LARGEST, INFINITE = np.finfo(float).max, np.array(np.inf)
 FUNCTIONS = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
 NAME = "span"
 TAYLOR = [(k + 1) / factorial(k + 2) for k in range(25)]  # of the slope of (e^x - 1) / x
@@ -36,21 +36,21 @@ TAYLOR = [(k + 1) / factorial(k + 2) for k in range(25)]  # of the slope of (e^x
 class Span:
     """Closed intervals ``[low, high]`` of extended reals, elementwise."""
 
-    __slots__ = ("_nowhere_negative", "outer", "point")
+    __slots__ = ("_side", "outer", "point")
     __array_ufunc__ = None  # numpy must hand `array * span` to __rmul__
 
     def __init__(self, low: ArrayLike, high: ArrayLike) -> None:
         below, above = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
         self.point = high is low  # one number each?
-        self._nowhere_negative: bool | None = None
+        self._side: int | None = None
         self.outer: Array = np.empty((2, *(below.shape if self.point else np.broadcast(below, above).shape)))
         self.outer[0], self.outer[1] = -below, above
 
     @classmethod
-    def around(cls, outer: Array, point: bool = False, nowhere_negative: bool | None = None) -> Span:
+    def around(cls, outer: Array, point: bool = False, side: int | None = None) -> Span:
         """The intervals whose members x are bounded by -x <= outer[0] and x <= outer[1]; what is known of them."""
         span = object.__new__(cls)
-        span.outer, span.point, span._nowhere_negative = outer, point, nowhere_negative
+        span.outer, span.point, span._side = outer, point, side
         return span
 
     @classmethod
@@ -94,11 +94,12 @@ class Span:
         return None if self.outer.any() else 0
 
     @property
-    def nowhere_negative(self) -> bool:
-        """Are all lower ends at least 0?"""
-        if self._nowhere_negative is None:
-            self._nowhere_negative = bool((self.outer[0] <= 0).all())
-        return self._nowhere_negative
+    def side(self) -> int:
+        """1 where no lower end is below 0, -1 where no upper end is above it, 0 where neither is so."""
+        if self._side is None:
+            below, above = np.maximum.reduce(self.outer.reshape(2, -1), 1, initial=-np.inf).tolist()
+            self._side = 1 if below <= 0 else -1 if above <= 0 else 0
+        return self._side
 
     def union(self, other: Scalar) -> Span:
         """The least spans that hold both."""
@@ -121,7 +122,7 @@ class Span:
         return Span(self.low.max(-1, keepdims=True), self.high.max(-1, keepdims=True))
 
     def __neg__(self) -> Span:
-        return Span.around(self.outer[::-1], self.point)
+        return Span.around(self.outer[::-1], self.point, self._side and -self._side)
 
     @yields_to_jets
     def __add__(self, other: Scalar) -> Span:
@@ -169,18 +170,18 @@ class Span:
             return Span(1.0, 1.0) / self._whole_power(-n)
         if n == 1:
             return self
-        base = self if n % 2 or self.nowhere_negative else self._size()
+        base = self if n % 2 or self.side == 1 else self._size()
         if n == 2:
             return _product(base, base)
         ends = base.outer * _signs(base.outer.ndim)
-        found = _widened(ends**n, (ends == 0) | (np.abs(ends) == 1))
+        found = _widened(ends**n, (ends == 0) | (np.abs(ends) == 1), zero=False)
         return Span.around(np.where(ends * _signs(ends.ndim) <= 0, np.minimum(found, 0.0), found))
 
     def exp(self) -> Span:
         """The exponential, which is never 0."""
-        found = _widened(np.exp(self.outer * _signs(self.outer.ndim)))
+        found = _widened(np.exp(self.outer * _signs(self.outer.ndim)), zero=False)
         np.minimum(found[:1], 0.0, out=found[:1])
-        return Span.around(found)
+        return Span.around(found, side=1)
 
     def log(self) -> Span:
         """The natural logarithm."""
@@ -189,7 +190,7 @@ class Span:
     def _rising(self, function: Callable[[Array], Array], least: float = -np.inf, most: float = np.inf) -> Span:
         """An increasing function with values in [least, most], 0 only where it is so exactly; the whole range where it has none."""
         values = function(self.outer * _signs(self.outer.ndim))
-        found = _widened(values, None if values.all() else values == 0)
+        found = _widened(values)
         if least > -np.inf:
             np.minimum(found[:1], -least, out=found[:1])
         if most < np.inf:
@@ -259,7 +260,7 @@ class Span:
         """``x log x`` on x >= 0: 0 at 0, convex, least at 1/e with the value -1/e."""
         ends = [np.where(x <= 0, 0.0, x * np.log(np.maximum(x, TINY))) for x in (self.low, self.high)]
         values = np.array([np.minimum(*ends), np.maximum(*ends)])
-        found = Span.around(_widened(values, values == 0))
+        found = Span.around(_widened(values))
         bottom = (self.low <= 0.368) & (self.high >= 0.367)
         low = np.where(bottom, -np.exp(-1.0) * (1 + LIBRARY), found.low)
         return Span(np.where(self.low < 0, -np.inf, low), np.where(self.low < 0, np.inf, found.high))
@@ -293,49 +294,61 @@ def _aligned(x: Span, y: Span) -> tuple[Array, Array]:
     return a, b
 
 
-def _widened(values: Array, exact: Array | None = None) -> Array:
-    """Upper bounds of -x and of x from what a library rounded the ends to; not wider than to 0, or where it is ``exact``."""
+def _widened(values: Array, exact: Array | None = None, zero: bool = True) -> Array:
+    """Upper bounds of -x and of x from what a library rounded the ends to; not wider than to 0, or where it is ``exact``, as a
+    ``zero`` may be (else it may be something too small)."""
     signed, size = values * _signs(values.ndim), np.abs(values)
     slack = size * LIBRARY
     slack += TINY
+    small = not np.minimum.reduce(size, None, initial=np.inf) > 2 * TINY
     if exact is not None:
         np.copyto(slack, 0.0, where=exact)
-    found = np.add(signed, slack, out=slack)
-    if size.min(initial=np.inf) <= 2 * TINY:
+    if small and zero:
+        np.copyto(slack, 0.0, where=size == 0)
+    found = np.add(signed, slack, slack)
+    if small:
         found = np.where(signed < 0, np.minimum(found, 0.0), found)
     return _bounded(found, signed)
 
 
+def _finite(x: Array) -> bool:
+    """Are all numbers finite? (A sum that overflows says no, too, and costs time, but nothing else.)"""
+    return isfinite(np.add.reduce(x, None))
+
+
 def _bounded(found: Array, rounded: Array) -> Array:
     """Upper bounds, widened from ``rounded``: infinite where the latter are not numbers, finite where they overflowed below."""
-    if np.isfinite(found).all():
+    if _finite(found):
         return found
     return np.where(np.isnan(rounded).any(0), np.inf, np.where(rounded == -np.inf, -LARGEST, found))
 
 
 def _sum(x: Span, y: Span) -> Span:
-    rises = True if x._nowhere_negative and y._nowhere_negative else None
-    return Span.around(np.fmin(sum_up(*_aligned(x, y)), np.inf), nowhere_negative=rises)  # inf - inf is lost
+    found = sum_up(*_aligned(x, y))
+    side = x._side if x._side == y._side else None
+    return Span.around(np.fmin(found, INFINITE, found), side=side or None)  # inf - inf is lost
 
 
 def _product(x: Span, y: Span) -> Span:
-    a, b = _aligned(x, y)
-    rises = x.nowhere_negative and y.nowhere_negative
-    if rises:
-        found = [product_up(a, np.abs(b))]
-    elif x.nowhere_negative:
-        found = [product_up(end, b) for end in _ends(x, a)]
-    elif y.nowhere_negative:
-        found = [product_up(a, end) for end in _ends(y, b)]
+    if not x.side:
+        x, y = y, x
+    s, t = x.side, y.side
+    negative = (s < 0) != (t < 0)  # of what has a side the absolute values are multiplied
+    a, b = _aligned(-x if s < 0 else x, -y if t < 0 else y)
+    if t:
+        result = product_up(a, b[1:] if y.point else np.abs(b))
+        found = [result]
     else:
-        found = [product_up(end, b) for end in _ends(x, a)] + [product_up(-end, b[::-1]) for end in _ends(x, a)]
-    result = reduce(np.maximum, found)
-    if np.isfinite(result).all():
-        return Span.around(result, nowhere_negative=rises or None)
-    # an infinite end bounds finite members: its product with 0 is 0
-    infinite = ((a == -np.inf) | (b == -np.inf)).any(0)
-    result = reduce(np.maximum, [np.where(np.isnan(part) & ~infinite, 0.0, part) for part in found])
-    return Span.around(_bounded(result, result))
+        found = [product_up(end, b) for end in _ends(x, a)]
+        if not s:
+            found += [product_up(-end, b[::-1]) for end in _ends(x, a)]
+        result = reduce(np.maximum, found)
+    side: int | None = s * t or None
+    if not _finite(result):  # an infinite end bounds finite members: its product with 0 is 0
+        infinite = ((a == -np.inf) | (b == -np.inf)).any(0)
+        result = reduce(np.maximum, [np.where(np.isnan(part) & ~infinite, 0.0, part) for part in found])
+        result, side = _bounded(result, result), None
+    return Span.around(result[::-1] if negative else result, side=side)
 
 
 def _ends(x: Span, outer: Array) -> tuple[Array, ...]:
@@ -344,13 +357,20 @@ def _ends(x: Span, outer: Array) -> tuple[Array, ...]:
 
 
 def _quotient(x: Span, y: Span) -> Span:
-    a, b = _aligned(x, y)
-    if y.nowhere_negative and b[0].all():
-        if x.nowhere_negative:
-            found = quotient_up(a, np.abs(b[::-1]))
+    if y.side < 0:
+        return _quotient(-x, -y)
+    if y.side:
+        negative = x.side < 0
+        a, b = _aligned(-x if negative else x, y)
+        if x.side:
+            found = quotient_up(a, b[1:] if y.point else np.abs(b[::-1]))
         else:
             found = reduce(np.maximum, [quotient_up(a, end) for end in _ends(y, b)])
-        return Span.around(_bounded(found, found))
+        finite = _finite(found)
+        if finite or b[0].all():
+            found = found if finite else _bounded(found, found)
+            return Span.around(found[::-1] if negative else found, side=(x.side or None) if finite else None)
+    a, b = _aligned(x, y)
     below, above = -b[0], b[1]
     found = reduce(np.maximum, [quotient_up(part, end) for part in (a, -a[::-1]) for end in _ends(y, b)])
     lost = (below <= 0) & (above >= 0)
@@ -360,19 +380,15 @@ def _quotient(x: Span, y: Span) -> Span:
 
 
 def _power(x: Span, e: Span) -> Span:
-    """``x ** e`` for x >= 0; the whole line elsewhere. e log x is bilinear, so the extremes lie at the corners."""
+    """``x ** e`` for x >= 0; the whole line elsewhere. e log x is bilinear, so the extremes lie at the corners: where e has one
+    sign, at one that is known for each end."""
     a, b = _aligned(x, e)
     base, exponents = np.maximum(a * _signs(a.ndim), 0.0), b * _signs(b.ndim)
-    if e.nowhere_negative and (e.point or base[1].max(initial=0.0) <= 1):
-        pairs = [(base, exponents[::-1])]
-    elif e.nowhere_negative and base[0].min(initial=np.inf) >= 1:
-        pairs = [(base, exponents)]
+    if e.side:
+        base = base if e.side > 0 else base[::-1]
+        pairs = [(base, exponents if e.point else np.where(base < 1, exponents[::-1], exponents))]
     else:
-        pairs = [
-            (part, end)
-            for part in (base, base[::-1])
-            for end in ([exponents] if e.point else [exponents, exponents[::-1]])
-        ]
+        pairs = [(part, end) for part in (base, base[::-1]) for end in (exponents, exponents[::-1])]
     corners = []
     for part, end in pairs:
         values = np.power(part, end)
@@ -381,11 +397,11 @@ def _power(x: Span, e: Span) -> Span:
         exact = (part * part == part) | (end == 1)  # 0 and 1 to a power, too
         if exact.any():
             np.copyto(corner, values * _signs(values.ndim), where=exact)
-        corners.append(corner if np.isfinite(corner).all() else _bounded(corner, values * _signs(values.ndim)))
+        corners.append(_bounded(corner, values * _signs(values.ndim)))
     found = reduce(np.maximum, corners)
     np.minimum(found[:1], 0.0, out=found[:1])
-    if x.nowhere_negative:
-        return Span.around(found, nowhere_negative=True)
+    if x.side == 1:
+        return Span.around(found, side=1)
     return Span.around(np.where(a[0] > 0, np.inf, found))
 
 

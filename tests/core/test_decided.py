@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from operator import add, mul, sub, truediv
 from typing import Any
 
 import mpmath as mp
@@ -701,6 +702,23 @@ def test_spans_hold_every_result() -> None:
                 for result, value in zip(results, true, strict=True):
                     if value is not None:
                         assert mp.mpf(float(result.low[i])) <= value <= mp.mpf(float(result.high[i]))
+
+
+def test_spans_of_one_sign_have_short_ways_to_the_same_results() -> None:
+    """Every pair of intervals between special ends, alone, is inside what it is among all others, whose signs differ."""
+    ends = np.array([-np.inf, -2.0, -1.0, 0.0, 0.3, 1.0, 3.0, np.inf])
+    low, high = (ends[i] for i in np.triu_indices(len(ends)))
+    low, high = np.append(low, np.nan), np.append(high, np.nan)
+    first, second = (i.ravel() for i in np.indices((len(low), len(low))))
+    x, y = Span(low[first], high[first]), Span(low[second], high[second])
+    with np.errstate(all="ignore"):
+        for operation in (mul, truediv, pow, add, sub):
+            whole = operation(x, y)
+            assert whole._side is None
+            alone = [operation(x[i : i + 1], y[i : i + 1]) for i in range(len(first))]
+            assert all((part.outer <= whole.outer[:, [i]]).all() for i, part in enumerate(alone)), operation
+    tight = Span(np.array([0.5]), np.array([2.0])) ** Span(np.array([2.5]), np.array([3.5]))
+    assert (tight.low[0], tight.high[0]) == (pytest.approx(0.5**3.5, rel=1e-12), pytest.approx(2.0**3.5, rel=1e-12))
 
 
 # -------------------------------------------------------------------------------------------- thresholds far away
