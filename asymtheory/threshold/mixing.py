@@ -31,10 +31,12 @@ from .sweeping import ASIDE, Run, cause, change_between, is_narrow, less_to
 
 WIDTHS = (1e-7, 1e-5, 1e-4, 4e-4, 9e-4)  # relative distance of the certified points on both sides of an end
 FAR = 1e6  # how far beyond an end, or from 1, a value inside is looked for
-BETWEEN, HALVINGS = (
-    12,
-    2,
-)  # values between an end and one inside that are tried at once, and how often it is halved by close looks
+# how far beyond an end that a grid of transfers sees that of all of them is looked for
+ABOVE, BELOW = (1.01, 1.1, 2.0, 10.0, 100.0), (0.99, 0.9, 0.5, 0.1, 0.01)
+# relative widths between which an end is made narrower, and how often that is tried
+SHARPER, CLOSE, REFINED = 1e-7, 1e-4, 3
+# values between an end and one inside that are tried at once, and how often it is halved by close looks
+BETWEEN, HALVINGS = 12, 2
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Mixing:
         that were looked at closely."""
         if at in (0, math.inf):
             return None
-        at = self._sharpened(at, inside, upper)
+        rough, at = at, self._sharpened(at, inside, upper)
         outward = 1 if upper else -1
         out, good = ([at * (1 + sign * width) for width in WIDTHS] for sign in (outward, -outward))
         looked = good[-1]
@@ -160,6 +162,8 @@ class Mixing:
         if not fails:
             return None
         bad, best = fails[0], self._first(good, said[len(out) :], inside)
+        if not rough * BELOW[0] <= at <= rough * ABOVE[0]:  # the grid does not see what decides
+            bad, best = self._refined(bad, best)
         failed = None
         if not is_narrow(*sorted((bad, best))):
             best, failed = (looked, None) if self._works(looked) else (best, looked)
@@ -177,6 +181,20 @@ class Mixing:
             return values[first]
         finer = np.geomspace(values[first - 1], values[first], BETWEEN)[1:-1].tolist()
         return next((t for t, holds in zip(finer, self.verdicts(finer), strict=True) if holds), values[first])
+
+    def _refined(self, bad: float, best: float) -> tuple[float, float]:
+        """The same two, nearer to each other as far as boxes certify values between them; what is far apart costs too much."""
+        for _ in range(REFINED):
+            if not SHARPER * best < abs(best - bad) < CLOSE * best:
+                break
+            values = np.linspace(bad, best, BETWEEN).tolist()
+            said = [False, *self.verdicts(values[1:-1]), True]
+            last = max(i for i, holds in enumerate(said) if holds is False)
+            first = min(i for i, holds in enumerate(said) if holds)
+            if first - last == len(values) - 1:
+                break
+            bad, best = values[last], values[first]
+        return bad, best
 
     def _nearer(self, bad: float, best: float, failed: float | None) -> tuple[float, float | None]:
         """A weight next to ``bad`` that works, or by halves; and one that is not certified (``failed``: is known not to be)."""
@@ -199,8 +217,9 @@ class Mixing:
 
     def _sharpened(self, at: float, inside: float, upper: bool) -> float:
         """The end as transfers of mass see it in floats, from where a grid of them does."""
-        out = at * (1 + (1 if upper else -1) * 1e-2)
-        low, high = (np.array([end]) for end in sorted((inside, out)))
+        out = at * np.array(ABOVE if upper else BELOW)
+        first = int(np.argmax(self.sweep.floats(out) < 0))
+        low, high = (np.array([end]) for end in sorted((inside, float(out[first]))))
         return float(change_between(self.sweep, low, high, np.array([1 if upper else -1], dtype=np.int8))[0])
 
     def _never(self, rest: Loss, points: list[NDArray[np.float64]]) -> bool:

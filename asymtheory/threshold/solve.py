@@ -556,7 +556,7 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
             at = loss._with(**{parameter: Fraction(n)})
             verdicts[n] = _at_count(at, row, n)
             if verdicts[n].holds is None:
-                verdicts[n] = verdicts[n]._replace(holds=_certified_count(at, row, n))
+                verdicts[n] = verdicts[n]._replace(holds=_certified_count(at, row, n, verdicts[n]))
         return bool(verdicts[n].holds)
 
     first = int(domain.low)
@@ -603,13 +603,13 @@ def _feasible_whole_numbers(loss: Loss, parameter: str, domain: Domain, row: Row
     return Feasible(pieces, found, unknown is None and ended, note, not affine)
 
 
-def _certified_count(loss: Loss, row: Row, n: int) -> bool | None:
+def _certified_count(loss: Loss, row: Row, n: int, decision: Decision) -> bool | None:
     """Asymmetric with this whole number? By boxes of floats where there are many terms, whose exact values grow with them."""
-    from ..asymmetry.sweep import Sweep  # late: numpy is not on the start-up path of the simplest `bound`
-    from .mixing import settled
+    from ..asymmetry.certificates import search  # late: numpy is not on the start-up path of the simplest `bound`
+    from ..asymmetry.sweep import Sweep
 
     found = Sweep.of(loss, row).point() if n > LONG_SUM else None
-    return settled(loss, row) if found is None else found
+    return search(loss, row, decision)[0].holds if found is None else found
 
 
 def _at_count(loss: Loss, row: Row, n: int) -> Decision:

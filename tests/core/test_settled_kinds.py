@@ -57,6 +57,21 @@ def test_gaps_between_two_values_that_work_are_entered() -> None:
             assert excess(loss.replace(gamma=F(gamma)), [float(w) for w in weights], 1e-7, lead) > -1e-12
 
 
+def test_a_weight_whose_end_a_grid_of_transfers_misses_is_bracketed() -> None:
+    """VSL beside AMSE on one rival of 19: the grid sees the end 3 % too early, and nothing is assumed far out."""
+    loss, weights = (
+        F("0.18") * build("vsl", a=10) + F("0.11") * AMSE(a=F("4.31"), q=F("0.0512")),
+        [F("1.0451"), 1, *[0] * 18],
+    )
+    found = solve(loss, from_weights(weights), "alpha")
+    assert (found.status, "no proof" in found.condition) == ("threshold", False)
+    end = found.pieces[0].high
+    assert end is not None
+    assert end.high - end.low < 1e-5 * end.high
+    for value, holds in ((end.low * (1 - 1e-3), True), (end.high * (1 + 1e-3), False)):
+        assert (excess(loss.replace(alpha=F(value)), [float(w) for w in weights], 0.0) >= -1e-12) == holds
+
+
 def test_mass_that_is_spread_unevenly_proves_a_no() -> None:
     """Conservative DPO beside NNCE on a pair flip: what has less risk gives n 0.3 of the mass and 48 classes the rest, so evenly
     spread mass does not show it; next to that end a value is certified to work."""
