@@ -42,7 +42,7 @@ from .binding import distinct_rows
 from .condition import Condition, check
 from .ordering import keeps_order
 from .risk import minimise
-from .rules import endless, felt_by_two
+from .rules import endless, felt_by_two, leaves_steeply
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -55,6 +55,8 @@ MANY, ENOUGH = (200, 1000, 4000), 100
 """Bits that are tried in Arb, and those that a value must keep."""
 KNOWN = 1e-9
 """Of a risk: what a difference of two must exceed, so that rounding changes it by a millionth at most."""
+LARGEST = 2.0**1023
+"""Of a number that is given."""
 LOOKED_AT = [Fraction(k, 17) for k in range(1, 18)]
 """Probabilities at which floats are compared with Arb."""
 EQUAL = 2.0**-90
@@ -523,11 +525,16 @@ class _Form:
             reach = 0.0 if math.isinf(other) or math.isinf(own) else float(self.slack(row)) / (own + other)
         elif (self.separable and self.shape in (LINEAR, CONCAVE)) or self._only_negative:
             reach = float(row.margin) / 2
-        elif self.bounded and not self.profile.separable and not self.profile.negative:
-            reach = float(row.margin) / 2 if self.K == 2 else 0.0
+        elif self.bounded and not self.profile.separable and not self.profile.negative and (self.K == 2 or self._steep):
+            reach = float(row.margin) / 2 if self.K == 2 else 0.0  # else a uniform rest is needed
         else:
             return None
         return Radius(2 * reach, reach, reach)
+
+    @property
+    def _steep(self) -> bool:
+        """Do all finite normalised terms fall at an infinite rate where mass begins to go to another class?"""
+        return all(leaves_steeply(atom) for _, atom in self.bounded)
 
     @property
     def _only_negative(self) -> bool:
@@ -687,12 +694,12 @@ def _rational(exact: Scalar) -> Fraction | None:
 
 
 def _to_many_bits(value: Callable[[Backend], Scalar]) -> Fraction | None:
-    """A value in Arb, as sharp as ENOUGH bits; None where it has none there (0 times infinity) or cancels beyond all bits tried."""
+    """A value in Arb, as sharp as ENOUGH bits; None where it has none there (0 times infinity) or is beyond the floats."""
     xp = arb_()
     for bits in MANY:
         with ctx.workprec(bits):
             ball = xp.number(value(xp))
-            if not ball.is_finite():
+            if not ball.is_finite() or not abs(ball) < LARGEST:
                 return None
             if ball.rel_accuracy_bits() >= ENOUGH:
                 mantissa, exponent = (int(part) for part in ball.mid().man_exp())

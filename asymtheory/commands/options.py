@@ -174,7 +174,7 @@ def formula_given(options: argparse.Namespace, parameters: dict[str, Fraction]) 
             if name not in known:
                 has = ", ".join(known) or "none"
                 raise InputError(f"--{flag} {name}: the formula has no parameter {name!r} (it has: {has})")
-    solve = getattr(options, "solve", None)
+    solve = getattr(options, "solve", None) or getattr(options, "over", None)  # of bound, and of guarantee
     missing = [name for name in known if name not in parameters]
     if hasattr(options, "solve") and solve is None and len(missing) == 1:
         (solve,) = missing

@@ -192,14 +192,20 @@ def _places(piece: Piece, whole: bool) -> list[_Place]:
         start = math.ceil(low)
         return [_Place(float(n), low) for n in range(start, start + POINTS) if n in piece]
     if math.isinf(high):
-        values = [low + float(step) * max(1.0, abs(low)) for step in np.geomspace(2.0**-20, FARTHEST, POINTS)]
+        values = [low + float(step) * max(1.0, abs(low)) for step in np.geomspace(1 / FARTHEST, FARTHEST, POINTS)]
         places = [_Place(v, low if v - low < max(1.0, abs(low)) else high) for v in values]
     else:
-        share = np.geomspace(1e-9, 0.5, POINTS // 2)
-        places = [_Place(low + float(s) * (high - low), low) for s in share]
-        places += [_Place(high - float(s) * (high - low), high) for s in share[::-1]]
+        half = high / 2 - low / 2
+        near, far = (_steps(end, half) for end in (low, high))
+        places = [_Place(low + step, low) for step in near] + [_Place(high - step, high) for step in reversed(far)]
     closed = [end.value for end in (piece.low, piece.high) if end is not None and end.closed]
     first, last = places[0], places[-1]
     places[0] = _Place(first.value, first.end, low not in closed)
     places[-1] = _Place(last.value, last.end, high not in closed)
     return [*places, *(_Place(value, value) for value in closed)]
+
+
+def _steps(end: float, half: float) -> list[float]:
+    """Distances from an end of a range, to half of it: from a billionth of it on, or nearer where it is wide."""
+    first = min(1e-9 * half, max(1.0, abs(end)) / FARTHEST)
+    return [float(step) for step in np.geomspace(max(first, 2.0**-1000), half, POINTS // 2)]

@@ -40,7 +40,7 @@ from asymtheory import (
     symmetric,
     weighted_risk,
 )
-from asymtheory.asymmetry.guarantees import guarantee, relative_constant, trade_off
+from asymtheory.asymmetry.guarantees import Radius, guarantee, relative_constant, trade_off
 from asymtheory.cli import main
 from asymtheory.threshold.tolerance import best_constant
 
@@ -356,6 +356,16 @@ def test_with_finite_logits_the_ratio_of_the_coefficients_counts() -> None:
         guarantee(NNCE(), noise, logits=5)
 
 
+def test_a_normalised_base_of_finite_slope_has_no_known_radius() -> None:
+    """NGCE needs a uniform rest, for it falls at rate -inf elsewhere; with a g of finite slope it may be a little uneven."""
+    loss, near = from_formula("(1-u_y+2*(1-u_y)**2)/sum(1-u+2*(1-u)**2)"), np.array([0.5, 0.2501, 0.2499])
+    assert guarantee(NGCE(), [6, 3, 3]).radius == Radius(0.0, 0.0, 0.0)
+    assert guarantee(loss, [6, 3, 3]).radius is None
+    risk = np.nan_to_num(loss(GRID) @ near, nan=np.inf)
+    assert risk.argmin() == GRID[:, 0].argmax()
+    assert check(loss, near.tolist()).asymmetric is not False
+
+
 def test_two_rows_may_leave_no_ratio_for_finite_logits() -> None:
     """On row 0 AEL falls, so beta / alpha may not be large; row 1 needs it to be at least 3.75."""
     rows = [[40, 30, 30], [28, 70, 2], [1, 1, 98]]
@@ -402,6 +412,11 @@ def test_an_infimum_is_told_from_rounding_and_from_values_of_which_nothing_is_kn
     near = best_constant(from_formula("sqrt(a+(2-u)**2)", a=3), noise, "a")
     assert near.infimum > near.floor == 1.25
     assert near.open  # its curvature is not certified for the least values of a
+    inverse = from_formula(
+        "((1/b+1)**q-(1/b+u)**q)/q", b=1, q=F(9, 10)
+    )  # AGCE in 1/a works to b = 10^19, and is linear at 0
+    reached = best_constant(inverse, symmetric(10, F("0.1")), "b")
+    assert (reached.infimum, reached.attained, reached.value) == (pytest.approx(9 / 8), False, 0)
 
 
 @pytest.mark.parametrize(("loss", "span"), [
@@ -458,6 +473,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
         ("--loss amse --weights 3,2,1 --K 3", "--K 3: leave it out when --weights is given"),
         ("--loss amse --set a=3 --over a --weights 3,2,1", "--set a: leave it out when --over a asks for it"),
         ("--loss ce --over x --weights 3,2,1", "has no parameter"),
+        ("--formula (a-u)**2*b --over a --weights 3,2,1", "parameter b has no value"),
         ("--loss amse --weights 3,2,1 --samples 0", "--samples 0: a whole number >= 1 is needed"),
         ("--loss amse --weights 3,2,1 --excess -1", "a noisy excess risk is a finite number >= 0"),
         ("--loss amse --weights 3,2,1 --samples 9 --confidence 1", "must be inside (0, 1)"),

@@ -12,7 +12,7 @@
 * ``search``: anything else.
 """
 
-from .base import Decision, HalfPlane, Minimum, Rule, endless, felt_by_two, is_pointed
+from .base import Decision, HalfPlane, Minimum, Rule, endless, felt_by_two, is_pointed, leaves_steeply
 from .choose import decide, rule
 from .logarithms import by_equality
 
@@ -26,5 +26,6 @@ __all__ = [
     "endless",
     "felt_by_two",
     "is_pointed",
+    "leaves_steeply",
     "rule",
 ]

@@ -218,6 +218,13 @@ def endless(atom: Normalised) -> bool:
     return bool(base.active(zero, FLOAT.log(zero), FLOAT).value == math.inf)
 
 
+def leaves_steeply(atom: Normalised) -> bool:
+    """Is the slope of the base of a normalised term -inf at 0?"""
+    zero = FLOAT.variable(0.0)
+    base: Any = atom.base.on(FLOAT)
+    return bool(base.active(zero, FLOAT.log(zero), FLOAT).slope == -math.inf)
+
+
 def felt_by_two(atom: Normalised) -> bool:
     """With two classes, may a normalised term of endless base g rise from e_m like the mass s that leaves it, or faster?
 

@@ -13,7 +13,7 @@ from ...losses.profile import Profile
 from ...noise.rows import Row
 from ...numbers.backends import FLOAT
 from ...numbers.text import plain
-from .base import Decision, Rule, endless, felt_by_two, unbounded
+from .base import Decision, Rule, endless, felt_by_two, leaves_steeply, unbounded
 from .beside import Beside
 from .clip import Clip, ClipApart
 from .cutoff import CutOff
@@ -25,7 +25,6 @@ from .never import Never, NoMinimiser
 from .search import Search
 
 TWO_CLASSES = "with two classes the risk is w_n + (w_m - w_n) L(u, m): every minimising sequence tends to e_m"
-_AT_ZERO = FLOAT.variable(0.0)
 BESIDE = "the other weights are equal and all terms convex: e_m is the minimiser iff the risk does not fall there to first order"
 BELOW = "the risk is unbounded below as u_k -> 0 for another class, since the part of each other class is"
 CUT_OFF_CONVEX = "the cut-off vertex is the minimiser if phi_m'(1) <= phi_n'(0), else a search decides"
@@ -106,10 +105,7 @@ def _finite_normalised(loss: Loss, profile: Profile, uniform_rest: bool) -> Rule
     if not uniform_rest:
         if profile.separable and not _falls_faster(profile):
             return Search(loss, K, "the normalised term falls towards another class no faster than another term rises")
-        if any(
-            atom.base.on(FLOAT).active(_AT_ZERO, FLOAT.log(_AT_ZERO), FLOAT).slope > -math.inf
-            for _, atom in profile.normalised
-        ):
+        if not all(leaves_steeply(atom) for _, atom in profile.normalised):
             return Joint(loss, K, "the normalised term leaves e_m with a finite slope, and the other weights differ")
         why = "some other weight exceeds the mean of the others, and the normalised term falls towards it at rate -inf"
         return Never(loss, K, why)
