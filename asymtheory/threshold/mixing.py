@@ -34,7 +34,7 @@ FAR = 1e6  # how far beyond an end, or from 1, a value inside is looked for
 # how far beyond an end that a grid of transfers sees that of all of them is looked for
 ABOVE, BELOW = (1.01, 1.1, 2.0, 10.0, 100.0), (0.99, 0.9, 0.5, 0.1, 0.01)
 # relative widths between which an end is made narrower, and how often that is tried
-SHARPER, CLOSE, REFINED = 1e-7, 1e-4, 3
+SHARPER, CLOSE, REFINED = 1e-8, 1e-4, 3
 # values between an end and one inside that are tried at once, and how often it is halved by close looks
 BETWEEN, HALVINGS = 12, 2
 
@@ -46,6 +46,7 @@ class Mixing:
     loss: Sum
     parameter: str
     row: Row
+    possible: tuple[Piece, ...] = ()  # outside of these no weight works; nothing is known where there are none
 
     @property
     def term(self) -> Loss:
@@ -148,21 +149,24 @@ class Mixing:
     def _end(self, at: float, inside: float, upper: bool) -> tuple[Run, float | None] | None:
         """An end of the interval, between a weight that works and one that does not, both certified; and one that is not, of those
         that were looked at closely."""
-        if at in (0, math.inf):
-            return None
-        rough, at = at, self._sharpened(at, inside, upper)
+        edge = self._edge(upper)
+        tries = self._suspected(at, inside, upper, edge)
         outward = 1 if upper else -1
-        out, good = ([at * (1 + sign * width) for width in WIDTHS] for sign in (outward, -outward))
-        looked = good[-1]
-        good += np.geomspace(looked, inside, BETWEEN)[1:].tolist()
-        said = self.verdicts([*out, *good])
-        fails = [t for t, holds in zip(out, said, strict=False) if holds is False]
-        if not fails:
-            fails = [t for t in out[2:] if self.verdict(t) is False][:1]
-        if not fails:
+        for t in tries:
+            out, good = ([t * (1 + sign * width) for width in WIDTHS] for sign in (outward, -outward))
+            looked = good[-1]
+            good += np.geomspace(looked, inside, BETWEEN)[1:].tolist()
+            said = self.verdicts([*out, *good])
+            fails = [edge[0]] if edge is not None and t == edge[1] else []
+            fails += [x for x, holds in zip(out, said, strict=False) if holds is False]
+            if not fails and t == tries[-1]:
+                fails = [x for x in out[2:] if self.verdict(x) is False][:1]
+            if fails:
+                break
+        else:
             return None
         bad, best = fails[0], self._first(good, said[len(out) :], inside)
-        if not rough * BELOW[0] <= at <= rough * ABOVE[0]:  # the grid does not see what decides
+        if not at * BELOW[0] <= t <= at * ABOVE[0]:  # the grid does not see what decides
             bad, best = self._refined(bad, best)
         failed = None
         if not is_narrow(*sorted((bad, best))):
@@ -173,6 +177,22 @@ class Mixing:
                 bad, failed = reach, None
             best, failed = self._nearer(bad, best, failed)
         return Run(0, *sorted((best, bad))), failed
+
+    def _suspected(self, at: float, inside: float, upper: bool, edge: tuple[float, float] | None) -> list[float]:
+        """Where the end may be: as floats see it, if that is not beyond ``edge``, and there."""
+        seen = [] if at in (0, math.inf) else [self._sharpened(at, inside, upper)]
+        if edge is None:
+            return seen
+        return [*(t for t in seen if (t < edge[1] if upper else t > edge[1])), edge[1]]
+
+    def _edge(self, upper: bool) -> tuple[float, float] | None:
+        """Where an inequality ends that is necessary: a weight from which on outwards none works, and one up to which some may."""
+        if len(self.possible) != 1:
+            return None
+        end = self.possible[0].high if upper else self.possible[0].low
+        if end is None or end.log10 is not None or not 0 < end.value < math.inf:
+            return None
+        return (end.high, end.low) if upper else (end.low, end.high)
 
     def _first(self, values: list[float], said: list[bool | None], inside: float) -> float:
         """The first of some values that is certified to work, or one between it and the one before; the last one is ``inside``."""
@@ -218,8 +238,10 @@ class Mixing:
     def _sharpened(self, at: float, inside: float, upper: bool) -> float:
         """The end as transfers of mass see it in floats, from where a grid of them does."""
         out = at * np.array(ABOVE if upper else BELOW)
-        first = int(np.argmax(self.sweep.floats(out) < 0))
-        low, high = (np.array([end]) for end in sorted((inside, float(out[first]))))
+        less = np.flatnonzero(self.sweep.floats(out) < 0)
+        if not len(less):
+            return at
+        low, high = (np.array([end]) for end in sorted((inside, float(out[less[0]]))))
         return float(change_between(self.sweep, low, high, np.array([1 if upper else -1], dtype=np.int8))[0])
 
     def _never(self, rest: Loss, points: list[NDArray[np.float64]]) -> bool:

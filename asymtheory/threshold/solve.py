@@ -454,7 +454,7 @@ def _searched(
             # NCE and NFL are least in the limit at e_m, whatever their parameters and weights
             return Isolated((Piece(open_end(opened.low), open_end(opened.high)),), True)
     if isinstance(what.loss, Sum) and is_coefficient(parameter):
-        mixed = Mixing(what.loss, parameter, row).solve()
+        mixed = Mixing(what.loss, parameter, row, possible or ()).solve()
         if mixed is not None:
             return mixed
     verdicts = within(known or (), 1, 0)

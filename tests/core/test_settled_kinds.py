@@ -15,6 +15,7 @@ from asymtheory.losses import AGCE, AMSE, AUL, MSE, NCE, NNCE, NNFL, Loss
 from asymtheory.losses.domain import Domain
 from asymtheory.noise import NoiseModel, from_matrix, from_weights, pair, symmetric
 from asymtheory.numbers.spans import Span
+from asymtheory.threshold import sweeping
 
 T = np.concatenate([np.geomspace(1e-12, 1e-2, 2000), np.linspace(1e-2, 1, 4001)])
 
@@ -70,6 +71,18 @@ def test_a_weight_whose_end_a_grid_of_transfers_misses_is_bracketed() -> None:
     assert end.high - end.low < 1e-5 * end.high
     for value, holds in ((end.low * (1 - 1e-3), True), (end.high * (1 + 1e-3), False)):
         assert (excess(loss.replace(alpha=F(value)), [float(w) for w in weights], 0.0) >= -1e-12) == holds
+
+
+def test_first_order_ends_a_weight_where_floats_see_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AUL at a small p beside AEL: floats see less risk at weights that work, by rounding. No boxes are asked."""
+    monkeypatch.setattr(sweeping, "swept", None)
+    loss = F("0.09") * AUL(a=F("1.628"), p=F("0.0148")) + F("6.1") * build("ael", a=F("0.0344"))
+    weights = [F("0.8076001"), F("0.797"), F("0.18"), F("0.135")]
+    found = solve(loss, from_weights(weights), "alpha")
+    end = found.end
+    assert end is not None
+    assert end.high - end.low < 1e-7 * end.high
+    assert check(loss.replace(alpha=F(end.low * (1 - 1e-4))), weights).asymmetric is False
 
 
 def test_mass_that_is_spread_unevenly_proves_a_no() -> None:
