@@ -33,6 +33,7 @@ from ..numbers.scalar import Scalar
 from ..numbers.spans import Span, spans
 from .local_search import search_point
 from .multipliers import Multipliers
+from .transfer import NEAREST as LENGTHS
 from .transfer import Division, Receivers, Spread, Transfer
 
 Array: TypeAlias = NDArray[np.float64]
@@ -41,6 +42,7 @@ UNPROVED = -2  # a no in floats that is not certified
 
 NEAREST = 52  # bits: the cells of t begin at 2^-NEAREST
 FARTHEST = 44  # bits: the last cells end at 1, next to which what the vertex keeps comes down to p_min
+LONGEST = LENGTHS[0]  # germs are tried on (0, 2^-LONGEST] and on shorter stretches
 CELLS = np.exp2(np.concatenate([np.arange(-NEAREST, -12, 0.5), np.linspace(-12, 0, 161)[:-1]]))
 CELLS = np.concatenate([CELLS, 1 - np.exp2(-np.arange(6.0, FARTHEST + 1, 2)), [1.0]])
 LEFT, RIGHT = CELLS[:-1], CELLS[1:]
@@ -304,11 +306,19 @@ class Sweep:
         if not np.isfinite(high - low):
             return 0.0, 0.0, 0.0
         at = self._at(arb(low) if low == high else arb(low).union(arb(high)))
-        bits = at.settled_near()
+        known = any(start <= low and high <= end for start, end in self._long_germs)
+        bits = LONGEST if known else at.settled_near()
+        if bits == LONGEST and not known:
+            self._long_germs.append((low, high))
         chord = None if bits is None else at.least_chord(bits)
         if bits is None or chord is None or not at.positive_between(bits, NEAREST):
             return 0.0, 0.0, 0.0
         return 2.0 ** -min(bits, NEAREST), 0.0, chord
+
+    @cached_property
+    def _long_germs(self) -> list[tuple[float, float]]:
+        """Boxes for which germs settle the longest stretch that is tried, as they do for all parts of these."""
+        return []
 
     def _above(self, low: Array, high: Array, start: Start) -> list[Array]:
         """Lower bounds, divided by t, on the cells of t above where the slope settles it: directly and by the slopes from 0."""

@@ -704,6 +704,27 @@ def test_spans_hold_every_result() -> None:
                         assert mp.mpf(float(result.low[i])) <= value <= mp.mpf(float(result.high[i]))
 
 
+def test_a_germ_of_a_box_is_not_asked_for_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where infinite slopes meet; a part gets what a sweep that has not seen the whole finds."""
+    loss = F("1.7") * AUL(a=1, p=F("0.15")) + 22 * build("js", pi1=F("0.48"))
+    sweep, fresh = (Sweep.of(loss, pair(50, F("0.4")).rows[0], "pi1") for _ in range(2))
+    whole, half, asked = (0.25, 0.5), (0.25, 0.375), []
+    germs_of = Transfer.settled_near
+
+    def counted(transfer: Transfer) -> int | None:
+        asked.append(transfer)
+        return germs_of(transfer)
+
+    monkeypatch.setattr(Transfer, "settled_near", counted)
+    assert sweep._near(*whole)[0] == 2.0**-16
+    assert len(asked) == 1
+    part = sweep._near(*half)
+    assert len(asked) == 1
+    assert part == fresh._near(*half)
+    sweep._near(0.25, 0.625)
+    assert len(asked) == 3
+
+
 def test_spans_of_one_sign_have_short_ways_to_the_same_results() -> None:
     """Every pair of intervals between special ends, alone, is inside what it is among all others, whose signs differ."""
     ends = np.array([-np.inf, -2.0, -1.0, 0.0, 0.3, 1.0, 3.0, np.inf])
