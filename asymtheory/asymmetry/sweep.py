@@ -59,6 +59,7 @@ MOST_GERMS = 60  # boxes at once
 GROUPS = (1, 2, 3, 5, 10, 20)  # how many classes may receive the mass
 SMALL = 1e-6  # share of the mass for which a negative excess may be rounding: it is looked at in Arb
 ROUNDING = 1e-14  # of an excess, relative to the largest one
+TOGETHER = 1000  # cells at most over which, and in whose middles, a bound is enclosed at once: as many operations, on more numbers
 PLACES = 5  # of the shares of a delivery
 CHUNK = 2**17  # enclosures at once
 
@@ -443,12 +444,15 @@ class Sweep:
     def _over(self, value: Span, left: Array, right: Array, spread: Spread | None = None) -> list[Array]:
         """Lower bounds over cells, divided by t, of what is known and of the terms of unknown shape."""
         at, middle = self._at(value), left + (right - left) / 2
-        pairs = zip(
-            self._bounds(at, Span(left, right), spread=spread),
-            self._values(at, middle, spread),
-            strict=True,
-        )
-        return [_over_t(whole, point, left, right) for whole, point in pairs]
+        if left.size > TOGETHER or left.shape != value.shape:
+            pairs = zip(
+                self._bounds(at, Span(left, right), spread=spread),
+                self._values(at, middle, spread),
+                strict=True,
+            )
+            return [_over_t(whole, point, left, right) for whole, point in pairs]
+        both = self._bounds(at, Span(np.stack([left, middle]), np.stack([right, middle])), spread=spread)
+        return [_over_t(*_rows(part), left, right) for part in both]
 
     def _drifted(self, box: Span, left: Array, right: Array, spread: Spread | None) -> list[Array]:
         """The same in the mean value form in the parameter: at its middle, and how far the bound may move from there."""
@@ -696,6 +700,16 @@ def _over_t(whole: Scalar, point: Scalar, left: Array, right: Array) -> Array:
     best = np.fmax(value.low, (here + slope * away).low)
     quotient = here / Span(middle, middle) + (slope - value / box) / box * away
     return np.fmax(np.where(best > 0, best / right, best / left), quotient.low)
+
+
+def _rows(both: Scalar) -> tuple[Scalar, Scalar]:
+    """The first row of a jet of two rows of spans, and the values of the second; or a constant, twice."""
+    if not isinstance(both, Jet):
+        return both, both
+    (whole, point), (slope, _) = (
+        (part[0], part[1]) if len(part.shape) == 2 else (part, part) for part in (both.value, Span.of(both.slope))
+    )
+    return Jet(both.xp, whole, slope), point
 
 
 def _climbed(slope: Array, reach: Array, first: Array) -> Array:

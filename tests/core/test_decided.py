@@ -16,7 +16,7 @@ from flint import ctx
 from asymtheory import build, check, from_formula, minimise, solve
 from asymtheory.asymmetry.ratio import asymmetry_ratio
 from asymtheory.asymmetry.sweep import Cells, Sweep
-from asymtheory.asymmetry.transfer import Transfer
+from asymtheory.asymmetry.transfer import Spread, Transfer
 from asymtheory.cli import main
 from asymtheory.errors import InputError
 from asymtheory.losses import AGCE, AMSE, AUL, CE, FL, GCE, MAE, MSE, NCE, NFL, NGCE, NNCE, ClippedCE, Loss, PHuberCE
@@ -723,6 +723,33 @@ def test_a_germ_of_a_box_is_not_asked_for_its_parts(monkeypatch: pytest.MonkeyPa
     assert part == fresh._near(*half)
     sweep._near(0.25, 0.625)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter"),
+    [
+        (build("label-smoothing", r=F(3, 10)) + 2 * NNCE(p_min=F("1e-7")), "p_min"),
+        (build("truncated-gce", k=F("0.3"), q=F("0.4")) + MSE(), "q"),
+        (NGCE(q=F("0.6")) + 3 * AUL(a=1, p=F("0.4")), "alpha"),
+        (AGCE(a=2, q=3) + 5 * PHuberCE(tau=3), "tau"),
+    ],
+)
+def test_cells_and_their_middles_are_enclosed_at_once_or_apart(
+    monkeypatch: pytest.MonkeyPatch, loss: Loss, parameter: str
+) -> None:
+    sweep, n = Sweep.of(loss, from_weights([6, 3, 2, 1]).rows[0], parameter), 40
+    left = np.linspace(0.01, 0.97, n)
+    low = np.full(n, float(loss.parameters[parameter]))
+    box, shares = Span(low, low * (1 + 1e-3)), (np.linspace(0.4, 0.9, n), np.linspace(0.45, 0.95, n))
+    with np.errstate(all="ignore"):
+        for spread in (None, Spread(*shares), Spread(*shares, Span(*shares))):
+            at_once = sweep._over(box, left, left + 0.01, spread)
+            with monkeypatch.context() as patch:
+                patch.setattr("asymtheory.asymmetry.sweep.TOGETHER", 0)
+                apart = sweep._over(box, left, left + 0.01, spread)
+            for one, two in zip(at_once, apart, strict=True):
+                assert np.allclose(one, two, rtol=1e-9, atol=1e-9)
+            assert np.isfinite(at_once[0]).any()
 
 
 def test_spans_of_one_sign_have_short_ways_to_the_same_results() -> None:
