@@ -365,7 +365,7 @@ def _quotient(x: Span, y: Span) -> Span:
         if x.side:
             found = quotient_up(a, b[1:] if y.point else np.abs(b[::-1]))
         else:
-            found = reduce(np.maximum, [quotient_up(a, end) for end in _ends(y, b)])
+            found = reduce(np.maximum, [quotient_up(a, np.abs(end)) for end in _ends(y, b)])  # not by -0.0: 2 / 0 shows
         finite = _finite(found)
         if finite or b[0].all():
             found = found if finite else _bounded(found, found)

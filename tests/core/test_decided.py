@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from fractions import Fraction
@@ -750,6 +751,16 @@ def test_cells_and_their_middles_are_enclosed_at_once_or_apart(
             for one, two in zip(at_once, apart, strict=True):
                 assert np.allclose(one, two, rtol=1e-9, atol=1e-9)
             assert np.isfinite(at_once[0]).any()
+
+
+def test_a_quotient_by_a_span_that_begins_at_0_of_either_sign_is_lost() -> None:
+    """1 / -0.0 is -inf: what has no upper bound may not pass for what is bounded."""
+    x = Span(np.array([-1.0, 1.0]), np.array([2.0, 2.0]))
+    for zero, sign in itertools.product((0.0, -0.0), (1.0, -1.0)):
+        with np.errstate(all="ignore"):
+            found = x / (Span(np.array([zero, 1.0]), np.array([1.0, 2.0])) * sign)
+        assert (found.low[0], found.high[0]) == (-math.inf, math.inf)
+        assert [found.low[1], found.high[1]] == pytest.approx(sorted((0.5 * sign, 2 * sign)))
 
 
 def test_spans_of_one_sign_have_short_ways_to_the_same_results() -> None:
