@@ -168,40 +168,37 @@ def solve_rate(loss: Loss | str, kind: str, K: int | None, **parameters: Scalar)
     def inequality(eta: Scalar, xp: Backend) -> Scalar:
         return what.slack(*worst_weights(kind, classes, eta), xp)
 
-    dominant, note = isolate(margin, domain, closed=False, smallest=LEAST_RATE), ""
-    settled = dominant.settled and not what.searched and not what.sufficient_only
-    pieces = dominant.pieces if what.inequality or what.verdict else ()
-    if what.at_zero and (what.inequality or worst.uniform_rest):
-        opened = Domain(domain.low, domain.high, low_closed=False, high_closed=False)
-        tolerated = _at_zeros(what, inequality, opened, lambda eta: decide(loss, build(eta).worst_row()))
-        pieces, settled, note = (
-            intersect(dominant.pieces, tolerated.pieces),
-            settled and tolerated.settled,
-            tolerated.note,
-        )
-    elif what.inequality:
-        tolerated = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
-        pieces, settled, note = (
-            intersect(dominant.pieces, tolerated.pieces),
-            settled and tolerated.settled,
-            tolerated.note,
-        )
+    dominant = isolate(margin, domain, closed=False, smallest=LEAST_RATE)
     zero = decide(loss, build(Fraction(0)).worst_row()).holds
-    if (what.searched or what.sufficient_only) and not loss.joint and dominant.pieces:
-        from .rates import Rates  # late: numpy is not on the start-up path of the simplest `bound`
-
-        (reach,) = dominant.pieces
-        rates = Rates(
-            loss, build, reach.high.number if reach.high is not None and reach.high.number is not None else Fraction(1)
-        )
-        pieces, settled, note, _ = rates.solve()
-        zero = rates.holds(0.0) if zero is None else zero
+    if what.searched or what.sufficient_only:
+        found, zero = _searched_rates(loss, build, dominant)
+    elif what.at_zero and (what.inequality or worst.uniform_rest):
+        opened = Domain(domain.low, domain.high, low_closed=False, high_closed=False)
+        found = _at_zeros(what, inequality, opened, lambda eta: decide(loss, build(eta).worst_row()))
+    elif what.inequality:
+        found = isolate(inequality, domain, what.closed, smallest=LEAST_RATE)
+    else:
+        found = Isolated(dominant.pieces if what.verdict else (), True)
+    pieces, settled = intersect(dominant.pieces, found.pieces), dominant.settled and found.settled
     pieces = with_point(pieces, Fraction(0), bool(zero), domain)
     status = _status(pieces, domain, settled)
     end = max((p.high.value for p in pieces if p.high is not None), default=0.0)
     shown = build(Fraction(end) if 0 <= end <= 1 else Fraction(0))
-    why = what.reason + (f"; {note}" if note else "")
+    why = what.reason + (f"; {found.note}" if found.note else "")
     return Threshold(loss, RATE, status, pieces, shown, shown.worst, why, what.method)
+
+
+def _searched_rates(
+    loss: Loss, build: Callable[[Fraction], NoiseModel], dominant: Isolated
+) -> tuple[Isolated, bool | None]:
+    """The rates that work where no rule decides, and whether 0 does; of formulas that do not separate nothing is said."""
+    if loss.joint or len(dominant.pieces) != 1:
+        return Isolated((), False), decide(loss, build(Fraction(0)).worst_row()).holds
+    from .rates import Rates  # late: numpy is not on the start-up path of the simplest `bound`
+
+    end = dominant.pieces[0].high
+    rates = Rates(loss, build, Fraction(1) if end is None or end.number is None else end.number)
+    return rates.solve(), rates.holds(0.0)
 
 
 def _status(pieces: tuple[Piece, ...], domain: Domain, settled: bool) -> str:
