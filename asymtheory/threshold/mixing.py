@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..asymmetry.certificates import excesses, search
 from ..asymmetry.local_search import transfer_points
 from ..asymmetry.rules import decide, endless
+from ..asymmetry.simplex_search import NUMERIC
 from ..asymmetry.sweep import Sweep
 from ..asymmetry.weighted import limit_risk
 from ..losses.base import Loss, Sum, coefficient_name
@@ -263,7 +264,12 @@ class Mixing:
 def settled(loss: Loss, row: Row, thorough: bool = True) -> bool | None:
     """Asymmetric on one row, by a rule or by a certificate; None where neither says."""
     decision = decide(loss, row)
-    return decision.holds if decision.holds is not None else search(loss, row, decision, thorough)[0].holds
+    if decision.holds is not None:
+        return decision.holds
+    found, _, method = search(loss, row, decision, thorough)
+    if method == NUMERIC:  # not proved
+        return None if loss.joint else Sweep.of(loss, row).point()
+    return found.holds
 
 
 def _fraction(ball: Scalar) -> Fraction:

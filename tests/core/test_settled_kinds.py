@@ -16,6 +16,7 @@ from asymtheory.losses.domain import Domain
 from asymtheory.noise import NoiseModel, from_matrix, from_weights, pair, symmetric
 from asymtheory.numbers.spans import Span
 from asymtheory.threshold import sweeping
+from asymtheory.threshold.mixing import settled
 
 T = np.concatenate([np.geomspace(1e-12, 1e-2, 2000), np.linspace(1e-2, 1, 4001)])
 
@@ -71,6 +72,14 @@ def test_a_weight_whose_end_a_grid_of_transfers_misses_is_bracketed() -> None:
     assert end.high - end.low < 1e-5 * end.high
     for value, holds in ((end.low * (1 - 1e-3), True), (end.high * (1 + 1e-3), False)):
         assert (excess(loss.replace(alpha=F(value)), [float(w) for w in weights], 0.0) >= -1e-12) == holds
+
+
+def test_a_numeric_yes_is_no_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond ten classes a search over the simplex proves no yes; a normalised formula may have another proof."""
+    loss, row = from_formula("(1-u_y**q)/sum(1-u**q)", q=F("1.32")), pair(12, F("0.4")).rows[0]
+    assert settled(loss, row) is True
+    monkeypatch.setattr(Sweep, "point", lambda self: None)
+    assert settled(loss, row) is None
 
 
 def test_first_order_ends_a_weight_where_floats_see_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
