@@ -49,6 +49,7 @@ class Loss:
     main: ClassVar[str | None] = None  # the parameter that `bound` solves for unless told otherwise
     searched: ClassVar[str] = ""  # what `prepared` found by a search and not by a proof
     joint: bool = False  # is it a formula of all probabilities at once, so that only a search decides?
+    branches: bool = False  # has a formula some (where), which may jump in a parameter?
     jumps: bool = False  # may it jump inside the simplex (a where in a formula of all probabilities)?
     by_classes: bool = False  # is the number of classes in its formula, so that it is checked when K is known?
 

@@ -172,6 +172,11 @@ class Formula(Separable):
         self.__dict__.update({**state, "zeros": ()}, _sides=_parse_sides(*state["texts"]))
         self.__dict__.update(self._at_zero().__dict__)
 
+    @property
+    def branches(self) -> bool:  # type: ignore[override]
+        """Has the formula some, which may jump in a parameter?"""
+        return any(side is not None and side.jumps for side in self._sides)
+
     def _side(self, side: str) -> Compiled | None:
         return self._sides[side == "passive"]
 

@@ -285,6 +285,10 @@ class NormalisedFormula(Normalised):
     def searched(self) -> str:  # type: ignore[override]
         return self.base.searched
 
+    @property
+    def branches(self) -> bool:  # type: ignore[override]
+        return self.base.branches
+
     def prepared(self, parameter: str) -> Self:
         """The loss with the domain of a parameter cut to where g decreases; InputError where the form is not kept on all of it."""
         if parameter not in self.domains:

@@ -129,12 +129,14 @@ class Backend:
 
     def split(self, x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Scalar:
         """``below`` where x <= cut, ``above`` elsewhere (both already evaluated)."""
-        if isinstance(x, Jet) and x.xp is self:
+        jet = next((part for part in (x, below, above) if isinstance(part, Jet) and part.xp is self), None)
+        if jet is not None:  # x alone may be none: a condition on a parameter
+            at = x.value if isinstance(x, Jet) and x.xp is self else x
             return Jet(
                 self,
                 *(
-                    None if b is None else self._split(x.value, cut, b, a)
-                    for b, a in zip(_parts(below, x), _parts(above, x), strict=True)
+                    None if b is None else self._split(at, cut, b, a)
+                    for b, a in zip(_parts(below, jet), _parts(above, jet), strict=True)
                 ),
             )
         if str(getattr(x, "dtype", "")) == "object":

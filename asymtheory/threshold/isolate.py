@@ -126,7 +126,7 @@ def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tupl
             slope = getattr(inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL), "slope", None)
         middle = _between(low, high)
         if spent > AT_ONCE and slope is not None and not slope.sign and low < middle < high:  # mean value form
-            sign = (_at(inequality, middle) + slope * Interval(low - middle, high - middle)).sign
+            sign = (_at(inequality, middle) + slope * (Interval(low, high) - middle)).sign
         ends = (point(low), point(high)) if slope is not None and slope.sign and not sign else (None, None)
         if sign:
             settled.append((sign, low, high))

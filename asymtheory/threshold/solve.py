@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import NamedTuple, TypeAlias
@@ -39,6 +40,7 @@ from ..losses.registry import as_loss
 from ..noise.models import FAMILIES, family, worst_weights
 from ..noise.rows import NoiseModel, Row
 from ..numbers.backends import EXACT, FLOAT, INTERVAL, Backend
+from ..numbers.exact import simplest
 from ..numbers.interval import Interval
 from ..numbers.scalar import Scalar
 from ..numbers.text import plain, show
@@ -257,7 +259,7 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
         own = _between_kinks(what, parameter, Domain(left, right, low_closed=False, high_closed=False), row)
         settled = settled and own.settled
         note = note or own.note
-        pieces += own.pieces
+        pieces += _at_jumps(own.pieces, what, parameter, row)
     for point in cut.points:
         at = loss._with(**{parameter: point})
         holds = decide(at, row).holds
@@ -271,6 +273,21 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
     assert used is not None
     ordered = tuple(sorted((name_domain(p, domain) for p in pieces), key=start_of))
     return Feasible(ordered, used, settled, note, searched)
+
+
+def _at_jumps(pieces: Pieces, what: Rule, parameter: str, row: Row) -> Pieces:
+    """Pieces whose ends may be where a formula jumps in the parameter: what holds there is asked at the simplest value."""
+    if not any(atom.branches for _, atom in what.loss.terms()):
+        return pieces
+
+    def asked(end: End | None) -> End | None:
+        if end is None or end.number is not None or end.log10 is not None:
+            return end
+        value = simplest(Fraction(end.low), Fraction(end.high))
+        holds = decide(what.loss._with(**{parameter: value}), row).holds
+        return end if holds is None else replace(end, closed=holds)
+
+    return tuple(Piece(asked(piece.low), asked(piece.high)) for piece in pieces)
 
 
 def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isolated:

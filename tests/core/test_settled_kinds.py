@@ -410,3 +410,17 @@ def test_a_formula_that_does_not_separate_beside_other_losses() -> None:
     for other in (NNCE(p_min=F(1, 100)), build("logitclip-ce", tau=1)):
         with pytest.raises(InputError, match="lives on its own domain"):
             check(other + joint, [6, 4])
+
+
+def test_a_formula_may_jump_in_its_parameter() -> None:
+    """-A' at 0 is 8 and at 1 is 6 for a < 2.5, enough at c = 3/2; then 4r + 1 and 2r + 1, r = a/(1+a) > 1/2, which is not."""
+    weights = from_weights([3, 2, 1])
+    fails = from_formula(
+        "where(a<2.5,(1-u)*(3-u),(1-u)*(3-u)*a/(1+a)+1-u)", a=1
+    )  # no change of curvature cuts it at 2.5
+    assert solve(fails, weights, "a").status == "never"
+    jumps = from_formula("where(a<2.5,(1-u)*(7-u),(1-u)*(3-u)*a/(1+a)+1-u)", a=1)
+    found = solve(jumps, weights, "a")
+    assert found.status == "threshold"
+    assert found.answer == "a < 2.5"
+    assert [check(jumps.replace(a=a), weights).asymmetric for a in (F(12, 5), F(5, 2))] == [True, False]
