@@ -207,8 +207,8 @@ class Transfer:
 
     def _unchanged(self, i: int) -> Transfer | None:
         """Where a separable term is the same as for other parameters: what knows it already."""
-        same = self.origin is not None and self.origin.profile.separable[i][1] is self.profile.separable[i][1]
-        return self.origin if same else None
+        terms = self.origin.profile.separable if self.origin is not None else ()
+        return self.origin if i < len(terms) and terms[i][1] is self.profile.separable[i][1] else None
 
     @cached_property
     def _starts(self) -> dict[tuple[int, str, int, Backend], tuple[Scalar, Scalar]]:
