@@ -30,7 +30,9 @@ TINY = 2.0**-1020  # what a library function may have lost that flushes what is 
 LARGEST, INFINITE = np.finfo(float).max, np.array(np.inf)
 FUNCTIONS = {name: getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name) for name in ELEMENTARY}
 NAME = "span"
-TAYLOR = [(k + 1) / factorial(k + 2) for k in range(25)]  # of the slope of (e^x - 1) / x
+TAYLOR = [
+    (k + 1) / factorial(k + 2) for k in range(20)
+]  # of the slope of (e^x - 1) / x; the rest is below 2^-60 for |x| <= 1
 
 
 class Span:
@@ -174,7 +176,10 @@ class Span:
         if n == 2:
             return _product(base, base)
         ends = base.outer * _signs(base.outer.ndim)
-        found = _widened(ends**n, (ends == 0) | (np.abs(ends) == 1), zero=False)
+        found = _widened(ends**n, ends * ends == np.abs(ends), zero=False)  # 0 and 1, or infinite
+        if base.side == 1:
+            np.minimum(found[:1], 0.0, found[:1])
+            return Span.around(found, side=1)
         return Span.around(np.where(ends * _signs(ends.ndim) <= 0, np.minimum(found, 0.0), found))
 
     def exp(self) -> Span:
@@ -460,11 +465,21 @@ def _growth(x: Array) -> Array:
 
 def _growth_slope(x: Array) -> Array:
     """``(x e^x - e^x + 1) / x^2``: next to 0 by its series."""
-    near = np.clip(x, -1.0, 1.0)
-    series = np.polynomial.polynomial.polyval(near, TAYLOR)
+    near = np.abs(x) <= 1
+    found = np.empty_like(x)
+    found[near] = _horner(TAYLOR, x[near])
+    x = x[~near]
     far = np.where(x > 0, (x * np.exp(x) - np.expm1(x)) / (x * x), (1 - np.exp(x) * (1 - x)) / (x * x))
-    far = np.where(np.isnan(far), np.where(x < 0, 0.0, np.inf), far)
-    return np.where(np.abs(x) <= 1, series, far)
+    found[~near] = np.where(np.isnan(far), np.where(x < 0, 0.0, np.inf), far)
+    return found
+
+
+def _horner(coefficients: list[float], x: Array) -> Array:
+    found = np.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        found *= x
+        found += coefficient
+    return found
 
 
 def _branch(x: Scalar, cut: Scalar, below: Scalar, above: Scalar) -> Span:
