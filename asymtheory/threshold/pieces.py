@@ -151,6 +151,8 @@ class Threshold(Answer):
     def to_dict(self) -> Json:
         """The contract of ``bound --json``: ``pieces`` are all feasible intervals, ``feasible`` the main one.
 
+        ``enclosures``: of each piece those of its low and of its high end (what is between is not known); null for no end, or one
+        that is beyond the floats. ``enclosure`` is that of the end that the answer is about.
         ``log10``: of an end beyond the floats, the enclosure of log10 of its size; ``low`` or ``high`` is then the nearest float.
         """
         end, row = self.end, self.noise.rows[self.binding_row]
@@ -160,8 +162,9 @@ class Threshold(Answer):
             "status": self.status,
             "feasible": _piece_dict(self.feasible),
             "pieces": [_piece_dict(piece) for piece in self.pieces],
+            "enclosures": [[_enclosure(end) for end in (piece.low, piece.high)] for piece in self.pieces],
             "exact": None if end is None else end.exact,
-            "enclosure": None if end is None or end.log10 is not None else [end.low, end.high],
+            "enclosure": _enclosure(end),
             "log10": None if end is None or end.log10 is None else list(end.log10),
             "fixed": {p: number(v) for p, v in self.fixed().items()},
             "noise": {
@@ -220,6 +223,10 @@ def outward(x: float, rounding: str) -> str:
 def _below(x: float) -> float:
     """A float below a product that was rounded to x."""
     return math.nextafter(math.nextafter(x, -math.inf), -math.inf)
+
+
+def _enclosure(end: End | None) -> list[float] | None:
+    return None if end is None or end.log10 is not None else [end.low, end.high]
 
 
 def _piece_dict(piece: Piece | None) -> Json | None:

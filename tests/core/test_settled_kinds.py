@@ -424,3 +424,13 @@ def test_a_formula_may_jump_in_its_parameter() -> None:
     assert found.status == "threshold"
     assert found.answer == "a < 2.5"
     assert [check(jumps.replace(a=a), weights).asymmetric for a in (F(12, 5), F(5, 2))] == [True, False]
+
+
+def test_every_end_has_its_enclosure() -> None:
+    """DAL beside a clipped focal loss: q from 1 to an end that boxes know to a thousandth."""
+    loss = F("8.08") * build("dal") + F("3.98") * build("ogc-fl", p0=F("0.466"), gamma=F("0.252"))
+    facts = solve(loss, from_weights([113, 50, 47, 42, 35, 2]), "q").to_dict()
+    (piece,), (ends,) = facts["pieces"], facts["enclosures"]
+    assert ends[0] == [1, 1]
+    assert ends[1][0] < piece["high"] < ends[1][1]
+    assert ends[1][1] - ends[1][0] <= 1e-3 * ends[1][1]
