@@ -178,7 +178,7 @@ class Span:
         ends = base.outer * _signs(base.outer.ndim)
         found = _widened(ends**n, ends * ends == np.abs(ends), zero=False)  # 0 and 1, or infinite
         if base.side == 1:
-            np.minimum(found[:1], 0.0, found[:1])
+            np.minimum(found[:1], 0.0, out=found[:1])
             return Span.around(found, side=1)
         return Span.around(np.where(ends * _signs(ends.ndim) <= 0, np.minimum(found, 0.0), found))
 
@@ -310,7 +310,7 @@ def _widened(values: Array, exact: Array | None = None, zero: bool = True) -> Ar
         np.copyto(slack, 0.0, where=exact)
     if small and zero:
         np.copyto(slack, 0.0, where=size == 0)
-    found = np.add(signed, slack, slack)
+    found = np.add(signed, slack, out=slack)
     if small:
         found = np.where(signed < 0, np.minimum(found, 0.0), found)
     return _bounded(found, signed)
@@ -331,7 +331,7 @@ def _bounded(found: Array, rounded: Array) -> Array:
 def _sum(x: Span, y: Span) -> Span:
     found = sum_up(*_aligned(x, y))
     side = x._side if x._side == y._side else None
-    return Span.around(np.fmin(found, INFINITE, found), side=side or None)  # inf - inf is lost
+    return Span.around(np.fmin(found, INFINITE, out=found), side=side or None)  # inf - inf is lost
 
 
 def _product(x: Span, y: Span) -> Span:
