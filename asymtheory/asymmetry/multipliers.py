@@ -36,7 +36,7 @@ from .transfer import Transfer
 
 Array: TypeAlias = NDArray[np.float64]
 
-FINE, FINEST = 32, 512  # nodes of x in an octave: at first, and where cells of x are what is lost
+FINE, FINEST = 32, 128  # nodes of x in an octave: at first, and where cells of x are what is lost
 ROUGH, SMOOTH = 4, 16  # the same of what floats suggest
 BELOW = 10  # octaves of x below the smallest entry, in units of which the terms change
 FARTHEST = 52  # octaves at most

@@ -264,17 +264,17 @@ class Table(NamedTuple):
     def lowest(self, price: Array) -> tuple[Array, Array, Array]:
         """Where value - price x is least, by the parabola through three points; the value there, and y near it."""
         lines = self.value - price[:, None] * self.x
-        best = lines.argmin(-1)
-        middle = np.clip(best, 1, len(self.x) - 2)
+        size, best = len(self.x), lines.argmin(-1)
+        middle = np.minimum(np.maximum(best, 1), size - 2)
+        place = np.arange(best.size).reshape(best.shape) * size + middle
         a, b, c = (self.x[middle + i] for i in (-1, 0, 1))
-        p, q, r = np.moveaxis(np.take_along_axis(lines, middle[..., None] + np.arange(-1, 2), -1), -1, 0)
+        p, q, r = (lines.take(place + i) for i in (-1, 0, 1))
         left, right = (q - p) / (b - a), (r - q) / (c - b)
         bend = (right - left) / (c - a)
         vertex = (a + b) / 2 - left / 2 / bend
         curved = (best == middle) & (bend > 0) & (bend < np.inf) & (a < vertex) & (vertex < c)
         x = np.where(curved, vertex, self.x[best])
-        at_best = np.take_along_axis(lines, best[..., None], -1)[..., 0]
-        least = np.where(curved, p + (vertex - a) * (left + bend * (vertex - b)), at_best)
+        least = np.where(curved, p + (vertex - a) * (left + bend * (vertex - b)), lines.take(place + best - middle))
         y = self.y[best]
         for at, value, z in self.ends:
             end = value - price * at

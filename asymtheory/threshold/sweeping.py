@@ -461,7 +461,7 @@ def _closely_from(sweep: Sweep, start: float, stop: float) -> float:
 
     They begin there, as wide as they are far away, or less where they are not settled.
     """
-    at, growth = start + math.copysign(ASIDE * abs(start), stop - start), 4.0
+    at, growth, most = start + math.copysign(ASIDE * abs(start), stop - start), 4.0, 4.0
     first, tries = at, MOST_CLOSELY
     while at != stop and tries:
         to = start + (at - start) * growth
@@ -471,8 +471,9 @@ def _closely_from(sweep: Sweep, start: float, stop: float) -> float:
         settled = sweep.verdicts(low, high, thorough=False, closely=True)[0] == 1
         tries = max(0, tries - (1 if settled else FAILURE))
         if settled:
-            at, growth = to, min(4.0, 2 * growth)
+            at, growth = to, min(most, 2 * growth)
         elif growth > LEAST_GROWTH:
+            most = max(LEAST_GROWTH, growth / 2)
             growth = max(LEAST_GROWTH, growth / 4)
         else:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction as F
 from typing import TypeAlias
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from asymtheory.asymmetry.prices import Rows
 from asymtheory.asymmetry.sweep import Sweep
 from asymtheory.losses import AEL, AMSE, CE, FL, NNCE, NNFL, Loss
 from asymtheory.noise import NoiseModel, from_weights, pair, symmetric
+from asymtheory.threshold import sweeping
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -75,6 +77,18 @@ def test_between_weights_that_work_and_that_do_not_single_ones_are_asked() -> No
     (piece,) = found.pieces
     assert piece.low is not None
     assert 0.0396 < piece.low.low < piece.low.high < 0.06
+
+
+def test_boxes_next_to_a_no_do_not_grow_again_where_they_failed() -> None:
+    """Of boxes that are settled up to 1.4 times as far out as they begin, all are looked at in time."""
+    asked = []
+
+    def verdicts(low: Array, high: Array, **_: bool) -> list[int]:
+        asked.append((low[0], high[0]))
+        return [1 if high[0] - 1 <= 1.4 * (low[0] - 1) else 0]
+
+    assert sweeping._closely_from(Mock(verdicts=verdicts), 1.0, 1.04) == 1 + sweeping.ASIDE
+    assert len(asked) < 25
 
 
 def test_boxes_of_p_min_are_settled_next_to_their_end() -> None:
