@@ -297,7 +297,7 @@ class Sweep:
         reach = np.where(fine, NEAR, 0.0).max(-1)  # the slope settles (0, reach]
         pick, every = np.where(fine, NEAR, 0.0).argmax(-1), np.arange(len(low))
         local, chord = near[every, pick], chord[every, pick]
-        lost = np.flatnonzero((reach == 0) & ~np.isfinite(local + chord) & likely)[:MOST_GERMS]
+        lost = np.flatnonzero((reach == 0) & (~np.isfinite(local + chord) | self.transfer.felt) & likely)[:MOST_GERMS]
         for row in lost:  # infinite slopes meet: the leading power decides, in Arb
             reach[row], local[row], chord[row] = self._near(float(low[row]), float(high[row]))
         return Start(reach, local, chord)

@@ -41,7 +41,7 @@ from ..numbers.germ import BITS, Germ, NoGerm, ball, germs
 from ..numbers.jet import Jet
 from ..numbers.scalar import Scalar
 from ..numbers.spans import Span
-from .rules.base import endless
+from .rules.base import endless, felt_by_two
 
 Ball: TypeAlias = Scalar
 Shape: TypeAlias = int | str | None
@@ -247,6 +247,15 @@ class Transfer:
         bounded = self.profile.normalised and (self.profile.negative or not all(self.endless))
         others = CONCAVE in shapes or self.profile.negative or bounded or self.third < self.second
         return self.profile.K > 2 and (self.mixed or (CONVEX in shapes and bool(others)))
+
+    @cached_property
+    def felt(self) -> bool:
+        """With two classes, may a normalised term of endless base rise from the vertex like the mass, which an enclosure of slopes
+        does not see?"""
+        atoms = (
+            (atom for _, atom in self.profile.normalised) if self.profile.K == 2 and not self.profile.negative else ()
+        )
+        return any(infinite and felt_by_two(atom) for atom, infinite in zip(atoms, self.endless, strict=False))
 
     @property
     def bounded(self) -> bool:

@@ -392,12 +392,18 @@ def test_a_base_above_0_at_1_is_felt_by_two_classes(base: str, weight: float) ->
     part, g = build("ael", a=F(1, 10)), from_formula(base)
     loss, w = F(weight) * part + from_formula(f"({base.replace('u', 'u_y')})/sum({base})"), np.array([0.6, 0.4])
     assert check(part, [6, 4]).asymmetric is False
-    s = np.geomspace(1e-14, 1 - 1e-9, 4000)
+    s = np.geomspace(1e-9, 1 - 1e-9, 4000)
     u = np.stack([1 - s, s], -1)
     high = g(u)
-    excess_ = 0.2 * high[:, 0] / high.sum(-1) + weight * (part(u) @ w - float(part(np.array([1.0, 0.0])) @ w))
-    assert (excess_ > 0).all()
-    assert check(loss, [6, 4]).asymmetric is not False
+    rises = 0.2 * high[:, 0] / high.sum(-1)
+    needed = float((-(part(u) @ w - float(part(np.array([1.0, 0.0])) @ w)) / rises).max())
+    assert weight * needed < 1
+    assert check(loss, [6, 4]).asymmetric is True
+    (piece,) = solve(
+        part + from_formula(f"({base.replace('u', 'u_y')})/sum({base})"), from_weights([6, 4]), "beta"
+    ).pieces
+    assert piece.low is not None
+    assert piece.low.value == pytest.approx(needed, rel=1e-3)
     assert guarantee(loss, [6, 4]).slack is None
 
 
