@@ -83,6 +83,18 @@ def _merged(segments: Iterable[Segment]) -> list[Segment]:
     return result
 
 
+def _estimated_by(inequality: Inequality) -> Estimate:
+    """An inequality in floats, NaN where it has no value."""
+
+    def estimate(x: float) -> float:
+        try:
+            return float(inequality(x, FLOAT))
+        except ArithmeticError:
+            return math.nan
+
+    return estimate
+
+
 def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tuple[float, float]]) -> list[Segment]:
     """Boxes in order with their certified sign; None where a box is no wider than WIDTH (relative) and undecided.
 
@@ -94,14 +106,7 @@ def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tupl
 
     rough = cache(lambda x: _at(inequality, x).sign)  # in floats: next to a root it is lost, which bisection can bear
     point = cache(lambda x: rough(x) or sign_at(inequality, x))
-
-    def estimate(x: float) -> float:
-        try:
-            return float(inequality(x, FLOAT))
-        except ArithmeticError:
-            return math.nan
-
-    factored = Factored(inequality)
+    estimate, factored = _estimated_by(inequality), Factored(inequality)
     settled: list[Segment] = []
     left: list[Segment] = []
     queue = [(-1.0, start, stop)]
@@ -125,8 +130,8 @@ def _signs(inequality: Inequality, start: float, stop: float, assumed: list[tupl
         if not sign and (not spent or low <= 0 or high <= 4 * low):
             slope = getattr(inequality(Jet(INTERVAL, Interval(low, high), Interval(1.0, 1.0)), DUAL), "slope", None)
         middle = _between(low, high)
-        if spent > AT_ONCE and slope is not None and not slope.sign and low < middle < high:  # mean value form
-            sign = (_at(inequality, middle) + slope * (Interval(low, high) - middle)).sign
+        if spent > AT_ONCE and slope is not None and not slope.sign and low < middle < high:
+            sign = (_at(inequality, middle) + slope * (Interval(low, high) - middle)).sign  # mean value form
         ends = (point(low), point(high)) if slope is not None and slope.sign and not sign else (None, None)
         if sign:
             settled.append((sign, low, high))

@@ -323,17 +323,15 @@ def _between_kinks(what: Rule, parameter: str, opened: Domain, row: Row) -> Isol
     possible: Pieces | None = None
     # ends that come of rounded weights get no exact name
     named = not any(isinstance(w, float) for w in (row.top, row.second, row.total))
+    slack = _slack_of(what, lambda at: at.slack, parameter, row)
     if what.inequality:
-        found = isolate(
-            _slack_of(what, lambda at: at.slack, parameter, row), opened, what.closed, named, monotone=affine
-        )
+        found = isolate(slack, opened, what.closed, named, monotone=affine)
         if not what.sufficient_only:
             return found
         if found.settled and found.pieces == everything:
             return found
         known = _certain(found, opened)
     elif isinstance(what, Search):
-        slack = _slack_of(what, lambda at: at.slack, parameter, row)
         if what.necessary and not _always(math.inf, slack, opened):
             found = isolate(slack, opened, True, named, monotone=affine)
             if found.settled and not found.pieces:
