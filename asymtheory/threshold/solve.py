@@ -74,6 +74,8 @@ LONG_SUM = 64  # terms, beyond which floats are asked before exact numbers
 
 SAMPLED = 60  # bits: how far out floats are asked first
 
+LEAST_JUMP = 1e-9  # of a slack, for total weight 1
+
 ONE_CHANGE = "between the whole numbers tried one change of the verdict at most is assumed, not proved"
 STEEP = "a term has an infinite slope towards another class and no other one outweighs it: the risk falls there for every value"
 
@@ -276,7 +278,10 @@ def _feasible(loss: Loss, parameter: str, cut: Ranges, row: Row) -> Feasible:
 
 
 def _at_jumps(pieces: Pieces, what: Rule, parameter: str, row: Row) -> Pieces:
-    """Pieces whose ends may be where a formula jumps in the parameter: what holds there is asked at the simplest value."""
+    """Pieces whose ends may be where a formula jumps in the parameter: what holds there is asked at the simplest value.
+
+    Where the slack is 0 but for the width of the end, nothing jumps.
+    """
     if not any(atom.branches for _, atom in what.loss.terms()):
         return pieces
 
@@ -284,8 +289,10 @@ def _at_jumps(pieces: Pieces, what: Rule, parameter: str, row: Row) -> Pieces:
         if end is None or end.number is not None or end.log10 is not None:
             return end
         value = simplest(Fraction(end.low), Fraction(end.high))
-        holds = decide(what.loss._with(**{parameter: value}), row).holds
-        return end if holds is None else replace(end, closed=holds)
+        found = decide(what.loss._with(**{parameter: value}), row)
+        if found.holds is None or found.gap is None or abs(found.gap) < LEAST_JUMP:
+            return end
+        return replace(end, value=float(value), closed=found.holds)
 
     return tuple(Piece(asked(piece.low), asked(piece.high)) for piece in pieces)
 

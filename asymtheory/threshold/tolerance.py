@@ -64,8 +64,10 @@ class BestConstant:
 
     def __str__(self) -> str:
         how = f"attained at {self.parameter} = {self.value:.6g}" if self.attained else self._approached
-        rest = f"; at some values of {self.parameter} none is known" if self.open else ""
-        return f"  best       range / slack has infimum {self.infimum:.6g} over {self.parameter}, {how}{rest}"
+        if self.open:
+            least = f"the least range / slack that is known over {self.parameter} is {self.infimum:.6g}, {how}"
+            return f"  best       {least}; at some values of {self.parameter} none is known"
+        return f"  best       range / slack has infimum {self.infimum:.6g} over {self.parameter}, {how}"
 
     @property
     def _approached(self) -> str:

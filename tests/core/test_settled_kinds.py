@@ -430,6 +430,11 @@ def test_a_formula_may_jump_in_its_parameter() -> None:
     assert found.status == "threshold"
     assert found.answer == "a < 2.5"
     assert [check(jumps.replace(a=a), weights).asymmetric for a in (F(12, 5), F(5, 2))] == [True, False]
+    (piece,) = solve(from_formula(jumps.texts[0].replace("a<2.5", "a<=2.5"), a=1), weights, "a").pieces
+    assert piece.high is not None
+    assert (piece.high.value, piece.high.closed) == (2.5, True)
+    smooth = from_formula("where(u<0.5,exp(a*(1-u)),exp(a*(1-u)))", a=1)  # whose end is no jump
+    assert solve(smooth, from_weights([6, 3, 1]), "a").answer == "a <= log(2) (0.693147)"
 
 
 def test_every_end_has_its_enclosure() -> None:
