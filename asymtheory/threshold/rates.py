@@ -7,6 +7,7 @@ beyond one that does not, seen from one that does, none does. See docs/theory/de
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,13 +28,8 @@ LEAST = 1e-10  # rates below it are not told from 0
 MOST = 60  # rates that are asked at one end
 SHARPER = 1e-6  # relative width at which an end is not divided further
 APART = 8  # how much narrower than all what is left is on either side of rates that are not settled
-INSIDE = (
-    0.5,
-    0.1,
-    0.9,
-    0.99,
-    1e-3,
-)  # where a rate that works is looked for, of the largest one that leaves clean labels dominant
+# where a rate that works is looked for, as a share of the largest one that leaves clean labels dominant
+INSIDE = (0.5, 0.1, 0.9, 0.99, 1e-3)
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,7 @@ class Rates:
         if not self._affine:
             return Isolated((), False, "the infimum of a normalised term at e_m is not affine in the rate")
         holds, end = cache(self.holds), float(self.end)
+        end = math.nextafter(end, math.inf) if end < self.end else end
         inside = next((x for x in (0.0, *(end * share for share in INSIDE)) if holds(x)), None)
         if inside is None:
             return Isolated((), False, f"no rate is certified to work: {self._missing(end * INSIDE[0])}")
@@ -83,9 +80,8 @@ class Rates:
 
     def _between(self, holds: Callable[[float], bool | None], works: float, fails: float) -> tuple[End, str]:
         """The end between a rate that works and one that does not, and what is missing where it is not narrow."""
-        unknown: tuple[float, float] | None = (
-            None  # rates that are not settled: next to one that works, and to one that does not
-        )
+        # the outermost rates that are not settled: next to one that works, and next to one that does not
+        unknown: tuple[float, float] | None = None
         for _ in range(MOST):
             narrow = is_narrow(*sorted((works, fails)))
             if abs(fails - works) <= SHARPER * max(works, fails) or (narrow and unknown):
